@@ -1,0 +1,19 @@
+"""Accounts and their profiles."""
+
+from lingpai.web.app import gate, seed
+from lingpai.web.endpoints import details, users
+
+handler = gate(
+    seed("/users/register", users.register),
+    seed("/users/save", users.save),
+    seed("/users/update", users.update),
+    seed("/users/pwd/update", users.update_password),
+    seed("/users/role/update", users.update_roles),
+    seed("/users/find", users.find),
+    seed("/users/list", users.list_all),
+    seed("/users/delete", users.delete),
+    seed("/users/current", users.current, methods=("GET", "POST")),
+    seed("/userDetail/current", details.current),
+    seed("/userDetail/get", details.get),
+    seed("/userDetail/update", details.update),
+)

@@ -1,0 +1,332 @@
+"""Accounts: registered, found, changed, deleted. Names are unique by transaction, changes by compare-and-swap."""
+
+import unicodedata
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from lingpai import codes, numbers, passwords, sessions, throttle
+from lingpai.errors import conflict, invalid_grant, invalid_request, not_found
+from lingpai.model import Client, Identity, RoleBook, SessionKey, TokenSet, User
+from lingpai.ports import (
+    ChangeUser,
+    CheckUser,
+    Conflict,
+    DeleteIdentity,
+    DeleteUser,
+    DisableUser,
+    EndSession,
+    PutIdentity,
+    PutUser,
+    Services,
+    Write,
+)
+
+USERNAME_MAX = 150
+OPENID_MAX = 256
+_ATTEMPTS = 5
+# What a transaction holds, less the account itself.
+_SESSIONS_AT_ONCE = 99
+
+
+# --- names ------------------------------------------------------------------------------------------------
+
+
+def username_key(username: str) -> str:
+    """The identity of a username: two that differ only in case or width are one."""
+    return "username:" + unicodedata.normalize("NFKC", username).casefold()
+
+
+def mobile_key(number: str) -> str:
+    """The identity of a number in E.164."""
+    return "mobile:" + number
+
+
+def openid_key(identity: Identity) -> str:
+    """The identity that a third party vouches for."""
+    return f"openid:{identity.provider}:{identity.app}:{identity.openid}"
+
+
+def login_key(services: Services, name: str) -> str:
+    """The identity that a login name stands for: the number it looks like, else the username."""
+    number = numbers.as_mobile(name, services.settings.home_country)
+    return mobile_key(number) if number else username_key(name)
+
+
+def display_name(services: Services, user: User) -> str | None:
+    """The username; for an account that has none, its number as clients write it."""
+    if user.username is not None or user.mobile is None:
+        return user.username
+    return numbers.national(user.mobile, services.settings.home_country)
+
+
+def check_username(services: Services, username: str, owner: User | None = None) -> None:
+    """Refuse a name that cannot be one, or that looks like a mobile number other than `owner`'s own."""
+    plain = unicodedata.normalize("NFKC", username)
+    if not plain or len(plain) > USERNAME_MAX:
+        raise invalid_request(
+            "bad_username",
+            zh=f"长度应为 1 到 {USERNAME_MAX} 个字符",
+            en=f"it must have 1 to {USERNAME_MAX} characters",
+        )
+    # C*: control, format (invisible), unassigned. Z*: spaces that look like others, or like nothing.
+    if plain != plain.strip() or any(unicodedata.category(c)[0] in "CZ" and c != " " for c in plain):
+        raise invalid_request(
+            "bad_username",
+            zh="含有不可见字符或首尾空格",
+            en="it holds an invisible character or a space at its end",
+        )
+    number = numbers.as_mobile(plain, services.settings.home_country)
+    if number is not None and (owner is None or owner.mobile != number):
+        raise invalid_request("username_is_mobile")
+
+
+# --- logging in -------------------------------------------------------------------------------------------
+
+
+def log_in_by_password(
+    services: Services, client: Client, scope: tuple[str, ...], name: str, password: str
+) -> TokenSet:
+    """Tokens for a username or number and its password. Unknown, disabled and wrong are refused alike.
+
+    The session is put only if the hash that was verified is still the account's, so that no login overtakes
+    a change of the password. A hash made with old parameters is replaced in the same transaction.
+    """
+    user_id = services.store.find_user_id(login_key(services, name))
+    user = services.store.get_user(user_id) if user_id is not None else None
+    stored = user.password if user and not user.disabled else None
+    if not passwords.verify(password, stored, services.settings) or user is None or stored is None:
+        raise invalid_grant("bad_credentials")
+    unchanged: Write = CheckUser(user.id, stored)
+    if passwords.needs_rehash(stored, services.settings):
+        unchanged = ChangeUser(user, replace(user, password=passwords.hash_password(password, services.settings)))
+    try:
+        return sessions.issue(services, client, scope, user.id, together_with=(unchanged,))
+    except Conflict:
+        raise invalid_grant("bad_credentials") from None
+
+
+def log_in_by_code(services: Services, client: Client, scope: tuple[str, ...], number: str, code: str) -> TokenSet:
+    """Tokens for a number (E.164) and the code sent to it; the first time, the account is made.
+
+    Using up the code, making the account and opening the session are one transaction.
+    """
+    consume = codes.check(services, number, code)
+    return _log_in_by_identity(
+        services, client, scope, mobile_key(number), lambda user: replace(user, mobile=number), consume
+    )
+
+
+def log_in_by_identity(services: Services, client: Client, scope: tuple[str, ...], identity: Identity) -> TokenSet:
+    """Tokens for an identity that a third party has proven; the first time, the account is made."""
+    named = ((f"{identity.provider}:{identity.app}", identity.openid),)
+    return _log_in_by_identity(services, client, scope, openid_key(identity), lambda user: replace(user, openids=named))
+
+
+def _log_in_by_identity(
+    services: Services,
+    client: Client,
+    scope: tuple[str, ...],
+    key: str,
+    named: Callable[[User], User],
+    *proof: Write,
+) -> TokenSet:
+    """Open a session for whoever `key` finds, or for a new account `named` by it, with `proof` in the transaction."""
+    for _ in range(_ATTEMPTS):
+        user_id = services.store.find_user_id(key)
+        if user_id is None:
+            user = named(User(id=services.clock.new_user_id(), created_at=services.clock.now()))
+            user_id = user.id
+            account: tuple[Write, ...] = (PutUser(user), PutIdentity(key, user_id))
+        else:
+            account = (CheckUser(user_id),)
+        try:
+            return sessions.issue(services, client, scope, user_id, together_with=(*proof, *account))
+        except Conflict as failed:
+            if failed.write in proof:
+                raise invalid_grant("bad_code") from None
+            if isinstance(failed.write, CheckUser):
+                raise invalid_grant("account_disabled") from None
+            # Another first login of this name was faster (or a random id was taken): look again.
+    raise conflict("changed_meanwhile")
+
+
+# --- registering ------------------------------------------------------------------------------------------
+
+
+def register(services: Services, username: str, password: str, source_ip: str) -> int:
+    """A new account for anyone, as often as the address may; gives the user id."""
+    check_username(services, username)
+    passwords.check_new(password, username, services.settings)
+    throttle.spend(services, f"register:ip:{source_ip}", services.settings.limit_register_ip, throttle.HOUR)
+    return create(services, username, password)
+
+
+def create(services: Services, username: str, password: str, roles: frozenset[int] = frozenset()) -> int:
+    """A new account; gives the user id, or LingpaiError `conflict` where the name is taken."""
+    check_username(services, username)
+    passwords.check_new(password, username, services.settings)
+    user = User(
+        id=services.clock.new_user_id(),
+        created_at=services.clock.now(),
+        username=username,
+        password=passwords.hash_password(password, services.settings),
+        roles=roles,
+    )
+    return add(services, user)
+
+
+def add(services: Services, user: User) -> int:
+    """Put the account and all its names in one transaction; gives its id, drawn again where it was taken."""
+    for _ in range(_ATTEMPTS):
+        try:
+            services.store.commit(PutUser(user), *(PutIdentity(key, user.id) for key in keys_of(user)))
+            return user.id
+        except Conflict as failed:
+            if isinstance(failed.write, PutIdentity):
+                raise conflict(_taken(failed.write.key)) from None
+            user = replace(user, id=services.clock.new_user_id())
+    raise conflict("changed_meanwhile")
+
+
+def keys_of(user: User) -> tuple[str, ...]:
+    """Every identity that finds the account."""
+    names = [username_key(user.username)] if user.username is not None else []
+    mobiles = [mobile_key(user.mobile)] if user.mobile is not None else []
+    openids = [f"openid:{app}:{openid}" for app, openid in user.openids]
+    return tuple(names + mobiles + openids)
+
+
+# --- changing ---------------------------------------------------------------------------------------------
+
+
+def change(services: Services, user_id: int, edit: Callable[[User], User], *proof: Write) -> User:
+    """Apply `edit` to the account, as often as others get in between, and move its names along.
+
+    `proof` are writes that must succeed with it. LingpaiError `not_found`, or `conflict` for a name of another.
+    """
+    for _ in range(_ATTEMPTS):
+        before = services.store.get_user(user_id)
+        if before is None or before.disabled:
+            raise not_found("user_not_found")
+        after = edit(before)
+        old, new = set(keys_of(before)), set(keys_of(after))
+        try:
+            if after != before or proof:
+                services.store.commit(
+                    ChangeUser(before, after),
+                    *(PutIdentity(key, user_id) for key in sorted(new - old)),
+                    *(DeleteIdentity(key, user_id) for key in sorted(old - new)),
+                    *proof,
+                )
+            return after
+        except Conflict as failed:
+            if isinstance(failed.write, PutIdentity):
+                raise conflict(_taken(failed.write.key)) from None
+            if failed.write in proof:
+                raise invalid_grant("bad_code") from None
+    raise conflict("changed_meanwhile")
+
+
+def set_mobile(services: Services, user_id: int, number: str, code: str | None) -> User:
+    """Give the account the number (E.164); with `code`, the proof that its holder asked for it."""
+    proof = (codes.check(services, number, code),) if code is not None else ()
+    return change(services, user_id, lambda user: replace(user, mobile=number), *proof)
+
+
+def set_openid(services: Services, user_id: int, identity: Identity) -> User:
+    """Give the account this identity, in place of the one it had with the same provider and app."""
+    app = f"{identity.provider}:{identity.app}"
+
+    def edit(user: User) -> User:
+        others = tuple((known, openid) for known, openid in user.openids if known != app)
+        return replace(user, openids=tuple(sorted((*others, (app, identity.openid)))))
+
+    return change(services, user_id, edit)
+
+
+def change_password(services: Services, user_id: int, old: str, new: str, session: SessionKey) -> None:
+    """A new password for who knows the old one; every session but `session` ends.
+
+    The password changes and the sessions known by then end in one transaction. A login that was under way
+    either came before it and is ended after it, or finds the old hash gone (see `log_in_by_password`).
+    """
+    user = services.store.get_user(user_id)
+    stored = user.password if user else None
+    if user is not None and user.password is None:
+        raise invalid_request("no_old_password")
+    if not passwords.verify(old, stored, services.settings) or user is None:
+        raise invalid_request("wrong_old_password")
+    passwords.check_new(new, display_name(services, user), services.settings)
+    after = replace(user, password=passwords.hash_password(new, services.settings))
+    others = [key for key in services.store.sessions_of(user_id) if key != session]
+    sooner, together = others[:-_SESSIONS_AT_ONCE], others[-_SESSIONS_AT_ONCE:]
+    services.store.end_sessions(tuple(sooner))
+    try:
+        services.store.commit(ChangeUser(user, after), *(EndSession(key) for key in together))
+    except Conflict:
+        raise conflict("changed_meanwhile") from None
+    sessions.end_all(services.store, user_id, keep=session)
+
+
+def save(
+    services: Services, user_id: int, username: str | None, password: str | None, roles: frozenset[int] | None
+) -> None:
+    """An admin's change of an account: what is None stays. A new password ends all its sessions."""
+
+    def edit(user: User) -> User:
+        if username is not None:
+            check_username(services, username, owner=user)
+            # A name that is the account's own number needs no row of its own: the number finds it.
+            is_number = numbers.as_mobile(username, services.settings.home_country) is not None
+            user = replace(user, username=None if is_number else username)
+        if password is not None:
+            passwords.check_new(password, display_name(services, user), services.settings)
+            user = replace(user, password=hashed)
+        return user if roles is None else replace(user, roles=roles)
+
+    hashed = passwords.hash_password(password, services.settings) if password is not None else None
+    change(services, user_id, edit)
+    if password is not None:
+        sessions.end_all(services.store, user_id)
+
+
+def delete(services: Services, user_id: int) -> None:
+    """The account is gone: nobody logs in any more, its sessions end, its names are free. Can be repeated."""
+    for _ in range(_ATTEMPTS):
+        try:
+            services.store.commit(DisableUser(user_id))
+        except Conflict:
+            raise not_found("user_not_found") from None
+        sessions.end_all(services.store, user_id)
+        user = services.store.get_user(user_id)
+        if user is None:
+            return
+        try:
+            services.store.commit(DeleteUser(user), *(DeleteIdentity(key, user_id) for key in keys_of(user)))
+            return
+        except Conflict:
+            continue
+    raise conflict("changed_meanwhile")
+
+
+# --- finding ----------------------------------------------------------------------------------------------
+
+
+def find_by_name(services: Services, username: str) -> int | None:
+    """The id of the user of this name or number; None where it finds nobody."""
+    return services.store.find_user_id(login_key(services, username))
+
+
+def role_ids(book: RoleBook, names: Iterable[str]) -> frozenset[int]:
+    """The ids of these role names; LingpaiError naming the first that does not exist."""
+    ids = set()
+    for name in names:
+        role_id = book.id_of(name)
+        if role_id is None:
+            raise invalid_request("role_not_found", role=name)
+        ids.add(role_id)
+    return frozenset(ids)
+
+
+def _taken(key: str) -> str:
+    return {"username": "username_taken", "mobile": "mobile_taken", "openid": "openid_taken"}[key.partition(":")[0]]

@@ -1,0 +1,1 @@
+"""What the ports are in the world: DynamoDB, memory, secrets, senders of messages, third parties."""

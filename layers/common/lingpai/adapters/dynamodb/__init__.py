@@ -1,0 +1,5 @@
+"""The store on DynamoDB; nothing else imports PynamoDB."""
+
+from lingpai.adapters.dynamodb.store import DynamoStore, connect
+
+__all__ = ["DynamoStore", "connect"]

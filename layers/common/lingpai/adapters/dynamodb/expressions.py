@@ -1,0 +1,62 @@
+"""Conditions and updates as DynamoDB wants them: expressions with their names and values."""
+
+from typing import Any
+
+from pynamodb.attributes import Attribute
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action, Update
+from pynamodb.models import Model
+
+from lingpai.adapters.dynamodb.items import UserItem, user_item
+from lingpai.model import User
+
+Arguments = dict[str, Any]
+
+
+def expressions(condition: Condition | None, *actions: Action) -> Arguments:
+    """The condition and the update as DynamoDB wants them: expressions, names and values."""
+    names: dict[str, str] = {}
+    values: dict[str, Any] = {}
+    arguments: Arguments = {}
+    if condition is not None:
+        arguments["ConditionExpression"] = condition.serialize(names, values)
+    if actions:
+        arguments["UpdateExpression"] = Update(*actions).serialize(names, values)
+    if names:
+        arguments["ExpressionAttributeNames"] = {placeholder: name for name, placeholder in names.items()}
+    if values:
+        arguments["ExpressionAttributeValues"] = values
+    return arguments
+
+
+def put(item: Model, condition: Condition | None = None) -> Arguments:
+    """A whole item, and the condition on what stands in its place."""
+    return {"Item": item.serialize(), **expressions(condition)}
+
+
+def alive_user() -> Condition:
+    """That the account is there and may be used."""
+    alive: Condition = UserItem.id.exists() & UserItem.disabled.does_not_exist()
+    return alive
+
+
+def as_it_was(attribute: Attribute[Any], item: UserItem) -> Condition:
+    """That the attribute stored is that of `item`."""
+    value = getattr(item, attribute.attr_name)
+    unchanged: Condition = attribute.does_not_exist() if value in (None, set()) else attribute == value
+    return unchanged
+
+
+def user_changes(before: User, after: User) -> tuple[list[Action], Condition | None]:
+    """What to set so that `before` becomes `after`, and the condition that those fields are still as before."""
+    old, new = user_item(before), user_item(after)
+    actions: list[Action] = []
+    condition: Condition | None = None
+    for name, attribute in UserItem.get_attributes().items():
+        value = getattr(new, name)
+        if value == getattr(old, name):
+            continue
+        actions.append(attribute.remove() if value in (None, set()) else attribute.set(value))
+        unchanged = as_it_was(attribute, old)
+        condition = unchanged if condition is None else condition & unchanged
+    return actions, condition

@@ -1,0 +1,298 @@
+"""The items of the tables: what PynamoDB serialises, and how each becomes a part of the model and back."""
+
+import dataclasses
+from typing import Any
+
+from pynamodb.attributes import (
+    Attribute,
+    BinaryAttribute,
+    BooleanAttribute,
+    JSONAttribute,
+    NumberSetAttribute,
+    UnicodeAttribute,
+)
+from pynamodb.models import Model
+
+from lingpai.model import Client, Code, Detail, RoleBook, Session, SessionKey, User
+
+Item = dict[str, dict[str, Any]]
+
+ROLE_BOOK = "roles"
+
+
+class Integer(Attribute[int]):
+    """A whole number: PynamoDB's own attribute is of floats."""
+
+    attr_type = "N"
+
+    def serialize(self, value: int) -> str:
+        """As DynamoDB wants it: in digits."""
+        return str(value)
+
+    def deserialize(self, value: str) -> int:
+        """From DynamoDB's digits."""
+        return int(value)
+
+
+class Integers(Attribute[list[int]]):
+    """A list of whole numbers; PynamoDB's own lists know no type of their elements."""
+
+    attr_type = "L"
+
+    def serialize(self, value: list[int]) -> list[dict[str, str]]:
+        """Each with its type."""
+        return [{"N": str(element)} for element in value]
+
+    def deserialize(self, value: list[dict[str, str]]) -> list[int]:
+        """Each without its type."""
+        return [int(element["N"]) for element in value]
+
+
+class Texts(Attribute[list[str]]):
+    """A list of texts: unlike a set it keeps their order and may be empty."""
+
+    attr_type = "L"
+
+    def serialize(self, value: list[str]) -> list[dict[str, str]]:
+        """Each with its type."""
+        return [{"S": element} for element in value]
+
+    def deserialize(self, value: list[dict[str, str]]) -> list[str]:
+        """Each without its type."""
+        return [element["S"] for element in value]
+
+
+class ClientItem(Model):
+    """A client's record."""
+
+    client_id = UnicodeAttribute(hash_key=True)
+    dialect = UnicodeAttribute()
+    grants = Texts()
+    scopes = Texts()
+    access_ttl = Integer()
+    refresh_ttl = Integer()
+    session_ttl = Integer()
+    secret_hash = BinaryAttribute(legacy_encoding=False, null=True)
+    token_format = UnicodeAttribute()
+    roles = Texts()
+    sign_provider = UnicodeAttribute(null=True)
+    sign_app = UnicodeAttribute()
+    disabled = BooleanAttribute(null=True)
+
+
+class UserItem(Model):
+    """An account. `disabled` is there only when true."""
+
+    id = Integer(hash_key=True)
+    created_at = Integer()
+    username = UnicodeAttribute(null=True)
+    mobile = UnicodeAttribute(null=True)
+    openids = JSONAttribute(null=True)
+    password = UnicodeAttribute(null=True)
+    roles = NumberSetAttribute(null=True)
+    disabled = BooleanAttribute(null=True)
+    detail = JSONAttribute(null=True)
+
+
+class IdentityItem(Model):
+    """A name that finds a user."""
+
+    key = UnicodeAttribute(hash_key=True)
+    user_id = Integer()
+
+
+class RoleBookItem(Model):
+    """All roles."""
+
+    book = UnicodeAttribute(hash_key=True)
+    names = JSONAttribute()
+    next_id = Integer()
+    version = Integer()
+
+
+class SessionItem(Model):
+    """A token family. The owner is the partition, so that one consistent query finds a user's sessions."""
+
+    owner = Integer(hash_key=True)
+    id = BinaryAttribute(range_key=True, legacy_encoding=False)
+    client_id = UnicodeAttribute()
+    scope = Texts()
+    created_at = Integer()
+    ends_at = Integer()
+    access_hash = BinaryAttribute(legacy_encoding=False)
+    access_expires_at = Integer()
+    access_scope = Texts()
+    refresh_hash = BinaryAttribute(legacy_encoding=False, null=True)
+    refresh_expires_at = Integer(null=True)
+    rotated_at = Integer(null=True)
+    salt = BinaryAttribute(legacy_encoding=False, null=True)
+    previous_refresh_hash = BinaryAttribute(legacy_encoding=False, null=True)
+    previous_access_hash = BinaryAttribute(legacy_encoding=False, null=True)
+    previous_access_expires_at = Integer(null=True)
+    previous_access_scope = Texts(null=True)
+    ttl = Integer()
+
+
+class CodeItem(Model):
+    """The codes of a number and the guesses at them."""
+
+    number = UnicodeAttribute(hash_key=True)
+    digest = BinaryAttribute(legacy_encoding=False, null=True)
+    expires_at = Integer(null=True)
+    sent = Integers(null=True)
+    tries = Integer(null=True)
+    tries_until = Integer(null=True)
+    ttl = Integer()
+
+
+class CounterItem(Model):
+    """How often something happened in a window."""
+
+    key = UnicodeAttribute(hash_key=True)
+    spent = Integer()
+    ttl = Integer()
+
+
+def user_key(user_id: int) -> Item:
+    """The key of an account."""
+    return {"id": {"N": str(user_id)}}
+
+
+def session_key(key: SessionKey) -> Item:
+    """The key of a session."""
+    return {"owner": {"N": str(key.owner)}, "id": {"B": key.id}}
+
+
+def code_key(number: str) -> Item:
+    """The key of a number's codes."""
+    return {"number": {"S": number}}
+
+
+def client_item(client: Client) -> ClientItem:
+    """The record as an item."""
+    return ClientItem(
+        client_id=client.id,
+        dialect=client.dialect,
+        grants=sorted(client.grants),
+        scopes=list(client.scopes),
+        access_ttl=client.access_ttl,
+        refresh_ttl=client.refresh_ttl,
+        session_ttl=client.session_ttl,
+        secret_hash=client.secret_hash,
+        token_format=client.token_format,
+        roles=sorted(client.roles),
+        sign_provider=client.sign_provider,
+        sign_app=client.sign_app,
+        disabled=client.disabled or None,
+    )
+
+
+def to_client(item: ClientItem) -> Client:
+    """The record in an item."""
+    return Client(
+        id=item.client_id,
+        dialect=item.dialect,
+        grants=frozenset(item.grants),
+        scopes=tuple(item.scopes),
+        access_ttl=item.access_ttl,
+        refresh_ttl=item.refresh_ttl,
+        session_ttl=item.session_ttl,
+        secret_hash=item.secret_hash,
+        token_format=item.token_format,
+        roles=frozenset(item.roles),
+        sign_provider=item.sign_provider,
+        sign_app=item.sign_app,
+        disabled=bool(item.disabled),
+    )
+
+
+def user_item(user: User) -> UserItem:
+    """The account as an item; what it does not have is left out."""
+    detail = {name: value for name, value in dataclasses.asdict(user.detail).items() if value is not None}
+    return UserItem(
+        id=user.id,
+        created_at=user.created_at,
+        username=user.username,
+        mobile=user.mobile,
+        openids=[list(pair) for pair in user.openids] or None,
+        password=user.password,
+        roles=set(user.roles),
+        disabled=user.disabled or None,
+        detail=detail or None,
+    )
+
+
+def to_user(item: UserItem) -> User:
+    """The account in an item."""
+    return User(
+        id=item.id,
+        created_at=item.created_at,
+        username=item.username,
+        mobile=item.mobile,
+        openids=tuple((app, openid) for app, openid in item.openids or ()),
+        password=item.password,
+        roles=frozenset(int(role_id) for role_id in item.roles or ()),
+        disabled=bool(item.disabled),
+        detail=Detail(**(item.detail or {})),
+    )
+
+
+def to_role_book(item: RoleBookItem) -> RoleBook:
+    """The roles in an item."""
+    return RoleBook(
+        names=tuple((role_id, name) for role_id, name in item.names),
+        next_id=item.next_id,
+        version=item.version,
+    )
+
+
+def session_item(session: Session, ttl: int) -> SessionItem:
+    """A new session as an item that the table may forget at `ttl`."""
+    return SessionItem(
+        owner=session.key.owner,
+        id=session.key.id,
+        client_id=session.client_id,
+        scope=list(session.scope),
+        created_at=session.created_at,
+        ends_at=session.ends_at,
+        access_hash=session.access_hash,
+        access_expires_at=session.access_expires_at,
+        access_scope=list(session.access_scope),
+        refresh_hash=session.refresh_hash,
+        refresh_expires_at=session.refresh_expires_at or None,
+        ttl=ttl,
+    )
+
+
+def to_session(item: SessionItem) -> Session:
+    """The session in an item."""
+    return Session(
+        key=SessionKey(item.owner, item.id),
+        client_id=item.client_id,
+        scope=tuple(item.scope),
+        created_at=item.created_at,
+        ends_at=item.ends_at,
+        access_hash=item.access_hash,
+        access_expires_at=item.access_expires_at,
+        access_scope=tuple(item.access_scope),
+        refresh_hash=item.refresh_hash,
+        refresh_expires_at=item.refresh_expires_at or 0,
+        rotated_at=item.rotated_at or 0,
+        salt=item.salt,
+        previous_refresh_hash=item.previous_refresh_hash,
+        previous_access_hash=item.previous_access_hash,
+        previous_access_expires_at=item.previous_access_expires_at or 0,
+        previous_access_scope=tuple(item.previous_access_scope or ()),
+    )
+
+
+def to_code(item: CodeItem) -> Code:
+    """What an item knows of a number."""
+    return Code(
+        number=item.number,
+        digest=item.digest,
+        expires_at=item.expires_at or 0,
+        sent=tuple(item.sent or ()),
+        tries=item.tries or 0,
+        tries_until=item.tries_until or 0,
+    )

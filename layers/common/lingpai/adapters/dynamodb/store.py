@@ -1,0 +1,491 @@
+"""The store on DynamoDB. Each method is one call unless its docstring says otherwise.
+
+The calls go through PynamoDB's botocore client, since its own wrapper drops the item that a failed condition
+returns.
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from pynamodb.connection import Connection
+
+from lingpai.adapters.dynamodb.expressions import (
+    Arguments,
+    alive_user,
+    as_it_was,
+    expressions,
+    put,
+    user_changes,
+)
+from lingpai.adapters.dynamodb.items import (
+    ROLE_BOOK,
+    ClientItem,
+    CodeItem,
+    CounterItem,
+    IdentityItem,
+    Item,
+    RoleBookItem,
+    SessionItem,
+    UserItem,
+    client_item,
+    code_key,
+    session_item,
+    session_key,
+    to_client,
+    to_code,
+    to_role_book,
+    to_session,
+    to_user,
+    user_item,
+    user_key,
+)
+from lingpai.errors import unavailable
+from lingpai.model import Client, Code, RoleBook, Session, SessionKey, User
+from lingpai.ports import (
+    ChangeUser,
+    CheckUser,
+    Conflict,
+    ConsumeCode,
+    DeleteIdentity,
+    DeleteUser,
+    Directory,
+    DisableUser,
+    EndSession,
+    Page,
+    PutIdentity,
+    PutSession,
+    PutUser,
+    Rotated,
+    Rotation,
+    Write,
+)
+from lingpai.settings import Settings
+
+if TYPE_CHECKING:
+    from pynamodb.expressions.condition import Condition
+
+_CODES_KEPT = 2 * 86400
+_CONFLICT_ATTEMPTS = 12
+_BATCH_ATTEMPTS = 8
+_BATCH_WRITES = 25
+_WINDOW_ATTEMPTS = 5
+_BUSY = {
+    "InternalServerError",
+    "ItemCollectionSizeLimitExceededException",
+    "LimitExceededException",
+    "ProvisionedThroughputExceeded",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ServiceUnavailable",
+    "ThrottlingError",
+    "ThrottlingException",
+    "TransactionInProgressException",
+}
+
+
+class _Refused(Exception):
+    """A condition did not hold; `item` is what stands there, None for nothing."""
+
+    def __init__(self, item: Item | None) -> None:
+        super().__init__("condition")
+        self.item = item
+
+
+def connect(settings: Settings) -> Any:
+    """PynamoDB's botocore client, with the settings' time-outs and retries."""
+    return Connection(
+        region=settings.aws_region,
+        connect_timeout_seconds=settings.store_connect_timeout,
+        read_timeout_seconds=settings.store_read_timeout,
+        retry_configuration={"total_max_attempts": settings.store_attempts, "mode": "standard"},
+    ).client
+
+
+class DynamoStore:
+    """All stores of `ports`, each in its own table of `settings`.
+
+    `client` gives the botocore client when the first call is made; `pause` sleeps before the given attempt.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        client: Callable[[], Any] | None = None,
+        pause: Callable[[int], None] | None = None,
+    ) -> None:
+        self._tables = settings
+        self._connect = client or (lambda: connect(settings))
+        self._pause = pause or _pause
+        self._client: Any = None
+
+    # --- ledger
+
+    def commit(self, *writes: Write) -> None:
+        """See `ports.Ledger`. A single write is done plainly, which costs half of a transaction."""
+        actions = [self._action(write) for write in writes]
+        if len(actions) == 1 and "ConditionCheck" not in actions[0]:
+            ((kind, arguments),) = actions[0].items()
+            try:
+                self._call(f"{kind}Item", **arguments)
+            except _Refused:
+                raise Conflict(writes[0]) from None
+            return
+        failed = self._transact(actions)
+        if failed is not None:
+            raise Conflict(writes[failed])
+
+    def _transact(self, actions: list[dict[str, Arguments]]) -> int | None:
+        """Send the transaction; gives the index of the first action whose condition failed, None for success.
+
+        DynamoDB cancels a transaction that meets another one on the same item: that says nothing of the
+        conditions, so it is sent again. (A lost answer is no danger: botocore's retries carry one token.)
+        """
+        for attempt in range(_CONFLICT_ATTEMPTS):
+            try:
+                self._call("TransactWriteItems", TransactItems=actions)
+                return None
+            except _Cancelled as cancelled:
+                if "ConditionalCheckFailed" in cancelled.reasons:
+                    return cancelled.reasons.index("ConditionalCheckFailed")
+            self._pause(attempt)
+        raise unavailable()
+
+    def _action(self, write: Write) -> dict[str, Arguments]:
+        """The write as one action of a transaction: {"Put" | "Update" | "Delete" | "ConditionCheck": arguments}."""
+        tables = self._tables
+        match write:
+            case PutUser(user):
+                arguments = put(user_item(user), UserItem.id.does_not_exist())
+                return {"Put": {"TableName": tables.users_table, **arguments}}
+            case ChangeUser(before, after):
+                changed, unchanged = user_changes(before, after)
+                arguments = expressions(alive_user() & unchanged if unchanged else alive_user(), *changed)
+                kind = "Update" if changed else "ConditionCheck"
+                return {kind: {"TableName": tables.users_table, "Key": user_key(before.id), **arguments}}
+            case CheckUser(user_id, password):
+                condition = alive_user()
+                if password is not None:
+                    condition &= UserItem.password == password
+                arguments = expressions(condition)
+                return {
+                    "ConditionCheck": {
+                        "TableName": tables.users_table,
+                        "Key": user_key(user_id),
+                        **arguments,
+                    }
+                }
+            case DisableUser(user_id):
+                arguments = expressions(UserItem.id.exists(), UserItem.disabled.set(True))
+                return {"Update": {"TableName": tables.users_table, "Key": user_key(user_id), **arguments}}
+            case DeleteUser(user):
+                item = user_item(user)
+                condition = UserItem.id.exists()
+                for attribute in (UserItem.username, UserItem.mobile, UserItem.openids):
+                    condition &= as_it_was(attribute, item)
+                arguments = expressions(condition)
+                return {"Delete": {"TableName": tables.users_table, "Key": user_key(user.id), **arguments}}
+            case PutIdentity(key, user_id):
+                arguments = put(IdentityItem(key=key, user_id=user_id), IdentityItem.key.does_not_exist())
+                return {"Put": {"TableName": tables.identities_table, **arguments}}
+            case DeleteIdentity(key, user_id):
+                arguments = expressions(IdentityItem.user_id == user_id)
+                return {"Delete": {"TableName": tables.identities_table, "Key": {"key": {"S": key}}, **arguments}}
+            case PutSession(session, ttl):
+                # No condition: the key holds 64 random bits, and a write repeated after a lost answer must succeed.
+                return {"Put": {"TableName": tables.sessions_table, **put(session_item(session, ttl))}}
+            case EndSession(key):
+                return {"Delete": {"TableName": tables.sessions_table, "Key": session_key(key)}}
+            case ConsumeCode(number, digest, now):
+                arguments = expressions(
+                    (CodeItem.digest == digest) & (CodeItem.expires_at > now),
+                    CodeItem.digest.remove(),
+                    CodeItem.expires_at.remove(),
+                    CodeItem.tries.set(CodeItem.tries - 1),
+                )
+                return {"Update": {"TableName": tables.codes_table, "Key": code_key(number), **arguments}}
+
+    # --- clients
+
+    def get_client(self, client_id: str) -> Client | None:
+        """See `ports.Clients`."""
+        item = self._get(self._tables.clients_table, {"client_id": {"S": client_id}})
+        return to_client(ClientItem.from_raw_data(item)) if item else None
+
+    def put_client(self, client: Client) -> None:
+        """See `ports.ClientWriter`."""
+        self._call("PutItem", TableName=self._tables.clients_table, **put(client_item(client)))
+
+    # --- accounts and roles
+
+    def find_user_id(self, key: str) -> int | None:
+        """See `ports.Accounts`."""
+        item = self._get(self._tables.identities_table, {"key": {"S": key}})
+        return IdentityItem.from_raw_data(item).user_id if item else None
+
+    def get_user(self, user_id: int) -> User | None:
+        """See `ports.Accounts`."""
+        item = self._get(self._tables.users_table, user_key(user_id))
+        return to_user(UserItem.from_raw_data(item)) if item else None
+
+    def directory(self, *user_ids: int) -> Directory:
+        """See `ports.Accounts`."""
+        users_table, roles_table = self._tables.users_table, self._tables.roles_table
+        wanted: Arguments = {roles_table: {"Keys": [{"book": {"S": ROLE_BOOK}}], "ConsistentRead": True}}
+        if user_ids:
+            keys = [user_key(user_id) for user_id in dict.fromkeys(user_ids)]
+            wanted[users_table] = {"Keys": keys, "ConsistentRead": True}
+        found: dict[str, list[Item]] = {users_table: [], roles_table: []}
+        for attempt in range(_BATCH_ATTEMPTS):
+            answer = self._call("BatchGetItem", RequestItems=wanted)
+            for table, items in answer["Responses"].items():
+                found[table] += items
+            wanted = answer.get("UnprocessedKeys") or {}
+            if not wanted:
+                users = [to_user(UserItem.from_raw_data(item)) for item in found[users_table]]
+                books = [to_role_book(RoleBookItem.from_raw_data(item)) for item in found[roles_table]]
+                return Directory({user.id: user for user in users}, books[0] if books else RoleBook())
+            self._pause(attempt)
+        raise unavailable()
+
+    def list_users(self, limit: int, after: int | None) -> Page:
+        """See `ports.Accounts`; the order is the table's own, which spreads users evenly over it."""
+        start = {"ExclusiveStartKey": user_key(after)} if after is not None else {}
+        answer = self._call("Scan", TableName=self._tables.users_table, Limit=limit, ConsistentRead=True, **start)
+        last = answer.get("LastEvaluatedKey")
+        users = tuple(to_user(UserItem.from_raw_data(item)) for item in answer["Items"])
+        return Page(users, int(last["id"]["N"]) if last else None)
+
+    def save_roles(self, book: RoleBook) -> bool:
+        """See `ports.Roles`."""
+        item = RoleBookItem(
+            book=ROLE_BOOK,
+            names=[list(entry) for entry in book.names],
+            next_id=book.next_id,
+            version=book.version + 1,
+        )
+        unchanged = RoleBookItem.version == book.version if book.version else RoleBookItem.book.does_not_exist()
+        try:
+            self._call("PutItem", TableName=self._tables.roles_table, **put(item, unchanged))
+        except _Refused:
+            return False
+        return True
+
+    # --- sessions
+
+    def get_session(self, key: SessionKey) -> Session | None:
+        """See `ports.Sessions`."""
+        item = self._get(self._tables.sessions_table, session_key(key))
+        return to_session(SessionItem.from_raw_data(item)) if item else None
+
+    def rotate(self, rotation: Rotation) -> Rotated:
+        """See `ports.Sessions`. Refused or not, the item comes back in the same call."""
+        item = SessionItem
+        condition = (
+            (item.refresh_hash == rotation.presented_hash)
+            & (item.client_id == rotation.client_id)
+            & (item.refresh_expires_at > rotation.now)
+            & (item.ends_at > rotation.now)
+        )
+        for token in rotation.scope or ():
+            condition &= item.scope.contains(token)
+        arguments = expressions(
+            condition,
+            # The right sides are read before anything is written: what was current becomes previous.
+            item.previous_refresh_hash.set(item.refresh_hash),
+            item.previous_access_hash.set(item.access_hash),
+            item.previous_access_expires_at.set(item.access_expires_at),
+            item.previous_access_scope.set(item.access_scope),
+            item.access_hash.set(rotation.access_hash),
+            item.access_expires_at.set(rotation.access_expires_at),
+            item.access_scope.set(item.scope if rotation.scope is None else list(rotation.scope)),
+            item.refresh_hash.set(rotation.refresh_hash),
+            item.refresh_expires_at.set(rotation.refresh_expires_at),
+            item.rotated_at.set(rotation.now),
+            item.salt.set(rotation.salt),
+            item.ttl.set(rotation.ttl),
+        )
+        try:
+            answer = self._call(
+                "UpdateItem",
+                TableName=self._tables.sessions_table,
+                Key=session_key(rotation.key),
+                ReturnValues="ALL_NEW",
+                **arguments,
+            )
+        except _Refused as refused:
+            return Rotated(False, to_session(SessionItem.from_raw_data(refused.item)) if refused.item else None)
+        return Rotated(True, to_session(SessionItem.from_raw_data(answer["Attributes"])))
+
+    def sessions_of(self, user_id: int) -> tuple[SessionKey, ...]:
+        """See `ports.Sessions`; one call for each megabyte of sessions."""
+        condition = SessionItem.owner == user_id
+        names: dict[str, str] = {}
+        values: dict[str, Any] = {}
+        query: Arguments = {
+            "TableName": self._tables.sessions_table,
+            "KeyConditionExpression": condition.serialize(names, values),
+            "ProjectionExpression": "#id",
+            "ExpressionAttributeNames": {**{name: path for path, name in names.items()}, "#id": "id"},
+            "ExpressionAttributeValues": values,
+            "ConsistentRead": True,
+        }
+        keys: list[SessionKey] = []
+        while True:
+            answer = self._call("Query", **query)
+            keys += [SessionKey(user_id, item["id"]["B"]) for item in answer["Items"]]
+            if "LastEvaluatedKey" not in answer:
+                return tuple(keys)
+            query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def end_sessions(self, keys: tuple[SessionKey, ...]) -> None:
+        """See `ports.Sessions`; one call for one session, or for each 25."""
+        table = self._tables.sessions_table
+        if len(keys) == 1:
+            self._call("DeleteItem", TableName=table, Key=session_key(keys[0]))
+            return
+        for batch in _batches(keys, _BATCH_WRITES):
+            self._write_batch({table: [{"DeleteRequest": {"Key": session_key(key)}} for key in batch]})
+
+    def _write_batch(self, requests: Arguments) -> None:
+        for attempt in range(_BATCH_ATTEMPTS):
+            requests = self._call("BatchWriteItem", RequestItems=requests).get("UnprocessedItems") or {}
+            if not requests:
+                return
+            self._pause(attempt)
+        raise unavailable()
+
+    # --- codes and counters
+
+    def get_code(self, number: str) -> Code | None:
+        """See `ports.Codes`."""
+        item = self._get(self._tables.codes_table, code_key(number))
+        return to_code(CodeItem.from_raw_data(item)) if item else None
+
+    def save_code(self, before: Code | None, after: Code, ttl: int) -> bool:
+        """See `ports.Codes`."""
+        actions = [
+            CodeItem.digest.set(after.digest or b""),
+            CodeItem.expires_at.set(after.expires_at),
+            CodeItem.sent.set(list(after.sent)),
+            CodeItem.ttl.set(ttl),
+        ]
+        if before is None:
+            condition: Condition = CodeItem.number.does_not_exist()
+        else:
+            condition = CodeItem.sent == list(before.sent) if before.sent else CodeItem.sent.does_not_exist()
+            condition &= CodeItem.tries_until == before.tries_until
+        if before is None or after.tries_until != before.tries_until:
+            actions += [CodeItem.tries.set(after.tries), CodeItem.tries_until.set(after.tries_until)]
+        try:
+            self._call(
+                "UpdateItem",
+                TableName=self._tables.codes_table,
+                Key=code_key(after.number),
+                **expressions(condition, *actions),
+            )
+        except _Refused as refused:
+            # A write repeated after a lost answer meets itself: that is success.
+            stored = to_code(CodeItem.from_raw_data(refused.item)) if refused.item else None
+            return stored is not None and (stored.digest, stored.sent) == (after.digest, after.sent)
+        return True
+
+    def count_try(self, number: str, now: int, window: int) -> Code:
+        """See `ports.Codes`; a second call where this guess opens a new window."""
+        add_one = (CodeItem.tries_until > now, CodeItem.tries.set(CodeItem.tries + 1))
+        begin = (
+            CodeItem.tries_until.does_not_exist() | (CodeItem.tries_until <= now),
+            CodeItem.tries.set(1),
+            CodeItem.tries_until.set(now + window),
+            CodeItem.ttl.set(now + _CODES_KEPT),
+        )
+        for _ in range(_WINDOW_ATTEMPTS):
+            for condition, *actions in (add_one, begin):
+                try:
+                    answer = self._call(
+                        "UpdateItem",
+                        TableName=self._tables.codes_table,
+                        Key=code_key(number),
+                        ReturnValues="ALL_NEW",
+                        **expressions(condition, *actions),
+                    )
+                except _Refused:
+                    continue
+                return to_code(CodeItem.from_raw_data(answer["Attributes"]))
+        raise unavailable()
+
+    def spend(self, key: str, limit: int, ttl: int) -> bool:
+        """See `ports.Counters`."""
+        arguments = expressions(
+            CounterItem.spent.does_not_exist() | (CounterItem.spent < limit),
+            CounterItem.spent.add(1),
+            CounterItem.ttl.set(ttl),
+        )
+        try:
+            self._call("UpdateItem", TableName=self._tables.counters_table, Key={"key": {"S": key}}, **arguments)
+        except _Refused:
+            return False
+        return True
+
+    # --- calls
+
+    def _get(self, table: str, key: Item) -> Item | None:
+        item: Item | None = self._call("GetItem", TableName=table, Key=key, ConsistentRead=True).get("Item")
+        return item
+
+    def _call(self, operation: str, **arguments: Any) -> dict[str, Any]:
+        """One call; a failed condition is _Refused, a cancelled transaction _Cancelled, a busy store a 503."""
+        if self._client is None:
+            self._client = self._connect()
+        if "ConditionExpression" in arguments:
+            arguments["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+        for attempt in range(_CONFLICT_ATTEMPTS):
+            try:
+                answer: dict[str, Any] = self._client._make_api_call(operation, arguments)  # noqa: SLF001
+                return answer
+            except ClientError as error:
+                response: Any = error.response
+                code = response["Error"]["Code"]
+                if code == "ConditionalCheckFailedException":
+                    raise _Refused(response.get("Item")) from None
+                if code == "TransactionCanceledException":
+                    raise _cancelled(error) from None
+                if code in _BUSY or response["ResponseMetadata"].get("HTTPStatusCode", 0) >= 500:
+                    raise unavailable() from error
+                # A plain write that meets a transaction on its item: nothing was done, so it is sent again.
+                if code != "TransactionConflictException":
+                    raise
+            except BotoCoreError as error:
+                raise unavailable() from error
+            self._pause(attempt)
+        raise unavailable()
+
+
+class _Cancelled(Exception):
+    """A transaction was not done; `reasons` has the code of each of its actions."""
+
+    def __init__(self, reasons: list[str]) -> None:
+        super().__init__("cancelled")
+        self.reasons = reasons
+
+
+def _cancelled(error: ClientError) -> Exception:
+    """The error as the reasons it gives; a busy store as a 503, anything unforeseen as it is."""
+    response: Any = error.response
+    reasons = [reason.get("Code", "None") for reason in response.get("CancellationReasons", [])]
+    if not reasons or set(reasons) - _BUSY - {"None", "ConditionalCheckFailed", "TransactionConflict"}:
+        return error
+    if "ConditionalCheckFailed" not in reasons and set(reasons) & _BUSY:
+        return unavailable()
+    return _Cancelled(reasons)
+
+
+def _pause(attempt: int) -> None:
+    """Up to 10 ms, 20 ms, 40 ms … 320 ms, at random, so that those who met do not meet again."""
+    time.sleep(random.uniform(0, 0.01 * 2 ** min(attempt, 5)))  # noqa: S311  no secret hangs on it
+
+
+def _batches[T](things: tuple[T, ...], size: int) -> Iterator[tuple[T, ...]]:
+    return (things[start : start + size] for start in range(0, len(things), size))

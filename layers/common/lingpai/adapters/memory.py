@@ -1,0 +1,241 @@
+"""The store in a process's memory: for tests of the core, under the same contract as DynamoDB."""
+
+import threading
+from dataclasses import dataclass, field, replace
+
+from lingpai.model import Client, Code, RoleBook, Session, SessionKey, User
+from lingpai.ports import (
+    ChangeUser,
+    CheckUser,
+    Conflict,
+    ConsumeCode,
+    DeleteIdentity,
+    DeleteUser,
+    Directory,
+    DisableUser,
+    EndSession,
+    Page,
+    PutIdentity,
+    PutSession,
+    PutUser,
+    Rotated,
+    Rotation,
+    Write,
+)
+
+
+@dataclass
+class MemoryStore:
+    """Everything in dictionaries behind one lock."""
+
+    clients: dict[str, Client] = field(default_factory=dict)
+    users: dict[int, User] = field(default_factory=dict)
+    identities: dict[str, int] = field(default_factory=dict)
+    roles: RoleBook = field(default_factory=RoleBook)
+    sessions: dict[SessionKey, Session] = field(default_factory=dict)
+    codes: dict[str, Code] = field(default_factory=dict)
+    counters: dict[str, int] = field(default_factory=dict)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+    # --- ledger
+
+    def commit(self, *writes: Write) -> None:
+        """Check every write, then do them all."""
+        with self.lock:
+            for write in writes:
+                if not self._possible(write):
+                    raise Conflict(write)
+            for write in writes:
+                self._do(write)
+
+    def _possible(self, write: Write) -> bool:
+        match write:
+            case PutUser(user):
+                return user.id not in self.users
+            case ChangeUser(before, after):
+                known = self.users.get(before.id)
+                return known is not None and not known.disabled and _unchanged(known, before, after)
+            case CheckUser(user_id, password):
+                known = self.users.get(user_id)
+                return known is not None and not known.disabled and password in (None, known.password)
+            case DisableUser(user_id):
+                return user_id in self.users
+            case DeleteUser(user):
+                known = self.users.get(user.id)
+                return known is not None and _names(known) == _names(user)
+            case PutIdentity(key):
+                return key not in self.identities
+            case DeleteIdentity(key, user_id):
+                return self.identities.get(key) == user_id
+            case PutSession(session):
+                return session.key not in self.sessions
+            case EndSession():
+                return True
+            case ConsumeCode(number, digest, now):
+                code = self.codes.get(number)
+                return code is not None and code.digest == digest and now < code.expires_at
+
+    def _do(self, write: Write) -> None:
+        match write:
+            case PutUser(user):
+                self.users[user.id] = user
+            case ChangeUser(before, after):
+                changes = {name: getattr(after, name) for name in _differing(before, after)}
+                self.users[before.id] = replace(self.users[before.id], **changes)
+            case CheckUser():
+                pass
+            case DisableUser(user_id):
+                self.users[user_id] = replace(self.users[user_id], disabled=True)
+            case DeleteUser(user):
+                del self.users[user.id]
+            case PutIdentity(key, user_id):
+                self.identities[key] = user_id
+            case DeleteIdentity(key, _):
+                del self.identities[key]
+            case PutSession(session):
+                self.sessions[session.key] = session
+            case EndSession(key):
+                self.sessions.pop(key, None)
+            case ConsumeCode(number):
+                code = self.codes[number]
+                self.codes[number] = replace(code, digest=None, expires_at=0, tries=code.tries - 1)
+
+    # --- clients
+
+    def get_client(self, client_id: str) -> Client | None:
+        """See `ports.Clients`."""
+        return self.clients.get(client_id)
+
+    def put_client(self, client: Client) -> None:
+        """See `ports.ClientWriter`."""
+        self.clients[client.id] = client
+
+    # --- accounts and roles
+
+    def find_user_id(self, key: str) -> int | None:
+        """See `ports.Accounts`."""
+        return self.identities.get(key)
+
+    def get_user(self, user_id: int) -> User | None:
+        """See `ports.Accounts`."""
+        return self.users.get(user_id)
+
+    def directory(self, *user_ids: int) -> Directory:
+        """See `ports.Accounts`."""
+        with self.lock:
+            return Directory({i: self.users[i] for i in user_ids if i in self.users}, self.roles)
+
+    def list_users(self, limit: int, after: int | None) -> Page:
+        """See `ports.Accounts`; here the order is that of the ids."""
+        with self.lock:
+            ids = sorted(user_id for user_id in self.users if after is None or user_id > after)
+            shown = ids[:limit]
+            return Page(tuple(self.users[i] for i in shown), shown[-1] if len(ids) > limit else None)
+
+    def save_roles(self, book: RoleBook) -> bool:
+        """See `ports.Roles`."""
+        with self.lock:
+            if self.roles.version != book.version:
+                return False
+            self.roles = replace(book, version=book.version + 1)
+            return True
+
+    # --- sessions
+
+    def get_session(self, key: SessionKey) -> Session | None:
+        """See `ports.Sessions`."""
+        return self.sessions.get(key)
+
+    def rotate(self, rotation: Rotation) -> Rotated:
+        """See `ports.Sessions`."""
+        with self.lock:
+            session = self.sessions.get(rotation.key)
+            if session is None or not _may_rotate(session, rotation):
+                return Rotated(False, session)
+            rotated = replace(
+                session,
+                access_hash=rotation.access_hash,
+                access_expires_at=rotation.access_expires_at,
+                access_scope=session.scope if rotation.scope is None else rotation.scope,
+                refresh_hash=rotation.refresh_hash,
+                refresh_expires_at=rotation.refresh_expires_at,
+                rotated_at=rotation.now,
+                salt=rotation.salt,
+                previous_refresh_hash=session.refresh_hash,
+                previous_access_hash=session.access_hash,
+                previous_access_expires_at=session.access_expires_at,
+                previous_access_scope=session.access_scope,
+            )
+            self.sessions[rotation.key] = rotated
+            return Rotated(True, rotated)
+
+    def sessions_of(self, user_id: int) -> tuple[SessionKey, ...]:
+        """See `ports.Sessions`."""
+        with self.lock:
+            return tuple(key for key in self.sessions if key.owner == user_id)
+
+    def end_sessions(self, keys: tuple[SessionKey, ...]) -> None:
+        """See `ports.Sessions`."""
+        with self.lock:
+            for key in keys:
+                self.sessions.pop(key, None)
+
+    # --- codes and counters
+
+    def get_code(self, number: str) -> Code | None:
+        """See `ports.Codes`."""
+        return self.codes.get(number)
+
+    def save_code(self, before: Code | None, after: Code, ttl: int) -> bool:  # noqa: ARG002  memory keeps all
+        """See `ports.Codes`."""
+        with self.lock:
+            known = self.codes.get(after.number)
+            if _sendings(known) != _sendings(before):
+                return False
+            if known is not None and after.tries_until == known.tries_until:
+                after = replace(after, tries=known.tries)
+            self.codes[after.number] = after
+            return True
+
+    def count_try(self, number: str, now: int, window: int) -> Code:
+        """See `ports.Codes`."""
+        with self.lock:
+            known = self.codes.get(number) or Code(number)
+            if known.tries_until <= now:
+                known = replace(known, tries=0, tries_until=now + window)
+            self.codes[number] = replace(known, tries=known.tries + 1)
+            return self.codes[number]
+
+    def spend(self, key: str, limit: int, ttl: int) -> bool:  # noqa: ARG002  memory keeps all
+        """See `ports.Counters`."""
+        with self.lock:
+            count = self.counters.get(key, 0)
+            if count >= limit:
+                return False
+            self.counters[key] = count + 1
+            return True
+
+
+def _differing(before: User, after: User) -> list[str]:
+    return [name for name in User.__slots__ if getattr(before, name) != getattr(after, name)]
+
+
+def _unchanged(known: User, before: User, after: User) -> bool:
+    return all(getattr(known, name) == getattr(before, name) for name in _differing(before, after))
+
+
+def _names(user: User) -> tuple[object, ...]:
+    return user.username, user.mobile, user.openids
+
+
+def _sendings(code: Code | None) -> tuple[object, ...]:
+    return (code.sent, code.tries_until) if code else ((), 0)
+
+
+def _may_rotate(session: Session, rotation: Rotation) -> bool:
+    return (
+        session.client_id == rotation.client_id
+        and session.refresh_hash == rotation.presented_hash
+        and rotation.now < min(session.refresh_expires_at, session.ends_at)
+        and set(rotation.scope or ()) <= set(session.scope)
+    )

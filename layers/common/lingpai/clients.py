@@ -1,0 +1,131 @@
+"""Who asks for tokens: the client's record, kept at hand for a while, and the proof that it is the client."""
+
+import hashlib
+import hmac
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from urllib.parse import unquote_plus
+
+from lingpai.clock import Clock
+from lingpai.errors import invalid_client
+from lingpai.model import Client
+from lingpai.ports import Clients
+
+CACHE_SIZE = 1000
+
+DAY = 86400
+REFRESH_TTL = 30 * DAY
+# Rotation does not extend it: after this a person logs in again.
+SESSION_TTL = 180 * DAY
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What a client's record holds unless it says otherwise; lengths of life in seconds."""
+
+    access_ttl: int
+    grants: frozenset[str]
+    scopes: tuple[str, ...] = ()
+
+
+DEFAULTS = {
+    "spring": Defaults(15 * DAY, frozenset({"client_credentials", "refresh_token", "password", "mobile"})),
+    "standard": Defaults(3600, frozenset({"client_credentials", "refresh_token"})),
+}
+
+
+def new_client(
+    client_id: str,
+    dialect: str,
+    secret: str | None = None,
+    *,
+    grants: Iterable[str] | None = None,
+    scopes: tuple[str, ...] | None = None,
+    access_ttl: int | None = None,
+    refresh_ttl: int | None = None,
+    session_ttl: int | None = None,
+    roles: Iterable[str] = (),
+    sign_provider: str | None = None,
+    sign_app: str = "default",
+) -> Client:
+    """A client's record with its dialect's defaults for what is not given; without a secret it is public."""
+    defaults = DEFAULTS[dialect]
+    if grants is None:
+        grants = defaults.grants | ({"sign"} if dialect == "spring" and sign_provider else set())
+    access_ttl = access_ttl or defaults.access_ttl
+    return Client(
+        id=client_id,
+        dialect=dialect,
+        grants=frozenset(grants),
+        scopes=defaults.scopes if scopes is None else scopes,
+        access_ttl=access_ttl,
+        refresh_ttl=refresh_ttl or REFRESH_TTL,
+        session_ttl=max(session_ttl or SESSION_TTL, access_ttl),
+        secret_hash=hash_secret(secret) if secret else None,
+        roles=frozenset(roles),
+        sign_provider=sign_provider,
+        sign_app=sign_app,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a request says of its client: id, and the secret where one is given."""
+
+    client_id: str
+    secret: str | None = field(default=None, repr=False)
+
+
+class Registry:
+    """Clients with a memory: a record read within the last `ttl` seconds is not read again.
+
+    Only records that exist are remembered, `size` of them at most, so that made-up ids cannot push out
+    real ones.
+    """
+
+    def __init__(self, source: Clients, clock: Clock, ttl: int, size: int = CACHE_SIZE) -> None:
+        self._source = source
+        self._clock = clock
+        self._ttl = ttl
+        self._size = size
+        self._known: dict[str, tuple[int, Client]] = {}
+
+    def get_client(self, client_id: str) -> Client | None:
+        """The client's record, at most `ttl` seconds old, or None."""
+        now = self._clock.now()
+        read_at, client = self._known.get(client_id, (0, None))
+        if client is not None and now < read_at + self._ttl:
+            return client
+        client = self._source.get_client(client_id)
+        self._known.pop(client_id, None)
+        if client is not None:
+            if len(self._known) >= self._size:
+                self._known.pop(next(iter(self._known)), None)
+            self._known[client_id] = (now, client)
+        return client
+
+
+def authenticate(clients: Clients, credentials: Credentials) -> Client:
+    """The client that the credentials prove; LingpaiError `invalid_client` for any other (RFC 6749 section 2.3).
+
+    A client with a secret must present it. One without is taken by its word: it is public (section 2.1).
+    """
+    client = clients.get_client(credentials.client_id)
+    stored = client.secret_hash if client else None
+    right = any(
+        hmac.compare_digest(hash_secret(spelling), stored or bytes(32))
+        for spelling in _spellings(credentials.secret or "")
+    )
+    if client is None or client.disabled or (client.confidential and not right):
+        raise invalid_client()
+    return client
+
+
+def hash_secret(secret: str) -> bytes:
+    """SHA-256 of a client's secret: it is long and random, so a slow hash would protect nothing."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def _spellings(secret: str) -> tuple[str, ...]:
+    """The secret as it came, and form-decoded as RFC 6749 section 2.3.1 wants it: clients in use do either."""
+    return (secret, unquote_plus(secret))

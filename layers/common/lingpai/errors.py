@@ -1,0 +1,109 @@
+"""Every refusal is one `LingpaiError`; a dialect turns it into an answer.
+
+`code` is the word of RFC 6749 section 5.2 where it has one, `status` the HTTP status, `reason` a key of
+`messages.TEXTS` and `values` what its text names. Nothing secret may stand in `values`: they are shown.
+"""
+
+from typing import Any
+
+
+class LingpaiError(Exception):
+    """A refusal that the caller may read.
+
+    `retry_after` is in seconds; `allow` names the methods that the path takes; `detail` is for the log alone.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        status: int,
+        reason: str,
+        *,
+        retry_after: int | None = None,
+        allow: tuple[str, ...] = (),
+        detail: str | None = None,
+        **values: Any,
+    ) -> None:
+        super().__init__(f"{code}: {reason}")
+        self.code = code
+        self.status = status
+        self.reason = reason
+        self.retry_after = retry_after
+        self.allow = allow
+        self.detail = detail
+        self.values = values
+
+
+def invalid_request(reason: str, **values: Any) -> LingpaiError:
+    """The request lacks something, says it twice, or says it in a way that cannot be read."""
+    return LingpaiError("invalid_request", 400, reason, **values)
+
+
+def invalid_client(reason: str = "bad_client") -> LingpaiError:
+    """Client unknown, or not authenticated. One text for both: which client ids exist is not told."""
+    return LingpaiError("invalid_client", 401, reason)
+
+
+def invalid_grant(reason: str, detail: str | None = None) -> LingpaiError:
+    """The password, code or refresh token is wrong, expired, used up or another client's."""
+    return LingpaiError("invalid_grant", 400, reason, detail=detail)
+
+
+def unauthorized_client(grant: str) -> LingpaiError:
+    """The client is who it says, but may not use this grant."""
+    return LingpaiError("unauthorized_client", 400, "grant_not_allowed", grant=grant)
+
+
+def unsupported_grant_type(grant: str) -> LingpaiError:
+    """A grant that the server does not know."""
+    return LingpaiError("unsupported_grant_type", 400, "unknown_grant", grant=grant)
+
+
+def invalid_scope() -> LingpaiError:
+    """A scope that is unknown, malformed or wider than what was granted."""
+    return LingpaiError("invalid_scope", 400, "bad_scope")
+
+
+def unauthorized() -> LingpaiError:
+    """No bearer token was presented (RFC 6750 section 3.1)."""
+    return LingpaiError("unauthorized", 401, "no_token")
+
+
+def invalid_token() -> LingpaiError:
+    """The bearer token is malformed, unknown, expired or revoked."""
+    return LingpaiError("invalid_token", 401, "bad_token")
+
+
+def forbidden(reason: str = "admin_only") -> LingpaiError:
+    """The caller is known, but may not do this."""
+    return LingpaiError("access_denied", 403, reason)
+
+
+def not_found(reason: str) -> LingpaiError:
+    """What the request names is not there."""
+    return LingpaiError("not_found", 404, reason)
+
+
+def conflict(reason: str, **values: Any) -> LingpaiError:
+    """The name, number or openid belongs to another account, or the thing changed meanwhile."""
+    return LingpaiError("conflict", 409, reason, **values)
+
+
+def too_large(limit: int) -> LingpaiError:
+    """A body over `limit` bytes."""
+    return LingpaiError("invalid_request", 413, "body_too_large", limit=limit)
+
+
+def method_not_allowed(allow: tuple[str, ...]) -> LingpaiError:
+    """Another verb than those the path takes."""
+    return LingpaiError("invalid_request", 405, "wrong_method", allow=allow, methods=", ".join(allow))
+
+
+def too_many_requests(reason: str, retry_after: int) -> LingpaiError:
+    """A limit is reached; it is open again after `retry_after` seconds."""
+    return LingpaiError("too_many_requests", 429, reason, retry_after=retry_after)
+
+
+def unavailable(reason: str = "store_unavailable", retry_after: int = 1) -> LingpaiError:
+    """The store, or the sender of messages, did not answer."""
+    return LingpaiError("temporarily_unavailable", 503, reason, retry_after=retry_after)

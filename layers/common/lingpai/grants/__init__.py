@@ -1,0 +1,46 @@
+"""The grants (RFC 6749 section 4, and extensions): one module each, with its name, parameters and handler."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from lingpai import scopes
+from lingpai.errors import invalid_request, unauthorized_client
+from lingpai.grants import client_credentials, mobile, password, refresh_token, sign
+from lingpai.model import Client, TokenSet
+from lingpai.ports import Services
+
+
+class Grant(Protocol):
+    """What a grant module has: the name that client records know it by, and the parameters it needs."""
+
+    @property
+    def NAME(self) -> str:  # noqa: N802  a constant of the module
+        """The name in client records."""
+        ...
+
+    @property
+    def REQUIRED(self) -> tuple[str, ...]:  # noqa: N802  a constant of the module
+        """The parameters without which it cannot answer."""
+        ...
+
+    def handle(
+        self, services: Services, client: Client, scope: tuple[str, ...] | None, parameters: Mapping[str, str]
+    ) -> TokenSet:
+        """Tokens for the client, or a LingpaiError. `scope` is what was asked for, None for nothing in particular."""
+        ...
+
+
+REGISTRY: dict[str, Grant] = {
+    grant.NAME: grant for grant in (password, refresh_token, client_credentials, mobile, sign)
+}
+
+
+def run(services: Services, client: Client, name: str, parameters: Mapping[str, str]) -> TokenSet:
+    """Let the grant `name` of the registry answer, if the client may use it and gives what it needs."""
+    grant = REGISTRY[name]
+    if name not in client.grants:
+        raise unauthorized_client(name)
+    for parameter in grant.REQUIRED:
+        if not parameters.get(parameter):
+            raise invalid_request("missing_parameter", name=parameter)
+    return grant.handle(services, client, scopes.requested(parameters.get("scope")), parameters)

@@ -1,0 +1,132 @@
+"""The texts that people read: reason → (Chinese, English), and which of the two a caller wants.
+
+The English ones also serve as OAuth `error_description`, which must be plain ASCII (RFC 6749 section 5.2).
+"""
+
+from typing import Any, Literal
+
+Language = Literal["zh", "en"]
+
+TEXTS: dict[str, tuple[str, str]] = {
+    # requests
+    "malformed_body": ("请求体无法解析：{why}", "The body cannot be read: {why}"),
+    "body_too_large": ("请求体超过 {limit} 字节", "The body is larger than {limit} bytes"),
+    "wrong_method": ("请使用 {methods} 方法", "Use the method {methods}"),
+    "duplicate_parameter": ("参数 {name} 重复", "The parameter {name} is given twice"),
+    "missing_parameter": ("缺少参数 {name}", "The parameter {name} is missing"),
+    "wrong_type": ("参数 {name} 必须是{zh}", "The parameter {name} must be {en}"),
+    "control_character": ("参数 {name} 含有控制字符", "The parameter {name} holds a control character"),
+    "too_long": (
+        "参数 {name} 不能超过 {limit} 个字符",
+        "The parameter {name} is longer than {limit} characters",
+    ),
+    "credentials_in_query": (
+        "参数 {name} 不能放在网址中，请放在请求体里",
+        "Send {name} in the body, not in the query string: addresses end up in logs",
+    ),
+    # clients and grants
+    "bad_client": ("客户端认证失败", "Client authentication failed"),
+    "unreadable_basic": ("Authorization 头无法解析", "The Authorization header is not a readable Basic one"),
+    "clients_disagree": ("客户端标识不一致", "The client ids in the header and the body differ"),
+    "grant_not_allowed": ("该客户端不能使用授权方式 {grant}", "This client may not use the grant {grant}"),
+    "unknown_grant": ("不支持的授权方式 {grant}", "Unsupported grant type: {grant}"),
+    "bad_scope": (
+        "scope 无效或超出授权范围",
+        "The scope is unknown, malformed or wider than what was granted",
+    ),
+    "bad_credentials": ("用户名或密码错误", "Bad credentials"),
+    "bad_code": ("验证码错误或已失效", "The code is wrong, used or expired"),
+    "bad_refresh_token": ("刷新令牌无效", "Invalid refresh token"),
+    "bad_sign": ("第三方标识无效", "The sign was not accepted"),
+    "account_disabled": ("账号不可用", "The account cannot be used"),
+    # bearer tokens
+    "no_token": ("请先登录", "Full authentication is required to access this resource"),
+    "bad_token": ("令牌无效或已过期", "The access token is invalid or has expired"),
+    "admin_only": ("没有权限：需要管理员", "Not allowed: only an admin may do this"),
+    "self_or_admin": (
+        "没有权限：只能操作自己的账号",
+        "Not allowed: only the account itself or an admin may do this",
+    ),
+    "self_only": ("只能修改自己的密码", "Only the account itself may change its password"),
+    "no_user": ("该令牌属于客户端，不属于用户", "This token belongs to a client, not to a user"),
+    # users
+    "bad_mobile": ("手机号无效", "This is not a valid mobile number"),
+    "country_not_served": ("不支持该国家或地区的手机号", "Numbers of this country are not served"),
+    "bad_username": ("用户名无效：{zh}", "This username cannot be used: {en}"),
+    "username_is_mobile": (
+        "形如手机号的用户名只能由该号码的账号使用",
+        "A username that looks like a mobile number can be used only by the account that owns the number",
+    ),
+    "username_taken": ("用户名已被使用", "This username is taken"),
+    "mobile_taken": ("该手机号已属于另一个账号", "This number belongs to another account"),
+    "openid_taken": ("该 openId 已属于另一个账号", "This openId belongs to another account"),
+    "password_too_short": ("密码至少 {limit} 个字符", "A password needs at least {limit} characters"),
+    "password_too_long": ("密码最多 {limit} 个字符", "A password has at most {limit} characters"),
+    "password_common": ("该密码过于常见，请换一个", "This password is among the commonest: choose another"),
+    "password_is_name": ("密码不能与用户名相同", "The password must differ from the username"),
+    "password_unreadable": ("密码含有无法使用的字符", "The password holds a character that cannot be used"),
+    "wrong_old_password": ("原密码不正确", "The old password is wrong"),
+    "no_old_password": ("该账号还没有密码", "The account has no password yet"),
+    "user_not_found": ("用户不存在", "There is no such user"),
+    "id_or_username": ("请提供 id 或 username", "Give an id or a username"),
+    "bad_date": ("参数 {name} 的格式应为 {format}", "The parameter {name} must look like {format}"),
+    "changed_meanwhile": ("数据刚被修改，请重试", "It was changed meanwhile: read it again and retry"),
+    # roles and lists
+    "role_not_found": ("角色不存在：{role}", "There is no such role: {role}"),
+    "role_missing": ("角色不存在", "There is no such role"),
+    "role_taken": ("角色名已被使用", "This role name is taken"),
+    "role_kept": ("管理员角色不能改名或删除", "The admin role cannot be renamed or deleted"),
+    "bad_cursor": ("cursor 无效", "The cursor is not one that this list gave"),
+    "out_of_range": (
+        "参数 {name} 应在 {low} 到 {high} 之间",
+        "The parameter {name} must be from {low} to {high}",
+    ),
+    # limits
+    "resend_too_soon": (
+        "验证码发送过于频繁，请稍后再试",
+        "A code was sent just now: wait before asking again",
+    ),
+    "too_many_codes": ("验证码发送次数已达上限", "Too many codes were sent to this number"),
+    "too_many_tries": (
+        "验证码错误次数过多，请稍后再试",
+        "Too many tries for this number: wait before the next",
+    ),
+    "limit_reached": ("请求过于频繁，请稍后再试", "Too many requests: wait before the next"),
+    # faults
+    "store_unavailable": ("服务暂时不可用，请稍后再试", "The service is busy: try again in a moment"),
+    "sender_failed": ("短信发送失败，请稍后再试", "The message could not be sent: try again in a moment"),
+}
+
+CODE_MESSAGE: dict[Language, str] = {
+    "zh": "您的验证码是 {code}，{minutes} 分钟内有效。",
+    "en": "Your code is {code}. It is valid for {minutes} minutes.",
+}
+
+
+def text(reason: str, language: Language, values: dict[str, Any]) -> str:
+    """The text for `reason` in `language`, with `values` filled in."""
+    chinese, english = TEXTS[reason]
+    return (chinese if language == "zh" else english).format(**values)
+
+
+def preferred(accept_language: str) -> Language:
+    """The language that an `Accept-Language` header (RFC 9110 section 12.5.4) prefers; Chinese by default."""
+    best: dict[Language, float] = {"zh": 0.0, "en": 0.0}
+    for entry in accept_language.split(","):
+        tag, _, parameter = entry.partition(";")
+        primary = tag.strip().lower().partition("-")[0]
+        for language, quality in best.items():
+            if language == primary:
+                best[language] = max(quality, _quality(parameter))
+    return "en" if best["en"] > best["zh"] else "zh"
+
+
+def _quality(parameter: str) -> float:
+    """The weight behind `q=`; 1 when there is none, 0 for one that cannot be read."""
+    name, _, value = parameter.partition("=")
+    if not name.strip():
+        return 1.0
+    try:
+        return float(value) if name.strip().lower() == "q" else 1.0
+    except ValueError:
+        return 0.0

@@ -1,0 +1,172 @@
+"""What Lingpai speaks of: clients, users, roles, sessions, codes, token sets. Data only, all frozen.
+
+Times are whole seconds since 1970 (`*_at`), lengths of life are seconds (`*_ttl`). Fields that hold a
+secret or a hash are left out of `repr`, so that no log and no traceback can show them.
+"""
+
+from dataclasses import dataclass, field
+
+from lingpai.clock import FIRST_MACHINE_OWNER
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """An application that may ask for tokens (RFC 6749 section 2). Without a `secret_hash` it is public."""
+
+    id: str
+    dialect: str
+    grants: frozenset[str]
+    scopes: tuple[str, ...]
+    access_ttl: int
+    refresh_ttl: int
+    session_ttl: int
+    secret_hash: bytes | None = field(default=None, repr=False)
+    token_format: str = "opaque"
+    roles: frozenset[str] = frozenset()
+    sign_provider: str | None = None
+    sign_app: str = "default"
+    disabled: bool = False
+
+    @property
+    def confidential(self) -> bool:
+        """Whether the client has a secret that it must present (RFC 6749 section 2.1)."""
+        return self.secret_hash is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """A user's profile, in the words of seed 003. Everything is text; what was never given is None."""
+
+    name: str | None = None
+    age: str | None = None
+    phone: str | None = None
+    gender: str | None = None
+    addr: str | None = None
+    createTime: str | None = None  # noqa: N815  the name on the wire
+    nation: str | None = None
+    instruction: str | None = None
+    images: str | None = None
+    birthday: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """An account. `mobile` is a proven number in E.164; `openids` maps "provider:app" to the id there.
+
+    `roles` are role ids. An account without a password logs in by code or by sign alone.
+    """
+
+    id: int
+    created_at: int
+    username: str | None = None
+    mobile: str | None = field(default=None, repr=False)
+    openids: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    password: str | None = field(default=None, repr=False)
+    roles: frozenset[int] = frozenset()
+    disabled: bool = False
+    detail: Detail = field(default=Detail(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RoleBook:
+    """All roles of the deployment: one document, so that unique names need one compare-and-swap.
+
+    `next_id` only grows: the id of a deleted role is never given again, so an account that still holds
+    it gains nothing.
+    """
+
+    names: tuple[tuple[int, str], ...] = ()
+    next_id: int = 1
+    version: int = 0
+
+    def name_of(self, role_id: int) -> str | None:
+        """The role's name, or None when there is no such role (any more)."""
+        return dict(self.names).get(role_id)
+
+    def id_of(self, name: str) -> int | None:
+        """The id of the role of this name, or None."""
+        return next((role_id for role_id, known in self.names if known == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionKey:
+    """Where a session is kept: `owner` is the user id, or a random number above 2^63 for a machine."""
+
+    owner: int
+    id: bytes
+
+    @property
+    def user_id(self) -> int | None:
+        """The user the session belongs to; None for one that a client opened for itself."""
+        return self.owner if self.owner < FIRST_MACHINE_OWNER else None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A token family: one item, whatever the number of refreshes.
+
+    The `*_hash` fields are SHA-256 of the secrets; the secrets themselves are never kept. The `previous_*`
+    fields and `salt` are what the last rotation replaced, and what makes its answer repeatable.
+    """
+
+    key: SessionKey
+    client_id: str
+    scope: tuple[str, ...]
+    created_at: int
+    ends_at: int
+    access_hash: bytes = field(repr=False)
+    access_expires_at: int
+    access_scope: tuple[str, ...]
+    refresh_hash: bytes | None = field(default=None, repr=False)
+    refresh_expires_at: int = 0
+    rotated_at: int = 0
+    salt: bytes | None = field(default=None, repr=False)
+    previous_refresh_hash: bytes | None = field(default=None, repr=False)
+    previous_access_hash: bytes | None = field(default=None, repr=False)
+    previous_access_expires_at: int = 0
+    previous_access_scope: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """All that is known of the codes sent to one number. `sent` holds the times of the last sendings.
+
+    `tries` counts the guesses until `tries_until`; a new code resets neither.
+    """
+
+    number: str = field(repr=False)
+    digest: bytes | None = field(default=None, repr=False)
+    expires_at: int = 0
+    sent: tuple[int, ...] = ()
+    tries: int = 0
+    tries_until: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A text message: `to` in E.164, `at` in seconds."""
+
+    to: str = field(repr=False)
+    code: str = field(repr=False)
+    text: str = field(repr=False)
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a third party says is there: unique by provider, its app and the id in that app."""
+
+    provider: str
+    app: str
+    openid: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSet:
+    """What a grant gives (RFC 6749 section 5.1). `expires_in` in seconds."""
+
+    access_token: str = field(repr=False)
+    expires_in: int
+    scope: tuple[str, ...]
+    refresh_token: str | None = field(default=None, repr=False)
+    user_id: int | None = None

@@ -1,0 +1,307 @@
+"""What the use cases need from the world, as small protocols. The docstrings are the contract.
+
+Every adapter of a port passes the same suite (`tests/contract`). Any method of a store may raise the
+LingpaiError `temporarily_unavailable`; the operation is then either done or not, never half.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from lingpai.clock import Clock
+from lingpai.model import Client, Code, Identity, Message, RoleBook, Session, SessionKey, User
+from lingpai.settings import Settings
+
+# --- writes -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PutUser:
+    """A new account. Fails where the id is taken."""
+
+    user: User
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeUser:
+    """The account `before` becomes `after`.
+
+    Fails where a field that differs is no longer as in `before`, or where the account is gone or disabled.
+    """
+
+    before: User
+    after: User
+
+
+@dataclass(frozen=True, slots=True)
+class CheckUser:
+    """Writes nothing. Fails unless the account is there, not disabled and, where `password` is given, has this hash."""
+
+    user_id: int
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DisableUser:
+    """Nobody logs in to the account any more. Fails where there is none."""
+
+    user_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteUser:
+    """The account is gone. Fails where it is not exactly as in `user`, so that no name of it stays behind."""
+
+    user: User
+
+
+@dataclass(frozen=True, slots=True)
+class PutIdentity:
+    """The name `key` now finds the user. Fails where it finds anybody already."""
+
+    key: str = field(repr=False)
+    user_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteIdentity:
+    """The name `key` is free again. Fails where it does not find this user."""
+
+    key: str = field(repr=False)
+    user_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class PutSession:
+    """A new session."""
+
+    session: Session
+    ttl: int
+
+
+@dataclass(frozen=True, slots=True)
+class EndSession:
+    """The session is gone, if it was there."""
+
+    key: SessionKey
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumeCode:
+    """The code of this digest is used up, and the guess that found it is not counted as a wrong one.
+
+    Fails where the code is another, used or expired at `now`.
+    """
+
+    number: str = field(repr=False)
+    digest: bytes = field(repr=False)
+    now: int
+
+
+Write = (
+    PutUser
+    | ChangeUser
+    | CheckUser
+    | DisableUser
+    | DeleteUser
+    | PutIdentity
+    | DeleteIdentity
+    | PutSession
+    | EndSession
+    | ConsumeCode
+)
+
+
+class Conflict(Exception):
+    """A write could not be done, so none of its transaction was. `write` is the first that failed."""
+
+    def __init__(self, write: Write) -> None:
+        super().__init__(type(write).__name__)
+        self.write = write
+
+
+class Ledger(Protocol):
+    """Writes that belong together."""
+
+    def commit(self, *writes: Write) -> None:
+        """Do all of `writes` or none (at most 100, each on another item); raise Conflict when one fails."""
+        ...
+
+
+# --- stores -----------------------------------------------------------------------------------------------
+
+
+class Clients(Protocol):
+    """The clients' records."""
+
+    def get_client(self, client_id: str) -> Client | None:
+        """The client's record, or None."""
+        ...
+
+
+class ClientWriter(Clients, Protocol):
+    """For the operator's tools: the functions only read clients."""
+
+    def put_client(self, client: Client) -> None:
+        """Keep the record, in place of one of the same id."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """Users by id (those that exist) with the roles of the deployment, read at one time."""
+
+    users: Mapping[int, User]
+    roles: RoleBook
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some users, in an order that holds; `next` is where the next page starts, None after the last."""
+
+    users: tuple[User, ...]
+    next: int | None
+
+
+class Accounts(Protocol):
+    """Users and the names that find them. Every read sees all writes before it."""
+
+    def find_user_id(self, key: str) -> int | None:
+        """The user that the identity `key` finds."""
+        ...
+
+    def get_user(self, user_id: int) -> User | None:
+        """The account, disabled or not."""
+        ...
+
+    def directory(self, *user_ids: int) -> Directory:
+        """Some accounts and all roles, in one call."""
+        ...
+
+    def list_users(self, limit: int, after: int | None) -> Page:
+        """At most `limit` users: the first ones, or those behind the user id `after`."""
+        ...
+
+
+class Roles(Protocol):
+    """The role book."""
+
+    def save_roles(self, book: RoleBook) -> bool:
+        """Keep `book` as the version after its own; False where the stored version is another by now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """New secrets in place of the refresh secret that was presented (all as SHA-256).
+
+    `scope` is what the new access token may do; None for the whole scope of the session.
+    """
+
+    key: SessionKey
+    client_id: str
+    presented_hash: bytes = field(repr=False)
+    now: int
+    salt: bytes = field(repr=False)
+    access_hash: bytes = field(repr=False)
+    access_expires_at: int
+    refresh_hash: bytes = field(repr=False)
+    refresh_expires_at: int
+    scope: tuple[str, ...] | None
+    ttl: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rotated:
+    """What became of a rotation: `session` as it is now; when it was refused, as it stood in the way."""
+
+    done: bool
+    session: Session | None
+
+
+class Sessions(Protocol):
+    """Token families. An expired one may still be found: expiry is checked by who reads."""
+
+    def get_session(self, key: SessionKey) -> Session | None:
+        """The session; sees all writes before it."""
+        ...
+
+    def rotate(self, rotation: Rotation) -> Rotated:
+        """Replace the secrets in one conditional write.
+
+        Done only where the session's current refresh secret is the presented one, it belongs to the client,
+        neither it nor the session has expired at `now`, and the session's scope holds all of `scope`. What was
+        current (access secret, its expiry and scope, refresh secret) becomes previous.
+        """
+        ...
+
+    def sessions_of(self, user_id: int) -> tuple[SessionKey, ...]:
+        """The keys of all sessions of the user; sees all writes before it."""
+        ...
+
+    def end_sessions(self, keys: tuple[SessionKey, ...]) -> None:
+        """Delete these sessions; those that are not there are no error."""
+        ...
+
+
+class Codes(Protocol):
+    """Codes sent to numbers, and the guesses at them."""
+
+    def get_code(self, number: str) -> Code | None:
+        """What is known of the number."""
+        ...
+
+    def save_code(self, before: Code | None, after: Code, ttl: int) -> bool:
+        """Keep `after`; False where what is known is not `before` any more.
+
+        Tries are left out of that: they stay as counted, unless `after` opens a new window for them.
+        """
+        ...
+
+    def count_try(self, number: str, now: int, window: int) -> Code:
+        """Count one guess, then tell what is known, the count included.
+
+        After `window` seconds from the first guess (or from the code that opened the window) the count begins
+        again at 1. Guesses at a number that no code was sent to count as well.
+        """
+        ...
+
+
+class Counters(Protocol):
+    """Counts that limit things, exact under concurrency."""
+
+    def spend(self, key: str, limit: int, ttl: int) -> bool:
+        """Add one to the count of `key` unless it has reached `limit`: whether it was added, in one write."""
+        ...
+
+
+class Store(Ledger, Clients, Accounts, Roles, Sessions, Codes, Counters, Protocol):
+    """All of the above: what a deployment keeps."""
+
+
+# --- the rest of the world --------------------------------------------------------------------------------
+
+
+class Sender(Protocol):
+    """Sends text messages."""
+
+    def send(self, message: Message) -> None:
+        """Send it, or raise the LingpaiError `temporarily_unavailable`. Never logs the code or the number."""
+        ...
+
+
+# Resolves what a client presents as `sign`: the third party's identity, or LingpaiError invalid_grant.
+SignProvider = Callable[[Client, str], Identity]
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything a use case may need, put together by `bootstrap`. `pepper` keys the digests of codes."""
+
+    settings: Settings
+    clock: Clock
+    store: Store
+    clients: Clients
+    sms: Sender
+    sign_providers: Mapping[str, SignProvider]
+    pepper: Callable[[], bytes] = field(repr=False)

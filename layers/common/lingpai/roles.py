@@ -1,0 +1,62 @@
+"""The roles of a deployment: named, renamed, deleted, by compare-and-swap on the one book that holds them."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from lingpai.errors import conflict, invalid_request, not_found
+from lingpai.model import RoleBook
+from lingpai.ports import Services
+
+NAME_MAX = 64
+_ATTEMPTS = 5
+
+
+def save(services: Services, name: str, role_id: int | None = None) -> int:
+    """A new role of this name, or a new name for the role `role_id`; gives the id."""
+
+    def edit(book: RoleBook) -> RoleBook:
+        target = book.next_id if role_id is None else role_id
+        holder = book.id_of(name)
+        if holder is not None and holder != target:
+            raise conflict("role_taken")
+        if role_id is None:
+            return replace(book, names=(*book.names, (target, name)), next_id=target + 1)
+        _refuse_missing_or_admin(services, book, target, keeps=name)
+        return replace(book, names=tuple((i, name if i == target else known) for i, known in book.names))
+
+    return _edit(services, edit).id_of(name) or 0
+
+
+def delete(services: Services, role_id: int) -> None:
+    """The role is gone. Accounts that hold it gain nothing by it: its id is never given again."""
+
+    def edit(book: RoleBook) -> RoleBook:
+        _refuse_missing_or_admin(services, book, role_id)
+        return replace(book, names=tuple((i, name) for i, name in book.names if i != role_id))
+
+    _edit(services, edit)
+
+
+def known_ids(book: RoleBook, ids: frozenset[int]) -> frozenset[int]:
+    """`ids` themselves; LingpaiError naming the first that is no role."""
+    for role_id in sorted(ids):
+        if book.name_of(role_id) is None:
+            raise invalid_request("role_not_found", role=role_id)
+    return ids
+
+
+def _edit(services: Services, edit: Callable[[RoleBook], RoleBook]) -> RoleBook:
+    for _ in range(_ATTEMPTS):
+        book = services.store.directory().roles
+        after = edit(book)
+        if services.store.save_roles(after):
+            return after
+    raise conflict("changed_meanwhile")
+
+
+def _refuse_missing_or_admin(services: Services, book: RoleBook, role_id: int, keeps: str | None = None) -> None:
+    name = book.name_of(role_id)
+    if name is None:
+        raise not_found("role_missing")
+    if services.settings.admin_role == name != keeps:
+        raise conflict("role_kept")

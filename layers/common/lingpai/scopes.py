@@ -1,0 +1,27 @@
+"""Scopes (RFC 6749 section 3.3): read from a request, and held against what a client may have."""
+
+import re
+
+from lingpai.errors import invalid_scope
+from lingpai.model import Client
+
+_SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
+
+
+def requested(text: str | None) -> tuple[str, ...] | None:
+    """The scope tokens of a request in their order, each once; None where it asks for none in particular."""
+    if text is None or not text.strip(" "):
+        return None
+    tokens = tuple(dict.fromkeys(text.split()))
+    if not all(_SCOPE_TOKEN.fullmatch(token) for token in tokens):
+        raise invalid_scope()
+    return tokens
+
+
+def granted(client: Client, asked: tuple[str, ...] | None) -> tuple[str, ...]:
+    """What was asked for, all of which the client must have; without a wish, all that it has."""
+    if asked is None:
+        return client.scopes
+    if not set(asked) <= set(client.scopes):
+        raise invalid_scope()
+    return asked

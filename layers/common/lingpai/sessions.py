@@ -1,0 +1,233 @@
+"""The life of a token: issue, check, refresh, revoke. One item for each family, one call for each step.
+
+A token is `base64url(session key) "." base64url(secret)`: the first half finds the session, the second
+proves the right to it. The item keeps SHA-256 of the secrets alone. What a refresh gives out is derived
+from the secret presented and a fresh salt kept in the item, so that the same question asked again within
+the grace time has the same answer, with nothing secret stored (docs/decisions/0002-sessions.md).
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+from dataclasses import dataclass, field, replace
+
+from lingpai.errors import invalid_grant, invalid_scope, invalid_token
+from lingpai.model import Client, Session, SessionKey, TokenSet
+from lingpai.ports import PutSession, Rotation, Services, Sessions, Write
+
+_OWNER_BYTES = 8
+_TOKEN_SHAPE = re.compile(r"[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}")
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """A token taken apart: where its session is, and the secret that shall open it."""
+
+    key: SessionKey
+    secret: bytes = field(repr=False)
+
+
+def issue(
+    services: Services,
+    client: Client,
+    scope: tuple[str, ...],
+    user_id: int | None = None,
+    *,
+    together_with: tuple[Write, ...] = (),
+) -> TokenSet:
+    """Open a session and give its tokens; a session without a user has no refresh token (RFC 6749 section 4.4.3).
+
+    `together_with` are the writes that must happen with it or not at all; their Conflict is the caller's.
+    """
+    clock, now = services.clock, services.clock.now()
+    owner = clock.new_machine_owner() if user_id is None else user_id
+    key = SessionKey(owner, clock.new_session_id())
+    access = clock.new_secret()
+    refresh = clock.new_secret() if user_id is not None else None
+    session = Session(
+        key=key,
+        client_id=client.id,
+        scope=scope,
+        created_at=now,
+        ends_at=now + client.session_ttl,
+        access_hash=digest(access),
+        access_expires_at=now + client.access_ttl,
+        access_scope=scope,
+        refresh_hash=digest(refresh) if refresh else None,
+        refresh_expires_at=now + client.refresh_ttl if refresh else 0,
+    )
+    services.store.commit(*together_with, PutSession(session, _time_to_live(now, client)))
+    return _token_set(session, access, refresh, now)
+
+
+def check(store: Sessions, token: str, now: int, grace: int) -> Session:
+    """The session that an access token belongs to, with the scope of this token as `access_scope`.
+
+    LingpaiError `invalid_token` for one that is malformed (without a call), unknown, expired or revoked. The
+    access token before the last refresh stays good for `grace` seconds, so that calls under way do not fail.
+    """
+    session = find(store, token)
+    if session is None:
+        raise invalid_token()
+    return checked(session, token, now, grace)
+
+
+def find(store: Sessions, token: str) -> Session | None:
+    """The session that a token of either kind points to, whatever its secret; None when there is none."""
+    presented = parse(token)
+    return store.get_session(presented.key) if presented else None
+
+
+def checked(session: Session, token: str, now: int, grace: int) -> Session:
+    """`session` as the access token `token` may use it; LingpaiError `invalid_token` when it may not."""
+    presented = parse(token)
+    if presented is None or session.ends_at <= now:
+        raise invalid_token()
+    hashed = digest(presented.secret)
+    if _same(hashed, session.access_hash) and now < session.access_expires_at:
+        return session
+    if (
+        _same(hashed, session.previous_access_hash)
+        and now < session.previous_access_expires_at
+        and now <= session.rotated_at + grace
+    ):
+        return _as_before_rotation(session)
+    raise invalid_token()
+
+
+def refresh(services: Services, client: Client, token: str, scope: tuple[str, ...] | None) -> TokenSet:
+    """New tokens for a refresh token (RFC 6749 section 6), which works once (RFC 9700 section 4.14.2).
+
+    The same one again within the grace time gets the same new pair. After it, or with a secret that the session
+    does not know, somebody holds a stolen token: the whole family ends. `scope` may narrow the access token,
+    None keeps the session's; the refresh token always keeps the scope that was granted.
+    """
+    presented = parse(token)
+    if presented is None:
+        raise invalid_grant("bad_refresh_token")
+    now, salt = services.clock.now(), services.clock.new_secret()
+    next_access, next_refresh = derive(presented.secret, salt)
+    outcome = services.store.rotate(
+        Rotation(
+            key=presented.key,
+            client_id=client.id,
+            presented_hash=digest(presented.secret),
+            now=now,
+            salt=salt,
+            access_hash=digest(next_access),
+            access_expires_at=now + client.access_ttl,
+            refresh_hash=digest(next_refresh),
+            refresh_expires_at=now + client.refresh_ttl,
+            scope=scope,
+            ttl=_time_to_live(now, client),
+        )
+    )
+    if outcome.done and outcome.session:
+        return _token_set(outcome.session, next_access, next_refresh, now)
+    return _after_refusal(services, client, presented, outcome.session, scope, now)
+
+
+def end(store: Sessions, key: SessionKey) -> None:
+    """The session and every token of it are gone."""
+    store.end_sessions((key,))
+
+
+def end_all(store: Sessions, user_id: int, keep: SessionKey | None = None) -> None:
+    """All sessions of the user are gone, but for `keep`."""
+    store.end_sessions(tuple(key for key in store.sessions_of(user_id) if key != keep))
+
+
+def parse(token: str) -> Presented | None:
+    """The parts of a token; None for a text of any other shape, so that it costs no call."""
+    if not _TOKEN_SHAPE.fullmatch(token):
+        return None
+    selector, _, secret = token.partition(".")
+    key = _decode(selector)
+    # One token has one spelling: the spare bits at the end of each half must be zero.
+    if _encode(key) != selector or _encode(_decode(secret)) != secret:
+        return None
+    return Presented(SessionKey(int.from_bytes(key[:_OWNER_BYTES]), key[_OWNER_BYTES:]), _decode(secret))
+
+
+def token_text(key: SessionKey, secret: bytes) -> str:
+    """The token of `secret` under `key`: 66 characters, all of them safe in a header (RFC 6750 section 2.1)."""
+    return f"{_encode(key.owner.to_bytes(_OWNER_BYTES) + key.id)}.{_encode(secret)}"
+
+
+def digest(secret: bytes) -> bytes:
+    """SHA-256. The secrets are 256 random bits: no slow hash would make them harder to guess."""
+    return hashlib.sha256(secret).digest()
+
+
+def derive(presented: bytes, salt: bytes) -> tuple[bytes, bytes]:
+    """The access and refresh secrets that follow `presented`: HMAC-SHA256 keyed by it over the salt."""
+    return (
+        hmac.digest(presented, salt + b"access", "sha256"),
+        hmac.digest(presented, salt + b"refresh", "sha256"),
+    )
+
+
+def _after_refusal(
+    services: Services,
+    client: Client,
+    presented: Presented,
+    session: Session | None,
+    scope: tuple[str, ...] | None,
+    now: int,
+) -> TokenSet:
+    """Why a rotation was refused: a retry (the same pair again), a mistake, or theft."""
+    if session is None or session.client_id != client.id:
+        raise invalid_grant("bad_refresh_token")
+    hashed = digest(presented.secret)
+    if _same(hashed, session.refresh_hash):
+        alive = now < min(session.refresh_expires_at, session.ends_at)
+        raise invalid_scope() if alive else invalid_grant("bad_refresh_token")
+    if _same(hashed, session.previous_refresh_hash) and now <= session.rotated_at + services.settings.refresh_grace:
+        return _repeat(session, presented, scope, now)
+    end(services.store, session.key)
+    raise invalid_grant("bad_refresh_token", detail="refresh_token_reused")
+
+
+def _repeat(session: Session, presented: Presented, scope: tuple[str, ...] | None, now: int) -> TokenSet:
+    """The answer that the last rotation gave, once more."""
+    if session.ends_at <= now or session.salt is None:
+        raise invalid_grant("bad_refresh_token")
+    if scope is not None and set(scope) != set(session.access_scope):
+        raise invalid_scope()
+    return _token_set(session, *derive(presented.secret, session.salt), now)
+
+
+def _as_before_rotation(session: Session) -> Session:
+    return replace(
+        session,
+        access_expires_at=session.previous_access_expires_at,
+        access_scope=session.previous_access_scope,
+    )
+
+
+def _token_set(session: Session, access: bytes, refresh: bytes | None, now: int) -> TokenSet:
+    return TokenSet(
+        access_token=token_text(session.key, access),
+        refresh_token=token_text(session.key, refresh) if refresh else None,
+        expires_in=max(0, min(session.access_expires_at, session.ends_at) - now),
+        scope=session.access_scope,
+        user_id=session.key.user_id,
+    )
+
+
+def _time_to_live(now: int, client: Client) -> int:
+    """When the table may forget the session: no token of it can be good any more."""
+    return now + max(client.access_ttl, client.refresh_ttl)
+
+
+def _same(hashed: bytes, stored: bytes | None) -> bool:
+    return stored is not None and hmac.compare_digest(hashed, stored)
+
+
+def _encode(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
+
+
+def _decode(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -1,0 +1,92 @@
+"""Everything that an operator may set: one frozen model, read once from the environment.
+
+Each field is set by the environment variable of its name in capitals. Times are seconds unless the name
+says otherwise; a limit of 0 is off.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used. The text names it and says why."""
+
+
+def _words(value: object) -> object:
+    """Comma-separated text as a list; anything else as it is."""
+    if isinstance(value, str):
+        return [word.strip() for word in value.split(",") if word.strip()]
+    return value
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+Seconds = Annotated[int, Field(gt=0)]
+Limit = Annotated[int, Field(ge=0)]
+
+
+class Settings(BaseModel):
+    """The settings of a deployment, with their defaults."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    # where things are kept
+    clients_table: str = "ClientsTable"
+    users_table: str = "UsersTable"
+    identities_table: str = "IdentitiesTable"
+    roles_table: str = "RolesTable"
+    sessions_table: str = "SessionsTable"
+    codes_table: str = "CodesTable"
+    counters_table: str = "CountersTable"
+    aws_region: str = "us-east-1"
+    store_connect_timeout: Annotated[float, Field(gt=0)] = 1.0
+    store_read_timeout: Annotated[float, Field(gt=0)] = 2.0
+    store_attempts: Annotated[int, Field(ge=1)] = 3
+
+    # clients and sessions
+    client_cache_ttl: Limit = 60
+    refresh_grace: Limit = 30
+    issuer: str = ""
+
+    # passwords, which argon2id hashes
+    password_min_length: Annotated[int, Field(ge=1, le=128)] = 8
+    argon2_memory_kib: Annotated[int, Field(ge=8)] = 19456
+    argon2_time: Annotated[int, Field(ge=1)] = 2
+    argon2_parallelism: Annotated[int, Field(ge=1)] = 1
+    digest_login: bool = False
+
+    # codes and messages
+    code_pepper: SecretStr = SecretStr("")
+    code_pepper_secret: str = ""
+    code_ttl: Seconds = 600
+    code_tries: Annotated[int, Field(ge=1)] = 5
+    code_tries_window: Seconds = 3600
+    code_resend: Limit = 60
+    code_per_hour: Limit = 5
+    code_per_day: Limit = 10
+    sms_provider: Literal["console"] = "console"
+    sms_countries: Words = ("CN",)
+    home_country: Annotated[str, Field(pattern="^[A-Z]{2}$")] = "CN"
+
+    # limits for others than a number: an hour for addresses and clients, a day (UTC) for the deployment
+    limit_sms_ip: Limit = 30
+    limit_sms_client: Limit = 1000
+    limit_sms_day: Limit = 10000
+    limit_register_ip: Limit = 30
+
+    # people
+    admin_role: Annotated[str, Field(min_length=1)] = "admin"
+    utc_offset_minutes: Annotated[int, Field(ge=-720, le=840)] = 480
+
+
+def from_environment(environment: Mapping[str, str]) -> Settings:
+    """The settings that `environment` names; raises SettingsError with one line for each wrong one."""
+    given = {
+        name: environment[name.upper()] for name in Settings.model_fields if environment.get(name.upper(), "") != ""
+    }
+    try:
+        return Settings.model_validate(given)
+    except ValidationError as error:
+        lines = [f"{str(problem['loc'][0]).upper()}: {problem['msg']}" for problem in error.errors()]
+        raise SettingsError("\n".join(lines)) from None

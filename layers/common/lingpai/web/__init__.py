@@ -1,0 +1,1 @@
+"""HTTP: from an API Gateway event to a use case and back."""

@@ -1,0 +1,89 @@
+"""From a Lambda event to an endpoint and back: the verbs, the refusals, the log line, the bare 500."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from aws_lambda_powertools.event_handler.api_gateway import APIGatewayHttpResolver, Response
+
+from lingpai import bootstrap
+from lingpai.errors import LingpaiError, method_not_allowed
+from lingpai.ports import Services
+from lingpai.web import envelope, observability
+from lingpai.web.oauth_error import oauth_error
+from lingpai.web.reply import JSON, Reply, json_reply
+from lingpai.web.request import Request, from_event, refuse_credentials_in_query
+
+Endpoint = Callable[[Services, Request], Reply]
+Refused = Callable[[LingpaiError, Request], Reply]
+Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
+
+_VERBS = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A path, the methods it takes, who answers, and how a refusal looks there."""
+
+    path: str
+    endpoint: Endpoint
+    refused: Refused
+    methods: tuple[str, ...] = ("POST",)
+
+
+def oauth(path: str, endpoint: Endpoint, methods: tuple[str, ...] = ("POST",)) -> Route:
+    """A route whose refusals are those of RFC 6749 section 5.2 (unless a dialect has answered before)."""
+    return Route(path, endpoint, lambda error, _: oauth_error(error), methods)
+
+
+def seed(path: str, endpoint: Endpoint, methods: tuple[str, ...] = ("POST",)) -> Route:
+    """A route whose answers wear the envelope of seed 003."""
+    return Route(path, endpoint, envelope.refused, methods)
+
+
+def gate(*routes: Route) -> Handler:
+    """The Lambda handler for these routes."""
+    resolver = APIGatewayHttpResolver()
+    for route in routes:
+        resolver.route(route.path, method=_VERBS)(lambda route=route: _serve(resolver, route))
+    resolver.not_found(lambda _: _response(json_reply(404, {"message": "Not Found"})))
+
+    def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        return resolver.resolve(event, context)
+
+    return handler
+
+
+def _serve(resolver: APIGatewayHttpResolver, route: Route) -> Response[str]:
+    request = from_event(resolver.current_event.raw_event)
+    try:
+        reply = _answer(request, route)
+    except Exception as error:  # noqa: BLE001  the last resort: a bare 500, never a stack trace
+        observability.broken(request, error)
+        content = {"error": "server_error", "error_description": "Unexpected fault", "request_id": request.id}
+        reply = json_reply(500, content)
+    observability.answered(request, reply)
+    return _response(reply)
+
+
+def _answer(request: Request, route: Route) -> Reply:
+    """The endpoint's answer, or the refusal in the route's own form."""
+    allow = (*route.methods, "OPTIONS")
+    if request.method == "OPTIONS":
+        return Reply(204, headers={"Allow": ", ".join(allow)})
+    try:
+        if request.method not in route.methods:
+            raise method_not_allowed(allow)
+        refuse_credentials_in_query(request)
+        return route.endpoint(bootstrap.services(), request)
+    except LingpaiError as error:
+        return replace(route.refused(error, request), error=error)
+
+
+def _response(reply: Reply) -> Response[str]:
+    return Response(
+        status_code=reply.status,
+        content_type=JSON if reply.body else None,
+        body=reply.body,
+        headers=dict(reply.headers),
+    )

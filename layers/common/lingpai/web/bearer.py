@@ -1,0 +1,74 @@
+"""Who calls, by bearer token (RFC 6750), and what they may do."""
+
+from dataclasses import dataclass
+
+from lingpai import sessions
+from lingpai.errors import forbidden, invalid_token, unauthorized
+from lingpai.model import RoleBook, Session, User
+from lingpai.ports import Directory, Services
+from lingpai.web.request import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who presented the token: a user, or a client for itself. `roles` are names, `known` what was read with it."""
+
+    session: Session
+    user: User | None
+    roles: frozenset[str]
+    known: Directory
+
+    @property
+    def book(self) -> RoleBook:
+        """The roles of the deployment."""
+        return self.known.roles
+
+
+def authenticate(services: Services, request: Request, *also: int) -> Caller:
+    """The caller, read together with the users `also`; LingpaiError `unauthorized` or `invalid_token`."""
+    session = session_of(services, request)
+    user_id = session.key.user_id
+    if user_id is None:
+        known = services.store.directory(*also)
+        client = services.clients.get_client(session.client_id)
+        if client is None or client.disabled:
+            raise invalid_token()
+        return Caller(session, None, client.roles, known)
+    known = services.store.directory(user_id, *also)
+    user = known.users.get(user_id)
+    if user is None or user.disabled:
+        raise invalid_token()
+    names = (known.roles.name_of(role_id) for role_id in user.roles)
+    return Caller(session, user, frozenset(name for name in names if name), known)
+
+
+def session_of(services: Services, request: Request) -> Session:
+    """The session of the request's bearer token."""
+    scheme, _, token = request.headers.get("authorization", "").strip().partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise unauthorized()
+    return sessions.check(services.store, token.strip(), services.clock.now(), services.settings.refresh_grace)
+
+
+def is_admin(services: Services, caller: Caller) -> bool:
+    """Whether the caller has the role that ADMIN_ROLE names."""
+    return services.settings.admin_role in caller.roles
+
+
+def require_admin(services: Services, caller: Caller) -> None:
+    """LingpaiError `access_denied` for anyone else."""
+    if not is_admin(services, caller):
+        raise forbidden()
+
+
+def require_self_or_admin(services: Services, caller: Caller, user_id: int | None) -> None:
+    """LingpaiError `access_denied` for anyone but an admin and the user of this id."""
+    if not is_admin(services, caller) and (caller.user is None or caller.user.id != user_id):
+        raise forbidden("self_or_admin")
+
+
+def require_user(caller: Caller) -> User:
+    """The user who calls; LingpaiError `access_denied` for a client's own token."""
+    if caller.user is None:
+        raise forbidden("no_user")
+    return caller.user

@@ -1,0 +1,37 @@
+"""`/mobile/code/*` (seed 003): send a code, and tell whether one is right."""
+
+from lingpai import clients, codes, numbers
+from lingpai.errors import invalid_client, invalid_request
+from lingpai.ports import Services
+from lingpai.web import envelope
+from lingpai.web.reply import Reply
+from lingpai.web.request import Request, client_credentials, parameters
+
+
+def get(services: Services, request: Request) -> Reply:
+    """Send a code to `mobile`. The answer never tells whether the number has an account."""
+    given = parameters(request)
+    credentials = client_credentials(request, given)
+    if credentials is None:
+        raise invalid_client()
+    client = clients.authenticate(services.clients, credentials)
+    number = _number(services, given)
+    codes.send(services, number, client.id, request.source_ip, request.language)
+    return envelope.done()
+
+
+def verify(services: Services, request: Request) -> Reply:
+    """Whether `code` is the one sent to `mobile`. It stays good, and the asking counts as a guess."""
+    given = parameters(request)
+    number = _number(services, given)
+    if "code" not in given:
+        raise invalid_request("missing_parameter", name="code")
+    codes.check(services, number, given["code"])
+    return envelope.done()
+
+
+def _number(services: Services, given: dict[str, str]) -> str:
+    if "mobile" not in given:
+        raise invalid_request("missing_parameter", name="mobile")
+    settings = services.settings
+    return numbers.parse_mobile(given["mobile"], settings.home_country, settings.sms_countries)

@@ -1,0 +1,181 @@
+"""`/users/*` (seed 003): accounts, by their owners and by admins."""
+
+import base64
+from typing import Any
+
+from lingpai import accounts, numbers, roles
+from lingpai.errors import forbidden, invalid_request
+from lingpai.model import Identity, RoleBook, User
+from lingpai.ports import Services
+from lingpai.web import envelope, fields
+from lingpai.web.bearer import (
+    Caller,
+    authenticate,
+    is_admin,
+    require_admin,
+    require_self_or_admin,
+    require_user,
+)
+from lingpai.web.reply import Reply
+from lingpai.web.request import Request, json_body
+
+PAGE = 20
+PAGE_MAX = 100
+# Longer than any password may be, so that the refusal names the password's own limit.
+_PASSWORD_FIELD = 1024
+
+
+def register(services: Services, request: Request) -> Reply:
+    """A new account for anyone; `message` is its id. An id or roles sent along are ignored."""
+    body = json_body(request)
+    username = fields.text(body, "username")
+    password = fields.text(body, "password", _PASSWORD_FIELD, opaque=True)
+    return envelope.done(accounts.register(services, username, password, request.source_ip))
+
+
+def save(services: Services, request: Request) -> Reply:
+    """An admin makes an account or, given an `id`, changes it; `message` is its id."""
+    caller = authenticate(services, request)
+    require_admin(services, caller)
+    body = json_body(request)
+    user_id = fields.optional_id(body, "id")
+    entries = fields.optional_objects(body, "roleList")
+    role_ids = None
+    if entries is not None:
+        role_ids = accounts.role_ids(caller.book, [fields.text(entry, "roleName") for entry in entries])
+    if user_id is None:
+        username = fields.text(body, "username")
+        password = fields.text(body, "password", _PASSWORD_FIELD, opaque=True)
+        return envelope.done(accounts.create(services, username, password, role_ids or frozenset()))
+    new_name = fields.optional_text(body, "username")
+    new_password = fields.optional_text(body, "password", _PASSWORD_FIELD, opaque=True)
+    accounts.save(services, user_id, new_name or None, new_password or None, role_ids)
+    return envelope.done(user_id)
+
+
+def update(services: Services, request: Request) -> Reply:
+    """A new `phone`, proven by the code sent to it unless an admin asks; a new `openId`, by an admin alone."""
+    caller = authenticate(services, request)
+    body = json_body(request)
+    user_id = fields.an_id(body, "id")
+    require_self_or_admin(services, caller, user_id)
+    admin = is_admin(services, caller)
+    phone, openid = fields.optional_text(body, "phone"), fields.optional_text(body, "openId")
+    if openid is not None and not admin:
+        raise forbidden()
+    if phone is not None:
+        settings = services.settings
+        number = numbers.parse_mobile(phone, settings.home_country, settings.sms_countries)
+        code = None if admin else fields.text(body, "code")
+        accounts.set_mobile(services, user_id, number, code)
+    if openid is not None:
+        if not openid:
+            raise invalid_request("missing_parameter", name="openId")
+        accounts.set_openid(services, user_id, _identity(services, caller, openid))
+    if phone is None and openid is None:
+        accounts.change(services, user_id, lambda user: user)
+    return envelope.done()
+
+
+def update_password(services: Services, request: Request) -> Reply:
+    """The account's own change of its password; its other sessions end."""
+    caller = authenticate(services, request)
+    user = require_user(caller)
+    body = json_body(request)
+    if fields.an_id(body, "userId") != user.id:
+        raise forbidden("self_only")
+    old = fields.text(body, "oldPassword", _PASSWORD_FIELD, opaque=True)
+    new = fields.text(body, "newPassword", _PASSWORD_FIELD, opaque=True)
+    accounts.change_password(services, user.id, old, new, caller.session.key)
+    return envelope.done()
+
+
+def update_roles(services: Services, request: Request) -> Reply:
+    """An admin gives the account exactly these roles; an empty list takes all away."""
+    caller = authenticate(services, request)
+    require_admin(services, caller)
+    body = json_body(request)
+    user_id = fields.an_id(body, "id")
+    entries = fields.optional_objects(body, "roleList")
+    if entries is None:
+        raise invalid_request("missing_parameter", name="roleList")
+    ids = roles.known_ids(caller.book, frozenset(fields.an_id(entry, "id") for entry in entries))
+    accounts.save(services, user_id, None, None, ids)
+    return envelope.done()
+
+
+def find(services: Services, request: Request) -> Reply:
+    """One user by `id` or, without it, `username`; null where an admin asks for one that is not there."""
+    body = json_body(request)
+    user_id, username = fields.optional_id(body, "id"), fields.optional_text(body, "username")
+    caller = authenticate(services, request, *([user_id] if user_id is not None else []))
+    if user_id is None:
+        if username is None:
+            raise invalid_request("id_or_username")
+        user_id = accounts.find_by_name(services, username)
+    require_self_or_admin(services, caller, user_id)
+    user = None
+    if user_id is not None:
+        user = caller.known.users.get(user_id) or services.store.get_user(user_id)
+    return envelope.done(shown(services, user, caller.book) if user else None)
+
+
+def current(services: Services, request: Request) -> Reply:
+    """The user whose token it is."""
+    caller = authenticate(services, request)
+    return envelope.done(shown(services, require_user(caller), caller.book))
+
+
+def list_all(services: Services, request: Request) -> Reply:
+    """A page of users for an admin: `limit` (1 to 100, 20 by default) and the `cursor` of the page before."""
+    caller = authenticate(services, request)
+    require_admin(services, caller)
+    body = json_body(request)
+    limit = fields.whole_number(body, "limit", PAGE, 1, PAGE_MAX)
+    page = services.store.list_users(limit, _read_cursor(fields.optional_text(body, "cursor")))
+    items = [shown(services, user, caller.book) for user in page.users]
+    return envelope.done({"items": items, "cursor": None if page.next is None else _cursor(page.next)})
+
+
+def delete(services: Services, request: Request) -> Reply:
+    """An admin deletes an account: its sessions end and its names are free."""
+    require_admin(services, authenticate(services, request))
+    accounts.delete(services, fields.an_id(json_body(request), "id"))
+    return envelope.done()
+
+
+def shown(services: Services, user: User, book: RoleBook) -> dict[str, Any]:
+    """A user as clients see one; never a hash."""
+    settings = services.settings
+    return {
+        "id": user.id,
+        "username": accounts.display_name(services, user),
+        "phone": numbers.national(user.mobile, settings.home_country) if user.mobile else None,
+        "openId": user.openids[0][1] if user.openids else None,
+        "roleList": [{"id": role_id, "roleName": name} for role_id, name in book.names if role_id in user.roles],
+        "createTime": fields.moment_text(user.created_at, settings.utc_offset_minutes),
+    }
+
+
+def _identity(services: Services, caller: Caller, openid: str) -> Identity:
+    """The openid in the app of the caller's client, where that names one; else in the trusted default."""
+    client = services.clients.get_client(caller.session.client_id)
+    provider = client.sign_provider if client and client.sign_provider else "trusted"
+    return Identity(provider, client.sign_app if client else "default", openid)
+
+
+def _cursor(user_id: int) -> str:
+    return base64.urlsafe_b64encode(user_id.to_bytes(7)).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str | None) -> int | None:
+    if not cursor:
+        return None
+    try:
+        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars="-_", validate=True)
+    except ValueError:
+        raise invalid_request("bad_cursor") from None
+    user_id = int.from_bytes(raw)
+    if len(raw) != 7 or not 0 < user_id <= fields.MAX_ID:
+        raise invalid_request("bad_cursor")
+    return user_id

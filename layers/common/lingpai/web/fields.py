@@ -1,0 +1,124 @@
+"""Fields of a JSON body, read by type; what is wrong with one is told by its name."""
+
+import unicodedata
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+from lingpai.errors import LingpaiError, invalid_request
+
+MAX_ID = 2**53 - 1
+_LINES = "\t\n\r"
+
+
+def optional_text(
+    body: Mapping[str, Any], name: str, limit: int = 255, *, opaque: bool = False, lines: bool = False
+) -> str | None:
+    """The text field `name`, None where it is absent or null.
+
+    `opaque` ones are taken as they are; others hold no control characters but, with `lines`, line ends and tabs.
+    """
+    value = body.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise _wrong(name, "文本", "text")
+    if len(value) > limit:
+        raise invalid_request("too_long", name=name, limit=limit)
+    allowed = _LINES if lines else ""
+    if not opaque and any(unicodedata.category(c) == "Cc" and c not in allowed for c in value):
+        raise invalid_request("control_character", name=name)
+    return value
+
+
+def text(body: Mapping[str, Any], name: str, limit: int = 255, *, opaque: bool = False) -> str:
+    """As `optional_text`, for a field that must be there and not empty."""
+    value = optional_text(body, name, limit, opaque=opaque)
+    if not value:
+        raise invalid_request("missing_parameter", name=name)
+    return value
+
+
+def optional_id(body: Mapping[str, Any], name: str) -> int | None:
+    """The id `name`: a positive number below 2^53, as a number or in digits; None where it is absent or null."""
+    value = body.get(name)
+    if value is None:
+        return None
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 16:
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= MAX_ID:
+        raise _wrong(name, "正整数编号", "an id: a positive whole number")
+    return value
+
+
+def an_id(body: Mapping[str, Any], name: str) -> int:
+    """As `optional_id`, for a field that must be there."""
+    value = optional_id(body, name)
+    if value is None:
+        raise invalid_request("missing_parameter", name=name)
+    return value
+
+
+def optional_objects(body: Mapping[str, Any], name: str) -> list[Mapping[str, Any]] | None:
+    """The list of objects `name`; None where it is absent or null."""
+    value = body.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
+        raise _wrong(name, "对象列表", "a list of objects")
+    return value
+
+
+def whole_number(body: Mapping[str, Any], name: str, default: int, low: int, high: int) -> int:
+    """The number `name` from `low` to `high`, as a number or in digits; `default` where it is absent or null."""
+    value = body.get(name)
+    if value is None:
+        return default
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 9:
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise _wrong(name, "整数", "a whole number")
+    if not low <= value <= high:
+        raise invalid_request("out_of_range", name=name, low=low, high=high)
+    return value
+
+
+def optional_moment(body: Mapping[str, Any], name: str, utc_offset_minutes: int) -> str | None:
+    """A moment as `yyyy-MM-dd HH:mm:ss` (seed 003), from that or from ISO 8601.
+
+    One with an offset of its own is moved to the deployment's; one without is taken to be there already.
+    """
+    given = optional_text(body, name)
+    if given is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(given)
+        if moment.tzinfo is not None:
+            moment = moment.astimezone(timezone(timedelta(minutes=utc_offset_minutes)))
+    except (ValueError, OverflowError):
+        raise invalid_request("bad_date", name=name, format="yyyy-MM-dd HH:mm:ss") from None
+    return _stamp(moment)
+
+
+def optional_day(body: Mapping[str, Any], name: str) -> str | None:
+    """A day as `yyyy-MM-dd` (seed 003), from that or from ISO 8601, whose time of day is left out."""
+    given = optional_text(body, name)
+    if given is None:
+        return None
+    try:
+        return datetime.fromisoformat(given).date().isoformat()
+    except ValueError:
+        raise invalid_request("bad_date", name=name, format="yyyy-MM-dd") from None
+
+
+def moment_text(at: int, utc_offset_minutes: int) -> str:
+    """Seconds since 1970 as `yyyy-MM-dd HH:mm:ss`, where the deployment is."""
+    return _stamp(datetime.fromtimestamp(at, UTC).astimezone(timezone(timedelta(minutes=utc_offset_minutes))))
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.replace(tzinfo=None, microsecond=0).isoformat(sep=" ")
+
+
+def _wrong(name: str, chinese: str, english: str) -> LingpaiError:
+    return invalid_request("wrong_type", name=name, zh=chinese, en=english)

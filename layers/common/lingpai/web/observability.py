@@ -1,0 +1,51 @@
+"""One structured line for each request: what was asked and how it ended, and nothing secret."""
+
+import functools
+import os
+import traceback
+from typing import Any
+
+from aws_lambda_powertools.logging import Logger
+
+from lingpai.web.reply import Reply
+from lingpai.web.request import Request
+
+
+@functools.cache
+def logger() -> Logger:
+    """The process's logger: service and level are Powertools' settings (POWERTOOLS_SERVICE_NAME, LOG_LEVEL)."""
+    return Logger(service=os.environ.get("POWERTOOLS_SERVICE_NAME", "lingpai"), use_rfc3339=True)
+
+
+def answered(request: Request, reply: Reply) -> None:
+    """Log an answer, as an error where the fault is ours."""
+    line: dict[str, Any] = {
+        "correlation_id": request.id,
+        "method": request.method,
+        "path": request.path,
+        "status": reply.status,
+    }
+    line |= {name: value for name, value in (("client_id", reply.client_id), ("grant", reply.grant)) if value}
+    error = reply.error
+    if error is not None:
+        line |= {"error": error.code, "reason": error.reason}
+        if error.detail is not None:
+            line["detail"] = error.detail
+        if error.__cause__ is not None:
+            line["cause"] = type(error.__cause__).__name__
+    level = logger().error if reply.status >= 500 else logger().info
+    level("request", extra=line)
+
+
+def broken(request: Request, error: Exception) -> None:
+    """Log an exception that nobody foresaw: its type and place, but not its text, which may quote the client."""
+    frames = [f"{f.filename.rpartition('/')[2]}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)]
+    logger().error(
+        "unexpected",
+        extra={
+            "correlation_id": request.id,
+            "path": request.path,
+            "type": type(error).__name__,
+            "frames": frames[-12:],
+        },
+    )
