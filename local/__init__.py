@@ -1,0 +1,1 @@
+"""The server for a machine without Docker or AWS: `python -m local`."""

@@ -1,0 +1,104 @@
+"""The store of the local server: a DynamoDB inside this process, or one at an endpoint.
+
+In: `DYNAMODB_ENDPOINT`, if set. Out: a process whose AWS clients reach that store and no AWS account, and the
+tables of the template in it.
+"""
+
+import urllib.parse
+from collections.abc import Iterable, Iterator, MutableMapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import botocore.config
+import botocore.exceptions
+import botocore.session
+
+from local.template import Table
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+# What would lead a client of this process elsewhere than to the local store.
+_ELSEWHERE = ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_SESSION_TOKEN")
+
+
+class StoreError(Exception):
+    """The store cannot be used. The text says which and why."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """Where the data is. `serial`: it must be asked by one request at a time."""
+
+    where: str
+    kept: bool
+    serial: bool
+
+
+@contextmanager
+def open_store(endpoint: str | None, environ: MutableMapping[str, str]) -> Iterator[Store]:
+    """Point this process's AWS clients at the local store, by `environ`, as long as the context lasts."""
+    if endpoint:
+        with _remote(endpoint, environ) as store:
+            yield store
+    else:
+        with _embedded(environ) as store:
+            yield store
+
+
+@contextmanager
+def _remote(endpoint: str, environ: MutableMapping[str, str]) -> Iterator[Store]:
+    url = urllib.parse.urlsplit(endpoint)
+    if url.scheme not in {"http", "https"} or not url.hostname:
+        raise StoreError(f"DYNAMODB_ENDPOINT: {endpoint!r} is not an address such as http://127.0.0.1:8000")
+    environ["AWS_ENDPOINT_URL_DYNAMODB"] = endpoint
+    # DynamoDB Local refuses keys that are not letters and digits.
+    if not environ.get("AWS_PROFILE") and not environ.get("AWS_ACCESS_KEY_ID"):
+        environ["AWS_ACCESS_KEY_ID"] = environ["AWS_SECRET_ACCESS_KEY"] = "local"
+    yield Store(where=f"DynamoDB at {endpoint}", kept=True, serial=False)
+
+
+@contextmanager
+def _embedded(environ: MutableMapping[str, str]) -> Iterator[Store]:
+    for name in _ELSEWHERE:
+        environ.pop(name, None)
+    import moto
+
+    mock = moto.mock_aws()
+    mock.start()
+    try:
+        # Two conditional writes at once would both win in it, so its callers have to queue.
+        yield Store(where="embedded DynamoDB", kept=False, serial=True)
+    finally:
+        mock.stop()
+
+
+def connect() -> "DynamoDBClient":
+    """A client of the store that this process's environment names; quick to notice that nobody answers."""
+    config = botocore.config.Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 2})
+    return cast("DynamoDBClient", botocore.session.get_session().create_client("dynamodb", config=config))
+
+
+def create_tables(client: "DynamoDBClient", tables: Iterable[Table], prefix: str = "") -> list[str]:
+    """Create what is missing of `tables`, each named `prefix` + its logical id; return all the names.
+
+    A table that is there already stays as it is. Raises StoreError when the store does not answer.
+    """
+    try:
+        return [_create(client, table, prefix + table.name) for table in tables]
+    except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
+        raise StoreError(f"cannot create the tables: {error}") from error
+
+
+def _create(client: "DynamoDBClient", table: Table, name: str) -> str:
+    try:
+        client.create_table(**{**table.create, "TableName": name})
+    except client.exceptions.ResourceInUseException:
+        return name
+    client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+    if table.ttl:
+        client.update_time_to_live(
+            TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": table.ttl}
+        )
+    return name

@@ -1,0 +1,267 @@
+"""The seed: clients, roles and users that a deployment starts with, from a JSON file.
+
+Everything is checked before anything is written, and what is wrong is told entry by entry. Applying a seed twice
+changes nothing the second time: clients are written again, roles and users that are there stay as they are.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from lingpai import accounts, numbers, passwords
+from lingpai.clients import new_client
+from lingpai.grants import REGISTRY
+from lingpai.model import RoleBook, User
+from lingpai.ports import ClientWriter, Services
+from lingpai.web.dialects.standard import GRANT_TYPES
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+ROLE_ID_MAX = 2**53 - 1
+
+
+class SeedError(Exception):
+    """A seed that cannot be used; `args[0]` has a line for each thing that is wrong."""
+
+
+def _grant(name: object) -> object:
+    """The grant's name; the URN of an extension grant stands for it."""
+    known = GRANT_TYPES.get(str(name), name)
+    if known not in REGISTRY:
+        raise ValueError(f"there is no grant {name!r}; there are: {', '.join(sorted(REGISTRY))}")
+    return known
+
+
+def _words(value: object) -> object:
+    """Words between spaces as a list: OAuth writes scopes so."""
+    return value.split() if isinstance(value, str) else value
+
+
+def _as_text(value: object) -> object:
+    """A client id may be a whole number in JSON."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Text = Annotated[str, Field(min_length=1)]
+Seconds = Annotated[int, Field(gt=0)]
+_ENTRY = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class SeedClient(BaseModel):
+    """A client; lengths of life in seconds. Without a secret it is public."""
+
+    model_config = _ENTRY
+
+    client_id: Annotated[Text, BeforeValidator(_as_text)]
+    dialect: Literal["spring", "standard"]
+    client_secret: str | None = None
+    grant_types: tuple[Annotated[str, BeforeValidator(_grant)], ...] | None = None
+    scopes: Annotated[tuple[Text, ...] | None, BeforeValidator(_words)] = None
+    access_token_ttl: Seconds | None = None
+    refresh_token_ttl: Seconds | None = None
+    session_ttl: Seconds | None = None
+    token_format: Literal["opaque"] = "opaque"
+    roles: tuple[Text, ...] = ()
+    sign_provider: Literal["trusted"] | None = None
+    sign_app: Annotated[str, Field(pattern=r"^[^:\s]+$")] = "default"
+
+
+class SeedRole(BaseModel):
+    """A role, by the names of seed 003."""
+
+    model_config = _ENTRY
+
+    id: Annotated[int, Field(gt=0, lt=ROLE_ID_MAX)]
+    roleName: Text  # noqa: N815  the name on the wire
+
+
+class SeedUser(BaseModel):
+    """A user; `mobile` is taken as proven, `password_hash` may stand in place of `password`."""
+
+    model_config = _ENTRY
+
+    username: Text | None = None
+    password: Text | None = None
+    password_hash: Text | None = None
+    mobile: Annotated[Text | None, BeforeValidator(_as_text)] = None
+    openid: Text | None = None
+    roles: tuple[Text, ...] = ()
+
+
+class Seed(BaseModel):
+    """What a seed file holds."""
+
+    model_config = _ENTRY
+
+    clients: tuple[SeedClient, ...] = ()
+    roles: tuple[SeedRole, ...] = ()
+    users: tuple[SeedUser, ...] = ()
+
+
+DEMO = {
+    "clients": [
+        {
+            "client_id": "web-client",
+            "client_secret": "web-secret",
+            "dialect": "spring",
+            "scopes": ["web"],
+            "sign_provider": "trusted",
+        },
+        {
+            "client_id": "app-client",
+            "client_secret": "app-secret",
+            "dialect": "spring",
+            "scopes": ["app"],
+            "sign_provider": "trusted",
+        },
+        {
+            "client_id": "standard-client",
+            "client_secret": "standard-secret",
+            "dialect": "standard",
+            "grant_types": ["client_credentials", "refresh_token", "password", "mobile", "sign"],
+            "scopes": ["read", "write"],
+            "sign_provider": "trusted",
+        },
+        {
+            "client_id": "machine-client",
+            "client_secret": "machine-secret",
+            "dialect": "standard",
+            "grant_types": ["client_credentials"],
+            "roles": ["admin"],
+        },
+    ],
+    "roles": [{"id": 1, "roleName": "admin"}, {"id": 2, "roleName": "user"}],
+    "users": [
+        {"username": "admin", "password": "admin-of-the-gate", "roles": ["admin"]},
+        {
+            "username": "alice",
+            "password": "correct horse battery",
+            "mobile": "13312341234",
+            "roles": ["user"],
+        },
+    ],
+}
+
+
+def load(path: str | None) -> Seed:
+    """The seed in the file, or the demo data without one; SeedError says what is wrong, entry by entry."""
+    if path is None:
+        return Seed.model_validate(DEMO)
+    try:
+        content = json.loads(Path(path).read_text("utf-8"))
+    except OSError as error:
+        raise SeedError([f"{path}: cannot be read: {error.strerror or error}"]) from None
+    except ValueError as error:
+        raise SeedError([f"{path}: is not JSON: {error}"]) from None
+    if not isinstance(content, dict):
+        raise SeedError([f'{path}: is not an object with "clients", "roles" and "users"'])
+    try:
+        seed = Seed.model_validate(content)
+    except ValidationError as error:
+        raise SeedError([f"{path}: {_entry(content, e['loc'])}: {_said(e)}" for e in error.errors()]) from None
+    if wrong := [f"{path}: {line}" for line in _contradictions(seed)]:
+        raise SeedError(wrong)
+    return seed
+
+
+def apply(seed: Seed, services: Services) -> None:
+    """Write the seed to the store."""
+    writer: ClientWriter = services.store  # type: ignore[assignment]  # every store that can be seeded is one
+    for client in seed.clients:
+        writer.put_client(
+            new_client(
+                client.client_id,
+                client.dialect,
+                client.client_secret,
+                grants=client.grant_types,
+                scopes=client.scopes,
+                access_ttl=client.access_token_ttl,
+                refresh_ttl=client.refresh_token_ttl,
+                session_ttl=client.session_ttl,
+                roles=client.roles,
+                sign_provider=client.sign_provider,
+                sign_app=client.sign_app,
+            )
+        )
+    book = _add_roles(seed.roles, services)
+    for user in seed.users:
+        _add_user(user, book, services)
+
+
+def _add_roles(roles: Sequence[SeedRole], services: Services) -> RoleBook:
+    while True:
+        book = services.store.directory().roles
+        known = dict(book.names)
+        missing = [
+            (role.id, role.roleName) for role in roles if role.id not in known and book.id_of(role.roleName) is None
+        ]
+        if not missing:
+            return book
+        names = tuple(sorted((*book.names, *missing)))
+        services.store.save_roles(replace(book, names=names, next_id=max(book.next_id, names[-1][0] + 1)))
+
+
+def _add_user(entry: SeedUser, book: RoleBook, services: Services) -> None:
+    settings = services.settings
+    mobile = numbers.as_mobile(entry.mobile, settings.home_country) if entry.mobile else None
+    user = User(
+        id=services.clock.new_user_id(),
+        created_at=services.clock.now(),
+        username=entry.username,
+        mobile=mobile,
+        openids=(("trusted:default", entry.openid),) if entry.openid else (),
+        roles=accounts.role_ids(book, entry.roles),
+    )
+    if any(services.store.find_user_id(key) is not None for key in accounts.keys_of(user)):
+        return
+    stored = entry.password_hash or (passwords.hash_password(entry.password, settings) if entry.password else None)
+    accounts.add(services, replace(user, password=stored))
+
+
+def _contradictions(seed: Seed) -> Iterator[str]:
+    """What no entry shows alone: names given twice, roles that are not there, numbers that are none."""
+    yield from _repeated("clients", "client_id", [client.client_id for client in seed.clients])
+    yield from _repeated("roles", "id", [role.id for role in seed.roles])
+    yield from _repeated("roles", "roleName", [role.roleName for role in seed.roles])
+    yield from _repeated("users", "username", [user.username for user in seed.users if user.username])
+    yield from _repeated("users", "mobile", [user.mobile for user in seed.users if user.mobile])
+    roles = {role.roleName for role in seed.roles}
+    for index, user in enumerate(seed.users):
+        where = f"users[{index}] ({user.username or user.mobile or user.openid or 'nameless'})"
+        if not (user.username or user.mobile or user.openid):
+            yield f"{where}: needs a username, a mobile or an openid"
+        if user.password and user.password_hash:
+            yield f"{where}: has both password and password_hash; give one"
+        if user.password_hash and not passwords.readable(user.password_hash):
+            yield f"{where}: password_hash: is of no format that is known"
+        if user.mobile and numbers.as_mobile(user.mobile, "CN") is None:
+            yield f"{where}: mobile: is not a mobile number"
+        for role in user.roles:
+            if role not in roles:
+                yield f"{where}: roles: there is no role {role!r} in this file"
+
+
+def _repeated(kind: str, field: str, values: Sequence[object]) -> Iterator[str]:
+    for value in dict.fromkeys(value for value in values if values.count(value) > 1):
+        yield f"{kind}: {field} {value!r} is given {values.count(value)} times"
+
+
+def _entry(content: dict[str, Any], location: tuple[int | str, ...]) -> str:
+    """Where in the file: `clients[0] (web-client): dialect`."""
+    kind, *rest = location
+    if not rest or not isinstance(rest[0], int):
+        return ".".join(str(part) for part in location)
+    entry = content[str(kind)][rest[0]]
+    name = (
+        next((entry[k] for k in ("client_id", "roleName", "username", "mobile") if k in entry), None)
+        if isinstance(entry, dict)
+        else None
+    )
+    field = ".".join(str(part) for part in rest[1:])
+    return f"{kind}[{rest[0]}]" + (f" ({name})" if name is not None else "") + (f": {field}" if field else "")
+
+
+def _said(error: Any) -> str:
+    text: str = error["msg"]
+    return {"Extra inputs are not permitted": "is no field of it"}.get(text, text.removeprefix("Value error, "))

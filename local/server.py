@@ -1,0 +1,233 @@
+"""The local server put together: store, functions, gateway and HTTP front, from the environment alone.
+
+In: the environment (`PORT`, `SEED`, `DYNAMODB_ENDPOINT`, and every setting of the service). Out: an exit
+code, 0 once it was told to stop, 2 with clear lines on stderr where it could not start.
+"""
+
+import json
+import os
+import shlex
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from contextlib import nullcontext, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from local import dynamodb, functions, gateway, template
+from local.front import HOST, Front, PortError, listen
+
+if TYPE_CHECKING:
+    from local.seed import Seed
+
+ROOT = Path(__file__).resolve().parent.parent
+SMS_PATH = "/_local/sms"
+
+# What differs here from a deployment. Each can be overridden by its environment variable.
+PRESETS = {
+    "AWS_REGION": "us-east-1",
+    "DIGEST_LOGIN": "1",
+    "CODE_PEPPER": "local-pepper-that-protects-nothing",
+    "SMS_PROVIDER": "console",
+    # Everyone is 127.0.0.1 here, so limits for an address or a client would count all callers as one.
+    "LIMIT_SMS_IP": "0",
+    "LIMIT_SMS_CLIENT": "0",
+    "LIMIT_REGISTER_IP": "0",
+    "POWERTOOLS_SERVICE_NAME": "lingpai",
+    # The terminal is for a person: an access line for each request, and what went wrong.
+    "LOG_LEVEL": "WARNING",
+    "POWERTOOLS_METRICS_DISABLED": "true",
+}
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Who is in the seed: clients as (id, secret, dialect), users as (name, password, mobile)."""
+
+    clients: tuple[tuple[str, str | None, str], ...] = ()
+    users: tuple[tuple[str | None, str | None, str | None], ...] = ()
+
+
+class SettingError(Exception):
+    """A setting of the local server itself that cannot be used."""
+
+
+def main() -> int:
+    """Run until SIGINT or SIGTERM; return the exit code."""
+    # Both, whatever the shell that started this had them at.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return _run(os.environ)
+    except KeyboardInterrupt:
+        return 0
+    except (
+        PortError,
+        SettingError,
+        dynamodb.StoreError,
+        functions.LoadError,
+        template.TemplateError,
+    ) as error:
+        return _refuse([str(error)])
+
+
+def _run(environ: MutableMapping[str, str]) -> int:
+    start = time.monotonic()
+    front = listen(read_port(environ))
+    try:
+        prepare(environ)
+        described = template.load(ROOT / "template.yaml")
+        functions.set_environment(described, environ)
+
+        # Only now: what they import may read its environment.
+        from lingpai import bootstrap
+        from lingpai.settings import SettingsError
+        from local import seed
+
+        try:
+            demo = seed.load(environ.get("SEED") or None)
+            with dynamodb.open_store(environ.get("DYNAMODB_ENDPOINT"), environ) as store:
+                dynamodb.create_tables(dynamodb.connect(), described.tables)
+                invoke = functions.load(described, ROOT)
+                services = bootstrap.services()
+                seed.apply(demo, services)
+                api = gateway.Gateway(
+                    routes=described.routes,
+                    invoke=invoke,
+                    domain=HOST,
+                    port=front.port,
+                    cors=described.cors,
+                    origins=words(environ.get("CORS_ORIGINS", "")),
+                    turn=threading.Lock() if store.serial else nullcontext(),
+                )
+                # A sender that delivers has no outbox.
+                front.answer = make_answer(api, lambda: getattr(services.sms, "outbox", ()))
+                front.say = say
+                summary = summarise(demo, secrets=not environ.get("SEED"))
+                say(banner(front.port, store, summary, time.monotonic() - start))
+                serve(front)
+        except seed.SeedError as error:
+            return _refuse(str(line) for line in error.args[0])
+        except SettingsError as error:
+            return _refuse(str(error).splitlines())
+    finally:
+        front.close()
+    return 0
+
+
+def serve(front: Front) -> None:
+    """Answer requests until a signal interrupts; then finish those under way."""
+    with suppress(KeyboardInterrupt):
+        front.serve_forever(poll_interval=0.1)
+    # It stops in a moment, so a second Ctrl-C must not tear it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    front.close()
+
+
+def read_port(environ: Mapping[str, str]) -> int:
+    """The port of `PORT`, 3000 where that is not set; raises SettingError for what is no port."""
+    text = environ.get("PORT", "").strip() or "3000"
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535):
+        raise SettingError(f"PORT: {text!r} is not a port from 0 to 65535. Try: PORT=3001 make run")
+    return int(text)
+
+
+def prepare(environ: MutableMapping[str, str]) -> None:
+    """Put into `environ` what the service needs here and the caller has not set."""
+    for name, value in PRESETS.items():
+        if not environ.get(name):
+            environ[name] = value
+    # botocore reads the one, Lambda sets the other.
+    environ["AWS_DEFAULT_REGION"] = environ["AWS_REGION"]
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Comma-separated text as a tuple."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def make_answer(
+    api: gateway.Gateway, outbox: Callable[[], Sequence[Any]]
+) -> Callable[[gateway.Request], gateway.Reply]:
+    """The API, and beside it the messages "sent": `GET /_local/sms`, which no deployment has."""
+
+    def answer(request: gateway.Request) -> gateway.Reply:
+        if request.path != SMS_PATH:
+            return gateway.answer(api, request)
+        if request.method not in {"GET", "HEAD"}:
+            return gateway.message(405, "Method Not Allowed")
+        sent = [asdict(text) for text in tuple(outbox())]
+        body = json.dumps(sent, ensure_ascii=False).encode()
+        return gateway.Reply(200, (("content-type", "application/json"), ("cache-control", "no-store")), body)
+
+    return answer
+
+
+def summarise(seed: "Seed", *, secrets: bool) -> Summary:
+    """The seed as the banner shows it; the secrets of a person's own file stay in that file."""
+    return Summary(
+        clients=tuple(
+            (client.client_id, client.client_secret if secrets else None, client.dialect) for client in seed.clients
+        ),
+        users=tuple((user.username, user.password if secrets else None, user.mobile) for user in seed.users),
+    )
+
+
+def banner(port: int, store: dynamodb.Store, summary: Summary, seconds: float) -> str:
+    """What a person reads at the start: where it is, whether data stays, who there is, what to try."""
+    url = f"http://{HOST}:{port}"
+    kept = "data is kept" if store.kept else "data is gone when it stops"
+    clients = [(name, secret or "", dialect) for name, secret, dialect in summary.clients]
+    users = [(name or "", password or "", mobile or "") for name, password, mobile in summary.users]
+    lines = [
+        "",
+        f"  Lingpai is ready at {url} after {seconds:.1f} s",
+        f"  {store.where}: {kept}",
+        "",
+        *_table("clients (id, secret, dialect)", clients),
+        *_table("users (name, password, mobile)", users),
+        "  to try",
+        *(f"    {line}" for line in _tour(url, summary)),
+        "",
+        "  Ctrl-C stops it",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _table(title: str, rows: Sequence[tuple[str, ...]]) -> list[str]:
+    if not rows:
+        return []
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    shown = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+    return [f"  {title}", *(f"    {row}" for row in shown), ""]
+
+
+def _tour(url: str, summary: Summary) -> list[str]:
+    """A few lines to paste, each right as it stands."""
+    client = next(((name, secret) for name, secret, dialect in summary.clients if dialect == "spring"), None)
+    user = next((row for row in summary.users if row[0] and row[1]), None)
+    lines = [f"curl {url}/health"]
+    if client and client[1]:
+        basic = f"curl -u {shlex.quote(f'{client[0]}:{client[1]}')}"
+        if user:
+            fields = f"-d grant_type=password -d username={user[0]} -d {shlex.quote(f'password={user[1]}')}"
+            lines.append(f"{basic} {fields} {url}/oauth/token")
+        lines.append(f"{basic} -d mobile={(user and user[2]) or '13312341234'} {url}/mobile/code/get")
+    return [*lines, f"curl {url}{SMS_PATH}"]
+
+
+def say(line: str) -> None:
+    """A line for the person at the terminal; that nobody reads it is no reason to stop."""
+    with suppress(OSError, ValueError):
+        print(line, flush=True)
+
+
+def _refuse(lines: Iterable[str]) -> int:
+    for line in lines:
+        print(line, file=sys.stderr)
+    return 2

@@ -1,0 +1,241 @@
+"""Reads from `template.yaml` what a local server needs: routes, functions, tables and the CORS rules.
+
+In: the path of the template. Out: a frozen `Template`. CloudFormation's functions are kept as they stand and
+resolved only where that needs neither AWS nor a stack: a `!Ref` of a table is its logical id (here a table
+bears that name), a `!Ref` of a parameter is its default, a `!Sub` of those is their text. Whatever else there
+is has no meaning here and is left out.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+DEFAULT_ROUTE = "$default"
+
+
+class TemplateError(Exception):
+    """The template says something that the local server cannot do. The text names it."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """One route of the HTTP API: a method (or ANY), a path, and the logical id of its function."""
+
+    method: str
+    path: str
+    function: str
+
+    @property
+    def key(self) -> str:
+        """The route key as events carry it: `ANY /oauth/token`, or `$default`."""
+        return self.path if self.path == DEFAULT_ROUTE else f"{self.method} {self.path}"
+
+
+@dataclass(frozen=True)
+class Function:
+    """One Lambda function: where its code lies, below the template's folder, and what it is given."""
+
+    name: str
+    code: str
+    handler: str
+    environment: Mapping[str, str]
+    memory: int
+    timeout: int
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: the arguments for `create_table`, and the attribute by which its items expire, if any."""
+
+    name: str
+    create: Mapping[str, Any]
+    ttl: str | None
+
+
+@dataclass(frozen=True)
+class CorsRules:
+    """What the HTTP API answers about cross-origin calls; the origins are a setting, not the template's."""
+
+    methods: tuple[str, ...] = ("*",)
+    headers: tuple[str, ...] = ("authorization", "content-type", "accept-language")
+    exposed: tuple[str, ...] = ()
+    max_age: int | None = None
+    credentials: bool = False
+
+
+@dataclass(frozen=True)
+class Template:
+    """What the local server takes from `template.yaml`."""
+
+    routes: tuple[Route, ...]
+    functions: tuple[Function, ...]
+    tables: tuple[Table, ...]
+    cors: CorsRules
+
+
+@dataclass(frozen=True)
+class _Call:
+    """A CloudFormation function as it stands: `!Ref Table` is `_Call("Ref", "Table")`."""
+
+    name: str
+    argument: Any
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as CloudFormation writes it."""
+
+
+def _construct_call(loader: _Loader, suffix: str, node: yaml.Node) -> _Call:
+    match node:
+        case yaml.MappingNode():
+            return _Call(suffix, loader.construct_mapping(node, deep=True))
+        case yaml.SequenceNode():
+            return _Call(suffix, loader.construct_sequence(node, deep=True))
+        case _:
+            return _Call(suffix, node.value)
+
+
+_Loader.add_multi_constructor("!", _construct_call)
+
+
+def load(path: Path) -> Template:
+    """The template at `path`; raises TemplateError if it cannot be used."""
+    try:
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (a SafeLoader)
+    except OSError as error:
+        raise TemplateError(f"{path}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise TemplateError(f"{path}: not YAML: {error}") from None
+    resources = document.get("Resources") if isinstance(document, dict) else None
+    if not isinstance(resources, dict):
+        raise TemplateError(f"{path}: no Resources")
+    names = _parameters(document) | {name: name for name in _of_type(resources, "AWS::DynamoDB::Table")}
+    shared = document.get("Globals", {}).get("Function", {})
+    functions = _of_type(resources, "AWS::Serverless::Function")
+    return Template(
+        routes=tuple(route for name, given in functions.items() for route in _routes(name, given)),
+        functions=tuple(_function(name, given, shared, names) for name, given in functions.items()),
+        tables=tuple(_table(name, given) for name, given in _of_type(resources, "AWS::DynamoDB::Table").items()),
+        cors=_cors(document, resources),
+    )
+
+
+def _of_type(resources: Mapping[str, Any], kind: str) -> dict[str, dict[str, Any]]:
+    """The properties of each resource of this kind, by logical id."""
+    return {
+        name: resource.get("Properties", {}) for name, resource in resources.items() if resource.get("Type") == kind
+    }
+
+
+def _parameters(document: Mapping[str, Any]) -> dict[str, str]:
+    """What `!Ref` of a parameter is: its default. A parameter that AWS would look up has none here."""
+    return {
+        name: _text(given["Default"])
+        for name, given in document.get("Parameters", {}).items()
+        if "Default" in given and not str(given.get("Type", "")).startswith("AWS::")
+    }
+
+
+def _routes(function: str, given: Mapping[str, Any]) -> Iterator[Route]:
+    for event in given.get("Events", {}).values():
+        if event.get("Type") != "HttpApi":
+            continue
+        properties = event.get("Properties", {})
+        path = properties.get("Path", DEFAULT_ROUTE)
+        method = str(properties.get("Method", "ANY")).upper()
+        if "{" in path.removesuffix("/{proxy+}"):
+            raise TemplateError(f"{function}: {path}: of the path variables only a last {{proxy+}} is served here")
+        yield Route("ANY" if method == "X-AMAZON-APIGATEWAY-ANY-METHOD" else method, path, function)
+
+
+def _function(name: str, given: Mapping[str, Any], shared: Mapping[str, Any], names: Mapping[str, str]) -> Function:
+    merged = {**shared, **given}
+    code, handler = merged.get("CodeUri"), merged.get("Handler")
+    if not isinstance(code, str) or not isinstance(handler, str):
+        raise TemplateError(f"{name}: CodeUri and Handler must be plain text")
+    variables = {
+        **shared.get("Environment", {}).get("Variables", {}),
+        **given.get("Environment", {}).get("Variables", {}),
+    }
+    resolved = {key: _resolve(value, names) for key, value in variables.items()}
+    return Function(
+        name=name,
+        code=code,
+        handler=handler,
+        environment={key: value for key, value in resolved.items() if value is not None},
+        memory=_number(merged.get("MemorySize"), 128),
+        timeout=_number(merged.get("Timeout"), 3),
+    )
+
+
+def _table(name: str, given: Mapping[str, Any]) -> Table:
+    create: dict[str, Any] = {
+        "TableName": name,
+        "KeySchema": given["KeySchema"],
+        "AttributeDefinitions": given["AttributeDefinitions"],
+        "BillingMode": "PAY_PER_REQUEST",
+    }
+    for kind in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes"):
+        if given.get(kind):
+            create[kind] = [
+                {key: index[key] for key in ("IndexName", "KeySchema", "Projection")} for index in given[kind]
+            ]
+    return Table(name, create, given.get("TimeToLiveSpecification", {}).get("AttributeName"))
+
+
+def _cors(document: Mapping[str, Any], resources: Mapping[str, Any]) -> CorsRules:
+    """The API's rules, or those of Globals; a rule that stands under a condition is taken as if it held."""
+    apis = [document.get("Globals", {}).get("HttpApi", {})]
+    apis += _of_type(resources, "AWS::Serverless::HttpApi").values()
+    for api in apis:
+        for rules in _branches(api.get("CorsConfiguration")):
+            if isinstance(rules, dict):
+                default = CorsRules()
+                return CorsRules(
+                    methods=_words(rules.get("AllowMethods")) or default.methods,
+                    headers=_words(rules.get("AllowHeaders")) or default.headers,
+                    exposed=_words(rules.get("ExposeHeaders")),
+                    max_age=_number(rules.get("MaxAge"), -1) if "MaxAge" in rules else None,
+                    credentials=rules.get("AllowCredentials") is True,
+                )
+    return CorsRules()
+
+
+def _branches(value: Any) -> tuple[Any, ...]:
+    """Both branches of an `!If`, else the value itself."""
+    match value:
+        case _Call("If", [_, yes, no]) | {"Fn::If": [_, yes, no]}:
+            return (*_branches(yes), *_branches(no))
+        case _:
+            return (value,)
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    return tuple(word for word in value if isinstance(word, str)) if isinstance(value, list) else ()
+
+
+def _number(value: Any, default: int) -> int:
+    return value if isinstance(value, int) else default
+
+
+def _resolve(value: Any, names: Mapping[str, str]) -> str | None:
+    """The value as text, or None where only a deployed stack could tell."""
+    match value:
+        case str() | bool() | int() | float():
+            return _text(value)
+        case _Call("Ref", str(name)) | {"Ref": str(name)}:
+            return names.get(name)
+        case _Call("Sub", str(text)) | {"Fn::Sub": str(text)}:
+            for name, known in names.items():
+                text = text.replace(f"${{{name}}}", known)
+            return None if "${" in text else text
+        case _:
+            return None
+
+
+def _text(value: str | float) -> str:
+    """A scalar as CloudFormation hands it on: booleans in lower case."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
