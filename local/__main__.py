@@ -1,8 +1,21 @@
 """`python -m local`: serve the API on this machine."""
 
+import signal
 import sys
 
-from local.server import main
+
+def run() -> int:
+    """Serve until SIGINT or SIGTERM; return the exit code."""
+    # Both alike, whatever the shell that started this had them at, and before the slow imports.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        from local.server import main
+
+        return main()
+    except KeyboardInterrupt:
+        return 0
+
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

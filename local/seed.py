@@ -10,13 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
 from lingpai import accounts, numbers, passwords
 from lingpai.clients import new_client
 from lingpai.grants import REGISTRY
 from lingpai.model import RoleBook, User
 from lingpai.ports import ClientWriter, Services
 from lingpai.web.dialects.standard import GRANT_TYPES
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 ROLE_ID_MAX = 2**53 - 1
 

@@ -56,14 +56,9 @@ class SettingError(Exception):
 
 
 def main() -> int:
-    """Run until SIGINT or SIGTERM; return the exit code."""
-    # Both, whatever the shell that started this had them at.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Run until interrupted; return the exit code."""
     try:
         return _run(os.environ)
-    except KeyboardInterrupt:
-        return 0
     except (
         PortError,
         SettingError,

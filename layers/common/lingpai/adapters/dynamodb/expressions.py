@@ -47,16 +47,14 @@ def as_it_was(attribute: Attribute[Any], item: UserItem) -> Condition:
     return unchanged
 
 
-def user_changes(before: User, after: User) -> tuple[list[Action], Condition | None]:
+def user_changes(before: User, after: User) -> tuple[list[Action], Condition]:
     """What to set so that `before` becomes `after`, and the condition that those fields are still as before."""
     old, new = user_item(before), user_item(after)
     actions: list[Action] = []
-    condition: Condition | None = None
+    condition = alive_user()
     for name, attribute in UserItem.get_attributes().items():
         value = getattr(new, name)
-        if value == getattr(old, name):
-            continue
-        actions.append(attribute.remove() if value in (None, set()) else attribute.set(value))
-        unchanged = as_it_was(attribute, old)
-        condition = unchanged if condition is None else condition & unchanged
+        if value != getattr(old, name):
+            actions.append(attribute.remove() if value in (None, set()) else attribute.set(value))
+            condition &= as_it_was(attribute, old)
     return actions, condition

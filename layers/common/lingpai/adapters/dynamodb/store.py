@@ -94,13 +94,26 @@ class _Refused(Exception):
         self.item = item
 
 
-def connect(settings: Settings) -> Any:
-    """PynamoDB's botocore client, with the settings' time-outs and retries."""
+def connect(
+    settings: Settings,
+    endpoint: str | None = None,
+    credentials: tuple[str, str] | None = None,
+    max_connections: int = 10,
+) -> Any:
+    """PynamoDB's botocore client, with the settings' time-outs and retries.
+
+    `endpoint` and `credentials` (access key, secret key) are for a DynamoDB that is not AWS's.
+    """
+    access_key, secret_key = credentials or (None, None)
     return Connection(
         region=settings.aws_region,
+        host=endpoint,
         connect_timeout_seconds=settings.store_connect_timeout,
         read_timeout_seconds=settings.store_read_timeout,
         retry_configuration={"total_max_attempts": settings.store_attempts, "mode": "standard"},
+        max_pool_connections=max_connections,
+        aws_access_key_id=access_key,
+        aws_secret_access_key=secret_key,
     ).client
 
 
@@ -116,7 +129,7 @@ class DynamoStore:
         client: Callable[[], Any] | None = None,
         pause: Callable[[int], None] | None = None,
     ) -> None:
-        self._tables = settings
+        self.settings = settings
         self._connect = client or (lambda: connect(settings))
         self._pause = pause or _pause
         self._client: Any = None
@@ -155,15 +168,15 @@ class DynamoStore:
 
     def _action(self, write: Write) -> dict[str, Arguments]:
         """The write as one action of a transaction: {"Put" | "Update" | "Delete" | "ConditionCheck": arguments}."""
-        tables = self._tables
+        tables = self.settings
         match write:
             case PutUser(user):
                 arguments = put(user_item(user), UserItem.id.does_not_exist())
                 return {"Put": {"TableName": tables.users_table, **arguments}}
             case ChangeUser(before, after):
-                changed, unchanged = user_changes(before, after)
-                arguments = expressions(alive_user() & unchanged if unchanged else alive_user(), *changed)
-                kind = "Update" if changed else "ConditionCheck"
+                actions, condition = user_changes(before, after)
+                arguments = expressions(condition, *actions)
+                kind = "Update" if actions else "ConditionCheck"
                 return {kind: {"TableName": tables.users_table, "Key": user_key(before.id), **arguments}}
             case CheckUser(user_id, password):
                 condition = alive_user()
@@ -211,28 +224,28 @@ class DynamoStore:
 
     def get_client(self, client_id: str) -> Client | None:
         """See `ports.Clients`."""
-        item = self._get(self._tables.clients_table, {"client_id": {"S": client_id}})
+        item = self._get(self.settings.clients_table, {"client_id": {"S": client_id}})
         return to_client(ClientItem.from_raw_data(item)) if item else None
 
     def put_client(self, client: Client) -> None:
         """See `ports.ClientWriter`."""
-        self._call("PutItem", TableName=self._tables.clients_table, **put(client_item(client)))
+        self._call("PutItem", TableName=self.settings.clients_table, **put(client_item(client)))
 
     # --- accounts and roles
 
     def find_user_id(self, key: str) -> int | None:
         """See `ports.Accounts`."""
-        item = self._get(self._tables.identities_table, {"key": {"S": key}})
+        item = self._get(self.settings.identities_table, {"key": {"S": key}})
         return IdentityItem.from_raw_data(item).user_id if item else None
 
     def get_user(self, user_id: int) -> User | None:
         """See `ports.Accounts`."""
-        item = self._get(self._tables.users_table, user_key(user_id))
+        item = self._get(self.settings.users_table, user_key(user_id))
         return to_user(UserItem.from_raw_data(item)) if item else None
 
     def directory(self, *user_ids: int) -> Directory:
         """See `ports.Accounts`."""
-        users_table, roles_table = self._tables.users_table, self._tables.roles_table
+        users_table, roles_table = self.settings.users_table, self.settings.roles_table
         wanted: Arguments = {roles_table: {"Keys": [{"book": {"S": ROLE_BOOK}}], "ConsistentRead": True}}
         if user_ids:
             keys = [user_key(user_id) for user_id in dict.fromkeys(user_ids)]
@@ -253,7 +266,7 @@ class DynamoStore:
     def list_users(self, limit: int, after: int | None) -> Page:
         """See `ports.Accounts`; the order is the table's own, which spreads users evenly over it."""
         start = {"ExclusiveStartKey": user_key(after)} if after is not None else {}
-        answer = self._call("Scan", TableName=self._tables.users_table, Limit=limit, ConsistentRead=True, **start)
+        answer = self._call("Scan", TableName=self.settings.users_table, Limit=limit, ConsistentRead=True, **start)
         last = answer.get("LastEvaluatedKey")
         users = tuple(to_user(UserItem.from_raw_data(item)) for item in answer["Items"])
         return Page(users, int(last["id"]["N"]) if last else None)
@@ -268,7 +281,7 @@ class DynamoStore:
         )
         unchanged = RoleBookItem.version == book.version if book.version else RoleBookItem.book.does_not_exist()
         try:
-            self._call("PutItem", TableName=self._tables.roles_table, **put(item, unchanged))
+            self._call("PutItem", TableName=self.settings.roles_table, **put(item, unchanged))
         except _Refused:
             return False
         return True
@@ -277,7 +290,7 @@ class DynamoStore:
 
     def get_session(self, key: SessionKey) -> Session | None:
         """See `ports.Sessions`."""
-        item = self._get(self._tables.sessions_table, session_key(key))
+        item = self._get(self.settings.sessions_table, session_key(key))
         return to_session(SessionItem.from_raw_data(item)) if item else None
 
     def rotate(self, rotation: Rotation) -> Rotated:
@@ -310,7 +323,7 @@ class DynamoStore:
         try:
             answer = self._call(
                 "UpdateItem",
-                TableName=self._tables.sessions_table,
+                TableName=self.settings.sessions_table,
                 Key=session_key(rotation.key),
                 ReturnValues="ALL_NEW",
                 **arguments,
@@ -325,7 +338,7 @@ class DynamoStore:
         names: dict[str, str] = {}
         values: dict[str, Any] = {}
         query: Arguments = {
-            "TableName": self._tables.sessions_table,
+            "TableName": self.settings.sessions_table,
             "KeyConditionExpression": condition.serialize(names, values),
             "ProjectionExpression": "#id",
             "ExpressionAttributeNames": {**{name: path for path, name in names.items()}, "#id": "id"},
@@ -342,7 +355,7 @@ class DynamoStore:
 
     def end_sessions(self, keys: tuple[SessionKey, ...]) -> None:
         """See `ports.Sessions`; one call for one session, or for each 25."""
-        table = self._tables.sessions_table
+        table = self.settings.sessions_table
         if len(keys) == 1:
             self._call("DeleteItem", TableName=table, Key=session_key(keys[0]))
             return
@@ -361,7 +374,7 @@ class DynamoStore:
 
     def get_code(self, number: str) -> Code | None:
         """See `ports.Codes`."""
-        item = self._get(self._tables.codes_table, code_key(number))
+        item = self._get(self.settings.codes_table, code_key(number))
         return to_code(CodeItem.from_raw_data(item)) if item else None
 
     def save_code(self, before: Code | None, after: Code, ttl: int) -> bool:
@@ -382,7 +395,7 @@ class DynamoStore:
         try:
             self._call(
                 "UpdateItem",
-                TableName=self._tables.codes_table,
+                TableName=self.settings.codes_table,
                 Key=code_key(after.number),
                 **expressions(condition, *actions),
             )
@@ -406,7 +419,7 @@ class DynamoStore:
                 try:
                     answer = self._call(
                         "UpdateItem",
-                        TableName=self._tables.codes_table,
+                        TableName=self.settings.codes_table,
                         Key=code_key(number),
                         ReturnValues="ALL_NEW",
                         **expressions(condition, *actions),
@@ -424,7 +437,7 @@ class DynamoStore:
             CounterItem.ttl.set(ttl),
         )
         try:
-            self._call("UpdateItem", TableName=self._tables.counters_table, Key={"key": {"S": key}}, **arguments)
+            self._call("UpdateItem", TableName=self.settings.counters_table, Key={"key": {"S": key}}, **arguments)
         except _Refused:
             return False
         return True

@@ -1,0 +1,1 @@
+"""The tests: unit, contract (of the ports), integration (through the handlers), e2e, architecture."""

@@ -1,0 +1,81 @@
+"""Fixtures for all tests, and a loud word about what the machine could not run."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from lingpai.adapters.memory import MemoryStore
+from tests.support import stores
+from tests.support.api import Api, make_api
+from tests.support.logs import LOGS
+
+_LEFT_OUT = pytest.StashKey[str]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Listen to every logger from the start; keep AWS out of reach."""
+    logging.getLogger().addHandler(LOGS)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        os.environ[name] = "testing"
+    os.environ["AWS_DEFAULT_REGION"] = "us-east-1"
+    os.environ.pop("AWS_PROFILE", None)
+    reason = stores.missing()
+    if reason is not None:
+        if os.environ.get("REQUIRE_DYNAMODB_LOCAL"):
+            raise pytest.UsageError(f"DynamoDB Local is required and cannot run: {reason}")
+        config.stash[_LEFT_OUT] = reason
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Search the logs last, when everything has been said."""
+    items.sort(key=lambda item: item.name.startswith("test_no_secret_was_logged"))
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say loudly what was left out."""
+    reason = config.stash.get(_LEFT_OUT, None)
+    if reason is not None:
+        terminalreporter.section("LEFT OUT: everything on DynamoDB Local", sep="!", red=True, bold=True)
+        terminalreporter.line(f"The races and the reference contract did not run: {reason}.")
+
+
+@pytest.fixture(scope="session")
+def dynamodb_endpoint(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a DynamoDB Local that runs as long as the session."""
+    reason = request.config.stash.get(_LEFT_OUT, None)
+    if reason is not None:
+        pytest.skip(f"DynamoDB Local: {reason}")
+    with stores.dynamodb_local() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(params=["memory", "moto", "dynamodb-local"])
+def store(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """An empty store, one of each kind in turn."""
+    with ExitStack() as stack:
+        match request.param:
+            case "memory":
+                yield MemoryStore()
+            case "moto":
+                yield stack.enter_context(stores.on_moto())
+            case _:
+                endpoint = request.getfixturevalue("dynamodb_endpoint")
+                yield stack.enter_context(stores.on_dynamodb_local(endpoint))
+
+
+@pytest.fixture
+def reference(dynamodb_endpoint: str) -> Iterator[Any]:
+    """An empty store on DynamoDB Local: what races are run on."""
+    with stores.on_dynamodb_local(dynamodb_endpoint) as opened:
+        yield opened
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+    """The API through the real handlers into DynamoDB (moto), with the inhabitants of `make_api`."""
+    with stores.on_moto() as opened:
+        yield make_api(monkeypatch, opened)

@@ -1,0 +1,187 @@
+"""How many DynamoDB calls each operation makes, counted where they leave the process: one more fails."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from tests.support import stores
+from tests.support.api import Api, make_api
+
+WEB = ("web-client", "web-secret")
+STANDARD = ("standard-client", "standard-secret")
+NUMBER = "13912345678"
+
+
+@dataclass
+class Calls:
+    """The operations sent since the last look."""
+
+    seen: list[str] = field(default_factory=list)
+
+    def listen(self, client: Any) -> None:
+        """Count at the wire: `before-send` fires for each HTTP request, retries included."""
+        client.meta.events.register("before-send.dynamodb", self._sent)
+
+    def _sent(self, request: Any, **_: Any) -> None:
+        self.seen.append(request.headers["X-Amz-Target"].decode().partition(".")[2])
+
+    def of(self, act: Callable[[], Any]) -> list[str]:
+        """What `act` sends."""
+        self.seen.clear()
+        act()
+        return list(self.seen)
+
+
+@dataclass(frozen=True)
+class House:
+    """The API on the reference store, warm, and the count of its calls."""
+
+    api: Api
+    calls: Calls
+
+
+@pytest.fixture
+def house(dynamodb_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    calls = Calls()
+    with stores.on_dynamodb_local(dynamodb_endpoint, calls.listen) as store:
+        api = make_api(monkeypatch, store)
+        for client_id, _ in (WEB, STANDARD, ("machine-client", "")):
+            api.services.clients.get_client(client_id)
+        yield House(api, calls)
+
+
+def ok(answer: Any) -> Any:
+    assert answer.status == 200, answer
+    return answer.json
+
+
+def test_issue_by_password_takes_three(house: House) -> None:
+    """The name, the account, the session (checked against the account in the same transaction)."""
+    sent = house.calls.of(lambda: house.api.token())
+    assert sent == ["GetItem", "GetItem", "TransactWriteItems"]
+
+
+def test_a_wrong_password_takes_two(house: House) -> None:
+    form = {"grant_type": "password", "username": "alice", "password": "not hers at all"}
+    assert house.calls.of(lambda: house.api.post("/oauth/token", form=form, basic=WEB)) == ["GetItem", "GetItem"]
+
+
+def test_a_rehash_on_login_takes_no_call_more(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    later = make_api(monkeypatch, house.api.services.store, populated=False, argon2_time=2)
+    later.services.clients.get_client(WEB[0])
+    assert house.calls.of(later.token) == ["GetItem", "GetItem", "TransactWriteItems"]
+
+
+def test_issue_by_code_takes_three(house: House) -> None:
+    """One less than the first design: count, find, and use up + check + put in one transaction."""
+    api = house.api
+    ok(api.post("/mobile/code/get", form={"mobile": "13312341234"}, basic=WEB))
+    form = {"mobile": "13312341234", "code": api.last_code}
+    sent = house.calls.of(lambda: ok(api.post("/mobile/token", form=form, basic=WEB)))
+    assert sent == ["UpdateItem", "GetItem", "TransactWriteItems"]
+
+
+def test_the_first_login_by_code_takes_three(house: House) -> None:
+    api = house.api
+    ok(api.post("/mobile/code/get", form={"mobile": NUMBER}, basic=WEB))
+    form = {"mobile": NUMBER, "code": api.last_code}
+    sent = house.calls.of(lambda: ok(api.post("/mobile/token", form=form, basic=WEB)))
+    assert sent == ["UpdateItem", "GetItem", "TransactWriteItems"]
+
+
+@pytest.mark.parametrize("visit", ["first", "second"])
+def test_issue_by_sign_takes_two(house: House, visit: str) -> None:
+    if visit == "second":
+        ok(house.api.post("/sign/token", form={"sign": "openid-1"}, basic=WEB))
+    sent = house.calls.of(lambda: ok(house.api.post("/sign/token", form={"sign": "openid-1"}, basic=WEB)))
+    assert sent == ["GetItem", "TransactWriteItems"]
+
+
+def test_issue_by_client_credentials_takes_one(house: House) -> None:
+    form = {"grant_type": "client_credentials"}
+    assert house.calls.of(lambda: ok(house.api.post("/oauth/token", form=form, basic=STANDARD))) == ["PutItem"]
+
+
+def test_a_cold_client_takes_one_more(house: House) -> None:
+    house.api.time.advance(house.api.services.settings.client_cache_ttl)
+    form = {"grant_type": "client_credentials"}
+    sent = house.calls.of(lambda: ok(house.api.post("/oauth/token", form=form, basic=STANDARD)))
+    assert sent == ["GetItem", "PutItem"]
+
+
+def refresh(api: Api, token: str) -> Any:
+    form = {"grant_type": "refresh_token", "refresh_token": token}
+    return api.post("/oauth/token", form=form, basic=WEB)
+
+
+def test_refresh_takes_one_and_so_does_its_retry(house: House) -> None:
+    api = house.api
+    token = api.log_in("alice", "correct horse battery")["refresh_token"]
+    assert house.calls.of(lambda: ok(refresh(api, token))) == ["UpdateItem"]
+    assert house.calls.of(lambda: ok(refresh(api, token))) == ["UpdateItem"]
+
+
+def test_theft_takes_the_verdict_and_the_end(house: House) -> None:
+    api = house.api
+    token = api.log_in("alice", "correct horse battery")["refresh_token"]
+    ok(refresh(api, token))
+    api.time.advance(31)
+    assert house.calls.of(lambda: refresh(api, token)) == ["UpdateItem", "DeleteItem"]
+
+
+def test_who_calls_takes_one_for_the_session_and_one_for_the_user_with_the_roles(house: House) -> None:
+    token = house.api.token()
+    sent = house.calls.of(lambda: ok(house.api.post("/users/current", bearer=token)))
+    assert sent == ["GetItem", "BatchGetItem"]
+
+
+@pytest.mark.parametrize("token", ["", "short", "A" * 66, "A" * 22 + "." + "A" * 42, "A" * 21 + "B." + "A" * 43])
+def test_a_token_of_another_shape_takes_none(house: House, token: str) -> None:
+    api = house.api
+    assert house.calls.of(lambda: api.post("/users/current", headers={"Authorization": f"Bearer {token}"})) == []
+    if token:
+        assert house.calls.of(lambda: refresh(api, token)) == []
+
+
+def test_a_code_request_takes_two_and_one_for_each_further_limit(house: House) -> None:
+    """Two for the number, one each for the address, the client and the day."""
+    form = {"mobile": NUMBER}
+    sent = house.calls.of(lambda: ok(house.api.post("/mobile/code/get", form=form, basic=WEB)))
+    assert sent == ["GetItem", *["UpdateItem"] * 3, "UpdateItem"]
+
+
+def test_verifying_a_code_takes_one(house: House) -> None:
+    ok(house.api.post("/mobile/code/get", form={"mobile": NUMBER}, basic=WEB))
+    form = {"mobile": NUMBER, "code": house.api.last_code}
+    assert house.calls.of(lambda: ok(house.api.post("/mobile/code/verify", form=form))) == ["UpdateItem"]
+
+
+def test_registering_takes_the_limit_and_one_transaction(house: House) -> None:
+    body = {"username": "newcomer", "password": "a longer password"}
+    sent = house.calls.of(lambda: ok(house.api.post("/users/register", json_body=body)))
+    assert sent == ["UpdateItem", "TransactWriteItems"]
+
+
+def test_ending_all_sessions_takes_one_query_and_a_batch_for_each_25(house: House) -> None:
+    api = house.api
+    tokens = [api.token("bob", "battery staple correct") for _ in range(60)]
+    body = {"id": api.user_id("bob"), "password": "another good password"}
+    admin = api.admin()
+    sent = house.calls.of(lambda: ok(api.post("/users/save", json_body=body, bearer=admin)))
+    assert sent == ["GetItem", "BatchGetItem", "GetItem", "UpdateItem", "Query", *["BatchWriteItem"] * 3]
+    assert {api.post("/users/current", bearer=token).status for token in tokens} == {401}
+
+
+def test_changing_a_password_is_one_transaction_between_two_looks(house: House) -> None:
+    api = house.api
+    token, other = api.token(), api.token()
+    body = {
+        "userId": api.user_id("alice"),
+        "oldPassword": "correct horse battery",
+        "newPassword": "another good password",
+    }
+    sent = house.calls.of(lambda: ok(api.post("/users/pwd/update", json_body=body, bearer=token)))
+    assert sent == ["GetItem", "BatchGetItem", "GetItem", "Query", "TransactWriteItems", "Query"]
+    assert [api.post("/users/current", bearer=t).status for t in (token, other)] == [200, 401]

@@ -1,0 +1,208 @@
+"""The API as its clients see it: a request becomes the event that API Gateway would send to the real handlers."""
+
+import base64
+import json
+import urllib.parse
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from lingpai import accounts, bootstrap, roles
+from lingpai.adapters.sms.console import ConsoleSender
+from lingpai.clients import new_client
+from lingpai.model import User
+from lingpai.passwords import hash_password
+from lingpai.ports import Services
+from local import functions, gateway
+from tests.support.logs import LOGS
+from tests.support.stores import ROOT, TEMPLATE, settings
+from tests.support.time import Time
+
+NO_STORE = {"cache-control": "no-store", "pragma": "no-cache", "content-type": "application/json;charset=UTF-8"}
+
+_SECRET_FIELDS = {
+    "password": "password",
+    "oldPassword": "password",
+    "newPassword": "password",
+    "client_secret": "client secret",
+    "code": "code",
+    "refresh_token": "token",
+    "access_token": "token",
+    "token": "token",
+    "mobile": "phone number",
+    "phone": "phone number",
+    "sign": "sign",
+}
+
+_invoke = functions.load(TEMPLATE, ROOT)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Status, headers (names in lower case, without the gateway's own) and body of an answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: str
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.body)
+
+
+@dataclass
+class Api:
+    """Calls the handlers; `time` is the clock they see, `services` what is behind them."""
+
+    services: Services
+    time: Time
+    _gateway: gateway.Gateway = field(default_factory=lambda: gateway.Gateway(routes=TEMPLATE.routes, invoke=_invoke))
+
+    def call(
+        self,
+        method: str,
+        target: str,
+        *,
+        form: Mapping[str, str] | None = None,
+        json_body: Any = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        basic: tuple[str, str] | None = None,
+        bearer: str | None = None,
+        source_ip: str = "192.0.2.1",
+    ) -> Answer:
+        """One request: a form, a JSON body or a raw one; `basic` and `bearer` become the Authorization header."""
+        sent = dict(headers or {})
+        if form is not None:
+            body = urllib.parse.urlencode(form).encode()
+            sent.setdefault("Content-Type", "application/x-www-form-urlencoded")
+        elif json_body is not None:
+            body = json.dumps(json_body).encode()
+            sent.setdefault("Content-Type", "application/json")
+        if basic is not None:
+            sent["Authorization"] = "Basic " + base64.b64encode(":".join(basic).encode()).decode()
+            LOGS.hush("client secret", basic[1])
+            LOGS.hush("basic header", sent["Authorization"].removeprefix("Basic "))
+        if bearer is not None:
+            sent["Authorization"] = f"Bearer {bearer}"
+        _hush({**(form or {}), **(json_body if isinstance(json_body, dict) else {})})
+        request = gateway.Request(method, target, tuple(sent.items()), body or b"", source_ip)
+        reply = gateway.answer(self._gateway, request)
+        answer = Answer(
+            reply.status,
+            {name.lower(): value for name, value in reply.headers if name.lower() != "apigw-requestid"},
+            reply.body.decode(),
+        )
+        if answer.body.startswith("{"):
+            _hush(answer.json)
+        return answer
+
+    def post(self, target: str, **arguments: Any) -> Answer:
+        """A POST; the arguments are those of `call`."""
+        return self.call("POST", target, **arguments)
+
+    @property
+    def last_code(self) -> str:
+        """The code of the last message sent."""
+        sender = self.services.sms
+        assert isinstance(sender, ConsoleSender)
+        code = sender.outbox[-1].code
+        LOGS.hush("code", code)
+        return code
+
+    @property
+    def sent(self) -> int:
+        """How many messages were sent."""
+        sender = self.services.sms
+        assert isinstance(sender, ConsoleSender)
+        return len(sender.outbox)
+
+    def log_in(self, username: str, password: str, client: tuple[str, str] = ("web-client", "web-secret")) -> Any:
+        """The token answer for a password, which must be a success."""
+        form = {"grant_type": "password", "username": username, "password": password}
+        answer = self.post("/oauth/token", form=form, basic=client)
+        assert answer.status == 200, answer
+        return answer.json
+
+    def token(self, username: str = "alice", password: str = "correct horse battery") -> str:
+        """An access token of this user, by the client web-client."""
+        token: str = self.log_in(username, password)["access_token"]
+        return token
+
+    def admin(self) -> str:
+        """An access token of the admin."""
+        return self.token("admin", "admin-of-the-gate")
+
+    def user_id(self, name: str) -> int:
+        """The id of the user of this name or number."""
+        user_id = accounts.find_by_name(self.services, name)
+        assert user_id is not None
+        return user_id
+
+
+def make_api(monkeypatch: pytest.MonkeyPatch, store: Any, *, populated: bool = True, **overrides: Any) -> Api:
+    """An API on `store` with a clock that stands still, and these inhabitants.
+
+    Clients: web-client / web-secret (spring, scope web, trusted signs), app-client / app-secret (spring, no sign),
+    standard-client / standard-secret (standard, every grant, scopes read and write), public-client (standard, no
+    secret, password), machine-client / machine-secret (standard, role admin). Roles: 1 admin, 2 user. Users: admin /
+    admin-of-the-gate (role admin), alice / correct horse battery (role user, mobile 13312341234), bob / battery staple
+    correct.
+    """
+    time = Time()
+    tables = {name: getattr(store, "settings", settings()).model_dump().get(name) for name in settings().model_dump()}
+    tables = {name: value for name, value in tables.items() if name.endswith("_table")}
+    services = bootstrap.build(settings(**{**tables, **overrides}), store, time.clock())
+    monkeypatch.setattr(bootstrap, "services", lambda: services)
+    if populated:
+        populate(services)
+    return Api(services, time)
+
+
+def populate(services: Services) -> None:
+    """Put the inhabitants that `make_api` names into the store."""
+    store: Any = services.store
+    everything = ("client_credentials", "refresh_token", "password", "mobile", "sign")
+    for client in (
+        new_client("web-client", "spring", "web-secret", scopes=("web",), sign_provider="trusted"),
+        new_client("app-client", "spring", "app-secret", scopes=("app",)),
+        new_client(
+            "standard-client",
+            "standard",
+            "standard-secret",
+            grants=everything,
+            scopes=("read", "write"),
+            sign_provider="trusted",
+        ),
+        new_client("public-client", "standard", grants=everything, scopes=("read",), sign_provider="trusted"),
+        new_client("machine-client", "standard", "machine-secret", roles=("admin",)),
+    ):
+        store.put_client(client)
+    roles.save(services, "admin")
+    roles.save(services, "user")
+    for name, password, role_ids, mobile in (
+        ("admin", "admin-of-the-gate", {1}, None),
+        ("alice", "correct horse battery", {2}, "+8613312341234"),
+        ("bob", "battery staple correct", set(), None),
+    ):
+        LOGS.hush("password", password)
+        accounts.add(
+            services,
+            User(
+                id=services.clock.new_user_id(),
+                created_at=services.clock.now(),
+                username=name,
+                password=hash_password(password, services.settings),
+                roles=frozenset(role_ids),
+                mobile=mobile,
+            ),
+        )
+
+
+def _hush(fields: Mapping[str, Any]) -> None:
+    for name, value in fields.items():
+        if name in _SECRET_FIELDS and isinstance(value, str | int):
+            LOGS.hush(_SECRET_FIELDS[name], str(value))

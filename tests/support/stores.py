@@ -1,0 +1,106 @@
+"""The stores that the suite runs on: memory, moto, and DynamoDB Local, which is the reference."""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import moto
+
+from lingpai.adapters.dynamodb import DynamoStore, connect
+from lingpai.settings import Settings
+from local import dynamodb, template
+
+ROOT = Path(__file__).resolve().parents[2]
+JAR = ROOT / ".cache" / "dynamodb-local" / "DynamoDBLocal.jar"
+TEMPLATE = template.load(ROOT / "template.yaml")
+TABLE_FIELDS = tuple(name for name in Settings.model_fields if name.endswith("_table"))
+
+# The cheapest parameters that argon2 takes.
+CHEAP: dict[str, Any] = {
+    "argon2_memory_kib": 8,
+    "argon2_time": 1,
+    "code_pepper": "a-pepper-for-tests",
+    "store_read_timeout": 20,
+}
+
+
+def settings(prefix: str = "", **overrides: Any) -> Settings:
+    """Settings for a test: cheap hashes, tables named with `prefix`."""
+    tables = {name: prefix + str(Settings.model_fields[name].default) for name in TABLE_FIELDS}
+    return Settings.model_validate({**CHEAP, **tables, **overrides})
+
+
+@contextmanager
+def on_moto() -> Iterator[DynamoStore]:
+    """A store on an empty moto, with the template's tables."""
+    with moto.mock_aws():
+        os.environ["AWS_DEFAULT_REGION"] = "us-east-1"
+        dynamodb.create_tables(dynamodb.connect(), TEMPLATE.tables)
+        yield DynamoStore(settings())
+
+
+def missing() -> str | None:
+    """Why DynamoDB Local cannot run here, or None when it can."""
+    if shutil.which("java") is None:
+        return "no java on the PATH (Java 17 is needed)"
+    if not JAR.exists():
+        return "run `make dynamodb-local` to fetch it"
+    return None
+
+
+@contextmanager
+def dynamodb_local() -> Iterator[str]:
+    """Run DynamoDB Local, in memory, on a free port; gives its address and stops it at the end."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [
+        "java",
+        f"-Djava.library.path={JAR.parent / 'DynamoDBLocal_lib'}",
+        "-jar",
+        str(JAR),
+        "-inMemory",
+        "-sharedDb",
+        "-disableTelemetry",
+        "-port",
+        str(port),
+    ]
+    process = subprocess.Popen(command, cwd=JAR.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
+    try:
+        _wait_for(port, process)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+@contextmanager
+def on_dynamodb_local(endpoint: str, on_connect: Callable[[Any], None] | None = None) -> Iterator[DynamoStore]:
+    """A store on DynamoDB Local with tables of its own, removed at the end; `on_connect` gets its client."""
+    chosen = settings(prefix=uuid.uuid4().hex[:12] + "-", sms_countries="CN")
+    client = connect(chosen, endpoint=endpoint, credentials=("local", "local"), max_connections=40)
+    dynamodb.create_tables(client, TEMPLATE.tables, prefix=chosen.clients_table.removesuffix("ClientsTable"))
+    if on_connect is not None:
+        on_connect(client)
+    yield DynamoStore(chosen, client=lambda: client)
+    for name in TABLE_FIELDS:
+        client.delete_table(TableName=getattr(chosen, name))
+
+
+def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"DynamoDB Local stopped at once, with exit code {process.returncode}")
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise RuntimeError("DynamoDB Local did not start within 30 s")

@@ -1,0 +1,27 @@
+"""A clock that stands still until a test turns it."""
+
+from dataclasses import dataclass
+
+from lingpai.clock import Clock
+
+# 2030-01-01T08:00:00Z, a whole hour: windows of limits begin here. In the future, since DynamoDB Local takes away
+# what has outlived its `ttl` by the real time.
+START = 1_893_484_800
+
+
+@dataclass
+class Time:
+    """What `Clock.time` calls: seconds since 1970."""
+
+    at: float = START
+
+    def __call__(self) -> float:
+        return self.at
+
+    def advance(self, seconds: float) -> None:
+        """Let this many seconds pass."""
+        self.at += seconds
+
+    def clock(self) -> Clock:
+        """A clock that shows this time and still draws real dice."""
+        return Clock(time=self)
