@@ -59,7 +59,7 @@ def ok(answer: Any) -> Any:
 
 def test_issue_by_password_takes_three(house: House) -> None:
     """The name, the account, the session (checked against the account in the same transaction)."""
-    sent = house.calls.of(lambda: house.api.token())
+    sent = house.calls.of(house.api.token)
     assert sent == ["GetItem", "GetItem", "TransactWriteItems"]
 
 
