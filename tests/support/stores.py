@@ -27,6 +27,8 @@ CHEAP: dict[str, Any] = {
     "argon2_memory_kib": 8,
     "argon2_time": 1,
     "code_pepper": "a-pepper-for-tests",
+    # A machine that runs tests is busy.
+    "store_connect_timeout": 20,
     "store_read_timeout": 20,
 }
 

@@ -89,20 +89,23 @@ def log_in_by_password(
     """Tokens for a username or number and its password. Unknown, disabled and wrong are refused alike.
 
     The session is put only if the hash that was verified is still the account's, so that no login overtakes
-    a change of the password. A hash made with old parameters is replaced in the same transaction.
+    a change of the password. A hash made with old parameters is replaced in the same transaction; a login that
+    meets such a change looks again.
     """
     user_id = services.store.find_user_id(login_key(services, name))
-    user = services.store.get_user(user_id) if user_id is not None else None
-    stored = user.password if user and not user.disabled else None
-    if not passwords.verify(password, stored, services.settings) or user is None or stored is None:
-        raise invalid_grant("bad_credentials")
-    unchanged: Write = CheckUser(user.id, stored)
-    if passwords.needs_rehash(stored, services.settings):
-        unchanged = ChangeUser(user, replace(user, password=passwords.hash_password(password, services.settings)))
-    try:
-        return sessions.issue(services, client, scope, user.id, together_with=(unchanged,))
-    except Conflict:
-        raise invalid_grant("bad_credentials") from None
+    for _ in range(_ATTEMPTS):
+        user = services.store.get_user(user_id) if user_id is not None else None
+        stored = user.password if user and not user.disabled else None
+        if not passwords.verify(password, stored, services.settings) or user is None or stored is None:
+            raise invalid_grant("bad_credentials")
+        unchanged: Write = CheckUser(user.id, stored)
+        if passwords.needs_rehash(stored, services.settings):
+            unchanged = ChangeUser(user, replace(user, password=passwords.hash_password(password, services.settings)))
+        try:
+            return sessions.issue(services, client, scope, user.id, together_with=(unchanged,))
+        except Conflict:
+            continue
+    raise conflict("changed_meanwhile")
 
 
 def log_in_by_code(services: Services, client: Client, scope: tuple[str, ...], number: str, code: str) -> TokenSet:

@@ -50,7 +50,7 @@ class DisableUser:
 
 @dataclass(frozen=True, slots=True)
 class DeleteUser:
-    """The account is gone. Fails where it is not exactly as in `user`, so that no name of it stays behind."""
+    """The account is gone. Fails where its names are not exactly those of `user`, so that none of them stays behind."""
 
     user: User
 
@@ -73,7 +73,7 @@ class DeleteIdentity:
 
 @dataclass(frozen=True, slots=True)
 class PutSession:
-    """A new session."""
+    """A new session. Its key is random: where one stands there already, it is this one, put before."""
 
     session: Session
     ttl: int

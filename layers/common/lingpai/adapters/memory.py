@@ -67,9 +67,7 @@ class MemoryStore:
                 return key not in self.identities
             case DeleteIdentity(key, user_id):
                 return self.identities.get(key) == user_id
-            case PutSession(session):
-                return session.key not in self.sessions
-            case EndSession():
+            case PutSession() | EndSession():
                 return True
             case ConsumeCode(number, digest, now):
                 code = self.codes.get(number)

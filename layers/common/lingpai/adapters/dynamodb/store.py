@@ -72,6 +72,10 @@ _CONFLICT_ATTEMPTS = 12
 _BATCH_ATTEMPTS = 8
 _BATCH_WRITES = 25
 _WINDOW_ATTEMPTS = 5
+# What a partition key may hold, in bytes of UTF-8.
+_LONGEST_KEY = 2048
+# Writes that do no more the second time than the first.
+_REPEATABLE = (DisableUser, PutSession, EndSession)
 _BUSY = {
     "InternalServerError",
     "ItemCollectionSizeLimitExceededException",
@@ -137,9 +141,13 @@ class DynamoStore:
     # --- ledger
 
     def commit(self, *writes: Write) -> None:
-        """See `ports.Ledger`. A single write is done plainly, which costs half of a transaction."""
+        """See `ports.Ledger`. A single write that may be repeated is done plainly, for half the cost of a transaction.
+
+        The others are transactions even when alone: botocore repeats a write whose answer was lost, and only a
+        transaction's token tells DynamoDB that it is the same one. Plain, it would meet itself and be refused.
+        """
         actions = [self._action(write) for write in writes]
-        if len(actions) == 1 and "ConditionCheck" not in actions[0]:
+        if len(actions) == 1 and isinstance(writes[0], _REPEATABLE):
             ((kind, arguments),) = actions[0].items()
             try:
                 self._call(f"{kind}Item", **arguments)
@@ -224,7 +232,7 @@ class DynamoStore:
 
     def get_client(self, client_id: str) -> Client | None:
         """See `ports.Clients`."""
-        item = self._get(self.settings.clients_table, {"client_id": {"S": client_id}})
+        item = self._get_named(self.settings.clients_table, "client_id", client_id)
         return to_client(ClientItem.from_raw_data(item)) if item else None
 
     def put_client(self, client: Client) -> None:
@@ -235,7 +243,7 @@ class DynamoStore:
 
     def find_user_id(self, key: str) -> int | None:
         """See `ports.Accounts`."""
-        item = self._get(self.settings.identities_table, {"key": {"S": key}})
+        item = self._get_named(self.settings.identities_table, "key", key)
         return IdentityItem.from_raw_data(item).user_id if item else None
 
     def get_user(self, user_id: int) -> User | None:
@@ -280,11 +288,9 @@ class DynamoStore:
             version=book.version + 1,
         )
         unchanged = RoleBookItem.version == book.version if book.version else RoleBookItem.book.does_not_exist()
-        try:
-            self._call("PutItem", TableName=self.settings.roles_table, **put(item, unchanged))
-        except _Refused:
-            return False
-        return True
+        # A transaction for its token, as in `commit`.
+        action = {"Put": {"TableName": self.settings.roles_table, **put(item, unchanged)}}
+        return self._transact([action]) is None
 
     # --- sessions
 
@@ -380,7 +386,7 @@ class DynamoStore:
     def save_code(self, before: Code | None, after: Code, ttl: int) -> bool:
         """See `ports.Codes`."""
         actions = [
-            CodeItem.digest.set(after.digest or b""),
+            CodeItem.digest.set(after.digest) if after.digest else CodeItem.digest.remove(),
             CodeItem.expires_at.set(after.expires_at),
             CodeItem.sent.set(list(after.sent)),
             CodeItem.ttl.set(ttl),
@@ -443,6 +449,12 @@ class DynamoStore:
         return True
 
     # --- calls
+
+    def _get_named(self, table: str, attribute: str, name: str) -> Item | None:
+        """The item of this text, which may come from anybody; None for one that DynamoDB would not take as a key."""
+        if not 0 < len(name.encode()) <= _LONGEST_KEY:
+            return None
+        return self._get(table, {attribute: {"S": name}})
 
     def _get(self, table: str, key: Item) -> Item | None:
         item: Item | None = self._call("GetItem", TableName=table, Key=key, ConsistentRead=True).get("Item")

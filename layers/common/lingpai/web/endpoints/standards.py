@@ -7,5 +7,5 @@ from lingpai.web.request import Request
 
 def health(services: Services, _: Request) -> Reply:
     """Whether the store answers: 200, or the 503 that every other endpoint would give."""
-    services.store.directory()
+    services.store.get_client("health")
     return json_reply(200, {"status": "ok"})
