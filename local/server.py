@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from local import dynamodb, functions, gateway, template
 from local.front import HOST, Front, PortError, listen
 
 if TYPE_CHECKING:
+    from lingpai.settings import Settings
     from local.seed import Seed
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -79,15 +80,15 @@ def _run(environ: MutableMapping[str, str]) -> int:
 
         # Only now: what they import may read its environment.
         from lingpai import bootstrap
-        from lingpai.settings import SettingsError
+        from lingpai.settings import SettingsError, from_environment
         from local import seed
 
         try:
-            demo = seed.load(environ.get("SEED") or None)
+            demo = seed.load(environ.get("SEED") or None, from_environment(environ))
             with dynamodb.open_store(environ.get("DYNAMODB_ENDPOINT"), environ) as store:
-                dynamodb.create_tables(dynamodb.connect(), described.tables)
-                invoke = functions.load(described, ROOT)
                 services = bootstrap.services()
+                dynamodb.create_tables(dynamodb.connect(), named(described.tables, services.settings))
+                invoke = functions.load(described, ROOT)
                 seed.apply(demo, services)
                 api = gateway.Gateway(
                     routes=described.routes,
@@ -138,6 +139,13 @@ def prepare(environ: MutableMapping[str, str]) -> None:
             environ[name] = value
     # botocore reads the one, Lambda sets the other.
     environ["AWS_DEFAULT_REGION"] = environ["AWS_REGION"]
+
+
+def named(tables: Iterable[template.Table], settings: "Settings") -> list[template.Table]:
+    """The tables, each under the name that its setting gives it; the template's is the default of the setting."""
+    fields = type(settings).model_fields
+    names = {fields[name].default: getattr(settings, name) for name in fields if name.endswith("_table")}
+    return [replace(table, name=names.get(table.name, table.name)) for table in tables]
 
 
 def words(text: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ Language = Literal["zh", "en"]
 
 TEXTS: dict[str, tuple[str, str]] = {
     # requests
-    "malformed_body": ("请求体无法解析：{why}", "The body cannot be read: {why}"),
+    "malformed_body": ("请求体无法解析：{zh}", "The body cannot be read: {en}"),
     "body_too_large": ("请求体超过 {limit} 字节", "The body is larger than {limit} bytes"),
     "wrong_method": ("请使用 {methods} 方法", "Use the method {methods}"),
     "duplicate_parameter": ("参数 {name} 重复", "The parameter {name} is given twice"),
@@ -94,7 +94,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "limit_reached": ("请求过于频繁，请稍后再试", "Too many requests: wait before the next"),
     # faults
     "store_unavailable": ("服务暂时不可用，请稍后再试", "The service is busy: try again in a moment"),
-    "sender_failed": ("短信发送失败，请稍后再试", "The message could not be sent: try again in a moment"),
 }
 
 CODE_MESSAGE: dict[Language, str] = {

@@ -1,0 +1,141 @@
+"""Rules of the code that no linter holds."""
+
+import ast
+import json
+import shutil
+import string
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lingpai import errors
+from lingpai.messages import TEXTS
+from tests.support.stores import ROOT
+
+CORE = ROOT / "layers" / "common" / "lingpai"
+SOURCES = sorted(CORE.rglob("*.py"))
+FUNCTIONS = sorted((ROOT / "functions").glob("*/app.py"))
+
+# What makes a refusal, by name, and which of its arguments is the reason.
+_REASON_AT = {
+    "LingpaiError": 2,
+    "invalid_request": 0,
+    "invalid_client": 0,
+    "invalid_grant": 0,
+    "forbidden": 0,
+    "not_found": 0,
+    "conflict": 0,
+    "too_many_requests": 0,
+    "unavailable": 0,
+}
+
+
+def test_imports_keep_their_direction() -> None:
+    """import-linter's contracts hold."""
+    program = shutil.which("lint-imports", path=str(Path(sys.executable).parent))
+    assert program is not None
+    ended = subprocess.run(  # noqa: S603 (a tool of this project)
+        [program, "--no-logo"], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+@pytest.mark.parametrize("path", FUNCTIONS, ids=lambda path: path.parent.name)
+def test_functions_import_little(path: Path) -> None:
+    """A function starts without what no request, or not its first, needs; nor does it import a test library."""
+    unwanted = [
+        "argon2",
+        "aws_xray_sdk",
+        "boto3",
+        "hypothesis",
+        "jwt",
+        "local",
+        "moto",
+        "phonenumbers",
+        "pytest",
+        "tests",
+        "werkzeug",
+        "yaml",
+    ]
+    program = (
+        "import json, runpy, sys\n"
+        f"runpy.run_path({str(path)!r}, run_name='app')\n"
+        f"print(json.dumps([name for name in {unwanted!r} if name in sys.modules]))"
+    )
+    ended = subprocess.run(  # noqa: S603 (our own code)
+        [sys.executable, "-c", program],
+        cwd=path.parent,
+        env={"PATH": "", "AWS_DEFAULT_REGION": "us-east-1", "POWERTOOLS_SERVICE_NAME": "lingpai"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout) == []
+
+
+def test_every_reason_has_a_text_and_every_text_a_reason() -> None:
+    """What the code raises is what `messages.TEXTS` holds."""
+    raised = set(_reasons())
+    assert raised - set(TEXTS) == set()
+    # A reason may also travel as an argument, or be picked from a table: then it stands in the code as text.
+    said = {node.value for path in SOURCES for node in _texts(path) if path.name != "messages.py"}
+    assert set(TEXTS) - said == set()
+
+
+def test_texts_name_the_same_values() -> None:
+    """The Chinese and the English text of a reason say the same things; the English one is plain ASCII."""
+    for reason, (chinese, english) in TEXTS.items():
+        names = [{name for _, name, _, _ in string.Formatter().parse(text) if name} for text in (chinese, english)]
+        # `zh` and `en` stand for one value in two languages.
+        assert names[0] - {"zh"} == names[1] - {"en"}, reason
+        assert english.isascii(), reason
+        assert not chinese.isascii(), reason
+
+
+def test_one_public_name_for_each_error() -> None:
+    """Every function of `errors` that makes a refusal is used: there is no error that nobody meets."""
+    makers = {name for name, thing in vars(errors).items() if callable(thing) and name.islower()}
+    called = {
+        name
+        for path in SOURCES
+        if path.name != "errors.py"
+        for node in ast.walk(_tree(path))
+        if isinstance(node, ast.Call) and (name := _called(node))
+    }
+    assert makers - called == set()
+
+
+def _reasons() -> Iterator[str]:
+    for path in SOURCES:
+        for node in ast.walk(_tree(path)):
+            if not isinstance(node, ast.Call) or (position := _REASON_AT.get(_called(node) or "")) is None:
+                continue
+            given = node.args[position] if len(node.args) > position else None
+            for keyword in node.keywords:
+                if keyword.arg == "reason":
+                    given = keyword.value
+            if isinstance(given, ast.Constant) and isinstance(given.value, str):
+                yield given.value
+
+
+def _called(node: ast.Call) -> str | None:
+    match node.func:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+        case _:
+            return None
+
+
+def _texts(path: Path) -> Iterator[ast.Constant]:
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node
+
+
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))

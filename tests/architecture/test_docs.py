@@ -1,0 +1,172 @@
+"""What README.md and the other pages say of the code is so."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, SecretStr
+
+from lingpai import bootstrap
+from lingpai.adapters.memory import MemoryStore
+from lingpai.settings import Settings, from_environment
+from local import seed, server
+from tests.support.api import Api
+from tests.support.stores import ROOT, TEMPLATE, settings
+
+PAGES = sorted(
+    path
+    for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"))
+    if not path.relative_to(ROOT).as_posix().startswith(".")
+)
+README = (ROOT / "README.md").read_text("utf-8")
+_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+
+
+def table(page: str, first_column: str) -> Iterator[list[str]]:
+    """The rows of the tables whose first column bears this name, code marks taken off."""
+    inside = False
+    for line in page.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")] if line.startswith("|") else []
+        if not cells:
+            inside = False
+        elif cells[0] == first_column:
+            inside = True
+        elif inside and not set(line) <= set("|-"):
+            yield [cell[1:-1] if re.fullmatch("`[^`]*`", cell) else cell for cell in cells]
+
+
+def shown(default: Any) -> str:
+    """A setting's default as its environment variable would hold it."""
+    match default:
+        case bool():
+            return str(default).lower()
+        case tuple():
+            return ",".join(default)
+        case SecretStr():
+            return default.get_secret_value()
+        case _:
+            return str(default)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links(page: Path) -> None:
+    """A link to a file of ours leads to one, and a link to a heading leads to that heading."""
+    broken = []
+    for target in _LINK.findall(page.read_text("utf-8")):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, heading = target.partition("#")
+        path = (page.parent / name).resolve() if name else page
+        if not path.exists() or (heading and heading not in _headings(path)):
+            broken.append(target)
+    assert broken == []
+
+
+def _headings(path: Path) -> set[str]:
+    """The anchors of a page, as its readers' site makes them."""
+    titles = re.findall(r"^#+ (.+)$", path.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_settings() -> None:
+    """The table of settings is `Settings`: each field, in its order, with its default."""
+    section = README.partition("\n## Settings\n")[2].partition("The local server sets")[0]
+    told = [(row[0], row[1]) for row in table(section, "Variable")]
+    assert told == [(name.upper(), shown(field.default)) for name, field in Settings.model_fields.items()]
+
+
+def test_defaults_are_what_nothing_set_gives() -> None:
+    """A setting left empty has the default that the table tells."""
+    nothing = {name.upper(): "" for name in Settings.model_fields}
+    assert from_environment(nothing) == from_environment({}) == Settings()
+
+
+def test_settings_of_the_local_server() -> None:
+    """The local server sets what the README says, and reads PORT, SEED and the like."""
+    text = README.partition("The local server sets")[2].partition("\n## ")[0]
+    preset = {name for name in server.PRESETS if name.lower() in Settings.model_fields}
+    differing = {name for name in preset if server.PRESETS[name] != shown(Settings.model_fields[name.lower()].default)}
+    sentence = text.partition("It also reads")[0]
+    assert set(re.findall(r"`([A-Z_]+)", sentence)) == differing
+    rows = {row[0]: row[1] for row in table(text, "Variable")}
+    assert set(rows) == {"PORT", "SEED", "DYNAMODB_ENDPOINT", "CORS_ORIGINS", "LOG_LEVEL"}
+    assert rows["PORT"] == str(server.read_port({}))
+    assert rows["LOG_LEVEL"] == server.PRESETS["LOG_LEVEL"]
+
+
+def test_endpoints(api: Api) -> None:
+    """The table of endpoints is the template's routes and the two paths that only `$default` can take."""
+    told = {row[0]: row[2] for row in table(README, "Path")}
+    routed = {route.path for route in TEMPLATE.routes if route.path != "$default"}
+    assert set(told) == routed | {"/oauth/token/", "/o/token/"}
+    for path, what in told.items():
+        answers = {method: api.call(method, path).status for method in ("GET", "POST", "DELETE")}
+        if "404" in what:
+            assert set(answers.values()) == {404}, path
+            continue
+        methods = ("GET", "POST") if "GET or POST" in what else ("GET",) if "(GET)" in what else ("POST",)
+        assert {method for method, status in answers.items() if status != 405} == set(methods), path
+        assert 404 not in answers.values(), path
+
+
+def test_wire_contract_has_every_path() -> None:
+    """docs/api.md speaks of every path that is served."""
+    page = (ROOT / "docs" / "api.md").read_text("utf-8")
+    served = {row[0] for row in table(README, "Path") if "404" not in row[2]}
+    assert [path for path in sorted(served) if f"{path.removesuffix('/')}`" not in page] == []
+
+
+def test_seed_example(tmp_path: Path) -> None:
+    """The example of a seed is one, uses every field, and its people can log in."""
+    example = README.partition("\n## Seed\n")[2].partition("```json\n")[2].partition("```")[0]
+    path = tmp_path / "seed.json"
+    path.write_text(example, "utf-8")
+    wanted = seed.load(str(path))
+    services = bootstrap.build(settings(), MemoryStore())
+    seed.apply(wanted, services)
+    seed.apply(wanted, services)
+
+    content = json.loads(example)
+    for kind, model in (("clients", seed.SeedClient), ("roles", seed.SeedRole), ("users", seed.SeedUser)):
+        assert {field for entry in content[kind] for field in entry} == set(model.model_fields)
+    names = [user.username for user in services.store.list_users(10, None).users]
+    assert sorted(filter(None, names)) == ["alice", "moved-here", "root"]
+    assert len(services.store.directory().roles.names) == 2
+    for client in wanted.clients:
+        assert services.clients.get_client(client.client_id) is not None
+
+
+def test_seed_fields() -> None:
+    """The table of a seed's fields has each field, in its order, and says which are needed."""
+    told = [(row[0], row[1], row[2] == "needed") for row in table(README, "Of")]
+    models: dict[str, type[BaseModel]] = {"client": seed.SeedClient, "role": seed.SeedRole, "user": seed.SeedUser}
+    fields = {
+        (kind, name, field.is_required())
+        for kind, model in models.items()
+        for name, field in model.model_fields.items()
+    }
+    assert len(told) == len(fields)
+    assert set(told) == fields
+
+
+def test_deploy_environments() -> None:
+    """What `sam deploy` is told to use in the README stands in samconfig.toml."""
+    import tomllib
+
+    known = tomllib.loads((ROOT / "samconfig.toml").read_text("utf-8"))
+    assert set(re.findall(r"--config-env (\w+)", README)) <= set(known)
+
+
+def test_make_targets() -> None:
+    """Every `make` target that a page names is one."""
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    named = {
+        (page.name, target)
+        for page in PAGES
+        for target in re.findall(r"(?:^|`|=\S* )make ([a-z][a-z-]*)", page.read_text("utf-8"), re.MULTILINE)
+    }
+    assert ("README.md", "run") in named
+    assert [(page, target) for page, target in sorted(named) if f"\n{target}:" not in makefile] == []
