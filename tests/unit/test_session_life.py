@@ -19,12 +19,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from lingpai import bootstrap, sessions
+from lingpai import accounts, bootstrap, sessions
 from lingpai.adapters.memory import MemoryStore
 from lingpai.clients import new_client
 from lingpai.errors import LingpaiError
 from lingpai.model import Session, TokenSet, User
-from lingpai.ports import PutUser, Services
 from tests.support import stores
 from tests.support.time import Time
 
@@ -68,9 +67,10 @@ class SessionLife(RuleBasedStateMachine):
     def __init__(self, store: Any) -> None:
         super().__init__()
         self.time = Time()
-        self.services: Services = bootstrap.build(stores.settings(refresh_grace=GRACE), store, self.time.clock())
-        self.user = User(id=self.services.clock.new_user_id(), created_at=self.now)
-        self.services.store.commit(PutUser(self.user))
+        self.services = bootstrap.build(stores.settings(refresh_grace=GRACE), store, self.time.clock())
+        # In one moment, which is all the time there is here, two ids may be the same: `add` then draws again.
+        user_id = accounts.add(self.services, User(id=self.services.clock.new_user_id(), created_at=self.now))
+        self.user = User(id=user_id, created_at=self.now)
         self.families: dict[str, Family] = {}
 
     @property
