@@ -5,18 +5,20 @@ changes nothing the second time: clients are written again, roles and users that
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from lingpai import accounts, numbers, passwords
+from lingpai import accounts, messages, numbers, passwords
 from lingpai.clients import new_client
+from lingpai.errors import LingpaiError
 from lingpai.grants import REGISTRY
 from lingpai.model import RoleBook, User
 from lingpai.ports import ClientWriter, Services
+from lingpai.settings import Settings
 from lingpai.web.dialects.standard import GRANT_TYPES
 
 ROLE_ID_MAX = 2**53 - 1
@@ -29,7 +31,7 @@ class SeedError(Exception):
 def _grant(name: object) -> object:
     """The grant's name; the URN of an extension grant stands for it."""
     known = GRANT_TYPES.get(str(name), name)
-    if known not in REGISTRY:
+    if not isinstance(known, str) or known not in REGISTRY:
         raise ValueError(f"there is no grant {name!r}; there are: {', '.join(sorted(REGISTRY))}")
     return known
 
@@ -56,7 +58,7 @@ class SeedClient(BaseModel):
 
     client_id: Annotated[Text, BeforeValidator(_as_text)]
     dialect: Literal["spring", "standard"]
-    client_secret: str | None = None
+    client_secret: Text | None = None
     grant_types: tuple[Annotated[str, BeforeValidator(_grant)], ...] | None = None
     scopes: Annotated[tuple[Text, ...] | None, BeforeValidator(_words)] = None
     access_token_ttl: Seconds | None = None
@@ -86,7 +88,7 @@ class SeedUser(BaseModel):
     password: Text | None = None
     password_hash: Text | None = None
     mobile: Annotated[Text | None, BeforeValidator(_as_text)] = None
-    openid: Text | None = None
+    openid: Annotated[Text | None, Field(max_length=accounts.OPENID_MAX)] = None
     roles: tuple[Text, ...] = ()
 
 
@@ -145,7 +147,7 @@ DEMO = {
 }
 
 
-def load(path: str | None) -> Seed:
+def load(path: str | None, settings: Settings | None = None) -> Seed:
     """The seed in the file, or the demo data without one; SeedError says what is wrong, entry by entry."""
     if path is None:
         return Seed.model_validate(DEMO)
@@ -161,7 +163,7 @@ def load(path: str | None) -> Seed:
         seed = Seed.model_validate(content)
     except ValidationError as error:
         raise SeedError([f"{path}: {_entry(content, e['loc'])}: {_said(e)}" for e in error.errors()]) from None
-    if wrong := [f"{path}: {line}" for line in _contradictions(seed)]:
+    if wrong := [f"{path}: {line}" for line in _contradictions(seed, settings or Settings())]:
         raise SeedError(wrong)
     return seed
 
@@ -186,8 +188,10 @@ def apply(seed: Seed, services: Services) -> None:
             )
         )
     book = _add_roles(seed.roles, services)
+    # By its name now, or by the id that the seed gave it: it may have been renamed since.
+    roles = {role.roleName: book.id_of(role.roleName) or role.id for role in seed.roles}
     for user in seed.users:
-        _add_user(user, book, services)
+        _add_user(user, roles, services)
 
 
 def _add_roles(roles: Sequence[SeedRole], services: Services) -> RoleBook:
@@ -203,16 +207,13 @@ def _add_roles(roles: Sequence[SeedRole], services: Services) -> RoleBook:
         services.store.save_roles(replace(book, names=names, next_id=max(book.next_id, names[-1][0] + 1)))
 
 
-def _add_user(entry: SeedUser, book: RoleBook, services: Services) -> None:
+def _add_user(entry: SeedUser, roles: Mapping[str, int], services: Services) -> None:
     settings = services.settings
-    mobile = numbers.as_mobile(entry.mobile, settings.home_country) if entry.mobile else None
-    user = User(
+    user = replace(
+        _account(entry, settings),
         id=services.clock.new_user_id(),
         created_at=services.clock.now(),
-        username=entry.username,
-        mobile=mobile,
-        openids=(("trusted:default", entry.openid),) if entry.openid else (),
-        roles=accounts.role_ids(book, entry.roles),
+        roles=frozenset(roles[name] for name in entry.roles),
     )
     if any(services.store.find_user_id(key) is not None for key in accounts.keys_of(user)):
         return
@@ -220,13 +221,33 @@ def _add_user(entry: SeedUser, book: RoleBook, services: Services) -> None:
     accounts.add(services, replace(user, password=stored))
 
 
-def _contradictions(seed: Seed) -> Iterator[str]:
-    """What no entry shows alone: names given twice, roles that are not there, numbers that are none."""
+def _account(entry: SeedUser, settings: Settings) -> User:
+    """The entry's names as an account's. A username that is the account's own number needs no row of its own."""
+    mobile = numbers.as_mobile(entry.mobile, settings.home_country) if entry.mobile else None
+    is_number = mobile is not None and numbers.as_mobile(entry.username or "", settings.home_country) == mobile
+    return User(
+        id=0,
+        created_at=0,
+        username=None if is_number else entry.username,
+        mobile=mobile,
+        openids=(("trusted:default", entry.openid),) if entry.openid else (),
+    )
+
+
+def _contradictions(seed: Seed, settings: Settings) -> Iterator[str]:
+    """What no entry shows alone: names given twice or that cannot be, roles that are not there, numbers that are none.
+
+    Names are the same where they find the same account, however they are spelt.
+    """
     yield from _repeated("clients", "client_id", [client.client_id for client in seed.clients])
     yield from _repeated("roles", "id", [role.id for role in seed.roles])
     yield from _repeated("roles", "roleName", [role.roleName for role in seed.roles])
-    yield from _repeated("users", "username", [user.username for user in seed.users if user.username])
-    yield from _repeated("users", "mobile", [user.mobile for user in seed.users if user.mobile])
+    country = settings.home_country
+    names = [user.username for user in seed.users if user.username]
+    mobiles = [user.mobile for user in seed.users if user.mobile]
+    yield from _repeated("users", "username", names, accounts.username_key)
+    yield from _repeated("users", "mobile", mobiles, lambda mobile: numbers.as_mobile(mobile, country) or mobile)
+    yield from _repeated("users", "openid", [user.openid for user in seed.users if user.openid])
     roles = {role.roleName for role in seed.roles}
     for index, user in enumerate(seed.users):
         where = f"users[{index}] ({user.username or user.mobile or user.openid or 'nameless'})"
@@ -236,16 +257,26 @@ def _contradictions(seed: Seed) -> Iterator[str]:
             yield f"{where}: has both password and password_hash; give one"
         if user.password_hash and not passwords.readable(user.password_hash):
             yield f"{where}: password_hash: is of no format that is known"
-        if user.mobile and numbers.as_mobile(user.mobile, "CN") is None:
+        if user.mobile and numbers.as_mobile(user.mobile, country) is None:
             yield f"{where}: mobile: is not a mobile number"
+        if user.username:
+            try:
+                accounts.check_username(settings, user.username, owner=_account(user, settings))
+            except LingpaiError as error:
+                yield f"{where}: username: {messages.text(error.reason, 'en', error.values)}"
         for role in user.roles:
             if role not in roles:
                 yield f"{where}: roles: there is no role {role!r} in this file"
 
 
-def _repeated(kind: str, field: str, values: Sequence[object]) -> Iterator[str]:
-    for value in dict.fromkeys(value for value in values if values.count(value) > 1):
-        yield f"{kind}: {field} {value!r} is given {values.count(value)} times"
+def _repeated[T](kind: str, field: str, values: Sequence[T], same: Callable[[T], object] = repr) -> Iterator[str]:
+    """A line for each of `values` that stands there more than once: `same` gives what two spellings have in common."""
+    spellings: dict[object, list[T]] = {}
+    for value in values:
+        spellings.setdefault(same(value), []).append(value)
+    for spelt in spellings.values():
+        if len(spelt) > 1:
+            yield f"{kind}: {field} {spelt[0]!r} is given {len(spelt)} times"
 
 
 def _entry(content: dict[str, Any], location: tuple[int | str, ...]) -> str:

@@ -20,8 +20,12 @@ from lingpai.ports import (
     Services,
     Write,
 )
+from lingpai.settings import Settings
 
 USERNAME_MAX = 150
+# NFKC makes one character of four at most, and case folding three of one.
+_NAME_AS_TYPED_MAX = 4 * USERNAME_MAX
+_KEY_MAX = len("username:") + 3 * USERNAME_MAX
 OPENID_MAX = 256
 _ATTEMPTS = 5
 # What a transaction holds, less the account itself.
@@ -33,7 +37,9 @@ _SESSIONS_AT_ONCE = 99
 
 def username_key(username: str) -> str:
     """The identity of a username: two that differ only in case or width are one."""
-    return "username:" + unicodedata.normalize("NFKC", username).casefold()
+    # Folding can take a character apart: normalised once more, all spellings meet again (ΐ and its capital).
+    folded = unicodedata.normalize("NFKC", username).casefold()
+    return "username:" + unicodedata.normalize("NFKC", folded)
 
 
 def mobile_key(number: str) -> str:
@@ -43,7 +49,7 @@ def mobile_key(number: str) -> str:
 
 def openid_key(identity: Identity) -> str:
     """The identity that a third party vouches for."""
-    return f"openid:{identity.provider}:{identity.app}:{identity.openid}"
+    return f"openid:{identity.issuer}:{identity.openid}"
 
 
 def login_key(services: Services, name: str) -> str:
@@ -59,7 +65,7 @@ def display_name(services: Services, user: User) -> str | None:
     return numbers.national(user.mobile, services.settings.home_country)
 
 
-def check_username(services: Services, username: str, owner: User | None = None) -> None:
+def check_username(settings: Settings, username: str, owner: User | None = None) -> None:
     """Refuse a name that cannot be one, or that looks like a mobile number other than `owner`'s own."""
     plain = unicodedata.normalize("NFKC", username)
     if not plain or len(plain) > USERNAME_MAX:
@@ -75,7 +81,7 @@ def check_username(services: Services, username: str, owner: User | None = None)
             zh="含有不可见字符或首尾空格",
             en="it holds an invisible character or a space at its end",
         )
-    number = numbers.as_mobile(plain, services.settings.home_country)
+    number = numbers.as_mobile(plain, settings.home_country)
     if number is not None and (owner is None or owner.mobile != number):
         raise invalid_request("username_is_mobile")
 
@@ -92,7 +98,7 @@ def log_in_by_password(
     a change of the password. A hash made with old parameters is replaced in the same transaction; a login that
     meets such a change looks again.
     """
-    user_id = services.store.find_user_id(login_key(services, name))
+    user_id = find_by_name(services, name)
     for _ in range(_ATTEMPTS):
         user = services.store.get_user(user_id) if user_id is not None else None
         stored = user.password if user and not user.disabled else None
@@ -121,7 +127,7 @@ def log_in_by_code(services: Services, client: Client, scope: tuple[str, ...], n
 
 def log_in_by_identity(services: Services, client: Client, scope: tuple[str, ...], identity: Identity) -> TokenSet:
     """Tokens for an identity that a third party has proven; the first time, the account is made."""
-    named = ((f"{identity.provider}:{identity.app}", identity.openid),)
+    named = ((identity.issuer, identity.openid),)
     return _log_in_by_identity(services, client, scope, openid_key(identity), lambda user: replace(user, openids=named))
 
 
@@ -158,7 +164,7 @@ def _log_in_by_identity(
 
 def register(services: Services, username: str, password: str, source_ip: str) -> int:
     """A new account for anyone, as often as the address may; gives the user id."""
-    check_username(services, username)
+    check_username(services.settings, username)
     passwords.check_new(password, username, services.settings)
     throttle.spend(services, f"register:ip:{source_ip}", services.settings.limit_register_ip, throttle.HOUR)
     return create(services, username, password)
@@ -166,7 +172,7 @@ def register(services: Services, username: str, password: str, source_ip: str) -
 
 def create(services: Services, username: str, password: str, roles: frozenset[int] = frozenset()) -> int:
     """A new account; gives the user id, or LingpaiError `conflict` where the name is taken."""
-    check_username(services, username)
+    check_username(services.settings, username)
     passwords.check_new(password, username, services.settings)
     user = User(
         id=services.clock.new_user_id(),
@@ -230,21 +236,23 @@ def change(services: Services, user_id: int, edit: Callable[[User], User], *proo
     raise conflict("changed_meanwhile")
 
 
-def set_mobile(services: Services, user_id: int, number: str, code: str | None) -> User:
-    """Give the account the number (E.164); with `code`, the proof that its holder asked for it."""
-    proof = (codes.check(services, number, code),) if code is not None else ()
-    return change(services, user_id, lambda user: replace(user, mobile=number), *proof)
+def link(services: Services, user_id: int, number: str | None, code: str | None, identity: Identity | None) -> User:
+    """Give the account the number (E.164) and the identity, or neither; what is None stays.
 
-
-def set_openid(services: Services, user_id: int, identity: Identity) -> User:
-    """Give the account this identity, in place of the one it had with the same provider and app."""
-    app = f"{identity.provider}:{identity.app}"
+    `code` is the proof that the number's holder asked for it. The identity takes the place of the one that the
+    account had with the same provider and app.
+    """
+    proof = (codes.check(services, number, code),) if number is not None and code is not None else ()
 
     def edit(user: User) -> User:
-        others = tuple((known, openid) for known, openid in user.openids if known != app)
-        return replace(user, openids=tuple(sorted((*others, (app, identity.openid)))))
+        if number is not None:
+            user = replace(user, mobile=number)
+        if identity is not None:
+            others = tuple((known, openid) for known, openid in user.openids if known != identity.issuer)
+            user = replace(user, openids=tuple(sorted((*others, (identity.issuer, identity.openid)))))
+        return user
 
-    return change(services, user_id, edit)
+    return change(services, user_id, edit, *proof)
 
 
 def change_password(services: Services, user_id: int, old: str, new: str, session: SessionKey) -> None:
@@ -278,7 +286,7 @@ def save(
 
     def edit(user: User) -> User:
         if username is not None:
-            check_username(services, username, owner=user)
+            check_username(services.settings, username, owner=user)
             # A name that is the account's own number needs no row of its own: the number finds it.
             is_number = numbers.as_mobile(username, services.settings.home_country) is not None
             user = replace(user, username=None if is_number else username)
@@ -316,8 +324,14 @@ def delete(services: Services, user_id: int) -> None:
 
 
 def find_by_name(services: Services, username: str) -> int | None:
-    """The id of the user of this name or number; None where it finds nobody."""
-    return services.store.find_user_id(login_key(services, username))
+    """The id of the user of this name or number; None where it finds nobody.
+
+    What is longer than any name is looked up nowhere: a store takes keys up to a length only.
+    """
+    if len(username) > _NAME_AS_TYPED_MAX:
+        return None
+    key = login_key(services, username)
+    return services.store.find_user_id(key) if len(key) <= _KEY_MAX else None
 
 
 def role_ids(book: RoleBook, names: Iterable[str]) -> frozenset[int]:

@@ -12,6 +12,7 @@ from lingpai.model import Client
 from lingpai.ports import Clients
 
 CACHE_SIZE = 1000
+ID_MAX = 255
 
 DAY = 86400
 REFRESH_TTL = 30 * DAY
@@ -110,7 +111,7 @@ def authenticate(clients: Clients, credentials: Credentials) -> Client:
 
     A client with a secret must present it. One without is taken by its word: it is public (section 2.1).
     """
-    client = clients.get_client(credentials.client_id)
+    client = _find(clients, credentials.client_id)
     stored = client.secret_hash if client else None
     right = any(
         hmac.compare_digest(hash_secret(spelling), stored or bytes(32))
@@ -121,11 +122,20 @@ def authenticate(clients: Clients, credentials: Credentials) -> Client:
     return client
 
 
+def _find(clients: Clients, client_id: str) -> Client | None:
+    """The client of this id, in either spelling; one longer than any id is looked up nowhere."""
+    for spelling in dict.fromkeys(_spellings(client_id)):
+        client = clients.get_client(spelling) if 0 < len(spelling) <= ID_MAX else None
+        if client is not None:
+            return client
+    return None
+
+
 def hash_secret(secret: str) -> bytes:
     """SHA-256 of a client's secret: it is long and random, so a slow hash would protect nothing."""
     return hashlib.sha256(secret.encode()).digest()
 
 
-def _spellings(secret: str) -> tuple[str, ...]:
-    """The secret as it came, and form-decoded as RFC 6749 section 2.3.1 wants it: clients in use do either."""
-    return (secret, unquote_plus(secret))
+def _spellings(credential: str) -> tuple[str, ...]:
+    """An id or secret as it came, and form-decoded as RFC 6749 section 2.3.1 wants it: clients in use do either."""
+    return (credential, unquote_plus(credential))

@@ -160,6 +160,11 @@ class Identity:
     app: str
     openid: str = field(repr=False)
 
+    @property
+    def issuer(self) -> str:
+        """Provider and app as one text, in which no colon of the app's own can be mistaken for the one between."""
+        return f"{self.provider}:{self.app.replace('%', '%25').replace(':', '%3A')}"
+
 
 @dataclass(frozen=True, slots=True)
 class TokenSet:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import argon2
 
 MAX_LENGTH = 128
+# What is longer as it comes is no password: normalising 64 KiB of accents alone takes half a second.
+_LONGEST = 1024
 
 
 def hash_password(password: str, settings: Settings) -> str:
@@ -30,6 +32,8 @@ def verify(password: str, stored: str | None, settings: Settings) -> bool:
     """
     from argon2.exceptions import InvalidHashError, VerificationError
 
+    if len(password) > _LONGEST:
+        password, stored = "", None
     try:
         _hasher(settings).verify(stored or _unmatchable(settings), normalise(password))
     except (VerificationError, InvalidHashError):

@@ -5,6 +5,8 @@ import re
 from lingpai.errors import invalid_scope
 from lingpai.model import Client
 
+# More than any client has; each becomes a condition of one write, and a store takes only so many.
+_MOST = 64
 _SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 
 
@@ -13,7 +15,7 @@ def requested(text: str | None) -> tuple[str, ...] | None:
     if text is None or not text.strip(" "):
         return None
     tokens = tuple(dict.fromkeys(text.split()))
-    if not all(_SCOPE_TOKEN.fullmatch(token) for token in tokens):
+    if len(tokens) > _MOST or not all(_SCOPE_TOKEN.fullmatch(token) for token in tokens):
         raise invalid_scope()
     return tokens
 

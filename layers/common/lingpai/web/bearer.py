@@ -26,7 +26,11 @@ class Caller:
 
 def authenticate(services: Services, request: Request, *also: int) -> Caller:
     """The caller, read together with the users `also`; LingpaiError `unauthorized` or `invalid_token`."""
-    session = session_of(services, request)
+    return caller_of(services, session_of(services, request), *also)
+
+
+def caller_of(services: Services, session: Session, *also: int) -> Caller:
+    """Who opened the session, read together with the users `also`; LingpaiError `invalid_token` for nobody."""
     user_id = session.key.user_id
     if user_id is None:
         known = services.store.directory(*also)

@@ -4,13 +4,13 @@ import base64
 import binascii
 import json
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_plus
 
 from lingpai.clients import Credentials
-from lingpai.errors import invalid_client, invalid_request, too_large
+from lingpai.errors import LingpaiError, invalid_client, invalid_request, too_large
 from lingpai.messages import Language, preferred
 
 MAX_BODY = 64 * 1024
@@ -113,7 +113,7 @@ def json_body(request: Request) -> dict[str, Any]:
     body = _body(request)
     fields = _json_object(body) if body.strip() else {}
     if len({name.strip() for name in fields}) < len(fields):
-        raise invalid_request("malformed_body", why="a name stands in it twice")
+        raise _malformed("有重复的字段名", "a name stands in it twice")
     return {name.strip(): value for name, value in fields.items()}
 
 
@@ -127,7 +127,8 @@ def client_credentials(request: Request, given: Mapping[str, str]) -> Credential
         if len(in_body) > 1:
             raise invalid_client("clients_disagree")
         return Credentials(in_body.pop(), given.get("client_secret"))
-    if in_body - {basic.client_id}:
+    # RFC 6749 section 2.3.1 wants the id form-encoded in the header.
+    if in_body - {basic.client_id} and in_body - {unquote_plus(basic.client_id)}:
         raise invalid_client("clients_disagree")
     return basic
 
@@ -158,7 +159,7 @@ def _body(request: Request) -> bytes:
         else:
             body = request.raw_body.encode("utf-8")
     except (binascii.Error, ValueError):
-        raise invalid_request("malformed_body", why="it is not base64, or not UTF-8") from None
+        raise _malformed("不是 base64 或 UTF-8", "it is not base64, or not UTF-8") from None
     if len(body) > MAX_BODY:
         raise too_large(MAX_BODY)
     return body
@@ -168,31 +169,38 @@ def _form(body: bytes) -> list[tuple[str, str]]:
     try:
         return parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict")
     except ValueError:
-        raise invalid_request("malformed_body", why="it is no UTF-8 form of at most 100 fields") from None
+        raise _malformed("不是 UTF-8 表单，或超过 100 个字段", "it is no UTF-8 form of at most 100 fields") from None
 
 
 def _multipart(content_type: str, body: bytes) -> list[tuple[str, str]]:
     """The text fields of a multipart form (RFC 7578); a file is refused."""
-    import email.parser
-    import email.policy
+    try:
+        pairs = list(_parts(content_type, body))
+    except LingpaiError:
+        raise
+    except Exception:  # noqa: BLE001  the e-mail parser stumbles over hostile headers in ways that it does not list
+        raise _malformed("不是 multipart 表单", "it is no multipart form") from None
+    if len(pairs) > MAX_FIELDS:
+        raise _malformed("字段过多", "it has too many fields")
+    return pairs
+
+
+def _parts(content_type: str, body: bytes) -> Iterator[tuple[str, str]]:
+    import email
 
     head = f"Content-Type: {content_type}\r\n\r\n".encode("utf-8", "replace")
-    parsed = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(head + body)
-    pairs = []
+    parsed: Any = email.message_from_bytes(head + body)
     if not parsed.is_multipart() or parsed.defects:
-        raise invalid_request("malformed_body", why="it is no multipart form")
-    for part in parsed.iter_parts():
+        raise _malformed("不是 multipart 表单", "it is no multipart form")
+    for part in parsed.get_payload():
         name = part.get_param("name", header="content-disposition")
         content = part.get_payload(decode=True)
         if not isinstance(name, str) or part.get_filename() is not None or not isinstance(content, bytes):
-            raise invalid_request("malformed_body", why="a multipart form may hold text fields only")
+            raise _malformed("multipart 表单只能含文本字段", "a multipart form may hold text fields only")
         try:
-            pairs.append((name, content.decode("utf-8")))
+            yield name, content.decode("utf-8")
         except UnicodeDecodeError:
-            raise invalid_request("malformed_body", why="a field is not UTF-8") from None
-    if len(pairs) > MAX_FIELDS:
-        raise invalid_request("malformed_body", why="it has too many fields")
-    return pairs
+            raise _malformed("有字段不是 UTF-8", "a field is not UTF-8") from None
 
 
 def _json_object(body: bytes) -> dict[str, Any]:
@@ -201,11 +209,11 @@ def _json_object(body: bytes) -> dict[str, Any]:
         # A lone surrogate is valid JSON, but no text: nothing could store or send it.
         json.dumps(content, ensure_ascii=False).encode("utf-8")
     except UnicodeError:
-        raise invalid_request("malformed_body", why="it is not UTF-8") from None
+        raise _malformed("不是 UTF-8", "it is not UTF-8") from None
     except (ValueError, RecursionError):
-        raise invalid_request("malformed_body", why="it is not JSON") from None
+        raise _malformed("不是 JSON", "it is not JSON") from None
     if not isinstance(content, dict):
-        raise invalid_request("malformed_body", why="it is no JSON object")
+        raise _malformed("不是 JSON 对象", "it is no JSON object")
     return content
 
 
@@ -229,6 +237,10 @@ def _text(name: str, value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool) and name.strip() in _NUMBERS_ALLOWED:
         return str(value)
     raise invalid_request("wrong_type", name=_shown(name.strip()), zh="文本", en="text")
+
+
+def _malformed(chinese: str, english: str) -> LingpaiError:
+    return invalid_request("malformed_body", zh=chinese, en=english)
 
 
 def _shown(name: str) -> str:

@@ -68,7 +68,7 @@ if TYPE_CHECKING:
     from pynamodb.expressions.condition import Condition
 
 _CODES_KEPT = 2 * 86400
-_CONFLICT_ATTEMPTS = 12
+_CONFLICT_ATTEMPTS = 20
 _BATCH_ATTEMPTS = 8
 _BATCH_WRITES = 25
 _WINDOW_ATTEMPTS = 5
@@ -232,7 +232,7 @@ class DynamoStore:
 
     def get_client(self, client_id: str) -> Client | None:
         """See `ports.Clients`."""
-        item = self._get_named(self.settings.clients_table, "client_id", client_id)
+        item = self._get(self.settings.clients_table, {"client_id": {"S": client_id}})
         return to_client(ClientItem.from_raw_data(item)) if item else None
 
     def put_client(self, client: Client) -> None:
@@ -243,7 +243,7 @@ class DynamoStore:
 
     def find_user_id(self, key: str) -> int | None:
         """See `ports.Accounts`."""
-        item = self._get_named(self.settings.identities_table, "key", key)
+        item = self._get(self.settings.identities_table, {"key": {"S": key}})
         return IdentityItem.from_raw_data(item).user_id if item else None
 
     def get_user(self, user_id: int) -> User | None:
@@ -450,13 +450,10 @@ class DynamoStore:
 
     # --- calls
 
-    def _get_named(self, table: str, attribute: str, name: str) -> Item | None:
-        """The item of this text, which may come from anybody; None for one that DynamoDB would not take as a key."""
-        if not 0 < len(name.encode()) <= _LONGEST_KEY:
-            return None
-        return self._get(table, {attribute: {"S": name}})
-
     def _get(self, table: str, key: Item) -> Item | None:
+        """The item; None for a text that no key can be, empty or too long: DynamoDB would not even look for it."""
+        if not all(0 < len(value["S"].encode()) <= _LONGEST_KEY for value in key.values() if "S" in value):
+            return None
         item: Item | None = self._call("GetItem", TableName=table, Key=key, ConsistentRead=True).get("Item")
         return item
 

@@ -11,10 +11,12 @@ from lingpai.web import envelope, fields
 from lingpai.web.bearer import (
     Caller,
     authenticate,
+    caller_of,
     is_admin,
     require_admin,
     require_self_or_admin,
     require_user,
+    session_of,
 )
 from lingpai.web.reply import Reply
 from lingpai.web.request import Request, json_body
@@ -60,20 +62,18 @@ def update(services: Services, request: Request) -> Reply:
     user_id = fields.an_id(body, "id")
     require_self_or_admin(services, caller, user_id)
     admin = is_admin(services, caller)
-    phone, openid = fields.optional_text(body, "phone"), fields.optional_text(body, "openId")
+    phone, openid = fields.optional_text(body, "phone"), fields.optional_text(body, "openId", accounts.OPENID_MAX)
     if openid is not None and not admin:
         raise forbidden()
+    if openid == "":
+        raise invalid_request("missing_parameter", name="openId")
+    number = code = None
     if phone is not None:
         settings = services.settings
         number = numbers.parse_mobile(phone, settings.home_country, settings.sms_countries)
         code = None if admin else fields.text(body, "code")
-        accounts.set_mobile(services, user_id, number, code)
-    if openid is not None:
-        if not openid:
-            raise invalid_request("missing_parameter", name="openId")
-        accounts.set_openid(services, user_id, _identity(services, caller, openid))
-    if phone is None and openid is None:
-        accounts.change(services, user_id, lambda user: user)
+    identity = _identity(services, caller, openid) if openid is not None else None
+    accounts.link(services, user_id, number, code, identity)
     return envelope.done()
 
 
@@ -106,9 +106,10 @@ def update_roles(services: Services, request: Request) -> Reply:
 
 def find(services: Services, request: Request) -> Reply:
     """One user by `id` or, without it, `username`; null where an admin asks for one that is not there."""
+    session = session_of(services, request)
     body = json_body(request)
     user_id, username = fields.optional_id(body, "id"), fields.optional_text(body, "username")
-    caller = authenticate(services, request, *([user_id] if user_id is not None else []))
+    caller = caller_of(services, session, *([user_id] if user_id is not None else []))
     if user_id is None:
         if username is None:
             raise invalid_request("id_or_username")
