@@ -170,7 +170,7 @@ def test_ending_all_sessions_takes_one_query_and_a_batch_for_each_25(house: Hous
     body = {"id": api.user_id("bob"), "password": "another good password"}
     admin = api.admin()
     sent = house.calls.of(lambda: ok(api.post("/users/save", json_body=body, bearer=admin)))
-    assert sent == ["GetItem", "BatchGetItem", "GetItem", "UpdateItem", "Query", *["BatchWriteItem"] * 3]
+    assert sent == ["GetItem", "BatchGetItem", "GetItem", "TransactWriteItems", "Query", *["BatchWriteItem"] * 3]
     assert {api.post("/users/current", bearer=token).status for token in tokens} == {401}
 
 

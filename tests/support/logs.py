@@ -1,12 +1,17 @@
 """Everything the suite logged, and every secret it used: the two must never meet."""
 
 import logging
+import re
 import threading
 import traceback
 from dataclasses import dataclass, field
 
 # Shorter texts turn up in honest places.
 SHORTEST = 6
+# So do plain words, which a test may well give for a bad password or number: grants and reasons are some, too.
+_WORD = re.compile("[a-z_]+")
+# Chance puts any six digits into the time, the process and the thread: they say nothing of what was logged.
+_NUMBERS = {"created", "levelno", "lineno", "msecs", "process", "relativeCreated", "taskName", "thread", "threadName"}
 
 
 @dataclass
@@ -22,11 +27,15 @@ class Logs(logging.Handler):
 
     __hash__ = object.__hash__
 
+    def addFilter(self, filter: object) -> None:  # noqa: A002, N802  the names in logging
+        """Take none: Powertools puts one on every root handler, to keep its own lines away from them."""
+
     def emit(self, record: logging.LogRecord) -> None:
         """Keep the record with all that any formatter could print of it."""
         trace = "".join(traceback.format_exception(*record.exc_info)) if record.exc_info else ""
+        fields = {name: value for name, value in record.__dict__.items() if name not in _NUMBERS}
         with self.guard:
-            self.lines.append(f"{record.getMessage()} {record.__dict__} {trace}")
+            self.lines.append(f"{record.getMessage()} {fields} {trace}")
 
     def add(self, text: str) -> None:
         """Keep what another process printed."""
@@ -35,7 +44,7 @@ class Logs(logging.Handler):
 
     def hush(self, kind: str, secret: str) -> None:
         """Remember a secret that no line may show."""
-        if len(secret) >= SHORTEST:
+        if len(secret) >= SHORTEST and not _WORD.fullmatch(secret):
             with self.guard:
                 self.secrets[secret] = kind
 
@@ -43,13 +52,28 @@ class Logs(logging.Handler):
         """What was shown and should not have been: kind of secret and the line, with the secret blotted out."""
         with self.guard:
             everything = "\n".join(self.lines)
-            shown = [secret for secret in self.secrets if secret in everything]
+            shown = [secret for secret in self.secrets if _shows(everything, secret)]
             return [
-                f"{self.secrets[secret]}: {line.replace(secret, '***')[:300]}"
+                f"{self.secrets[secret]}: {_around(line, secret)}"
                 for secret in shown
                 for line in self.lines
-                if secret in line
+                if _shows(line, secret)
             ]
+
+
+def _shows(text: str, secret: str) -> bool:
+    """Whether `secret` stands in `text`; one of few digits only as a number of its own, not as part of a longer one."""
+    if secret not in text:
+        return False
+    if not secret.isdigit() or len(secret) > SHORTEST + 2:
+        return True
+    return re.search(rf"(?<![0-9A-Za-z.]){secret}(?![0-9A-Za-z])", text) is not None
+
+
+def _around(line: str, secret: str) -> str:
+    """The place in the line, with the secret blotted out."""
+    start = max(0, line.index(secret) - 150)
+    return line[start : start + 300 + len(secret)].replace(secret, "***")
 
 
 LOGS = Logs()

@@ -1,5 +1,6 @@
 """The stores that the suite runs on: memory, moto, and DynamoDB Local, which is the reference."""
 
+import functools
 import os
 import shutil
 import socket
@@ -8,6 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +46,9 @@ def on_moto() -> Iterator[DynamoStore]:
     """A store on an empty moto, with the template's tables."""
     with moto.mock_aws():
         os.environ["AWS_DEFAULT_REGION"] = "us-east-1"
-        dynamodb.create_tables(dynamodb.connect(), TEMPLATE.tables)
-        yield DynamoStore(settings())
+        client = _client(None)
+        dynamodb.create_tables(client, TEMPLATE.tables)
+        yield DynamoStore(settings(), client=lambda: client)
 
 
 def missing() -> str | None:
@@ -85,15 +88,28 @@ def dynamodb_local() -> Iterator[str]:
 
 @contextmanager
 def on_dynamodb_local(endpoint: str, on_connect: Callable[[Any], None] | None = None) -> Iterator[DynamoStore]:
-    """A store on DynamoDB Local with tables of its own, removed at the end; `on_connect` gets its client."""
+    """A store on DynamoDB Local with tables of its own, removed at the end.
+
+    With `on_connect` the store has a client of its own, too, and this gets it.
+    """
     chosen = settings(prefix=uuid.uuid4().hex[:12] + "-", sms_countries="CN")
-    client = connect(chosen, endpoint=endpoint, credentials=("local", "local"), max_connections=40)
-    dynamodb.create_tables(client, TEMPLATE.tables, prefix=chosen.clients_table.removesuffix("ClientsTable"))
+    client = _client(endpoint) if on_connect is None else _client.__wrapped__(endpoint)
+    # No TTL: DynamoDB Local deletes by the real time what a test's clock still holds alive.
+    tables = [replace(table, ttl=None) for table in TEMPLATE.tables]
+    dynamodb.create_tables(client, tables, prefix=chosen.clients_table.removesuffix("ClientsTable"))
     if on_connect is not None:
         on_connect(client)
     yield DynamoStore(chosen, client=lambda: client)
     for name in TABLE_FIELDS:
         client.delete_table(TableName=getattr(chosen, name))
+
+
+@functools.cache
+def _client(endpoint: str | None) -> Any:
+    """The client of moto, or of the DynamoDB Local at `endpoint`: one for all tests, since it takes long to make."""
+    if endpoint is None:
+        return connect(settings())
+    return connect(settings(), endpoint=endpoint, credentials=("local", "local"), max_connections=40)
 
 
 def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:

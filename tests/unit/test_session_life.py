@@ -214,14 +214,14 @@ class SessionLife(RuleBasedStateMachine):
 
 def test_the_life_of_a_session_in_memory() -> None:
     run_state_machine_as_test(
-        lambda: SessionLife(MemoryStore()),
+        lambda: SessionLife(MemoryStore()),  # type: ignore[arg-type]  # any factory will do
         settings=settings(max_examples=150, stateful_step_count=40, deadline=None, print_blob=True),
     )
 
 
 def test_the_life_of_a_session_on_the_reference(reference: Any) -> None:
     run_state_machine_as_test(
-        lambda: SessionLife(reference),
+        lambda: SessionLife(reference),  # type: ignore[arg-type]  # any factory will do
         settings=settings(
             max_examples=15,
             stateful_step_count=25,

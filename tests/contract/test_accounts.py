@@ -1,0 +1,84 @@
+"""The port Accounts: users by id and by name, the directory, pages of all users."""
+
+from lingpai.model import Detail, RoleBook, User
+from lingpai.ports import DeleteUser, Directory, DisableUser, Page, PutIdentity, PutUser
+from tests.support.samples import NOW, WholeStore, a_user
+
+BARE = User(id=2, created_at=NOW)
+LARGEST = a_user(2**53 - 1, username="third", mobile=None, openids=(), roles=frozenset({9}), detail=Detail(name="三"))
+
+
+def test_an_account_comes_back_whole(store: WholeStore) -> None:
+    for user in (a_user(), BARE, LARGEST):
+        store.commit(PutUser(user))
+    assert [store.get_user(i) for i in (1, 2, 2**53 - 1)] == [a_user(), BARE, LARGEST]
+    assert store.get_user(3) is None
+
+
+def test_a_disabled_account_is_still_read(store: WholeStore) -> None:
+    store.commit(PutUser(a_user()))
+    store.commit(DisableUser(1))
+    assert store.get_user(1) == a_user(disabled=True)
+    assert store.directory(1) == Directory({1: a_user(disabled=True)}, RoleBook())
+
+
+def test_a_name_finds_its_user(store: WholeStore) -> None:
+    """Names are compared by every byte; a name is found at once, whether or not the account is there."""
+    names = {"username:alice": 1, "username:Alice": 2, "mobile:+8613312341234": 1, "openid:trusted:a:ö 🀄": 2**53 - 1}
+    store.commit(*(PutIdentity(name, user_id) for name, user_id in names.items()))
+    assert {name: store.find_user_id(name) for name in names} == names
+
+
+def test_a_name_of_any_length_finds_nobody(store: WholeStore) -> None:
+    """Whatever a request names as its user: the answer is None, not an error of the table."""
+    for name in ("", "username:nobody", "x" * 2048, "x" * 2049, "龍" * 700):
+        assert store.find_user_id(name) is None
+
+
+def test_directory(store: WholeStore) -> None:
+    """Those of the users that exist, each once, with all roles."""
+    assert store.directory() == Directory({}, RoleBook())
+    store.commit(PutUser(a_user()), PutUser(BARE))
+    assert store.directory(1, 5) == Directory({1: a_user()}, RoleBook())
+    book = RoleBook(names=((1, "admin"), (2, "用户")), next_id=3)
+    assert store.save_roles(book)
+    kept = RoleBook(names=((1, "admin"), (2, "用户")), next_id=3, version=1)
+    assert store.directory() == Directory({}, kept)
+    assert store.directory(1, 2, 1, 5) == Directory({1: a_user(), 2: BARE}, kept)
+
+
+def test_directory_of_many(store: WholeStore) -> None:
+    """99 users and the roles fit into one call."""
+    users = {user_id: User(id=user_id, created_at=NOW) for user_id in range(1, 100)}
+    store.commit(*(PutUser(user) for user in users.values()))
+    assert store.directory(*users) == Directory(users, RoleBook())
+
+
+def pages(store: WholeStore, limit: int) -> list[Page]:
+    """All pages of so many users."""
+    found = [store.list_users(limit, None)]
+    while found[-1].next is not None:
+        found.append(store.list_users(limit, found[-1].next))
+    return found
+
+
+def test_pages_hold_everybody_once(store: WholeStore) -> None:
+    assert store.list_users(10, None) == Page((), None)
+    everybody = [a_user(user_id, username=f"user {user_id}") for user_id in range(1, 8)]
+    store.commit(*(PutUser(user) for user in everybody))
+    for limit in (1, 3, 7, 100):
+        found = pages(store, limit)
+        assert all(len(page.users) <= limit for page in found)
+        users = [user for page in found for user in page.users]
+        assert sorted(users, key=lambda user: user.id) == everybody
+        assert users == [user for page in pages(store, 2) for user in page.users], "another order"
+
+
+def test_a_page_starts_behind_a_user_that_is_gone(store: WholeStore) -> None:
+    """The last of a page may be deleted before the next page is asked for."""
+    store.commit(*(PutUser(User(id=user_id, created_at=NOW)) for user_id in range(1, 8)))
+    first = store.list_users(3, None)
+    rest = [user for page in pages(store, 100) for user in page.users if user not in first.users]
+    store.commit(DeleteUser(first.users[-1]))
+    second = store.list_users(100, first.users[-1].id)
+    assert list(second.users) == rest

@@ -1,0 +1,101 @@
+"""The port Codes: what is known of a number, saved by compare-and-swap, and the guesses counted."""
+
+from lingpai.model import Code
+from tests.support.samples import NOW, NUMBER, WholeStore, a_code, consume, hashed
+
+OTHER = "+8613800000000"
+TTL = NOW + 172_800
+# A second code, sent 100 s later in the window of the first.
+LATER = a_code(digest=hashed("654321"), expires_at=NOW + 700, sent=(NOW, NOW + 100))
+
+
+def test_a_code_comes_back_whole(store: WholeStore) -> None:
+    assert store.get_code(NUMBER) is None
+    assert store.save_code(None, a_code(tries=2), TTL)
+    assert store.get_code(NUMBER) == a_code(tries=2)
+    bare = Code(OTHER, sent=(NOW - 1, NOW), tries_until=NOW + 5)
+    assert store.save_code(None, bare, TTL)
+    assert store.get_code(OTHER) == bare
+    assert store.get_code(NUMBER) == a_code(tries=2)
+
+
+def test_a_code_replaces_the_one_that_was_known(store: WholeStore) -> None:
+    store.save_code(None, a_code(), TTL)
+    assert store.save_code(a_code(), LATER, TTL)
+    assert store.get_code(NUMBER) == LATER
+
+
+def test_a_code_is_refused_where_another_is_known(store: WholeStore) -> None:
+    """Nothing known after all, something known already, another sending, another window."""
+    assert not store.save_code(a_code(), LATER, TTL)
+    assert store.get_code(NUMBER) is None
+    store.save_code(None, LATER, TTL)
+    third = a_code(digest=hashed("000000"), sent=(NOW, NOW + 100, NOW + 200))
+    for before in (
+        None,
+        Code(NUMBER, tries_until=LATER.tries_until),
+        a_code(),
+        a_code(sent=(NOW, NOW + 101)),
+        a_code(sent=LATER.sent, tries_until=NOW + 3601),
+    ):
+        assert not store.save_code(before, third, TTL), before
+        assert store.get_code(NUMBER) == LATER, before
+    assert store.save_code(LATER, third, TTL)
+
+
+def test_guesses_are_no_reason_to_refuse_a_code(store: WholeStore) -> None:
+    """Those counted meanwhile stay counted: a new code in the same window resets nothing."""
+    store.save_code(None, a_code(), TTL)
+    for _ in range(4):
+        store.count_try(NUMBER, NOW + 50, 3600)
+    assert store.save_code(a_code(), LATER, TTL)
+    assert store.get_code(NUMBER) == a_code(digest=LATER.digest, expires_at=LATER.expires_at, sent=LATER.sent, tries=4)
+
+
+def test_a_code_may_open_a_new_window(store: WholeStore) -> None:
+    """Then the tries are as the code says."""
+    store.save_code(None, a_code(), TTL)
+    store.count_try(NUMBER, NOW + 50, 3600)
+    known = store.get_code(NUMBER)
+    opened = a_code(sent=(NOW, NOW + 4000), expires_at=NOW + 4600, tries=0, tries_until=NOW + 7600)
+    assert store.save_code(known, opened, TTL)
+    assert store.get_code(NUMBER) == opened
+    assert not store.save_code(known, LATER, TTL), "the window of before is over"
+    assert store.get_code(NUMBER) == opened
+
+
+def test_the_first_code_after_guesses(store: WholeStore) -> None:
+    """A number that was guessed at is known, though no code was sent to it."""
+    guessed = store.count_try(NUMBER, NOW, 3600)
+    assert not store.save_code(None, a_code(), TTL)
+    assert store.get_code(NUMBER) == guessed
+    assert store.save_code(guessed, a_code(tries_until=guessed.tries_until), TTL)
+    assert store.get_code(NUMBER) == a_code(tries=1)
+
+
+def test_the_next_code_after_one_was_used(store: WholeStore) -> None:
+    store.save_code(None, a_code(), TTL)
+    store.count_try(NUMBER, NOW + 5, 3600)
+    store.commit(consume())
+    used = store.get_code(NUMBER)
+    assert used == a_code(digest=None, expires_at=0)
+    assert store.save_code(used, LATER, TTL)
+    assert store.get_code(NUMBER) == LATER
+
+
+def test_guesses_are_counted_in_a_window(store: WholeStore) -> None:
+    """It begins with the first guess, holds to its last second, and then begins again at 1."""
+    assert store.count_try(NUMBER, NOW, 60) == Code(NUMBER, tries=1, tries_until=NOW + 60)
+    assert store.count_try(NUMBER, NOW + 1, 60) == Code(NUMBER, tries=2, tries_until=NOW + 60)
+    assert store.count_try(NUMBER, NOW + 59, 60) == Code(NUMBER, tries=3, tries_until=NOW + 60)
+    assert store.count_try(NUMBER, NOW + 60, 60) == Code(NUMBER, tries=1, tries_until=NOW + 120)
+    assert store.get_code(NUMBER) == Code(NUMBER, tries=1, tries_until=NOW + 120)
+    assert store.get_code(OTHER) is None
+
+
+def test_guesses_tell_what_is_known(store: WholeStore) -> None:
+    """The code comes back with the count, also when a new window begins."""
+    store.save_code(None, a_code(), TTL)
+    assert store.count_try(NUMBER, NOW + 10, 60) == a_code(tries=1)
+    assert store.count_try(NUMBER, NOW + 3599, 60) == a_code(tries=2)
+    assert store.count_try(NUMBER, NOW + 3600, 60) == a_code(tries=1, tries_until=NOW + 3660)

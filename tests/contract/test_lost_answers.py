@@ -1,0 +1,250 @@
+"""Answers that are lost on the way: what was done is not done twice, and is told truly."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import pytest
+from botocore.exceptions import ReadTimeoutError
+
+from lingpai import accounts, codes, passwords, roles, sessions
+from lingpai.adapters.dynamodb import DynamoStore
+from lingpai.adapters.sms.console import ConsoleSender
+from lingpai.bootstrap import build
+from lingpai.clients import new_client
+from lingpai.errors import LingpaiError
+from lingpai.model import Identity, RoleBook, Session, User
+from lingpai.ports import (
+    ChangeUser,
+    Conflict,
+    DeleteIdentity,
+    DeleteUser,
+    DisableUser,
+    EndSession,
+    PutIdentity,
+    PutSession,
+    PutUser,
+    Rotated,
+    Services,
+    Write,
+)
+from tests.support import stores
+from tests.support.samples import NOW, NUMBER, a_code, a_rotation, a_session, a_user, consume, open_sessions
+from tests.support.time import Time
+
+CLIENT = new_client("web-client", "spring", "web-secret", scopes=("web",), sign_provider="trusted")
+OPENID = Identity("trusted", "default", "o-1")
+OLD, NEW = "correct horse battery", "battery staple correct"
+ALICE = a_user()
+ATTEMPTS = 3
+
+
+@dataclass
+class Line:
+    """The line to DynamoDB: of the next `lose` requests the answer does not come back, though they are carried out."""
+
+    client: Any
+    lose: int = 0
+    lost: int = 0
+
+    def send(self, request: Any, **_: Any) -> None:
+        """Called by botocore for every request before it is sent, its own retries included."""
+        if self.lose:
+            self.lose -= 1
+            self.lost += 1
+            answer = self.client._endpoint.http_session.send(request)
+            assert answer.content is not None
+            raise ReadTimeoutError(endpoint_url=request.url)
+
+
+@dataclass
+class Scene:
+    """A store behind such a line, and the use cases on it."""
+
+    store: DynamoStore
+    line: Line
+    services: Services
+
+    def losing[T](self, call: Callable[[], T], answers: int = 1) -> T:
+        """Make the call, whose first answers are lost."""
+        self.line.lose, self.line.lost = answers, 0
+        try:
+            return call()
+        finally:
+            assert self.line.lost == answers, "the call was not repeated"
+
+
+@pytest.fixture
+def scene(dynamodb_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    """On DynamoDB Local, since only that knows the tokens of transactions. Retries do not wait."""
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    lines: list[Line] = []
+
+    def connected(client: Any) -> None:
+        lines.append(Line(client))
+        client.meta.events.register("before-send.dynamodb.*", lines[0].send)
+
+    with stores.on_dynamodb_local(dynamodb_endpoint, connected) as store:
+        yield Scene(store, lines[0], build(store.settings, store, Time().clock()))
+
+
+@pytest.mark.parametrize("company", [(), (PutIdentity("username:bystander", 99),)], ids=["alone", "with another"])
+def test_a_write_whose_answer_was_lost_is_done_once(scene: Scene, company: tuple[Write, ...]) -> None:
+    """Alone and with another: none is refused because it meets itself."""
+    store = scene.store
+    assert store.save_code(None, a_code(tries=2), NOW)
+    session = a_session()
+    steps: list[tuple[Write, Callable[[], object], object]] = [
+        (PutUser(ALICE), lambda: store.get_user(1), ALICE),
+        (PutIdentity("username:alice", 1), lambda: store.find_user_id("username:alice"), 1),
+        (ChangeUser(ALICE, a_user(roles=frozenset())), lambda: store.get_user(1), a_user(roles=frozenset())),
+        (PutSession(session, NOW), lambda: store.get_session(session.key), session),
+        (EndSession(session.key), lambda: store.get_session(session.key), None),
+        (consume(), lambda: store.get_code(NUMBER), a_code(digest=None, expires_at=0, tries=1)),
+        (DisableUser(1), lambda: store.get_user(1), a_user(roles=frozenset(), disabled=True)),
+        (DeleteIdentity("username:alice", 1), lambda: store.find_user_id("username:alice"), None),
+        (DeleteUser(ALICE), lambda: store.get_user(1), None),
+    ]
+    for write, shown, expected in steps:
+        scene.losing(partial(store.commit, write, *company))
+        assert shown() == expected
+        if company:
+            store.commit(DeleteIdentity("username:bystander", 99))
+
+
+def test_a_conflict_is_still_a_conflict(scene: Scene) -> None:
+    """What fails at first fails again, and names the same write."""
+    scene.store.commit(PutUser(ALICE), PutIdentity("username:alice", 1))
+    other = PutUser(User(2, NOW))
+    for writes, failed in (
+        ((PutUser(ALICE),), 0),
+        ((other, PutIdentity("username:alice", 2)), 1),
+        ((other, ChangeUser(a_user(password="x"), a_user(password="y"))), 1),
+    ):
+        with pytest.raises(Conflict) as conflict:
+            scene.losing(partial(scene.store.commit, *writes))
+        assert conflict.value.write == writes[failed]
+        assert scene.store.get_user(2) is None
+
+
+def test_a_code_is_saved(scene: Scene) -> None:
+    assert scene.losing(lambda: scene.store.save_code(None, a_code(), NOW))
+    later = replace(a_code(), sent=(NOW, NOW + 60), digest=b"later")
+    assert scene.losing(lambda: scene.store.save_code(a_code(), later, NOW))
+    assert scene.store.get_code(NUMBER) == later
+    other = replace(later, digest=b"other")
+    assert not scene.losing(lambda: scene.store.save_code(a_code(), other, NOW)), "another was saved before"
+    assert scene.store.get_code(NUMBER) == later
+
+
+def test_a_message_is_sent_once(scene: Scene) -> None:
+    """By the use case: its code is the one that is kept."""
+    services = scene.services
+    services.store.count_try(NUMBER, services.clock.now(), 3600)
+    scene.line.lose = 1
+    codes.send(services, NUMBER, "web-client", "192.0.2.1", "en")
+    assert isinstance(services.sms, ConsoleSender)
+    (message,) = services.sms.outbox
+    tokens = accounts.log_in_by_code(services, CLIENT, ("web",), NUMBER, message.code)
+    assert tokens.user_id is not None
+
+
+def test_roles_are_saved(scene: Scene) -> None:
+    book = RoleBook(names=((1, "admin"),), next_id=2)
+    assert scene.losing(lambda: scene.store.save_roles(book))
+    assert not scene.losing(lambda: scene.store.save_roles(book)), "that version is gone"
+    assert scene.store.directory().roles == replace(book, version=1)
+
+
+def losing_the_write(scene: Scene, operation: str, call: Callable[[], Any]) -> Any:
+    """Make the call; the first answer to this operation of DynamoDB is lost."""
+    events = scene.line.client.meta.events
+    event = f"before-call.dynamodb.{operation}"
+
+    def lose(**_: Any) -> None:
+        scene.line.lose = 1
+        events.unregister(event, lose)
+
+    scene.line.lost = 0
+    events.register(event, lose)
+    try:
+        return call()
+    finally:
+        assert scene.line.lost == 1, f"no {operation} was sent"
+
+
+def test_the_use_cases_tell_the_truth(scene: Scene) -> None:
+    """Whoever's write was done is told so, also where the answer to it was lost."""
+    services, write = scene.services, "TransactWriteItems"
+    user_id = losing_the_write(scene, write, lambda: accounts.register(services, "alice", OLD, "192.0.2.1"))
+    assert accounts.find_by_name(services, "alice") == user_id
+
+    assert losing_the_write(scene, write, lambda: roles.save(services, "editor")) == 1
+    losing_the_write(scene, write, lambda: roles.delete(services, 1))
+    assert services.store.directory().roles.names == ()
+
+    def log_in(password: str) -> Any:
+        return accounts.log_in_by_password(services, CLIENT, ("web",), "alice", password)
+
+    tokens = losing_the_write(scene, write, lambda: log_in(OLD))
+    presented = sessions.parse(tokens.access_token)
+    assert presented is not None
+    assert services.store.sessions_of(user_id) == (presented.key,)
+    losing_the_write(scene, write, lambda: accounts.change_password(services, user_id, OLD, NEW, presented.key))
+    assert services.store.sessions_of(user_id) == (presented.key,)
+    assert log_in(NEW).user_id == user_id
+
+    losing_the_write(scene, write, lambda: accounts.link(services, user_id, NUMBER, None, OPENID))
+    assert accounts.find_by_name(services, NUMBER) == user_id
+    for _ in range(2):
+        losing_the_write(scene, write, lambda: accounts.log_in_by_identity(services, CLIENT, ("web",), OPENID))
+    assert len(services.store.sessions_of(user_id)) == 4
+
+    losing_the_write(scene, "UpdateItem", lambda: accounts.delete(services, user_id))
+    again = accounts.register(services, "alice", NEW, "192.0.2.1")
+    losing_the_write(scene, write, lambda: accounts.delete(services, again))
+    assert services.store.list_users(10, None).users == ()
+    assert accounts.find_by_name(services, "alice") is None
+    assert services.store.sessions_of(user_id) == ()
+
+
+def test_a_refresh_gives_the_pair_that_was_stored(scene: Scene) -> None:
+    """The repeated rotation is refused, since the secret is no longer current; the item tells what it became."""
+    session = a_session()
+    open_sessions(scene.store, [session])
+    outcome = scene.losing(lambda: scene.store.rotate(a_rotation(session)))
+    assert outcome == Rotated(False, scene.store.get_session(session.key))
+    assert isinstance(outcome.session, Session)
+    assert outcome.session.salt == a_rotation(session).salt
+
+    services = scene.services
+    first = accounts.log_in_by_identity(services, CLIENT, ("web",), OPENID)
+    second = scene.losing(lambda: sessions.refresh(services, CLIENT, first.refresh_token or "", None))
+    assert sessions.check(services.store, second.access_token, services.clock.now(), grace=0).client_id == CLIENT.id
+    third = scene.losing(lambda: sessions.refresh(services, CLIENT, second.refresh_token or "", None))
+    assert len({first, second, third}) == 3
+
+
+def test_limits_hold(scene: Scene) -> None:
+    """A guess or a place may be counted twice, never not at all: what is lost is on the safe side."""
+    store = scene.store
+    assert scene.losing(lambda: store.spend("k", 10, NOW))
+    assert sum(store.spend("k", 10, NOW) for _ in range(20)) in (8, 9)
+    assert scene.losing(lambda: store.count_try(NUMBER, NOW, 60)).tries in (1, 2)
+    before = store.get_code(NUMBER)
+    assert before is not None
+    assert scene.losing(lambda: store.count_try(NUMBER, NOW, 60)).tries - before.tries in (1, 2)
+
+
+def test_no_answer_at_all_is_a_503_and_nothing_is_half_done(scene: Scene) -> None:
+    """botocore gives up; the account is there whole, as whoever asks again finds."""
+    services = scene.services
+    user = User(id=7, created_at=NOW, username="alice", password=passwords.hash_password(OLD, services.settings))
+    with pytest.raises(LingpaiError) as refused:
+        scene.losing(lambda: accounts.add(services, user), answers=ATTEMPTS)
+    assert (refused.value.status, refused.value.retry_after) == (503, 1)
+    assert (services.store.get_user(7), accounts.find_by_name(services, "alice")) == (user, 7)
+    with pytest.raises(LingpaiError, match="username_taken"):
+        accounts.add(services, replace(user, id=8))
+    assert services.store.get_user(8) is None

@@ -1,0 +1,126 @@
+"""Anything at all at the endpoints that give tokens and codes: never a fault of ours."""
+
+import base64
+import json
+import urllib.parse
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from local import gateway
+from tests.support.api import Api
+from tests.support.expect import standing_api
+
+PATHS = ("/oauth/token", "/oauth/token/", "/mobile/token", "/mobile/code/get", "/mobile/code/verify", "/sign/token")
+NAMES = (
+    *("grant_type", "username", "password", "refresh_token", "scope", "client_id", "clientId", "client_secret"),
+    *("mobile", "code", "sign", "validateCode ", "md5password", "sysid", "", " "),
+)
+VALUES = (
+    *("password", "refresh_token", "client_credentials", "urn:lingpai:grant:mobile-code", "urn:lingpai:grant:sign"),
+    *("alice", "correct horse battery", "web-client", "standard-client", "public-client", "standard-secret"),
+    *("13912345678", "+8613312341234", "+1", "123456", "o-1", "read write", "A" * 22 + "." + "A" * 43, "\x00", "é"),
+)
+CONTENT_TYPES = (
+    *("application/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=b", "text/plain"),
+    *("multipart/form-data", "application/x+json; charset=x", "multipart/form-data; boundary*0=b", "", ";"),
+)
+BASICS = ("web-client:web-secret", "standard-client:standard-secret", "public-client:", "web-client:x", ":", "x")
+
+text = st.text(max_size=60)
+value = st.one_of(st.sampled_from(VALUES), text)
+name = st.one_of(st.sampled_from(NAMES), text)
+pairs = st.lists(st.tuples(name, value), max_size=8)
+anything = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), value),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(text, inner, max_size=3)),
+    max_leaves=8,
+)
+
+
+def multipart(fields: list[tuple[str, str]]) -> bytes:
+    parts = [
+        f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode("utf-8", "surrogatepass")
+        for name, value in fields
+    ]
+    return b"".join([*parts, b"--b--\r\n"])
+
+
+def encoded(fields: list[tuple[str, str]]) -> bytes:
+    return urllib.parse.urlencode(fields, errors="surrogatepass").encode()
+
+
+bodies = st.one_of(
+    st.binary(max_size=300),
+    pairs.map(encoded),
+    pairs.map(multipart),
+    pairs.map(lambda fields: json.dumps(dict(fields)).encode()),
+    st.dictionaries(name, anything, max_size=8).map(lambda content: json.dumps(content).encode()),
+    anything.map(lambda content: json.dumps(content).encode()),
+)
+header = st.text(st.characters(max_codepoint=255, exclude_characters="\r\n\x00"), max_size=60)
+authorizations = st.one_of(
+    st.none(),
+    header,
+    st.sampled_from(BASICS).map(lambda pair: "Basic " + base64.b64encode(pair.encode()).decode()),
+    st.binary(max_size=40).map(lambda raw: "basic " + base64.b64encode(raw).decode()),
+    header.map(lambda token: "Bearer " + token),
+)
+queries = st.one_of(
+    st.just(""), st.binary(max_size=30).map(urllib.parse.quote_from_bytes), pairs.map(urllib.parse.urlencode)
+)
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[Api]:
+    with standing_api() as opened:
+        yield opened
+
+
+def call(api: Api, method: str, target: str, headers: dict[str, str], body: bytes) -> Any:
+    """Past the checks of `Api.call`, which is for requests that make sense."""
+    request = gateway.Request(method, target, tuple(headers.items()), body, "192.0.2.1")
+    return gateway.answer(api._gateway, request)
+
+
+@given(
+    path=st.sampled_from(PATHS),
+    body=bodies,
+    content_type=st.one_of(st.sampled_from(CONTENT_TYPES), header),
+    authorization=authorizations,
+    language=header,
+    query=queries,
+)
+@example("/oauth/token", b"grant_type=password&username=%F0%9F%80%84", "", None, "en;q=\xb2", "")
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_no_request_is_a_fault_of_ours(
+    api: Api, path: str, body: bytes, content_type: str, authorization: str | None, language: str, query: str
+) -> None:
+    headers = {"Content-Type": content_type, "Accept-Language": language}
+    if authorization is not None:
+        headers["Authorization"] = authorization
+    reply = call(api, "POST", f"{path}?{query}" if query else path, headers, body)
+    content = json.loads(reply.body)
+    assert 200 <= reply.status < 500
+    assert ("cache-control", "no-store") in {(name.lower(), value) for name, value in reply.headers}
+    if reply.status == 200:
+        assert content.get("status") == 200 or content["token_type"].lower() == "bearer"
+    elif "status" in content:
+        assert set(content) == {"status", "error"}
+        assert content["status"] == reply.status
+        assert isinstance(content["error"], str)
+    else:
+        assert set(content) == {"error", "error_description"}
+        # RFC 6749 section 5.2
+        assert all(" " <= c <= "~" and c not in '"\\' for text in content.values() for c in text)
+
+
+@given(st.binary(max_size=60000 // 8).map(lambda raw: raw * 8))
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.large_base_example])
+def test_no_large_request_is_either(api: Api, body: bytes) -> None:
+    for content_type in CONTENT_TYPES[:4]:
+        headers = {"Content-Type": content_type, "Authorization": "Basic d2ViLWNsaWVudDp3ZWItc2VjcmV0"}
+        assert 400 <= call(api, "POST", "/oauth/token", headers, body).status < 500

@@ -1,0 +1,135 @@
+"""Any JSON at all, to every path of users, details and roles, from anybody: never a fault of the server."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from lingpai import accounts
+from tests.support.api import Api
+from tests.support.expect import standing_api
+from tests.support.people import machine
+
+FIELDS = (
+    "id",
+    "userId",
+    "username",
+    "password",
+    "oldPassword",
+    "newPassword",
+    "roleList",
+    "roleName",
+    "phone",
+    "code",
+    "openId",
+    "limit",
+    "cursor",
+    "name",
+    "age",
+    "createTime",
+    "birthday",
+    "images",
+)
+PATHS = (
+    "/users/register",
+    "/users/save",
+    "/users/update",
+    "/users/pwd/update",
+    "/users/role/update",
+    "/users/find",
+    "/users/list",
+    "/users/current",
+    "/users/delete",
+    "/userDetail/current",
+    "/userDetail/get",
+    "/userDetail/update",
+    "/roles/list",
+    "/roles/save",
+    "/roles/delete",
+)
+
+# Texts of every kind; those that come close to what is wanted go furthest.
+texts = st.one_of(
+    st.text(max_size=40),
+    st.from_regex(r"\+?[0-9 ()\-.]{5,20}", fullmatch=True),
+    st.from_regex(
+        r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}([T ][0-9]{2}:?[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})?)?", fullmatch=True
+    ),
+    st.sampled_from(["alice", "ALICE", "admin", "13312341234", "2", "AAAAAAAAAQ", "correct horse battery", "9" * 400]),
+)
+scalars = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.integers(0, 5), st.floats(), st.integers(2**52, 2**54), texts
+)
+values = st.recursive(
+    scalars,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4),
+        st.dictionaries(st.one_of(st.sampled_from(FIELDS), st.text(max_size=8)), inner, max_size=4),
+    ),
+    max_leaves=8,
+)
+bodies = st.one_of(
+    values,
+    st.dictionaries(st.sampled_from(FIELDS), values, max_size=8),
+    st.fixed_dictionaries(
+        {"id": st.just("self")}, optional={field: values for field in FIELDS if field not in ("id", "userId")}
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[Api]:
+    with standing_api(limit_register_ip=0) as standing:
+        yield standing
+
+
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(path=st.sampled_from(PATHS), body=bodies, spell_out=st.booleans())
+def test_never_a_fault(api: Api, path: str, body: Any, spell_out: bool) -> None:
+    """Every answer is a success or says what is wrong, with its status in the body; nobody is left half made."""
+    callers: dict[str, Any] = {"bob": tokens(api), "machine": machine(api), "nobody": None}
+    if isinstance(body, dict) and body.get("id") == "self":
+        body = {**body, "id": api.user_id("bob"), "userId": api.user_id("bob")}
+    raw = json.dumps(body, ensure_ascii=spell_out).encode("utf-8", "surrogatepass")
+    for caller, token in callers.items():
+        answer = api.post(path, body=raw, bearer=token, headers={"Content-Type": "application/json"})
+        said = answer.json
+        assert answer.status < 500, (path, raw, caller)
+        assert answer.status in (200, 400, 401, 403, 404, 409, 413), (path, raw, caller)
+        if answer.status == 401:
+            assert set(said) == {"error", "error_description"}
+        else:
+            assert said["status"] == answer.status
+            assert set(said) <= ({"status", "message"} if answer.status == 200 else {"status", "error"})
+        assert "argon2" not in answer.body
+    assert_whole(api)
+
+
+def tokens(api: Api) -> str:
+    """A token of bob's, who is made anew where the last example has changed or deleted him."""
+    form = {"grant_type": "password", "username": "bob", "password": "battery staple correct"}
+    answer = api.post("/oauth/token", form=form, basic=("web-client", "web-secret"))
+    if answer.status != 200:
+        user_id = accounts.find_by_name(api.services, "bob")
+        if user_id is not None:
+            accounts.delete(api.services, user_id)
+        accounts.create(api.services, "bob", "battery staple correct")
+        answer = api.post("/oauth/token", form=form, basic=("web-client", "web-secret"))
+    token: str = answer.json["access_token"]
+    return token
+
+
+def assert_whole(api: Api) -> None:
+    """Every name finds the account that has it, and every account is found by all its names."""
+    store: Any = api.services.store
+    users = {user.id: user for user in store.list_users(1000, None).users}
+    found = store._call("Scan", TableName=store.settings.identities_table)["Items"]
+    by_name = {item["key"]["S"]: int(item["user_id"]["N"]) for item in found}
+    assert by_name == {key: user.id for user in users.values() for key in accounts.keys_of(user)}

@@ -1,0 +1,62 @@
+"""DynamoDB's own refusals of writes that meet: DynamoDB Local lets them queue, AWS does not."""
+
+import threading
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+_KEYS = ("client_id", "id", "owner", "key", "book", "number")
+_WRITES = ("PutItem", "UpdateItem", "DeleteItem")
+
+
+def failure(code: str, operation: str, status: int = 400, **more: Any) -> ClientError:
+    """The error that botocore raises for this code of DynamoDB's."""
+    response: Any = {"Error": {"Code": code, "Message": code}, "ResponseMetadata": {"HTTPStatusCode": status}, **more}
+    return ClientError(response, operation)
+
+
+def cancelled(*reasons: str | None) -> ClientError:
+    """A transaction that was cancelled for these reasons, one for each of its actions."""
+    listed = [{"Code": reason or "None"} for reason in reasons]
+    return failure("TransactionCanceledException", "TransactWriteItems", CancellationReasons=listed)
+
+
+@dataclass
+class Contended:
+    """A client that refuses a write whose item is just being written by a transaction, and counts how often."""
+
+    client: Any
+    met: Counter[str] = field(default_factory=Counter)
+    _under_way: set[tuple[str, ...]] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def _make_api_call(self, operation: str, arguments: dict[str, Any]) -> Any:
+        transaction = operation == "TransactWriteItems"
+        if transaction:
+            places = [_place(*action.values()) for action in arguments["TransactItems"]]
+        else:
+            places = [_place(arguments)] if operation in _WRITES else []
+        with self._lock:
+            taken = [place in self._under_way for place in places]
+            if any(taken):
+                self.met[operation] += 1
+                if transaction:
+                    raise cancelled(*("TransactionConflict" if met else None for met in taken))
+                raise failure("TransactionConflictException", operation)
+            if transaction:
+                self._under_way.update(places)
+        try:
+            return self.client._make_api_call(operation, arguments)
+        finally:
+            if transaction:
+                with self._lock:
+                    self._under_way.difference_update(places)
+
+
+def _place(action: Mapping[str, Any]) -> tuple[str, ...]:
+    """Table and key of the item that an action writes or checks."""
+    found = action.get("Key") or action["Item"]
+    return (action["TableName"], *(str(found[name]) for name in _KEYS if name in found))
