@@ -16,6 +16,7 @@ from tests.support.tokens import (
     ALICE,
     BAD_CLIENT,
     CHALLENGE,
+    REFUSED_CLIENT,
     STANDARD,
     TOKEN_PATHS,
     WEB,
@@ -329,8 +330,9 @@ def test_a_body_of_seed_002_never_opens_a_client_that_has_a_secret(
     """It carries no secret; the record, and not the shape, says whether one is needed."""
     before = stored(api)
     fields = {"sysid": "crm", "clientId": client_id, **rest}
-    assert api.post("/oauth/token", form=fields) == BAD_CLIENT
-    assert api.post("/oauth/token", json_body=fields) == BAD_CLIENT
+    refused = REFUSED_CLIENT.get(client_id, BAD_CLIENT)
+    assert api.post("/oauth/token", form=fields) == refused
+    assert api.post("/oauth/token", json_body=fields) == refused
     assert stored(api) == before
 
 
@@ -347,6 +349,6 @@ def test_no_path_opens_a_client_that_keeps_its_secret_to_itself(
     api: Api, path: str, fields: dict[str, str], client: tuple[str, str]
 ) -> None:
     before = stored(api)
-    assert api.post(path, form={**fields, "client_id": client[0]}) == BAD_CLIENT
+    assert api.post(path, form={**fields, "client_id": client[0]}) == REFUSED_CLIENT.get(client[0], BAD_CLIENT)
     assert api.post(path, form=fields) == BAD_CLIENT
     assert stored(api) == before

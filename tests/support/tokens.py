@@ -45,6 +45,8 @@ DONE = Answer(200, NO_STORE, '{"status":200}')
 # `spring` and `standard` differ in this text alone.
 BAD_SPRING_CLIENT = error(401, "invalid_client", "Bad client credentials", CHALLENGE)
 BAD_CLIENT = error(401, "invalid_client", "Client authentication failed", CHALLENGE)
+# The record of a client that is known says how it is refused.
+REFUSED_CLIENT = {"web-client": BAD_SPRING_CLIENT, "app-client": BAD_SPRING_CLIENT}
 BAD_CREDENTIALS = error(400, "invalid_grant", "Bad credentials")
 BAD_REFRESH_TOKEN = error(400, "invalid_grant", "Invalid refresh token")
 BAD_CODE = error(400, "invalid_grant", "The code is wrong, used or expired")

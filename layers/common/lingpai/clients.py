@@ -118,7 +118,7 @@ def authenticate(clients: Clients, credentials: Credentials) -> Client:
         for spelling in _spellings(credentials.secret or "")
     )
     if client is None or client.disabled or (client.confidential and not right):
-        raise invalid_client()
+        raise invalid_client(dialect=client.dialect if client else None)
     return client
 
 

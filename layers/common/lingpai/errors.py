@@ -10,7 +10,8 @@ from typing import Any
 class LingpaiError(Exception):
     """A refusal that the caller may read.
 
-    `retry_after` is in seconds; `allow` names the methods that the path takes; `detail` is for the log alone.
+    `retry_after` is in seconds; `allow` names the methods that the path takes; `detail` is for the log alone;
+    `dialect` is that of the client refused, where its record is known.
     """
 
     def __init__(
@@ -22,6 +23,7 @@ class LingpaiError(Exception):
         retry_after: int | None = None,
         allow: tuple[str, ...] = (),
         detail: str | None = None,
+        dialect: str | None = None,
         **values: Any,
     ) -> None:
         super().__init__(f"{code}: {reason}")
@@ -31,6 +33,7 @@ class LingpaiError(Exception):
         self.retry_after = retry_after
         self.allow = allow
         self.detail = detail
+        self.dialect = dialect
         self.values = values
 
 
@@ -39,9 +42,9 @@ def invalid_request(reason: str, **values: Any) -> LingpaiError:
     return LingpaiError("invalid_request", 400, reason, **values)
 
 
-def invalid_client(reason: str = "bad_client") -> LingpaiError:
-    """Client unknown, or not authenticated. One text for both: which client ids exist is not told."""
-    return LingpaiError("invalid_client", 401, reason)
+def invalid_client(reason: str = "bad_client", dialect: str | None = None) -> LingpaiError:
+    """Client unknown, or not authenticated: one code and one reason for both."""
+    return LingpaiError("invalid_client", 401, reason, dialect=dialect)
 
 
 def invalid_grant(reason: str, detail: str | None = None) -> LingpaiError:

@@ -40,6 +40,8 @@ def _answer(services: Services, request: Request, grant: str | None) -> Reply:
         grant = grant or _grant(dialect, given)
         reply = dialect.success(grants.run(services, client, grant, given))
     except LingpaiError as error:
+        if error.dialect is not None:
+            dialect = dialects.of_record(error.dialect)
         reply = replace(dialect.failure(error), error=error)
     return replace(reply, client_id=client_id, grant=grant)
 
