@@ -64,7 +64,7 @@ def _save(services: Services, number: str, before: Code | None, digest: bytes, n
         )
         if known.tries_until <= now:
             after = replace(after, tries=0, tries_until=now + settings.code_tries_window)
-        if services.store.save_code(before, after, ttl=now + 2 * throttle.DAY):
+        if services.store.save_code(before, after, ttl=now + 2 * max(throttle.DAY, settings.code_ttl)):
             return
         before = services.store.get_code(number)
         _refuse_resend(services, before, now)

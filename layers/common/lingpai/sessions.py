@@ -57,7 +57,8 @@ def issue(
         refresh_hash=digest(refresh) if refresh else None,
         refresh_expires_at=now + client.refresh_ttl if refresh else 0,
     )
-    services.store.commit(*together_with, PutSession(session, _time_to_live(now, client)))
+    kept_until = _time_to_live(now, client) if refresh else session.access_expires_at
+    services.store.commit(*together_with, PutSession(session, kept_until))
     return _token_set(session, access, refresh, now)
 
 
@@ -217,7 +218,7 @@ def _token_set(session: Session, access: bytes, refresh: bytes | None, now: int)
 
 
 def _time_to_live(now: int, client: Client) -> int:
-    """When the table may forget the session: no token of it can be good any more."""
+    """When the table may forget the session of a user: no token of it can be good any more."""
     return now + max(client.access_ttl, client.refresh_ttl)
 
 

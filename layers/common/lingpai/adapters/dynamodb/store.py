@@ -418,7 +418,7 @@ class DynamoStore:
             CodeItem.tries_until.does_not_exist() | (CodeItem.tries_until <= now),
             CodeItem.tries.set(1),
             CodeItem.tries_until.set(now + window),
-            CodeItem.ttl.set(now + _CODES_KEPT),
+            CodeItem.ttl.set(now + max(_CODES_KEPT, window)),
         )
         for _ in range(_WINDOW_ATTEMPTS):
             for condition, *actions in (add_one, begin):
