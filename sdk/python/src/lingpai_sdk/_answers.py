@@ -1,0 +1,245 @@
+"""Answers read: their JSON, the refusals in them, the results. Everything that does not fit is a BadAnswer."""
+
+import base64
+import json
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta, timezone
+from typing import Any, TypeVar
+
+from lingpai_sdk._transport import Answer
+from lingpai_sdk.errors import BadAnswer, Refused
+from lingpai_sdk.results import Introspection, Role, ServerMetadata, Tokens, User
+
+# What a refusal is called where the server gives only a status and a text for people.
+CODES = {
+    400: "bad_request",
+    401: "unauthorized",
+    403: "access_denied",
+    404: "not_found",
+    409: "conflict",
+    413: "too_large",
+    429: "too_many_requests",
+    500: "server_error",
+    503: "temporarily_unavailable",
+}
+
+_CODE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,64}")  # RFC 6749 section 5.2, without the space
+_LONGEST_TEXT = 300
+# Of what is sent, this alone may come back in the text of a refusal.
+_OPEN = frozenset({"client_id", "grant_type", "scope", "sysid", "token_type_hint", "username"})
+
+_Result = TypeVar("_Result")
+
+
+# --- the three ways in which the server answers ----------------------------------------------------------
+
+
+def success(answer: Answer) -> dict[str, Any]:
+    """The JSON object of a success (RFC 6749 section 5.1 and its kin); Refused for any other status."""
+    if answer.status != 200:
+        raise _refusal(answer)
+    return _object(answer)
+
+
+def message(answer: Answer) -> Any:
+    """`message` of `{"status":200,"message":…}` (seed 003), None where there is none."""
+    return success(answer).get("message")
+
+
+def usercenter(answer: Answer) -> dict[str, Any]:
+    """The JSON object of `{"status":1,…}` (seed 002); Refused for `{"status":0,"msg":…}`, whose HTTP status is 200."""
+    content = success(answer)
+    status = content.get("status")
+    if status in (1, "1"):
+        return content
+    if status in (0, "0"):
+        raise Refused("refused", _description(answer, content.get("msg")), answer.status, answer.retry_after)
+    raise BadAnswer("the answer has no status 1 or 0", answer.status)
+
+
+# --- results ---------------------------------------------------------------------------------------------
+
+
+def oauth_tokens(answer: Answer) -> Tokens:
+    """The tokens of RFC 6749 section 5.1."""
+    content = success(answer)
+    return _reading(answer, "tokens", lambda: _tokens(answer, content, "access_token", "refresh_token"))
+
+
+def usercenter_tokens(answer: Answer) -> Tokens:
+    """The tokens of seed 002: JSON text in `result`."""
+    content = _inner(answer, usercenter(answer), "result")
+    return _reading(answer, "tokens", lambda: _tokens(answer, content, "accessToken", "refreshToken"))
+
+
+def usercenter_user(answer: Answer) -> User:
+    """The user of seed 002: JSON text in `user`."""
+    content = _inner(answer, usercenter(answer), "user")
+    return _reading(answer, "user", lambda: _user(content))
+
+
+def usercenter_text(answer: Answer) -> str:
+    """The text in `result`."""
+    content = usercenter(answer)
+    return _reading(answer, "text", lambda: _text(content["result"]))
+
+
+def user(answer: Answer) -> User:
+    """The user in `message`."""
+    content = message(answer)
+    return _reading(answer, "user", lambda: _user(content))
+
+
+def introspection(answer: Answer) -> Introspection:
+    """What is said of a token (RFC 7662 section 2.2)."""
+    content = success(answer)
+    return _reading(answer, "introspection", lambda: _introspection(content))
+
+
+def metadata(answer: Answer, issuer: str) -> ServerMetadata:
+    """The metadata of this issuer; BadAnswer for another's, which must not be used (RFC 8414 section 3.3)."""
+    content = success(answer)
+    found = _reading(answer, "metadata", lambda: _metadata(content))
+    if found.issuer != issuer:
+        named = _description(answer, found.issuer)
+        raise BadAnswer(f"the metadata is of the issuer {named}, not of {issuer}", answer.status)
+    return found
+
+
+def _tokens(answer: Answer, content: Mapping[str, Any], access: str, refresh: str) -> Tokens:
+    expires_in = int(content["expires_in"])
+    return Tokens(
+        access_token=_text(content[access]),
+        refresh_token=_optional(content.get(refresh)),
+        expires_in=expires_in,
+        expires_at=answer.asked_at + timedelta(seconds=expires_in),
+        scope=_words(content.get("scope")),
+    )
+
+
+def _user(content: Mapping[str, Any]) -> User:
+    return User(
+        id=int(content["id"]),
+        username=_optional(content.get("username")),
+        phone=_optional(content.get("phone")),
+        open_id=_optional(content.get("openId")),
+        roles=tuple(Role(int(role["id"]), _text(role["roleName"])) for role in content["roleList"]),
+        created=_text(content["createTime"]),
+    )
+
+
+def _introspection(content: Mapping[str, Any]) -> Introspection:
+    if content["active"] is not True:
+        return Introspection(active=False)
+    return Introspection(
+        active=True,
+        client_id=_optional(content.get("client_id")),
+        sub=_optional(content.get("sub")),
+        scope=_words(content.get("scope")),
+        token_type=_optional(content.get("token_type")),
+        issued_at=_moment(content.get("iat")),
+        expires_at=_moment(content.get("exp")),
+        issuer=_optional(content.get("iss")),
+    )
+
+
+def _metadata(content: Mapping[str, Any]) -> ServerMetadata:
+    return ServerMetadata(
+        issuer=_text(content["issuer"]),
+        token_endpoint=_text(content["token_endpoint"]),
+        jwks_uri=_optional(content.get("jwks_uri")),
+        introspection_endpoint=_optional(content.get("introspection_endpoint")),
+        revocation_endpoint=_optional(content.get("revocation_endpoint")),
+        grant_types=tuple(_text(name) for name in content["grant_types_supported"]),
+        everything=content,
+    )
+
+
+# --- refusals --------------------------------------------------------------------------------------------
+
+
+def _refusal(answer: Answer) -> Refused | BadAnswer:
+    """Why the server refused. Of a body that is not the server's own nothing is repeated."""
+    if 200 <= answer.status < 400:
+        return BadAnswer("the address answers with something else, or leads elsewhere", answer.status)
+    content = _parsed(answer.body)
+    content = content if isinstance(content, dict) else {}
+    error = content.get("error")
+    by_status = CODES.get(answer.status, f"http_{answer.status}")
+    if isinstance(error, str) and "status" not in content and _CODE.fullmatch(error):
+        # RFC 6749 section 5.2; Passport's clients read `message`.
+        code, said = error, content.get("error_description", content.get("message"))
+    else:
+        # Seed 003: `error` is for people. The gateway's own word is `message`.
+        code, said = by_status, content.get("error", content.get("message"))
+    return Refused(code, _description(answer, said), answer.status, answer.retry_after)
+
+
+def _description(answer: Answer, said: object) -> str:
+    """The server's text, on one line, of bounded length, without what was sent in confidence."""
+    if not isinstance(said, str):
+        return ""
+    request = answer.request
+    given = {**(request.form or {}), **(request.json or {})}
+    sent = [value for name, value in given.items() if name not in _OPEN]
+    if request.basic:
+        sent += [request.basic[1], base64.b64encode(":".join(request.basic).encode()).decode()]
+    sent += [request.bearer] if request.bearer else []
+    for secret in sorted((value for value in sent if len(value) > 3), key=len, reverse=True):
+        said = said.replace(secret, "***")
+    return "".join(character if character.isprintable() else " " for character in said[:_LONGEST_TEXT])
+
+
+# --- JSON ------------------------------------------------------------------------------------------------
+
+
+def _parsed(body: bytes) -> Any:
+    """The JSON of the body; None where it is none. json's own error keeps the body: it must not get out."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _object(answer: Answer) -> dict[str, Any]:
+    content = _parsed(answer.body)
+    if not isinstance(content, dict):
+        raise BadAnswer("the answer is no JSON object", answer.status)
+    return content
+
+
+def _inner(answer: Answer, content: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The object in the JSON text `name`."""
+    given = content.get(name)
+    inner = _parsed(given.encode("utf-8", "replace")) if isinstance(given, str) else None
+    if not isinstance(inner, dict):
+        raise BadAnswer(f"{name} of the answer holds no JSON object", answer.status)
+    return inner
+
+
+def _reading(answer: Answer, what: str, read: Callable[[], _Result]) -> _Result:
+    """What `read` makes of the answer; BadAnswer, without a word of its content, where it cannot."""
+    try:
+        return read()
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, OSError):
+        pass
+    raise BadAnswer(f"the answer holds no {what}, or lacks a part of it", answer.status)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise TypeError
+    return value
+
+
+def _optional(value: object) -> str | None:
+    return None if value is None else _text(value)
+
+
+def _words(value: object) -> tuple[str, ...]:
+    return () if value is None or value == "" else tuple(_text(value).split())
+
+
+def _moment(value: Any) -> datetime | None:
+    return None if value is None else datetime.fromtimestamp(value, timezone.utc)

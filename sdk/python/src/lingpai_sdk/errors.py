@@ -1,0 +1,71 @@
+"""What can go wrong, as one tree: no answer, a refusal, an answer that cannot be read.
+
+No text of these holds a secret that was sent, and none of them keeps the request or the body of the answer.
+Arguments that could never be sent (an empty password, say) are `ValueError` or `TypeError`: mistakes of the caller.
+"""
+
+
+class LingpaiSDKError(Exception):
+    """The base of all that a call raises."""
+
+
+class TransportError(LingpaiSDKError):
+    """There was no answer. `sent` tells whether the request may have reached the server, and so have had its effect."""
+
+    def __init__(self, message: str, *, sent: bool) -> None:
+        super().__init__(message)
+        self.sent = sent
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Copied and pickled whole, so that it can cross to another process."""
+        return _again, (type(self), str(self), self.sent)
+
+
+class Timeout(TransportError):
+    """Connecting, sending or waiting for the answer took longer than the timeouts allow."""
+
+
+class ConnectionFailed(TransportError):
+    """The connection could not be made, or broke: refused, no such host, a bad certificate, cut."""
+
+
+class Refused(LingpaiSDKError):
+    """The server answered, and the answer is no.
+
+    `code` is what a program may decide by: the word of RFC 6749 section 5.2 or RFC 6750 section 3.1 where the server
+    gives one (`invalid_grant`, `invalid_token`, …), else one by the status (see the README), and `refused` for the
+    calls of `UserCenter`, which have neither. `description` is the server's text for people, `status` the HTTP
+    status (200 for the calls of `UserCenter`), `retry_after` the seconds to wait where the server named them.
+    """
+
+    def __init__(self, code: str, description: str, status: int, retry_after: float | None = None) -> None:
+        wait = "" if retry_after is None else f", again after {retry_after:g} s"
+        super().__init__(f"{code}: {description or 'no reason given'} (HTTP {status}{wait})")
+        self.code = code
+        self.description = description
+        self.status = status
+        self.retry_after = retry_after
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Copied and pickled whole, so that it can cross to another process."""
+        return type(self), (self.code, self.description, self.status, self.retry_after)
+
+
+class BadAnswer(LingpaiSDKError):
+    """The answer is not one of Lingpai's: no JSON, or JSON that lacks what it must have. `status` is its HTTP status.
+
+    The request had its effect, as far as can be known. The usual reason is an address that leads somewhere else.
+    """
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(f"{message} (HTTP {status})")
+        self.message = message
+        self.status = status
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Copied and pickled whole, so that it can cross to another process."""
+        return type(self), (self.message, self.status)
+
+
+def _again(kind: type[TransportError], message: str, sent: bool) -> TransportError:
+    return kind(message, sent=sent)
