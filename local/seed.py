@@ -19,8 +19,9 @@ from lingpai.grants import REGISTRY
 from lingpai.model import RoleBook, User
 from lingpai.ports import ClientWriter, Services
 from lingpai.settings import Settings
-from lingpai.web.dialects.standard import GRANT_TYPES
+from lingpai.web.dialects.standard import EXTENSIONS
 
+GRANTS = sorted({grant.PERMISSION for grant in REGISTRY.values()})
 ROLE_ID_MAX = 2**53 - 1
 
 
@@ -30,9 +31,9 @@ class SeedError(Exception):
 
 def _grant(name: object) -> object:
     """The grant's name; the URN of an extension grant stands for it."""
-    known = GRANT_TYPES.get(str(name), name)
-    if not isinstance(known, str) or known not in REGISTRY:
-        raise ValueError(f"there is no grant {name!r}; there are: {', '.join(sorted(REGISTRY))}")
+    known = EXTENSIONS.get(str(name), name)
+    if not isinstance(known, str) or known not in GRANTS:
+        raise ValueError(f"there is no grant {name!r}; there are: {', '.join(GRANTS)}")
     return known
 
 
@@ -57,14 +58,15 @@ class SeedClient(BaseModel):
     model_config = _ENTRY
 
     client_id: Annotated[Text, BeforeValidator(_as_text)]
-    dialect: Literal["spring", "standard"]
-    client_secret: Text | None = None
+    dialect: Literal["django", "passport", "spring", "standard", "usercenter"]
+    client_secret: Annotated[Text | None, Field(repr=False)] = None
     grant_types: tuple[Annotated[str, BeforeValidator(_grant)], ...] | None = None
     scopes: Annotated[tuple[Text, ...] | None, BeforeValidator(_words)] = None
     access_token_ttl: Seconds | None = None
     refresh_token_ttl: Seconds | None = None
     session_ttl: Seconds | None = None
-    token_format: Literal["opaque"] = "opaque"
+    token_format: Literal["opaque", "jwt"] | None = None
+    token_alg: Literal["ES256", "RS256"] | None = None
     roles: tuple[Text, ...] = ()
     sign_provider: Literal["trusted"] | None = None
     sign_app: Annotated[str, Field(pattern=r"^[^:\s]+$")] = "default"
@@ -85,8 +87,8 @@ class SeedUser(BaseModel):
     model_config = _ENTRY
 
     username: Text | None = None
-    password: Text | None = None
-    password_hash: Text | None = None
+    password: Annotated[Text | None, Field(repr=False)] = None
+    password_hash: Annotated[Text | None, Field(repr=False)] = None
     mobile: Annotated[Text | None, BeforeValidator(_as_text)] = None
     openid: Annotated[Text | None, Field(max_length=accounts.OPENID_MAX)] = None
     roles: tuple[Text, ...] = ()
@@ -125,6 +127,20 @@ DEMO = {
             "grant_types": ["client_credentials", "refresh_token", "password", "mobile", "sign"],
             "scopes": ["read", "write"],
             "sign_provider": "trusted",
+        },
+        {
+            "client_id": "django-app",
+            "client_secret": "django-secret",
+            "dialect": "django",
+        },
+        {
+            "client_id": "2",
+            "client_secret": "passport-secret",
+            "dialect": "passport",
+        },
+        {
+            "client_id": "23",
+            "dialect": "usercenter",
         },
         {
             "client_id": "machine-client",
@@ -182,6 +198,8 @@ def apply(seed: Seed, services: Services) -> None:
                 access_ttl=client.access_token_ttl,
                 refresh_ttl=client.refresh_token_ttl,
                 session_ttl=client.session_ttl,
+                token_format=client.token_format,
+                token_alg=client.token_alg,
                 roles=client.roles,
                 sign_provider=client.sign_provider,
                 sign_app=client.sign_app,
@@ -217,8 +235,11 @@ def _add_user(entry: SeedUser, roles: Mapping[str, int], services: Services) -> 
     )
     if any(services.store.find_user_id(key) is not None for key in accounts.keys_of(user)):
         return
-    stored = entry.password_hash or (passwords.hash_password(entry.password, settings) if entry.password else None)
-    accounts.add(services, replace(user, password=stored))
+    if entry.password:
+        accounts.add(services, accounts.with_password(services, user, entry.password))
+    else:
+        stored = passwords.as_kept(entry.password_hash, settings) if entry.password_hash else None
+        accounts.add(services, replace(user, password=stored))
 
 
 def _account(entry: SeedUser, settings: Settings) -> User:
@@ -255,8 +276,8 @@ def _contradictions(seed: Seed, settings: Settings) -> Iterator[str]:
             yield f"{where}: needs a username, a mobile or an openid"
         if user.password and user.password_hash:
             yield f"{where}: has both password and password_hash; give one"
-        if user.password_hash and not passwords.readable(user.password_hash):
-            yield f"{where}: password_hash: is of no format that is known"
+        if user.password_hash and (reason := passwords.why_unreadable(user.password_hash)):
+            yield f"{where}: password_hash: {reason}"
         if user.mobile and numbers.as_mobile(user.mobile, country) is None:
             yield f"{where}: mobile: is not a mobile number"
         if user.username:

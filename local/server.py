@@ -31,6 +31,7 @@ SMS_PATH = "/_local/sms"
 PRESETS = {
     "AWS_REGION": "us-east-1",
     "DIGEST_LOGIN": "1",
+    "KEYS_FILE": str(ROOT / ".lingpai" / "keys.json"),
     "CODE_PEPPER": "local-pepper-that-protects-nothing",
     "SMS_PROVIDER": "console",
     # Everyone is 127.0.0.1 here, so limits for an address or a client would count all callers as one.
@@ -74,12 +75,12 @@ def _run(environ: MutableMapping[str, str]) -> int:
     start = time.monotonic()
     front = listen(read_port(environ))
     try:
-        prepare(environ)
+        prepare(environ, front.port)
         described = template.load(ROOT / "template.yaml")
         functions.set_environment(described, environ)
 
         # Only now: what they import may read its environment.
-        from lingpai import bootstrap
+        from lingpai import bootstrap, keys
         from lingpai.settings import SettingsError, from_environment
         from local import seed
 
@@ -89,6 +90,7 @@ def _run(environ: MutableMapping[str, str]) -> int:
                 services = bootstrap.services()
                 dynamodb.create_tables(dynamodb.connect(), named(described.tables, services.settings))
                 invoke = functions.load(described, ROOT)
+                keys.first_keys(bootstrap.key_store(services.settings), services.clock)
                 seed.apply(demo, services)
                 api = gateway.Gateway(
                     routes=described.routes,
@@ -132,9 +134,9 @@ def read_port(environ: Mapping[str, str]) -> int:
     return int(text)
 
 
-def prepare(environ: MutableMapping[str, str]) -> None:
+def prepare(environ: MutableMapping[str, str], port: int) -> None:
     """Put into `environ` what the service needs here and the caller has not set."""
-    for name, value in PRESETS.items():
+    for name, value in {**PRESETS, "ISSUER": f"http://{HOST}:{port}"}.items():
         if not environ.get(name):
             environ[name] = value
     # botocore reads the one, Lambda sets the other.

@@ -1,12 +1,22 @@
-"""The token endpoint, and whether the service is well."""
+"""Tokens: issued, refreshed, introspected, revoked; the keys that verify them; and whether the service is well."""
 
-from lingpai.web.app import gate, oauth
-from lingpai.web.endpoints import standards, token
+from lingpai.web.app import gate, oauth, user_center
+from lingpai.web.endpoints import standards, token, usercenter
 
 handler = gate(
     oauth("/oauth/token", token.oauth_token),
     oauth("/oauth/token/", token.oauth_token),
     oauth("/o/token", token.oauth_token),
     oauth("/o/token/", token.oauth_token),
+    oauth("/oauth/introspect", standards.introspect),
+    oauth("/oauth/revoke", standards.revoke),
+    oauth("/.well-known/oauth-authorization-server", standards.metadata, methods=("GET",)),
+    oauth("/.well-known/jwks.json", standards.jwks, methods=("GET",)),
     oauth("/health", standards.health, methods=("GET",)),
+    user_center("/user/checkOauthToken", usercenter.check_token),
+    user_center("/user/getUserByToken", usercenter.user_by_token),
+    user_center("/oauth/destoryToken", usercenter.destroy_token),
+    user_center("/oauth/destroyToken", usercenter.destroy_token),
+    user_center("/oauth/refreshAccessToken", usercenter.refresh_token),
+    user_center("/oauth/getTempToken", usercenter.temporary_token),
 )

@@ -1,9 +1,10 @@
 """Accounts and their profiles."""
 
-from lingpai.web.app import gate, seed
-from lingpai.web.endpoints import details, users
+from lingpai.web.app import Route, gate, seed
+from lingpai.web.endpoints import details, register, users
 
 handler = gate(
+    Route("/User/Register", register.register, register.refused),
     seed("/users/register", users.register),
     seed("/users/save", users.save),
     seed("/users/update", users.update),

@@ -1,12 +1,12 @@
 """Accounts: registered, found, changed, deleted. Names are unique by transaction, changes by compare-and-swap."""
 
-import unicodedata
+import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from lingpai import codes, numbers, passwords, sessions, throttle
-from lingpai.errors import conflict, invalid_grant, invalid_request, not_found
-from lingpai.model import Client, Identity, RoleBook, SessionKey, TokenSet, User
+from lingpai import codes, names, numbers, passwords, sessions, throttle
+from lingpai.errors import conflict, invalid_grant, invalid_request, not_found, unavailable
+from lingpai.model import Client, Detail, Identity, RoleBook, SessionKey, TokenSet, User
 from lingpai.ports import (
     ChangeUser,
     CheckUser,
@@ -27,6 +27,8 @@ USERNAME_MAX = 150
 _NAME_AS_TYPED_MAX = 4 * USERNAME_MAX
 _KEY_MAX = len("username:") + 3 * USERNAME_MAX
 OPENID_MAX = 256
+# No user has this id.
+NOBODY = 0
 _ATTEMPTS = 5
 # What a transaction holds, less the account itself.
 _SESSIONS_AT_ONCE = 99
@@ -37,9 +39,7 @@ _SESSIONS_AT_ONCE = 99
 
 def username_key(username: str) -> str:
     """The identity of a username: two that differ only in case or width are one."""
-    # Folding can take a character apart: normalised once more, all spellings meet again (ΐ and its capital).
-    folded = unicodedata.normalize("NFKC", username).casefold()
-    return "username:" + unicodedata.normalize("NFKC", folded)
+    return "username:" + names.folded(username)
 
 
 def mobile_key(number: str) -> str:
@@ -67,15 +67,14 @@ def display_name(services: Services, user: User) -> str | None:
 
 def check_username(settings: Settings, username: str, owner: User | None = None) -> None:
     """Refuse a name that cannot be one, or that looks like a mobile number other than `owner`'s own."""
-    plain = unicodedata.normalize("NFKC", username)
+    plain = names.plain(username)
     if not plain or len(plain) > USERNAME_MAX:
         raise invalid_request(
             "bad_username",
             zh=f"长度应为 1 到 {USERNAME_MAX} 个字符",
             en=f"it must have 1 to {USERNAME_MAX} characters",
         )
-    # C*: control, format (invisible), unassigned. Z*: spaces that look like others, or like nothing.
-    if plain != plain.strip() or any(unicodedata.category(c)[0] in "CZ" and c != " " for c in plain):
+    if not names.is_visible(plain):
         raise invalid_request(
             "bad_username",
             zh="含有不可见字符或首尾空格",
@@ -94,24 +93,69 @@ def log_in_by_password(
 ) -> TokenSet:
     """Tokens for a username or number and its password. Unknown, disabled and wrong are refused alike.
 
-    The session is put only if the hash that was verified is still the account's, so that no login overtakes
-    a change of the password. A hash made with old parameters is replaced in the same transaction; a login that
-    meets such a change looks again.
+    A hash made with old parameters, or by another system, is replaced in the transaction that opens the session.
+    """
+    settings = services.settings
+
+    def verified(user: User | None) -> Write:
+        stored = user.password if user else None
+        if not passwords.verify(password, stored, settings) or user is None or stored is None:
+            raise invalid_grant("bad_credentials")
+        if passwords.needs_rehash(stored, settings) or (settings.digest_login and not user.digests):
+            return ChangeUser(user, with_password(services, user, password))
+        return CheckUser(user.id, stored)
+
+    return _log_in_by_secret(services, client, scope, name, verified)
+
+
+def log_in_by_digests(
+    services: Services, client: Client, scope: tuple[str, ...], name: str, md5: str, sha1: str
+) -> TokenSet:
+    """Tokens for a name and the MD5 and SHA-1 of its password (seed 002); both must match."""
+    digests = passwords.joined_digests(md5, sha1)
+
+    def verified(user: User | None) -> Write:
+        if not passwords.verify(digests, user.digests if user else None, services.settings) or user is None:
+            raise invalid_grant("bad_credentials")
+        return CheckUser(user.id, user.password)
+
+    return _log_in_by_secret(services, client, scope, name, verified)
+
+
+def _log_in_by_secret(
+    services: Services, client: Client, scope: tuple[str, ...], name: str, verified: Callable[[User | None], Write]
+) -> TokenSet:
+    """Open a session for the account of this name, with the write that `verified` gives once it has seen the account.
+
+    The session is put only if what was verified is still the account's, so that no login overtakes a change of the
+    password; a login that meets such a change looks again. `verified` does its work for None, too, and then refuses:
+    nobody is there, or may use the account.
     """
     user_id = find_by_name(services, name)
     for _ in range(_ATTEMPTS):
-        user = services.store.get_user(user_id) if user_id is not None else None
-        stored = user.password if user and not user.disabled else None
-        if not passwords.verify(password, stored, services.settings) or user is None or stored is None:
+        user = _user_or_nobody(services, user_id)
+        unchanged = verified(None if user is None or user.disabled else user)
+        if user is None:
             raise invalid_grant("bad_credentials")
-        unchanged: Write = CheckUser(user.id, stored)
-        if passwords.needs_rehash(stored, services.settings):
-            unchanged = ChangeUser(user, replace(user, password=passwords.hash_password(password, services.settings)))
         try:
             return sessions.issue(services, client, scope, user.id, together_with=(unchanged,))
         except Conflict:
             continue
-    raise conflict("changed_meanwhile")
+    raise unavailable()
+
+
+def log_in_by_name_and_code(
+    services: Services, client: Client, scope: tuple[str, ...], name: str, code: str
+) -> TokenSet:
+    """As `log_in_by_code`, for a number or the username of an account that has one.
+
+    A guess at a name that has no number is counted for the name, so that it is refused just as the others are.
+    """
+    number = numbers.as_mobile(name, services.settings.home_country)
+    if number is None:
+        user = _user_of(services, name)
+        number = user.mobile if user and user.mobile else f"nobody:{hashlib.sha256(name.encode()).hexdigest()}"
+    return log_in_by_code(services, client, scope, number, code)
 
 
 def log_in_by_code(services: Services, client: Client, scope: tuple[str, ...], number: str, code: str) -> TokenSet:
@@ -129,6 +173,15 @@ def log_in_by_identity(services: Services, client: Client, scope: tuple[str, ...
     """Tokens for an identity that a third party has proven; the first time, the account is made."""
     named = ((identity.issuer, identity.openid),)
     return _log_in_by_identity(services, client, scope, openid_key(identity), lambda user: replace(user, openids=named))
+
+
+def _user_of(services: Services, name: str) -> User | None:
+    return _user_or_nobody(services, find_by_name(services, name))
+
+
+def _user_or_nobody(services: Services, user_id: int | None) -> User | None:
+    """The account; for a name that finds nobody, nobody's is looked for, so that it takes the same calls."""
+    return services.store.get_user(NOBODY if user_id is None else user_id)
 
 
 def _log_in_by_identity(
@@ -156,32 +209,42 @@ def _log_in_by_identity(
             if isinstance(failed.write, CheckUser):
                 raise invalid_grant("account_disabled") from None
             # Another first login of this name was faster (or a random id was taken): look again.
-    raise conflict("changed_meanwhile")
+    raise unavailable()
 
 
 # --- registering ------------------------------------------------------------------------------------------
 
 
-def register(services: Services, username: str, password: str, source_ip: str) -> int:
-    """A new account for anyone, as often as the address may; gives the user id."""
-    check_username(services.settings, username)
-    passwords.check_new(password, username, services.settings)
-    throttle.spend(services, f"register:ip:{source_ip}", services.settings.limit_register_ip, throttle.HOUR)
-    return create(services, username, password)
+def register(services: Services, username: str, password: str, source_ip: str, phone: str | None = None) -> int:
+    """A new account for anyone, as often as the address may; gives the user id. `phone` is unproven: profile only."""
+    settings = services.settings
+    _check_new(settings, username, password)
+    throttle.spend(services, f"register:ip:{source_ip}", settings.limit_register_ip, throttle.HOUR)
+    return _create(services, username, password, phone=phone)
 
 
 def create(services: Services, username: str, password: str, roles: frozenset[int] = frozenset()) -> int:
-    """A new account; gives the user id, or LingpaiError `conflict` where the name is taken."""
-    check_username(services.settings, username)
-    passwords.check_new(password, username, services.settings)
+    """A new account by an admin; gives the user id, or LingpaiError `conflict` where the name is taken."""
+    _check_new(services.settings, username, password)
+    return _create(services, username, password, roles=roles)
+
+
+def _check_new(settings: Settings, username: str, password: str) -> None:
+    check_username(settings, username)
+    passwords.check_new(password, username, settings)
+
+
+def _create(
+    services: Services, username: str, password: str, roles: frozenset[int] = frozenset(), phone: str | None = None
+) -> int:
     user = User(
         id=services.clock.new_user_id(),
         created_at=services.clock.now(),
         username=username,
-        password=passwords.hash_password(password, services.settings),
         roles=roles,
+        detail=Detail(phone=phone),
     )
-    return add(services, user)
+    return add(services, with_password(services, user, password))
 
 
 def add(services: Services, user: User) -> int:
@@ -197,12 +260,21 @@ def add(services: Services, user: User) -> int:
     raise conflict("changed_meanwhile")
 
 
+def with_password(services: Services, user: User, password: str) -> User:
+    """The account with this password: its hash and, where digest login is on, that of its digests."""
+    settings = services.settings
+    digests = None
+    if settings.digest_login:
+        digests = passwords.hash_password(passwords.digests_of(password), settings)
+    return replace(user, password=passwords.hash_password(password, settings), digests=digests)
+
+
 def keys_of(user: User) -> tuple[str, ...]:
     """Every identity that finds the account."""
-    names = [username_key(user.username)] if user.username is not None else []
+    usernames = [username_key(user.username)] if user.username is not None else []
     mobiles = [mobile_key(user.mobile)] if user.mobile is not None else []
     openids = [f"openid:{app}:{openid}" for app, openid in user.openids]
-    return tuple(names + mobiles + openids)
+    return tuple(usernames + mobiles + openids)
 
 
 # --- changing ---------------------------------------------------------------------------------------------
@@ -268,7 +340,7 @@ def change_password(services: Services, user_id: int, old: str, new: str, sessio
     if not passwords.verify(old, stored, services.settings) or user is None:
         raise invalid_request("wrong_old_password")
     passwords.check_new(new, display_name(services, user), services.settings)
-    after = replace(user, password=passwords.hash_password(new, services.settings))
+    after = with_password(services, user, new)
     others = [key for key in services.store.sessions_of(user_id) if key != session]
     sooner, together = others[:-_SESSIONS_AT_ONCE], others[-_SESSIONS_AT_ONCE:]
     services.store.end_sessions(tuple(sooner))
@@ -292,10 +364,9 @@ def save(
             user = replace(user, username=None if is_number else username)
         if password is not None:
             passwords.check_new(password, display_name(services, user), services.settings)
-            user = replace(user, password=hashed)
+            user = with_password(services, user, password)
         return user if roles is None else replace(user, roles=roles)
 
-    hashed = passwords.hash_password(password, services.settings) if password is not None else None
     change(services, user_id, edit)
     if password is not None:
         sessions.end_all(services.store, user_id)
@@ -334,11 +405,11 @@ def find_by_name(services: Services, username: str) -> int | None:
     return services.store.find_user_id(key) if len(key) <= _KEY_MAX else None
 
 
-def role_ids(book: RoleBook, names: Iterable[str]) -> frozenset[int]:
+def role_ids(book: RoleBook, role_names: Iterable[str]) -> frozenset[int]:
     """The ids of these role names; LingpaiError naming the first that does not exist."""
     ids = set()
-    for name in names:
-        role_id = book.id_of(name)
+    for name in role_names:
+        role_id = book.id_of(names.plain(name).strip())
         if role_id is None:
             raise invalid_request("role_not_found", role=name)
         ids.add(role_id)

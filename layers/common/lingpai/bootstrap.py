@@ -2,19 +2,24 @@
 
 import functools
 import os
+from pathlib import Path
 
 from lingpai.adapters import secrets
 from lingpai.adapters.dynamodb import DynamoStore
+from lingpai.adapters.keys import FileKeys, MemoryKeys
 from lingpai.adapters.sign import trusted
 from lingpai.adapters.sms.console import ConsoleSender
 from lingpai.clients import Registry
 from lingpai.clock import Clock
-from lingpai.ports import Services, Store
+from lingpai.keys import KeyRing
+from lingpai.ports import KeyStore, Services, Store
 from lingpai.settings import Settings, from_environment
 
 
-def build(settings: Settings, store: Store | None = None, clock: Clock | None = None) -> Services:
-    """The services that `settings` ask for; a test gives the store and the clock it wants."""
+def build(
+    settings: Settings, store: Store | None = None, clock: Clock | None = None, keys: KeyStore | None = None
+) -> Services:
+    """The services that `settings` ask for; a test gives the store, the clock and the keys it wants."""
     clock = clock or Clock()
     store = store or DynamoStore(settings)
     return Services(
@@ -25,7 +30,14 @@ def build(settings: Settings, store: Store | None = None, clock: Clock | None = 
         sms=ConsoleSender(),
         sign_providers={trusted.NAME: trusted.resolve},
         pepper=secrets.pepper(settings),
+        keys=KeyRing(keys or key_store(settings), clock, settings.key_cache_ttl),
+        issuer=settings.issuer,
     )
+
+
+def key_store(settings: Settings) -> KeyStore:
+    """Where the settings say that the key pairs are kept."""
+    return FileKeys(Path(settings.keys_file)) if settings.keys_file else MemoryKeys()
 
 
 @functools.cache

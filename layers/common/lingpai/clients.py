@@ -27,9 +27,14 @@ class Defaults:
     access_ttl: int
     grants: frozenset[str]
     scopes: tuple[str, ...] = ()
+    token_format: str = "opaque"
+    token_alg: str = "ES256"
 
 
 DEFAULTS = {
+    "django": Defaults(7 * DAY, frozenset({"password", "refresh_token"}), ("read", "write", "groups")),
+    "passport": Defaults(365 * DAY, frozenset({"password"}), token_format="jwt", token_alg="RS256"),
+    "usercenter": Defaults(DAY, frozenset({"password", "mobile", "refresh_token"})),
     "spring": Defaults(15 * DAY, frozenset({"client_credentials", "refresh_token", "password", "mobile"})),
     "standard": Defaults(3600, frozenset({"client_credentials", "refresh_token"})),
 }
@@ -45,6 +50,8 @@ def new_client(
     access_ttl: int | None = None,
     refresh_ttl: int | None = None,
     session_ttl: int | None = None,
+    token_format: str | None = None,
+    token_alg: str | None = None,
     roles: Iterable[str] = (),
     sign_provider: str | None = None,
     sign_app: str = "default",
@@ -63,6 +70,8 @@ def new_client(
         refresh_ttl=refresh_ttl or REFRESH_TTL,
         session_ttl=max(session_ttl or SESSION_TTL, access_ttl),
         secret_hash=hash_secret(secret) if secret else None,
+        token_format=token_format or defaults.token_format,
+        token_alg=token_alg or defaults.token_alg,
         roles=frozenset(roles),
         sign_provider=sign_provider,
         sign_app=sign_app,
@@ -106,11 +115,14 @@ class Registry:
         return client
 
 
-def authenticate(clients: Clients, credentials: Credentials) -> Client:
-    """The client that the credentials prove; LingpaiError `invalid_client` for any other (RFC 6749 section 2.3).
+def authenticate(clients: Clients, credentials: Credentials | None) -> Client:
+    """The client that the credentials prove; LingpaiError `invalid_client` for any other, and for none.
 
-    A client with a secret must present it. One without is taken by its word: it is public (section 2.1).
+    RFC 6749 section 2.3. A client with a secret must present it. One without is taken by its word: it is public
+    (section 2.1).
     """
+    if credentials is None:
+        raise invalid_client()
     client = _find(clients, credentials.client_id)
     stored = client.secret_hash if client else None
     right = any(

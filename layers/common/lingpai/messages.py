@@ -24,6 +24,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "参数 {name} 不能放在网址中，请放在请求体里",
         "Send {name} in the body, not in the query string: addresses end up in logs",
     ),
+    "done": ("操作成功", "Done"),
     # clients and grants
     "bad_client": ("客户端认证失败", "Client authentication failed"),
     "unreadable_basic": ("Authorization 头无法解析", "The Authorization header is not a readable Basic one"),
@@ -37,6 +38,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "bad_credentials": ("用户名或密码错误", "Bad credentials"),
     "bad_code": ("验证码错误或已失效", "The code is wrong, used or expired"),
     "bad_refresh_token": ("刷新令牌无效", "Invalid refresh token"),
+    "token_of_another_client": ("令牌属于另一个客户端", "The token was issued to another client"),
     "bad_sign": ("第三方标识无效", "The sign was not accepted"),
     "account_disabled": ("账号不可用", "The account cannot be used"),
     # bearer tokens
@@ -73,6 +75,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "changed_meanwhile": ("数据刚被修改，请重试", "It was changed meanwhile: read it again and retry"),
     # roles and lists
     "role_not_found": ("角色不存在：{role}", "There is no such role: {role}"),
+    "bad_role_name": ("角色名为空或含有不可见字符", "This role name is empty or holds an invisible character"),
+    "too_many_roles": ("角色最多 {limit} 个", "There can be {limit} roles at most"),
     "role_missing": ("角色不存在", "There is no such role"),
     "role_taken": ("角色名已被使用", "This role name is taken"),
     "role_kept": ("管理员角色不能改名或删除", "The admin role cannot be renamed or deleted"),
@@ -94,6 +98,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "limit_reached": ("请求过于频繁，请稍后再试", "Too many requests: wait before the next"),
     # faults
     "store_unavailable": ("服务暂时不可用，请稍后再试", "The service is busy: try again in a moment"),
+    "no_signing_key": ("该服务没有签名密钥", "This deployment has no key to sign tokens with"),
 }
 
 CODE_MESSAGE: dict[Language, str] = {

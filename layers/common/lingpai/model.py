@@ -5,6 +5,7 @@ secret or a hash are left out of `repr`, so that no log and no traceback can sho
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from lingpai.clock import FIRST_MACHINE_OWNER
 
@@ -22,6 +23,7 @@ class Client:
     session_ttl: int
     secret_hash: bytes | None = field(default=None, repr=False)
     token_format: str = "opaque"
+    token_alg: str = "ES256"
     roles: frozenset[str] = frozenset()
     sign_provider: str | None = None
     sign_app: str = "default"
@@ -53,7 +55,8 @@ class Detail:
 class User:
     """An account. `mobile` is a proven number in E.164; `openids` maps "provider:app" to the id there.
 
-    `roles` are role ids. An account without a password logs in by code or by sign alone.
+    `roles` are role ids; `digests` is the hash of the password's MD5 and SHA-1, where digest login is on. An account
+    without a password logs in by code or by sign alone.
     """
 
     id: int
@@ -62,6 +65,7 @@ class User:
     mobile: str | None = field(default=None, repr=False)
     openids: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     password: str | None = field(default=None, repr=False)
+    digests: str | None = field(default=None, repr=False)
     roles: frozenset[int] = frozenset()
     disabled: bool = False
     detail: Detail = field(default=Detail(), repr=False)
@@ -150,6 +154,26 @@ class Message:
     code: str = field(repr=False)
     text: str = field(repr=False)
     at: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredKey:
+    """A key pair as it is kept: `pem` is the private half (PKCS #8)."""
+
+    kid: str
+    algorithm: str
+    signs_from: int
+    pem: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key pair ready for use: `private` is an object of the cryptography library."""
+
+    kid: str
+    algorithm: str
+    signs_from: int
+    private: Any = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

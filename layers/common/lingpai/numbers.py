@@ -1,11 +1,13 @@
 """Mobile numbers: E.164 inside, the eleven digits of seed 003 outside."""
 
 import re
+import unicodedata
 
 from lingpai.errors import invalid_request
 
 # Told apart without the number library, which is heavy to import: most usernames are no numbers.
-_NUMBER_SHAPE = re.compile(r"\+?[0-9][0-9 ()\-.]{5,24}")
+_NUMBER_SHAPE = re.compile(r"(?:\+\(?|\(\+?)?[0-9][0-9 ()\-./]{5,24}")
+_LONGEST = 40
 
 
 def parse_mobile(text: str, home_country: str, countries: tuple[str, ...]) -> str:
@@ -36,7 +38,16 @@ def national(number: str, home_country: str) -> str:
     return number
 
 
+def _plain(text: str) -> str:
+    """The text with the digits and dashes of any script as those of ASCII."""
+    return "".join(
+        "-" if unicodedata.category(character) == "Pd" else str(unicodedata.decimal(character, character))
+        for character in unicodedata.normalize("NFKC", text)
+    )
+
+
 def _mobile(text: str, home_country: str) -> tuple[str | None, str | None]:
+    text = _plain(text) if len(text) <= _LONGEST else ""
     if not _NUMBER_SHAPE.fullmatch(text):
         return None, None
     import phonenumbers

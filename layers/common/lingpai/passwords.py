@@ -1,9 +1,10 @@
-"""Passwords: argon2id hashes, and which new ones are refused.
+"""Passwords: argon2id hashes, hashes that other systems made, and which new ones are refused.
 
 argon2 is imported when first needed: most requests of most functions verify no password.
 """
 
 import functools
+import hashlib
 import importlib.resources
 import unicodedata
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ MAX_LENGTH = 128
 # What is longer as it comes is no password: normalising 64 KiB of accents alone takes half a second.
 _LONGEST = 1024
 
+_ARGON2 = "$argon2"
+
 
 def hash_password(password: str, settings: Settings) -> str:
     """The argon2id hash (PHC string) of `password`, with the parameters of `settings`."""
@@ -25,37 +28,61 @@ def hash_password(password: str, settings: Settings) -> str:
 
 
 def verify(password: str, stored: str | None, settings: Settings) -> bool:
-    """Whether `password` is the one behind `stored`.
+    """Whether `password` is the one behind `stored`, which may be a hash of another system (`legacy_hashes`).
 
-    With nothing stored, the same work is done on a hash that no password has, so that the time tells
-    nothing about which accounts exist.
+    With nothing stored, the same work is done on a hash that no password has, so that the time tells nothing about
+    which accounts exist. (An account that still has a hash of another system differs until its first login:
+    decision 0006.) A password is tried normalised and as it came, since other systems hashed what came.
     """
-    from argon2.exceptions import InvalidHashError, VerificationError
-
     if len(password) > _LONGEST:
         password, stored = "", None
+    if stored is not None and not stored.startswith(_ARGON2):
+        return _verify_legacy(password, stored, settings)
+    return _verify_argon2(password, stored or _unmatchable(settings), settings) and stored is not None
+
+
+def readable(given: str) -> bool:
+    """Whether a hash that comes from elsewhere can be taken over."""
+    return why_unreadable(given) is None
+
+
+def why_unreadable(given: str) -> str | None:
+    """Why a hash that comes from elsewhere cannot be taken over, as the end of a sentence; None where it can."""
+    from lingpai import legacy_hashes
+
+    if legacy_hashes.fast_digest(given):
+        return None
     try:
-        _hasher(settings).verify(stored or _unmatchable(settings), normalise(password))
-    except (VerificationError, InvalidHashError):
-        return False
-    return stored is not None
+        legacy_hashes.check_of(given)
+    except legacy_hashes.Unreadable as error:
+        return str(error)
+    return None
 
 
-def readable(stored: str) -> bool:
-    """Whether `verify` can make sense of a hash that comes from elsewhere."""
-    from argon2 import extract_parameters
-    from argon2.exceptions import InvalidHashError
+def is_fast(given: str) -> bool:
+    """Whether it is a fast hash, which `as_kept` wraps."""
+    from lingpai import legacy_hashes
 
-    try:
-        extract_parameters(stored)
-    except InvalidHashError:
-        return False
-    return True
+    return legacy_hashes.fast_digest(given) is not None
+
+
+def as_kept(given: str, settings: Settings) -> str:
+    """The form in which a readable hash from elsewhere is stored: as it is, or a fast one wrapped in argon2id.
+
+    The work of wrapping is that of hashing a password.
+    """
+    from lingpai import legacy_hashes
+
+    fast = legacy_hashes.fast_digest(given)
+    if fast is None:
+        return given
+    kind, digest = fast
+    return legacy_hashes.wrapped(kind, _hasher(settings).hash(digest))
 
 
 def needs_rehash(stored: str, settings: Settings) -> bool:
-    """Whether `stored` was made with other parameters than those of `settings`."""
-    return _hasher(settings).check_needs_rehash(stored)
+    """Whether `stored`, a hash that was just verified, was made in another way than `settings` ask for."""
+    return not stored.startswith(_ARGON2) or _hasher(settings).check_needs_rehash(stored)
 
 
 def check_new(password: str, username: str | None, settings: Settings) -> None:
@@ -76,9 +103,46 @@ def check_new(password: str, username: str | None, settings: Settings) -> None:
         raise invalid_request("password_common")
 
 
+def digests_of(password: str) -> str:
+    """What a client of seed 002 sends of `password`, joined as it is stored."""
+    raw = password.encode()
+    return joined_digests(hashlib.md5(raw).hexdigest(), hashlib.sha1(raw).hexdigest())  # noqa: S324  the seed's choice
+
+
+def joined_digests(md5: str, sha1: str) -> str:
+    """Both digests (hex, in either case) as one text, to be hashed as a password is."""
+    return f"{md5.lower()}:{sha1.lower()}"
+
+
 def normalise(password: str) -> str:
     """NFKC, so that one password typed on two keyboards is one (RFC 8265 keeps NFC; NIST allows NFKC)."""
     return unicodedata.normalize("NFKC", password)
+
+
+def _verify_argon2(password: str, stored: str, settings: Settings) -> bool:
+    from argon2.exceptions import InvalidHashError, VerificationError
+
+    for attempt in dict.fromkeys((normalise(password), password)):
+        try:
+            return _hasher(settings).verify(stored, _encode(attempt))
+        except (VerificationError, InvalidHashError):
+            continue
+    return False
+
+
+def _verify_legacy(password: str, stored: str, settings: Settings) -> bool:
+    from lingpai import legacy_hashes
+
+    try:
+        check = legacy_hashes.check_of(stored)
+    except legacy_hashes.Unreadable:
+        return _verify_argon2(password, _unmatchable(settings), settings)
+    return any(check(_encode(attempt)) for attempt in dict.fromkeys((password, normalise(password))))
+
+
+def _encode(password: str) -> bytes:
+    """UTF-8; half a surrogate pair, which JSON can bring, makes a password that nobody has, and no error."""
+    return password.encode("utf-8", "surrogatepass")
 
 
 def _hasher(settings: Settings) -> "argon2.PasswordHasher":

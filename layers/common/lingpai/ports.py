@@ -9,7 +9,18 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from lingpai.clock import Clock
-from lingpai.model import Client, Code, Identity, Message, RoleBook, Session, SessionKey, User
+from lingpai.model import (
+    Client,
+    Code,
+    Identity,
+    Key,
+    Message,
+    RoleBook,
+    Session,
+    SessionKey,
+    StoredKey,
+    User,
+)
 from lingpai.settings import Settings
 
 # --- writes -----------------------------------------------------------------------------------------------
@@ -170,6 +181,10 @@ class Accounts(Protocol):
         """The user that the identity `key` finds."""
         ...
 
+    def find_user_ids(self, *keys: str) -> Mapping[str, int]:
+        """The users that these identities (at most 100) find, in one call; one that finds nobody is left out."""
+        ...
+
     def get_user(self, user_id: int) -> User | None:
         """The account, disabled or not."""
         ...
@@ -219,6 +234,14 @@ class Rotated:
     session: Session | None
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Whether a session was ended; when it was refused, `session` is what stood in the way."""
+
+    done: bool
+    session: Session | None
+
+
 class Sessions(Protocol):
     """Token families. An expired one may still be found: expiry is checked by who reads."""
 
@@ -233,6 +256,22 @@ class Sessions(Protocol):
         neither it nor the session has expired at `now`, and the session's scope holds all of `scope`. What was
         current (access secret, its expiry and scope, refresh secret) becomes previous.
         """
+        ...
+
+    def end_presented(self, key: SessionKey, hashed: bytes, client_id: str | None) -> Ended:
+        """Delete the session in one conditional write.
+
+        Done only where `hashed` is one of its four secrets (current and previous, access and refresh) and, where
+        `client_id` is given, it belongs to this client.
+        """
+        ...
+
+    def list_revoked(self, key: SessionKey, ttl: int) -> None:
+        """Remember until `ttl` that the token which stands alone under this key is revoked."""
+        ...
+
+    def is_listed(self, key: SessionKey) -> bool:
+        """Whether the key is remembered as revoked; sees all writes before it."""
         ...
 
     def sessions_of(self, user_id: int) -> tuple[SessionKey, ...]:
@@ -279,6 +318,37 @@ class Store(Ledger, Clients, Accounts, Roles, Sessions, Codes, Counters, Protoco
     """All of the above: what a deployment keeps."""
 
 
+# --- keys ---------------------------------------------------------------------------------------------------
+
+
+class KeyStore(Protocol):
+    """Where key pairs are kept."""
+
+    def load_keys(self) -> tuple[StoredKey, ...]:
+        """All of them, in any order."""
+        ...
+
+    def add_key(self, key: StoredKey) -> None:
+        """Keep one more."""
+        ...
+
+
+class Keys(Protocol):
+    """The key ring as those who sign and verify need it."""
+
+    def signing(self, algorithm: str, at: int) -> Key:
+        """The key of this algorithm that signs at this time; LingpaiError where there is none."""
+        ...
+
+    def published(self) -> tuple[Key, ...]:
+        """Every key that may have signed a token that is alive, or will sign."""
+        ...
+
+    def find(self, kid: str) -> Key | None:
+        """The published key of this id."""
+        ...
+
+
 # --- the rest of the world --------------------------------------------------------------------------------
 
 
@@ -296,7 +366,10 @@ SignProvider = Callable[[Client, str], Identity]
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Everything a use case may need, put together by `bootstrap`. `pepper` keys the digests of codes."""
+    """Everything a use case may need, put together by `bootstrap`.
+
+    `pepper` keys the digests of codes; `issuer` is the address that tokens are issued under (RFC 8414 section 2).
+    """
 
     settings: Settings
     clock: Clock
@@ -305,3 +378,5 @@ class Services:
     sms: Sender
     sign_providers: Mapping[str, SignProvider]
     pepper: Callable[[], bytes] = field(repr=False)
+    keys: Keys
+    issuer: str = ""

@@ -3,16 +3,20 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from lingpai import names
 from lingpai.errors import conflict, invalid_request, not_found
 from lingpai.model import RoleBook
 from lingpai.ports import Services
 
 NAME_MAX = 64
+# All of them are one item, and an item holds 400 KB.
+MOST = 1000
 _ATTEMPTS = 5
 
 
 def save(services: Services, name: str, role_id: int | None = None) -> int:
     """A new role of this name, or a new name for the role `role_id`; gives the id."""
+    name = _checked(name)
 
     def edit(book: RoleBook) -> RoleBook:
         target = book.next_id if role_id is None else role_id
@@ -20,6 +24,8 @@ def save(services: Services, name: str, role_id: int | None = None) -> int:
         if holder is not None and holder != target:
             raise conflict("role_taken")
         if role_id is None:
+            if len(book.names) >= MOST:
+                raise conflict("too_many_roles", limit=MOST)
             return replace(book, names=(*book.names, (target, name)), next_id=target + 1)
         _refuse_missing_or_admin(services, book, target, keeps=name)
         return replace(book, names=tuple((i, name if i == target else known) for i, known in book.names))
@@ -43,6 +49,16 @@ def known_ids(book: RoleBook, ids: frozenset[int]) -> frozenset[int]:
         if book.name_of(role_id) is None:
             raise invalid_request("role_not_found", role=role_id)
     return ids
+
+
+def _checked(name: str) -> str:
+    """The name in its plain form; LingpaiError for one that is too long, or not to be seen."""
+    plain = names.plain(name).strip()
+    if not plain or not names.is_visible(plain):
+        raise invalid_request("bad_role_name")
+    if len(plain) > NAME_MAX:
+        raise invalid_request("too_long", name="roleName", limit=NAME_MAX)
+    return plain
 
 
 def _edit(services: Services, edit: Callable[[RoleBook], RoleBook]) -> RoleBook:

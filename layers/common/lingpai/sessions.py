@@ -12,11 +12,13 @@ import hmac
 import re
 from dataclasses import dataclass, field, replace
 
+from lingpai import jwt
 from lingpai.errors import invalid_grant, invalid_scope, invalid_token
 from lingpai.model import Client, Session, SessionKey, TokenSet
 from lingpai.ports import PutSession, Rotation, Services, Sessions, Write
 
 _OWNER_BYTES = 8
+_SELECTOR_SHAPE = re.compile(r"[A-Za-z0-9_-]{22}")
 _TOKEN_SHAPE = re.compile(r"[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}")
 
 
@@ -57,35 +59,32 @@ def issue(
         refresh_hash=digest(refresh) if refresh else None,
         refresh_expires_at=now + client.refresh_ttl if refresh else 0,
     )
-    kept_until = _time_to_live(now, client) if refresh else session.access_expires_at
-    services.store.commit(*together_with, PutSession(session, kept_until))
-    return _token_set(session, access, refresh, now)
+    # A signed token of a client for itself carries all there is to know: nothing is kept.
+    if user_id is not None or client.token_format != "jwt":
+        kept_until = _time_to_live(now, client) if refresh else session.access_expires_at
+        services.store.commit(*together_with, PutSession(session, kept_until))
+    return _token_set(services, client, session, access, refresh, now)
 
 
 def check(store: Sessions, token: str, now: int, grace: int) -> Session:
-    """The session that an access token belongs to, with the scope of this token as `access_scope`.
+    """The session that an opaque access token opens, with the scope and expiry of this token.
 
-    LingpaiError `invalid_token` for one that is malformed (without a call), unknown, expired or revoked. The
-    access token before the last refresh stays good for `grace` seconds, so that calls under way do not fail.
+    LingpaiError `invalid_token` for one that is malformed (without a call), unknown, expired or revoked.
     """
-    session = find(store, token)
-    if session is None:
-        raise invalid_token()
-    return checked(session, token, now, grace)
-
-
-def find(store: Sessions, token: str) -> Session | None:
-    """The session that a token of either kind points to, whatever its secret; None when there is none."""
     presented = parse(token)
-    return store.get_session(presented.key) if presented else None
-
-
-def checked(session: Session, token: str, now: int, grace: int) -> Session:
-    """`session` as the access token `token` may use it; LingpaiError `invalid_token` when it may not."""
-    presented = parse(token)
-    if presented is None or session.ends_at <= now:
+    session = store.get_session(presented.key) if presented else None
+    if presented is None or session is None:
         raise invalid_token()
-    hashed = digest(presented.secret)
+    return opened(session, digest(presented.secret), now, grace)
+
+
+def opened(session: Session, hashed: bytes, now: int, grace: int) -> Session:
+    """`session` as the access token of this hash may use it; LingpaiError `invalid_token` when it may not.
+
+    The access token before the last refresh stays good for `grace` seconds, so that calls under way do not fail.
+    """
+    if session.ends_at <= now:
+        raise invalid_token()
     if _same(hashed, session.access_hash) and now < session.access_expires_at:
         return session
     if (
@@ -125,8 +124,41 @@ def refresh(services: Services, client: Client, token: str, scope: tuple[str, ..
         )
     )
     if outcome.done and outcome.session:
-        return _token_set(outcome.session, next_access, next_refresh, now)
+        return _token_set(services, client, outcome.session, next_access, next_refresh, now)
     return _after_refusal(services, client, presented, outcome.session, scope, now)
+
+
+def revoke(store: Sessions, key: SessionKey, hashed: bytes, client: Client | None) -> None:
+    """End the session if this is the hash of one of its secrets, the previous ones included: one call.
+
+    With `client`, only a session of its own (RFC 7009 section 2.1): LingpaiError for another's. What is not there is
+    as good as revoked (section 2.2).
+    """
+    ended = store.end_presented(key, hashed, client.id if client else None)
+    if not ended.done and ended.session is not None:
+        refuse_other_client(ended.session.client_id, client)
+
+
+def by_refresh_token(store: Sessions, token: str, now: int) -> Session | None:
+    """The session whose current refresh token this is, if both are alive."""
+    presented = parse(token)
+    session = store.get_session(presented.key) if presented else None
+    if presented is None or session is None or now >= min(session.refresh_expires_at, session.ends_at):
+        return None
+    return session if _same(digest(presented.secret), session.refresh_hash) else None
+
+
+def client_of(store: Sessions, token: str) -> str | None:
+    """The client whose session a token points to, whatever its secret; None when there is none."""
+    presented = parse(token)
+    session = store.get_session(presented.key) if presented else None
+    return session.client_id if session else None
+
+
+def refuse_other_client(client_id: str, client: Client | None) -> None:
+    """LingpaiError where `client` is not the one of this id."""
+    if client is not None and client.id != client_id:
+        raise invalid_grant("token_of_another_client")
 
 
 def end(store: Sessions, key: SessionKey) -> None:
@@ -140,20 +172,30 @@ def end_all(store: Sessions, user_id: int, keep: SessionKey | None = None) -> No
 
 
 def parse(token: str) -> Presented | None:
-    """The parts of a token; None for a text of any other shape, so that it costs no call."""
+    """The parts of an opaque token; None for a text of any other shape, so that it costs no call."""
     if not _TOKEN_SHAPE.fullmatch(token):
         return None
-    selector, _, secret = token.partition(".")
-    key = _decode(selector)
+    selected, _, proof = token.partition(".")
+    key, secret = parse_selector(selected), _decode(proof)
     # One token has one spelling: the spare bits at the end of each half must be zero.
-    if _encode(key) != selector or _encode(_decode(secret)) != secret:
-        return None
-    return Presented(SessionKey(int.from_bytes(key[:_OWNER_BYTES]), key[_OWNER_BYTES:]), _decode(secret))
+    return Presented(key, secret) if key and _encode(secret) == proof else None
 
 
 def token_text(key: SessionKey, secret: bytes) -> str:
     """The token of `secret` under `key`: 66 characters, all of them safe in a header (RFC 6750 section 2.1)."""
-    return f"{_encode(key.owner.to_bytes(_OWNER_BYTES) + key.id)}.{_encode(secret)}"
+    return f"{selector(key)}.{_encode(secret)}"
+
+
+def selector(key: SessionKey) -> str:
+    """The half of a token that finds the session: 22 characters."""
+    return _encode(key.owner.to_bytes(_OWNER_BYTES) + key.id)
+
+
+def parse_selector(text: str) -> SessionKey | None:
+    """The key in a selector; None for a text that is none."""
+    if not _SELECTOR_SHAPE.fullmatch(text) or _encode(raw := _decode(text)) != text:
+        return None
+    return SessionKey(int.from_bytes(raw[:_OWNER_BYTES]), raw[_OWNER_BYTES:])
 
 
 def digest(secret: bytes) -> bytes:
@@ -185,18 +227,25 @@ def _after_refusal(
         alive = now < min(session.refresh_expires_at, session.ends_at)
         raise invalid_scope() if alive else invalid_grant("bad_refresh_token")
     if _same(hashed, session.previous_refresh_hash) and now <= session.rotated_at + services.settings.refresh_grace:
-        return _repeat(session, presented, scope, now)
+        return _repeat(services, client, session, presented, scope, now)
     end(services.store, session.key)
     raise invalid_grant("bad_refresh_token", detail="refresh_token_reused")
 
 
-def _repeat(session: Session, presented: Presented, scope: tuple[str, ...] | None, now: int) -> TokenSet:
+def _repeat(
+    services: Services,
+    client: Client,
+    session: Session,
+    presented: Presented,
+    scope: tuple[str, ...] | None,
+    now: int,
+) -> TokenSet:
     """The answer that the last rotation gave, once more."""
     if session.ends_at <= now or session.salt is None:
         raise invalid_grant("bad_refresh_token")
     if scope is not None and set(scope) != set(session.access_scope):
         raise invalid_scope()
-    return _token_set(session, *derive(presented.secret, session.salt), now)
+    return _token_set(services, client, session, *derive(presented.secret, session.salt), now)
 
 
 def _as_before_rotation(session: Session) -> Session:
@@ -207,9 +256,15 @@ def _as_before_rotation(session: Session) -> Session:
     )
 
 
-def _token_set(session: Session, access: bytes, refresh: bytes | None, now: int) -> TokenSet:
+def _token_set(
+    services: Services, client: Client, session: Session, access: bytes, refresh: bytes | None, now: int
+) -> TokenSet:
+    if client.token_format == "jwt":
+        access_token = jwt.sign(services, client, session, digest(access))
+    else:
+        access_token = token_text(session.key, access)
     return TokenSet(
-        access_token=token_text(session.key, access),
+        access_token=access_token,
         refresh_token=token_text(session.key, refresh) if refresh else None,
         expires_in=max(0, min(session.access_expires_at, session.ends_at) - now),
         scope=session.access_scope,

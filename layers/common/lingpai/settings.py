@@ -48,6 +48,9 @@ class Settings(BaseModel):
     client_cache_ttl: Limit = 60
     refresh_grace: Limit = 30
     issuer: str = ""
+    audience: str = ""
+    keys_file: str = ""
+    key_cache_ttl: Limit = 300
 
     # passwords, which argon2id hashes
     password_min_length: Annotated[int, Field(ge=1, le=128)] = 8

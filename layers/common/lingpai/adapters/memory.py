@@ -1,6 +1,7 @@
 """The store in a process's memory: for tests of the core, under the same contract as DynamoDB."""
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from lingpai.model import Client, Code, RoleBook, Session, SessionKey, User
@@ -13,6 +14,7 @@ from lingpai.ports import (
     DeleteUser,
     Directory,
     DisableUser,
+    Ended,
     EndSession,
     Page,
     PutIdentity,
@@ -33,6 +35,7 @@ class MemoryStore:
     identities: dict[str, int] = field(default_factory=dict)
     roles: RoleBook = field(default_factory=RoleBook)
     sessions: dict[SessionKey, Session] = field(default_factory=dict)
+    revoked: set[SessionKey] = field(default_factory=set)
     codes: dict[str, Code] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -114,6 +117,11 @@ class MemoryStore:
         """See `ports.Accounts`."""
         return self.identities.get(key)
 
+    def find_user_ids(self, *keys: str) -> Mapping[str, int]:
+        """See `ports.Accounts`."""
+        with self.lock:
+            return {key: self.identities[key] for key in keys if key in self.identities}
+
     def get_user(self, user_id: int) -> User | None:
         """See `ports.Accounts`."""
         return self.users.get(user_id)
@@ -166,6 +174,24 @@ class MemoryStore:
             )
             self.sessions[rotation.key] = rotated
             return Rotated(True, rotated)
+
+    def end_presented(self, key: SessionKey, hashed: bytes, client_id: str | None) -> Ended:
+        """See `ports.Sessions`."""
+        with self.lock:
+            session = self.sessions.get(key)
+            if session is None or hashed not in _hashes(session) or client_id not in (None, session.client_id):
+                return Ended(False, session)
+            del self.sessions[key]
+            return Ended(True, None)
+
+    def list_revoked(self, key: SessionKey, ttl: int) -> None:  # noqa: ARG002  memory keeps all
+        """See `ports.Sessions`."""
+        with self.lock:
+            self.revoked.add(key)
+
+    def is_listed(self, key: SessionKey) -> bool:
+        """See `ports.Sessions`."""
+        return key in self.revoked
 
     def sessions_of(self, user_id: int) -> tuple[SessionKey, ...]:
         """See `ports.Sessions`."""
@@ -228,6 +254,15 @@ def _names(user: User) -> tuple[object, ...]:
 
 def _sendings(code: Code | None) -> tuple[object, ...]:
     return (code.sent, code.tries_until) if code else ((), 0)
+
+
+def _hashes(session: Session) -> tuple[bytes | None, ...]:
+    return (
+        session.access_hash,
+        session.refresh_hash,
+        session.previous_access_hash,
+        session.previous_refresh_hash,
+    )
 
 
 def _may_rotate(session: Session, rotation: Rotation) -> bool:

@@ -5,17 +5,22 @@ from typing import Protocol
 
 from lingpai import scopes
 from lingpai.errors import invalid_request, unauthorized_client
-from lingpai.grants import client_credentials, mobile, password, refresh_token, sign
+from lingpai.grants import client_credentials, digest, mobile, password, refresh_token, sign, validate_code
 from lingpai.model import Client, TokenSet
 from lingpai.ports import Services
 
 
 class Grant(Protocol):
-    """What a grant module has: the name that client records know it by, and the parameters it needs."""
+    """What a grant module has: its name, the name in client records that allows it, the parameters it needs."""
 
     @property
     def NAME(self) -> str:  # noqa: N802  a constant of the module
-        """The name in client records."""
+        """The name of the grant."""
+        ...
+
+    @property
+    def PERMISSION(self) -> str:  # noqa: N802  a constant of the module
+        """The grant that a client's record must name for it."""
         ...
 
     @property
@@ -31,14 +36,14 @@ class Grant(Protocol):
 
 
 REGISTRY: dict[str, Grant] = {
-    grant.NAME: grant for grant in (password, refresh_token, client_credentials, mobile, sign)
+    grant.NAME: grant for grant in (password, digest, refresh_token, client_credentials, mobile, validate_code, sign)
 }
 
 
 def run(services: Services, client: Client, name: str, parameters: Mapping[str, str]) -> TokenSet:
     """Let the grant `name` of the registry answer, if the client may use it and gives what it needs."""
     grant = REGISTRY[name]
-    if name not in client.grants:
+    if grant.PERMISSION not in client.grants:
         raise unauthorized_client(name)
     for parameter in grant.REQUIRED:
         if not parameters.get(parameter):

@@ -7,7 +7,7 @@ from lingpai.errors import unauthorized_client
 from lingpai.model import Client, TokenSet
 from lingpai.ports import Services
 
-NAME = "client_credentials"
+NAME = PERMISSION = "client_credentials"
 REQUIRED: tuple[str, ...] = ()
 
 

@@ -6,7 +6,7 @@ from lingpai import accounts, numbers, scopes
 from lingpai.model import Client, TokenSet
 from lingpai.ports import Services
 
-NAME = "mobile"
+NAME = PERMISSION = "mobile"
 REQUIRED = ("mobile", "code")
 
 

@@ -6,7 +6,7 @@ from lingpai import accounts, scopes
 from lingpai.model import Client, TokenSet
 from lingpai.ports import Services
 
-NAME = "password"
+NAME = PERMISSION = "password"
 REQUIRED = ("username", "password")
 
 

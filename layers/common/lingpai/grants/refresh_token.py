@@ -6,7 +6,7 @@ from lingpai import sessions
 from lingpai.model import Client, TokenSet
 from lingpai.ports import Services
 
-NAME = "refresh_token"
+NAME = PERMISSION = "refresh_token"
 REQUIRED = ("refresh_token",)
 
 

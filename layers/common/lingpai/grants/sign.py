@@ -7,7 +7,7 @@ from lingpai.errors import unauthorized_client
 from lingpai.model import Client, TokenSet
 from lingpai.ports import Services
 
-NAME = "sign"
+NAME = PERMISSION = "sign"
 REQUIRED = ("sign",)
 
 

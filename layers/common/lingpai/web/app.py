@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler.api_gateway import APIGatewayHttpResolv
 from lingpai import bootstrap
 from lingpai.errors import LingpaiError, method_not_allowed
 from lingpai.ports import Services
-from lingpai.web import envelope, observability
+from lingpai.web import dialects, envelope, observability
 from lingpai.web.oauth_error import oauth_error
 from lingpai.web.reply import JSON, Reply, json_reply
 from lingpai.web.request import Request, from_event, refuse_credentials_in_query
@@ -39,6 +39,11 @@ def oauth(path: str, endpoint: Endpoint, methods: tuple[str, ...] = ("POST",)) -
 def seed(path: str, endpoint: Endpoint, methods: tuple[str, ...] = ("POST",)) -> Route:
     """A route whose answers wear the envelope of seed 003."""
     return Route(path, endpoint, envelope.refused, methods)
+
+
+def user_center(path: str, endpoint: Endpoint) -> Route:
+    """A route of seed 002: every answer has status 200."""
+    return Route(path, endpoint, dialects.usercenter.failure)
 
 
 def gate(*routes: Route) -> Handler:
@@ -75,9 +80,15 @@ def _answer(request: Request, route: Route) -> Reply:
         if request.method not in route.methods:
             raise method_not_allowed(allow)
         refuse_credentials_in_query(request)
-        return route.endpoint(bootstrap.services(), request)
+        return route.endpoint(_services(request), request)
     except LingpaiError as error:
         return replace(route.refused(error, request), error=error)
+
+
+def _services(request: Request) -> Services:
+    """The services, issuing under the address that was called where ISSUER names no other."""
+    services = bootstrap.services()
+    return services if services.issuer else replace(services, issuer=request.origin)
 
 
 def _response(reply: Reply) -> Response[str]:

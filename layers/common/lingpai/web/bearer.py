@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from lingpai import sessions
+from lingpai import access
 from lingpai.errors import forbidden, invalid_token, unauthorized
 from lingpai.model import RoleBook, Session, User
 from lingpai.ports import Directory, Services
@@ -47,11 +47,17 @@ def caller_of(services: Services, session: Session, *also: int) -> Caller:
 
 
 def session_of(services: Services, request: Request) -> Session:
-    """The session of the request's bearer token."""
-    scheme, _, token = request.headers.get("authorization", "").strip().partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
+    """The session of the request's bearer token; LingpaiError `unauthorized` without one, or `invalid_token`."""
+    token = token_of(request)
+    if token is None:
         raise unauthorized()
-    return sessions.check(services.store, token.strip(), services.clock.now(), services.settings.refresh_grace)
+    return access.check(services, token)
+
+
+def token_of(request: Request) -> str | None:
+    """The token in a Bearer header (RFC 6750 section 2.1, the scheme in any case); None without one."""
+    scheme, _, token = request.headers.get("authorization", "").strip().partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
 
 
 def is_admin(services: Services, caller: Caller) -> bool:

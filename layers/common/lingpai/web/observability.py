@@ -18,7 +18,7 @@ def logger() -> Logger:
 
 
 def answered(request: Request, reply: Reply) -> None:
-    """Log an answer, as an error where the fault is ours."""
+    """Log an answer: as an error where the fault is ours, as a warning where there is a detail to look into."""
     line: dict[str, Any] = {
         "correlation_id": request.id,
         "method": request.method,
@@ -33,8 +33,13 @@ def answered(request: Request, reply: Reply) -> None:
             line["detail"] = error.detail
         if error.__cause__ is not None:
             line["cause"] = type(error.__cause__).__name__
-    level = logger().error if reply.status >= 500 else logger().info
-    level("request", extra=line)
+    if reply.status >= 500:
+        logger().error("request", extra=line)
+    elif error is not None and error.detail is not None:
+        # A refresh token came back: somebody holds a stolen one.
+        logger().warning("request", extra=line)
+    else:
+        logger().info("request", extra=line)
 
 
 def broken(request: Request, error: Exception) -> None:

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,20 +11,25 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote_plus
 
 from lingpai.clients import Credentials
+from lingpai.clock import CODE_DIGITS
 from lingpai.errors import LingpaiError, invalid_client, invalid_request, too_large
 from lingpai.messages import Language, preferred
 
 MAX_BODY = 64 * 1024
+# A string, which stays as it is, or a comma before a closing bracket.
+_TRAILING_COMMA = re.compile(rb'("(?:[^"\\]|\\.)*")|,(\s*[}\]])')
 MAX_FIELDS = 100
 
 # Taken as they are: what a person typed into them is compared, never shown or stored.
 _OPAQUE = {"password", "oldPassword", "newPassword", "client_secret"}
 # JSON clients send these as numbers, too.
-_NUMBERS_ALLOWED = {"client_id", "clientId", "mobile", "code"}
+_CODES = {"code", "validateCode"}
+_NUMBERS_ALLOWED = {"client_id", "clientId", "mobile", *_CODES}
 # Addresses end up in logs: none of these may stand in one.
 CREDENTIALS = {
     "access_token",
     "accessToken",
+    "accesstoken",
     "client_secret",
     "code",
     "md5password",
@@ -42,7 +48,10 @@ CREDENTIALS = {
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An HTTP request. Header names are in lower case; `source_ip` is API Gateway's own word, never a header's."""
+    """An HTTP request, its header names in lower case.
+
+    `source_ip` and `origin` (the address that was called) are API Gateway's own word, never a header's.
+    """
 
     method: str
     path: str
@@ -52,6 +61,7 @@ class Request:
     is_base64: bool
     source_ip: str
     id: str
+    origin: str
 
     @property
     def language(self) -> Language:
@@ -71,6 +81,7 @@ def from_event(event: Mapping[str, Any]) -> Request:
         is_base64=bool(event.get("isBase64Encoded")),
         source_ip=context["http"]["sourceIp"],
         id=context["requestId"],
+        origin=f"https://{context['domainName']}",
     )
 
 
@@ -86,9 +97,16 @@ def parameters(request: Request) -> dict[str, str]:
     return {name: value for name, value in all_parameters(request).items() if value}
 
 
-def all_parameters(request: Request) -> dict[str, str]:
+def lenient_parameters(request: Request) -> dict[str, str]:
+    """As `parameters`, but JSON may have a comma behind its last element, as seed 000 writes it."""
+    return {name: value for name, value in all_parameters(request, trailing_commas=True).items() if value}
+
+
+def all_parameters(request: Request, *, trailing_commas: bool = False) -> dict[str, str]:
     """As `parameters`, but with the empty ones."""
     body = _body(request)
+    if trailing_commas:
+        body = _TRAILING_COMMA.sub(rb"\1\2", body)
     content_type = request.headers.get("content-type", "")
     kind = content_type.partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
@@ -235,7 +253,8 @@ def _text(name: str, value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, int) and not isinstance(value, bool) and name.strip() in _NUMBERS_ALLOWED:
-        return str(value)
+        # A number has lost the zeros that a code began with.
+        return f"{value:0{CODE_DIGITS}d}" if name.strip() in _CODES else str(value)
     raise invalid_request("wrong_type", name=_shown(name.strip()), zh="文本", en="text")
 
 

@@ -74,6 +74,7 @@ class ClientItem(Model):
     session_ttl = Integer()
     secret_hash = BinaryAttribute(legacy_encoding=False, null=True)
     token_format = UnicodeAttribute()
+    token_alg = UnicodeAttribute()
     roles = Texts()
     sign_provider = UnicodeAttribute(null=True)
     sign_app = UnicodeAttribute()
@@ -89,6 +90,7 @@ class UserItem(Model):
     mobile = UnicodeAttribute(null=True)
     openids = JSONAttribute(null=True)
     password = UnicodeAttribute(null=True)
+    digests = UnicodeAttribute(null=True)
     roles = NumberSetAttribute(null=True)
     disabled = BooleanAttribute(null=True)
     detail = JSONAttribute(null=True)
@@ -180,6 +182,7 @@ def client_item(client: Client) -> ClientItem:
         session_ttl=client.session_ttl,
         secret_hash=client.secret_hash,
         token_format=client.token_format,
+        token_alg=client.token_alg,
         roles=sorted(client.roles),
         sign_provider=client.sign_provider,
         sign_app=client.sign_app,
@@ -199,6 +202,7 @@ def to_client(item: ClientItem) -> Client:
         session_ttl=item.session_ttl,
         secret_hash=item.secret_hash,
         token_format=item.token_format,
+        token_alg=item.token_alg,
         roles=frozenset(item.roles),
         sign_provider=item.sign_provider,
         sign_app=item.sign_app,
@@ -216,6 +220,7 @@ def user_item(user: User) -> UserItem:
         mobile=user.mobile,
         openids=[list(pair) for pair in user.openids] or None,
         password=user.password,
+        digests=user.digests,
         roles=set(user.roles),
         disabled=user.disabled or None,
         detail=detail or None,
@@ -231,6 +236,7 @@ def to_user(item: UserItem) -> User:
         mobile=item.mobile,
         openids=tuple((app, openid) for app, openid in item.openids or ()),
         password=item.password,
+        digests=item.digests,
         roles=frozenset(int(role_id) for role_id in item.roles or ()),
         disabled=bool(item.disabled),
         detail=Detail(**(item.detail or {})),

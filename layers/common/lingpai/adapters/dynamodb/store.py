@@ -6,7 +6,7 @@ returns.
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -53,6 +53,7 @@ from lingpai.ports import (
     DeleteUser,
     Directory,
     DisableUser,
+    Ended,
     EndSession,
     Page,
     PutIdentity,
@@ -246,6 +247,14 @@ class DynamoStore:
         item = self._get(self.settings.identities_table, {"key": {"S": key}})
         return IdentityItem.from_raw_data(item).user_id if item else None
 
+    def find_user_ids(self, *keys: str) -> Mapping[str, int]:
+        """See `ports.Accounts`."""
+        table = self.settings.identities_table
+        named = [{"key": {"S": key}} for key in dict.fromkeys(keys) if _may_be_key(key)]
+        found = self._get_batch({table: {"Keys": named, "ConsistentRead": True}})[table] if named else []
+        rows = [IdentityItem.from_raw_data(item) for item in found]
+        return {row.key: row.user_id for row in rows}
+
     def get_user(self, user_id: int) -> User | None:
         """See `ports.Accounts`."""
         item = self._get(self.settings.users_table, user_key(user_id))
@@ -258,18 +267,10 @@ class DynamoStore:
         if user_ids:
             keys = [user_key(user_id) for user_id in dict.fromkeys(user_ids)]
             wanted[users_table] = {"Keys": keys, "ConsistentRead": True}
-        found: dict[str, list[Item]] = {users_table: [], roles_table: []}
-        for attempt in range(_BATCH_ATTEMPTS):
-            answer = self._call("BatchGetItem", RequestItems=wanted)
-            for table, items in answer["Responses"].items():
-                found[table] += items
-            wanted = answer.get("UnprocessedKeys") or {}
-            if not wanted:
-                users = [to_user(UserItem.from_raw_data(item)) for item in found[users_table]]
-                books = [to_role_book(RoleBookItem.from_raw_data(item)) for item in found[roles_table]]
-                return Directory({user.id: user for user in users}, books[0] if books else RoleBook())
-            self._pause(attempt)
-        raise unavailable()
+        found = self._get_batch(wanted)
+        users = [to_user(UserItem.from_raw_data(item)) for item in found.get(users_table, ())]
+        books = [to_role_book(RoleBookItem.from_raw_data(item)) for item in found[roles_table]]
+        return Directory({user.id: user for user in users}, books[0] if books else RoleBook())
 
     def list_users(self, limit: int, after: int | None) -> Page:
         """See `ports.Accounts`; the order is the table's own, which spreads users evenly over it."""
@@ -337,6 +338,34 @@ class DynamoStore:
         except _Refused as refused:
             return Rotated(False, to_session(SessionItem.from_raw_data(refused.item)) if refused.item else None)
         return Rotated(True, to_session(SessionItem.from_raw_data(answer["Attributes"])))
+
+    def end_presented(self, key: SessionKey, hashed: bytes, client_id: str | None) -> Ended:
+        """See `ports.Sessions`."""
+        item = SessionItem
+        condition = (
+            (item.access_hash == hashed)
+            | (item.refresh_hash == hashed)
+            | (item.previous_access_hash == hashed)
+            | (item.previous_refresh_hash == hashed)
+        )
+        if client_id is not None:
+            condition &= item.client_id == client_id
+        try:
+            self._call(
+                "DeleteItem", TableName=self.settings.sessions_table, Key=session_key(key), **expressions(condition)
+            )
+        except _Refused as refused:
+            return Ended(False, to_session(SessionItem.from_raw_data(refused.item)) if refused.item else None)
+        return Ended(True, None)
+
+    def list_revoked(self, key: SessionKey, ttl: int) -> None:
+        """See `ports.Sessions`; a token that stands alone has a key that no session has, so their table keeps it."""
+        item = {**session_key(key), "ttl": {"N": str(ttl)}}
+        self._call("PutItem", TableName=self.settings.sessions_table, Item=item)
+
+    def is_listed(self, key: SessionKey) -> bool:
+        """See `ports.Sessions`."""
+        return self._get(self.settings.sessions_table, session_key(key)) is not None
 
     def sessions_of(self, user_id: int) -> tuple[SessionKey, ...]:
         """See `ports.Sessions`; one call for each megabyte of sessions."""
@@ -450,9 +479,22 @@ class DynamoStore:
 
     # --- calls
 
+    def _get_batch(self, wanted: Arguments) -> dict[str, list[Item]]:
+        """The items of these keys, by table; a further call for what DynamoDB left out."""
+        found: dict[str, list[Item]] = {table: [] for table in wanted}
+        for attempt in range(_BATCH_ATTEMPTS):
+            answer = self._call("BatchGetItem", RequestItems=wanted)
+            for table, items in answer["Responses"].items():
+                found[table] += items
+            wanted = answer.get("UnprocessedKeys") or {}
+            if not wanted:
+                return found
+            self._pause(attempt)
+        raise unavailable()
+
     def _get(self, table: str, key: Item) -> Item | None:
         """The item; None for a text that no key can be, empty or too long: DynamoDB would not even look for it."""
-        if not all(0 < len(value["S"].encode()) <= _LONGEST_KEY for value in key.values() if "S" in value):
+        if not all(_may_be_key(value["S"]) for value in key.values() if "S" in value):
             return None
         item: Item | None = self._call("GetItem", TableName=table, Key=key, ConsistentRead=True).get("Item")
         return item
@@ -502,6 +544,10 @@ def _cancelled(error: ClientError) -> Exception:
     if "ConditionalCheckFailed" not in reasons and set(reasons) & _BUSY:
         return unavailable()
     return _Cancelled(reasons)
+
+
+def _may_be_key(name: str) -> bool:
+    return 0 < len(name.encode()) <= _LONGEST_KEY
 
 
 def _pause(attempt: int) -> None:

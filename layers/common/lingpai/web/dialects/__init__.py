@@ -9,29 +9,34 @@ from typing import Protocol
 
 from lingpai.errors import LingpaiError
 from lingpai.model import TokenSet
-from lingpai.web.dialects import spring, standard
+from lingpai.web.dialects import django, passport, spring, standard, usercenter
 from lingpai.web.reply import Reply
 from lingpai.web.request import Request
 
 
 class Dialect(Protocol):
-    """What a dialect module has. `GRANT_TYPES` maps `grant_type` on the wire to the grant's name."""
+    """What a dialect module has."""
 
-    @property
-    def GRANT_TYPES(self) -> Mapping[str, str]:  # noqa: N802  a constant of the module
-        """The values of `grant_type` that these clients know."""
+    def grant(self, given: Mapping[str, str]) -> str:
+        """The name of the grant that the parameters ask for."""
         ...
 
-    def success(self, tokens: TokenSet) -> Reply:
+    def success(self, tokens: TokenSet, request: Request) -> Reply:
         """The token answer."""
         ...
 
-    def failure(self, error: LingpaiError) -> Reply:
+    def failure(self, error: LingpaiError, request: Request) -> Reply:
         """The refusal."""
         ...
 
 
-REGISTRY: dict[str, Dialect] = {"standard": standard, "spring": spring}
+REGISTRY: dict[str, Dialect] = {
+    "django": django,
+    "passport": passport,
+    "spring": spring,
+    "standard": standard,
+    "usercenter": usercenter,
+}
 
 
 def of_record(name: str) -> Dialect:
@@ -39,8 +44,10 @@ def of_record(name: str) -> Dialect:
     return REGISTRY[name]
 
 
-def resembled(request: Request) -> Dialect:
-    """The dialect in which to refuse a client that is not known."""
+def resembled(request: Request, given: Mapping[str, str]) -> Dialect:
+    """The dialect in which to refuse a client that is not known, by what its request looks like."""
+    if "grant_type" not in given and usercenter.PARAMETERS & given.keys():
+        return usercenter
     if request.headers.get("authorization", "").strip().lower().startswith("basic"):
         return spring
-    return standard
+    return passport if "scope" in given else standard

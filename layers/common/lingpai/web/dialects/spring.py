@@ -1,20 +1,23 @@
 """`spring`: Spring Security OAuth apps and WeChat mini-programs (seed 003)."""
 
+from collections.abc import Mapping
+
 from lingpai.errors import LingpaiError
 from lingpai.model import TokenSet
+from lingpai.web import grant_type
 from lingpai.web.oauth_error import oauth_error
 from lingpai.web.reply import Reply, json_reply
-
-GRANT_TYPES = {
-    "password": "password",
-    "refresh_token": "refresh_token",
-    "client_credentials": "client_credentials",
-}
+from lingpai.web.request import Request
 
 _WORDING = {"bad_client": "Bad client credentials"}
 
 
-def success(tokens: TokenSet) -> Reply:
+def grant(given: Mapping[str, str]) -> str:
+    """The grant that `grant_type` names."""
+    return grant_type.named(given)
+
+
+def success(tokens: TokenSet, _: Request) -> Reply:
     """The fields of seed 003 in their order; `token_type` in lower case, `scope` always there."""
     content: dict[str, str | int] = {"access_token": tokens.access_token, "token_type": "bearer"}
     if tokens.refresh_token is not None:
@@ -24,6 +27,6 @@ def success(tokens: TokenSet) -> Reply:
     return json_reply(200, content)
 
 
-def failure(error: LingpaiError) -> Reply:
+def failure(error: LingpaiError, _: Request) -> Reply:
     """`{error, error_description}`, a bad client with 401 and a Basic challenge."""
     return oauth_error(error, _WORDING)

@@ -1,21 +1,24 @@
 """`standard`: RFC 6749 to the letter, for anything new."""
 
+from collections.abc import Mapping
+
 from lingpai.errors import LingpaiError
 from lingpai.model import TokenSet
+from lingpai.web import grant_type
 from lingpai.web.oauth_error import oauth_error
 from lingpai.web.reply import Reply, json_reply
+from lingpai.web.request import Request
 
-GRANT_TYPES = {
-    "password": "password",
-    "refresh_token": "refresh_token",
-    "client_credentials": "client_credentials",
-    # Extension grants are named by URIs (RFC 6749 section 4.5).
-    "urn:lingpai:grant:mobile-code": "mobile",
-    "urn:lingpai:grant:sign": "sign",
-}
+# Extension grants are named by URIs (RFC 6749 section 4.5).
+EXTENSIONS = {"urn:lingpai:grant:mobile-code": "mobile", "urn:lingpai:grant:sign": "sign"}
 
 
-def success(tokens: TokenSet) -> Reply:
+def grant(given: Mapping[str, str]) -> str:
+    """The grant that `grant_type` names, extension grants included."""
+    return grant_type.named(given, EXTENSIONS)
+
+
+def success(tokens: TokenSet, _: Request) -> Reply:
     """RFC 6749 section 5.1."""
     content: dict[str, str | int] = {
         "access_token": tokens.access_token,
@@ -29,6 +32,6 @@ def success(tokens: TokenSet) -> Reply:
     return json_reply(200, content)
 
 
-def failure(error: LingpaiError) -> Reply:
+def failure(error: LingpaiError, _: Request) -> Reply:
     """RFC 6749 section 5.2."""
     return oauth_error(error)

@@ -1,7 +1,7 @@
 """`/mobile/code/*` (seed 003): send a code, and tell whether one is right."""
 
 from lingpai import clients, codes, numbers
-from lingpai.errors import invalid_client, invalid_request
+from lingpai.errors import invalid_request
 from lingpai.ports import Services
 from lingpai.web import envelope
 from lingpai.web.reply import Reply
@@ -11,10 +11,7 @@ from lingpai.web.request import Request, client_credentials, parameters
 def get(services: Services, request: Request) -> Reply:
     """Send a code to `mobile`. The answer never tells whether the number has an account."""
     given = parameters(request)
-    credentials = client_credentials(request, given)
-    if credentials is None:
-        raise invalid_client()
-    client = clients.authenticate(services.clients, credentials)
+    client = clients.authenticate(services.clients, client_credentials(request, given))
     number = _number(services, given)
     codes.send(services, number, client.id, request.source_ip, request.language)
     return envelope.done()

@@ -1,9 +1,6 @@
 """`/roles/*` (seed 003, and what it lacks): the roles of the deployment, for admins."""
 
-import unicodedata
-
 from lingpai import roles
-from lingpai.errors import invalid_request
 from lingpai.ports import Services
 from lingpai.web import envelope, fields
 from lingpai.web.bearer import authenticate, require_admin
@@ -22,9 +19,7 @@ def save(services: Services, request: Request) -> Reply:
     """A new role `roleName` or, given an `id`, a new name for that role; `message` is the id."""
     require_admin(services, authenticate(services, request))
     body = json_body(request)
-    name = unicodedata.normalize("NFKC", fields.text(body, "roleName", roles.NAME_MAX)).strip()
-    if not name:
-        raise invalid_request("missing_parameter", name="roleName")
+    name = fields.text(body, "roleName")
     return envelope.done(roles.save(services, name, fields.optional_id(body, "id")))
 
 

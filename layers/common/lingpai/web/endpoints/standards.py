@@ -1,11 +1,115 @@
-"""The standards beside the dialects: introspection, revocation, metadata; and whether the service is well."""
+"""The standards beside the dialects: introspection, revocation, metadata, keys; and whether the service is well."""
 
+from dataclasses import replace
+from typing import Any
+
+from lingpai import access, clients, jwt, sessions
+from lingpai.errors import LingpaiError, invalid_client, invalid_request
+from lingpai.model import Session
 from lingpai.ports import Services
 from lingpai.web.reply import Reply, json_reply
-from lingpai.web.request import Request
+from lingpai.web.request import Request, client_credentials, parameters
+
+# Keys change rarely, and a new one is published a day before it signs.
+_JWKS_AGE = {"Cache-Control": "public, max-age=3600"}
+
+
+def introspect(services: Services, request: Request) -> Reply:
+    """What a token is good for (RFC 7662), for any client with a secret; `{"active":false}` for every other token."""
+    given = parameters(request)
+    client = clients.authenticate(services.clients, client_credentials(request, given))
+    if not client.confidential:
+        # Section 2.1: the endpoint must require authorization, or tokens could be tried out.
+        raise invalid_client()
+    token = _token(given)
+    # Section 2.2: a token that is not active is not told about, not even why. `token_type_hint` (section 2.1) may be
+    # ignored, since the shape of a token and its secret tell its kind.
+    found = _introspected_access(services, token) or _introspected_refresh(services, token)
+    return json_reply(200, found or {"active": False})
+
+
+def revoke(services: Services, request: Request) -> Reply:
+    """End what a token belongs to (RFC 7009): 200 whether it was known or not (section 2.2)."""
+    given = parameters(request)
+    client = clients.authenticate(services.clients, client_credentials(request, given))
+    access.revoke(services, _token(given), client)
+    return json_reply(200, {})
+
+
+def metadata(services: Services, _: Request) -> Reply:
+    """What this server is and offers (RFC 8414 section 2)."""
+    issuer = services.issuer
+    methods = ["client_secret_basic", "client_secret_post"]
+    return json_reply(
+        200,
+        {
+            "issuer": issuer,
+            "token_endpoint": f"{issuer}/oauth/token",
+            "jwks_uri": f"{issuer}/.well-known/jwks.json",
+            # Required, and empty: there is no authorization endpoint (section 2, `authorization_endpoint`).
+            "response_types_supported": [],
+            "grant_types_supported": [
+                "client_credentials",
+                "password",
+                "refresh_token",
+                "urn:lingpai:grant:mobile-code",
+                "urn:lingpai:grant:sign",
+            ],
+            "token_endpoint_auth_methods_supported": [*methods, "none"],
+            "revocation_endpoint": f"{issuer}/oauth/revoke",
+            "revocation_endpoint_auth_methods_supported": [*methods, "none"],
+            "introspection_endpoint": f"{issuer}/oauth/introspect",
+            "introspection_endpoint_auth_methods_supported": methods,
+        },
+    )
+
+
+def jwks(services: Services, _: Request) -> Reply:
+    """The public keys that verify signed tokens (RFC 7517 section 5), the next ones included."""
+    return replace(json_reply(200, {"keys": jwt.public_keys(services.keys.published())}), headers=_JWKS_AGE)
 
 
 def health(services: Services, _: Request) -> Reply:
     """Whether the store answers: 200, or the 503 that every other endpoint would give."""
     services.store.get_client("health")
     return json_reply(200, {"status": "ok"})
+
+
+def _token(given: dict[str, str]) -> str:
+    if "token" not in given:
+        raise invalid_request("missing_parameter", name="token")
+    return given["token"]
+
+
+def _introspected_access(services: Services, token: str) -> dict[str, Any] | None:
+    try:
+        session = access.check(services, token)
+    except LingpaiError as error:
+        if error.status == 503:
+            raise
+        return None
+    claims = _claims(services, session)
+    return claims | {
+        "scope": " ".join(session.access_scope),
+        "token_type": "Bearer",
+        "exp": min(session.access_expires_at, session.ends_at),
+    }
+
+
+def _introspected_refresh(services: Services, token: str) -> dict[str, Any] | None:
+    session = sessions.by_refresh_token(services.store, token, services.clock.now())
+    if session is None:
+        return None
+    expires_at = min(session.refresh_expires_at, session.ends_at)
+    return _claims(services, session) | {"scope": " ".join(session.scope), "exp": expires_at}
+
+
+def _claims(services: Services, session: Session) -> dict[str, Any]:
+    user_id = session.key.user_id
+    return {
+        "active": True,
+        "client_id": session.client_id,
+        "sub": session.client_id if user_id is None else str(user_id),
+        "iat": session.rotated_at or session.created_at,
+        "iss": services.issuer,
+    }

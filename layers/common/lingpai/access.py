@@ -1,0 +1,145 @@
+"""Access tokens in all their forms: opaque, signed, temporary. What each may do, and how each ends.
+
+An opaque one is found by its selector and proven by its secret (`sessions`). A signed one of a user names its session
+in `jti` and ends with it; one that a client got for itself stands alone, and is listed when it is revoked. A temporary
+one is derived from an opaque or signed one, is kept nowhere and ends with it.
+"""
+
+import base64
+import hmac
+import re
+from dataclasses import replace
+
+from lingpai import jwt, sessions
+from lingpai.errors import LingpaiError, forbidden, invalid_token
+from lingpai.model import Client, Session
+from lingpai.ports import Services
+
+TEMPORARY_TTL = 300
+
+_STAMP_BYTES = 4
+_TEMPORARY_SHAPE = re.compile(r"[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{48}")
+
+
+def check(services: Services, token: str) -> Session:
+    """The session that an access token opens, with the scope and expiry of this token.
+
+    One call; none for a text that has the shape of no token. LingpaiError `invalid_token` for any that is not good.
+    """
+    if token.count(".") == 2:
+        return _check_signed(services, token)
+    if _TEMPORARY_SHAPE.fullmatch(token):
+        return _check_temporary(services, token)
+    return sessions.check(services.store, token, services.clock.now(), services.settings.refresh_grace)
+
+
+def temporary(services: Services, token: str) -> str:
+    """A token of five minutes that does what `token` does, and can be traded for nothing (seed 002)."""
+    if _TEMPORARY_SHAPE.fullmatch(token):
+        raise invalid_token()
+    session = check(services, token)
+    if session.key.user_id is None:
+        raise forbidden("no_user")
+    now = services.clock.now()
+    stamp = min(now + TEMPORARY_TTL, session.access_expires_at, session.ends_at).to_bytes(_STAMP_BYTES)
+    selector = sessions.selector(session.key)
+    return f"{selector}.{_encode(stamp + _proof(services, _hash_of(services, token), stamp))}"
+
+
+def revoke(services: Services, token: str, client: Client | None) -> None:
+    """End what a token of any form belongs to (RFC 7009): one call, two for a temporary one.
+
+    An unknown token is as good as revoked.
+
+    With `client`, only what is the client's own: LingpaiError for another's.
+    """
+    if token.count(".") == 2:
+        _revoke_signed(services, token, client)
+    elif _TEMPORARY_SHAPE.fullmatch(token):
+        _revoke_temporary(services, token, client)
+    elif presented := sessions.parse(token):
+        sessions.revoke(services.store, presented.key, sessions.digest(presented.secret), client)
+
+
+def _check_signed(services: Services, token: str) -> Session:
+    claims = jwt.verify(services, token)
+    if claims.key.user_id is None:
+        if services.store.is_listed(claims.key):
+            raise invalid_token()
+        return _alone(claims)
+    session = services.store.get_session(claims.key)
+    if session is None:
+        raise invalid_token()
+    return sessions.opened(session, claims.hashed, services.clock.now(), services.settings.refresh_grace)
+
+
+def _revoke_signed(services: Services, token: str, client: Client | None) -> None:
+    try:
+        claims = jwt.verify(services, token)
+    except LingpaiError as error:
+        if error.status == 503:
+            raise
+        return
+    if claims.key.user_id is None:
+        sessions.refuse_other_client(claims.client_id, client)
+        services.store.list_revoked(claims.key, ttl=claims.expires_at)
+    else:
+        sessions.revoke(services.store, claims.key, claims.hashed, client)
+
+
+def _alone(claims: jwt.Claims) -> Session:
+    """A session that is kept nowhere: all there is to know of it stands in the token."""
+    return Session(
+        key=claims.key,
+        client_id=claims.client_id,
+        scope=claims.scope,
+        created_at=claims.issued_at,
+        ends_at=claims.expires_at,
+        access_hash=b"",
+        access_expires_at=claims.expires_at,
+        access_scope=claims.scope,
+    )
+
+
+def _check_temporary(services: Services, token: str) -> Session:
+    """As its parent may be used, the grace time after a refresh included, but until its own expiry."""
+    now = services.clock.now()
+    selector, _, rest = token.partition(".")
+    raw = base64.urlsafe_b64decode(rest)
+    stamp, proof = raw[:_STAMP_BYTES], raw[_STAMP_BYTES:]
+    expires_at = int.from_bytes(stamp)
+    if expires_at <= now:
+        raise invalid_token()
+    key = sessions.parse_selector(selector)
+    session = services.store.get_session(key) if key else None
+    for parent in (session.access_hash, session.previous_access_hash) if session else ():
+        if session and parent and hmac.compare_digest(proof, _proof(services, parent, stamp)):
+            opened = sessions.opened(session, parent, now, services.settings.refresh_grace)
+            return replace(opened, access_expires_at=expires_at)
+    raise invalid_token()
+
+
+def _revoke_temporary(services: Services, token: str, client: Client | None) -> None:
+    try:
+        session = _check_temporary(services, token)
+    except LingpaiError as error:
+        if error.status == 503:
+            raise
+        return
+    sessions.revoke(services.store, session.key, session.access_hash, client)
+
+
+def _hash_of(services: Services, token: str) -> bytes:
+    """The hash of a good access token's secret."""
+    if presented := sessions.parse(token):
+        return sessions.digest(presented.secret)
+    return jwt.verify(services, token).hashed
+
+
+def _proof(services: Services, parent: bytes, stamp: bytes) -> bytes:
+    """For the access token of this hash. Who reads the table alone cannot make it: the pepper is not there."""
+    return hmac.digest(services.pepper(), b"temporary:" + parent + stamp, "sha256")
+
+
+def _encode(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode("ascii")

@@ -1,0 +1,165 @@
+"""Signed access tokens: their claims, signing, verifying, and the keys as others may have them.
+
+The only importer of PyJWT, which is imported when first needed.
+"""
+
+import base64
+import functools
+import json
+import re
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+from lingpai.errors import invalid_token
+from lingpai.model import Client, Key, Session, SessionKey
+from lingpai.ports import Services
+
+_SHAPE = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+# Nothing else may stand in a header of ours: no key of the sender's own (`jwk`, `jku`, `x5u`), no `crit`.
+_HEADERS = {"alg", "jti", "kid", "typ"}
+# A session's key in a `jti`: owner, then id.
+_KEY = struct.Struct(">Q8s")
+# RFC 9068 section 2.1.
+ACCESS_TOKEN = "at+jwt"
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a verified token says. Times in seconds since 1970; `subject` is a user id or a client id, as text."""
+
+    key: SessionKey
+    hashed: bytes
+    id: str
+    client_id: str
+    audience: str
+    subject: str
+    scope: tuple[str, ...]
+    issued_at: int
+    expires_at: int
+
+
+def sign(services: Services, client: Client, session: Session, hashed: bytes) -> str:
+    """The access token of the session as a JWT, whose secret has this hash. The same gives the same, to the byte.
+
+    Its `jti` names the session and the hash: whoever reads one in a log has found no token.
+
+    Passport's claims (seed 001) for its clients, those of RFC 9068 for all others.
+    """
+    issued_at = session.rotated_at or session.created_at
+    key = services.keys.signing(client.token_alg, issued_at)
+    jti = f"{_encode(_KEY.pack(session.key.owner, session.key.id))}.{_encode(hashed)}"
+    user_id = session.key.user_id
+    subject = client.id if user_id is None else str(user_id)
+    expires_at = min(session.access_expires_at, session.ends_at)
+    headers: dict[str, Any]
+    claims: dict[str, Any]
+    if client.dialect == "passport":
+        headers = {"typ": "JWT", "alg": key.algorithm, "jti": jti, "kid": key.kid}
+        claims = {
+            "aud": client.id,
+            "jti": jti,
+            "iat": issued_at,
+            "nbf": issued_at,
+            "exp": expires_at,
+            "sub": subject,
+            "scopes": list(session.access_scope),
+            "iss": services.issuer,
+        }
+    else:
+        headers = {"typ": ACCESS_TOKEN, "alg": key.algorithm, "kid": key.kid}
+        claims = {
+            "iss": services.issuer,
+            "exp": expires_at,
+            "aud": services.settings.audience or services.issuer,
+            "sub": subject,
+            "client_id": client.id,
+            "iat": issued_at,
+            "jti": jti,
+            "scope": " ".join(session.access_scope),
+        }
+    payload = json.dumps(claims, separators=(",", ":")).encode()
+    text: str = _signer().encode(payload, key.private, key.algorithm, headers, sort_headers=False)
+    return text
+
+
+def verify(services: Services, token: str) -> Claims:
+    """What a token of ours says; LingpaiError `invalid_token` for any other (RFC 8725).
+
+    The key is ours, found by `kid`, and the algorithm is the key's: what the token says of either is only compared.
+    """
+    import jwt as pyjwt
+
+    if not _SHAPE.fullmatch(token):
+        raise invalid_token()
+    try:
+        header = pyjwt.get_unverified_header(token)
+        key = services.keys.find(header.get("kid", ""))
+        if key is None or header.get("alg") != key.algorithm or set(header) - _HEADERS:
+            raise invalid_token()
+        payload = _signer().decode(token, key.private.public_key(), algorithms=[key.algorithm])
+        return _claims(services, header, json.loads(payload))
+    except (pyjwt.PyJWTError, AttributeError, KeyError, RecursionError, TypeError, ValueError, struct.error):
+        raise invalid_token() from None
+
+
+def _claims(services: Services, header: dict[str, Any], claims: dict[str, Any]) -> Claims:
+    """What the claims say, if they are good here and now."""
+    now = services.clock.now()
+    if claims["iss"] != services.issuer or not claims.get("nbf", claims["iat"]) <= now < claims["exp"]:
+        raise invalid_token()
+    passport = header["typ"] == "JWT"
+    selected, _, hashed = claims["jti"].partition(".")
+    owner, session_id = _KEY.unpack(_decode(selected))
+    return Claims(
+        key=SessionKey(owner, session_id),
+        hashed=_decode(hashed),
+        id=claims["jti"],
+        audience=claims["aud"],
+        client_id=claims["aud"] if passport else claims["client_id"],
+        subject=claims["sub"],
+        scope=tuple(claims["scopes"] if passport else claims["scope"].split()),
+        issued_at=claims["iat"],
+        expires_at=claims["exp"],
+    )
+
+
+def public_keys(keys: tuple[Key, ...]) -> list[dict[str, Any]]:
+    """The public halves as a JWK set has them (RFC 7517 sections 4 and 5)."""
+    from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+
+    found = []
+    for key in keys:
+        algorithm = ECAlgorithm if key.algorithm == "ES256" else RSAAlgorithm
+        public = algorithm.to_jwk(key.private.public_key(), as_dict=True)
+        public.pop("key_ops", None)
+        found.append({**public, "kid": key.kid, "use": "sig", "alg": key.algorithm})
+    return found
+
+
+@functools.cache
+def _signer() -> Any:
+    """PyJWT's signer, but with ECDSA that draws no random number (RFC 6979): a repeated answer is the same."""
+    import jwt as pyjwt
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+    from jwt.utils import der_to_raw_signature
+
+    class Deterministic(ECAlgorithm):
+        def sign(self, msg: bytes, key: Any) -> bytes:
+            signature = key.sign(msg, ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
+            return der_to_raw_signature(signature, key.curve)
+
+    signer = pyjwt.PyJWS(algorithms=[])
+    signer.register_algorithm("ES256", Deterministic(Deterministic.SHA256))
+    signer.register_algorithm("RS256", RSAAlgorithm(RSAAlgorithm.SHA256))
+    return signer
+
+
+def _encode(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
+
+
+def _decode(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
