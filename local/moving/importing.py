@@ -1,0 +1,325 @@
+"""Accounts from a file into the store.
+
+The whole file is read and judged before anything is written. Then it is read again, and the good lines are written in
+transactions of several accounts each, many at once. An account is there with all its names or not at all, so an import
+that ends anywhere, killed or stopped, is finished by running it again: what is there already is found and counted.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import IO, Any
+
+from lingpai.accounts import keys_of
+from lingpai.model import RoleBook, User
+from lingpai.ports import Conflict, PutIdentity, PutUser, Services, Write
+from lingpai.roles import NAME_MAX
+from local.moving import files, records
+from local.moving.pace import Pace, Stopped
+from local.moving.records import Account, Refused, Rules
+from local.moving.seen import Seen, open_seen
+
+# What a transaction holds: items, and of its 4 MB what the lines may take.
+_ITEMS = 100
+_BYTES = 1_000_000
+# Refusals that a report keeps to be shown; the count has all.
+SHOWN = 50
+# All roles of a deployment are one document.
+MOST_NEW_ROLES = 1000
+_ATTEMPTS = 5
+
+
+@dataclass
+class Report:
+    """How an import goes; for many threads. `refused` are the first lines of those that were, with the reason."""
+
+    on_progress: Callable[[int], None] = lambda _: None
+    on_refused: Callable[[int, str, Mapping[str, Any]], None] = lambda *_: None
+    lines: int = 0
+    imported: int = 0
+    already_there: int = 0
+    refused: int = 0
+    first_refused: list[tuple[int, str]] = field(default_factory=list)
+    stopped: bool = False
+    guard: threading.Lock = field(default_factory=threading.Lock)
+
+    def refuse(self, line: int, reason: str, record: Mapping[str, Any]) -> None:
+        """Count and tell a refused line."""
+        with self.guard:
+            self.refused += 1
+            if len(self.first_refused) < SHOWN:
+                self.first_refused.append((line, reason))
+            self.on_refused(line, reason, record)
+
+    def count(self, imported: int = 0, already_there: int = 0) -> None:
+        """Count accounts that are in the store."""
+        with self.guard:
+            self.imported += imported
+            self.already_there += already_there
+
+    def progress(self, amount: int) -> None:
+        """So many bytes or accounts further."""
+        with self.guard:
+            self.on_progress(amount)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file of accounts, and by which rules it is read."""
+
+    stream: IO[bytes]
+    kind: files.Format
+    rules: Rules
+
+
+def check(source: Source, seen: Seen, report: Report, stop: threading.Event) -> set[str]:
+    """Read every line and judge it; gives the roles that the good ones name and that are not there (`new_roles`).
+
+    Raises FileError where the file cannot be read on.
+    """
+    new_roles: set[str] = set()
+    for line in files.lines(source.stream, source.kind):
+        if stop.is_set():
+            report.stopped = True
+            break
+        report.lines += 1
+        report.progress(line.size)
+        try:
+            account = _account(line, source.rules)
+            names = (*account.keys, f"id:{account.user.id}") if account.user.id else account.keys
+            if earlier := seen.first_line(names, line.number):
+                raise Refused(f"{_kind(earlier[0])}: line {earlier[1]} has the same")
+            if len(new_roles) > MOST_NEW_ROLES:
+                raise files.FileError(f"line {line.number}: names the {len(new_roles)}th role that is not there")
+            new_roles |= {role for role in account.roles if role not in source.rules.role_ids}
+        except Refused as refused:
+            seen.refuse(line.number)
+            report.refuse(line.number, str(refused), line.record)
+    return new_roles
+
+
+def write(source: Source, seen: Seen, report: Report, stop: threading.Event, parallel: int) -> None:
+    """Write the lines that `check` let pass, in at most `parallel` transactions at once.
+
+    `stop` lets the transactions under way finish and takes up no more. Raises the LingpaiError
+    `temporarily_unavailable` when the store takes nothing for a minute, and whatever else a call raises, once those
+    under way have ended.
+    """
+    pace = Pace(parallel, stop)
+    work = _Writer(source.rules.services, pace, report)
+    running: set[Future[None]] = set()
+    with ThreadPoolExecutor(parallel) as pool:
+        try:
+            for batch in batches(_good(source, seen, report)):
+                if stop.is_set():
+                    break
+                while len(running) >= 2 * parallel:
+                    done, running = wait(running, return_when=FIRST_COMPLETED)
+                    _results(done)
+                running.add(pool.submit(work.write, batch))
+            else:
+                done, running = wait(running)
+                _results(done)
+        except Stopped:
+            pass
+        finally:
+            # After an error or a stop, those that have not begun need not.
+            for future in running:
+                future.cancel()
+            with suppress(Stopped):
+                _results(wait(running).done)
+            report.stopped = stop.is_set()
+
+
+def run(
+    source: Source,
+    report: Report,
+    stop: threading.Event,
+    *,
+    parallel: int,
+    dry_run: bool = False,
+    on_checked: Callable[[int], None] = lambda _: None,
+) -> None:
+    """Check the file, then write what is good in it. Raises what `check` and `write` raise.
+
+    `on_checked` is told how many accounts will be written.
+    """
+    with open_seen() as seen:
+        new_roles = check(source, seen, report, stop)
+        on_checked(report.lines - report.refused)
+        if dry_run or report.stopped:
+            return
+        if new_roles:
+            book = add_roles(source.rules.services, new_roles)
+            rules = records.rules(source.rules.services, book, source.rules.openid_app, new_roles=False)
+            source = replace(source, rules=rules)
+        write(source, seen, report, stop, parallel)
+
+
+def add_roles(services: Services, names: Iterable[str]) -> RoleBook:
+    """The role book with these roles; gives it as it is then."""
+    while True:
+        book = services.store.directory().roles
+        missing = sorted(set(names) - {name for _, name in book.names})
+        if not missing:
+            return book
+        added = tuple((book.next_id + index, name) for index, name in enumerate(missing))
+        services.store.save_roles(replace(book, names=(*book.names, *added), next_id=book.next_id + len(missing)))
+
+
+def batches(accounts: Iterable[Account]) -> Iterator[list[Account]]:
+    """As many accounts as a transaction holds, each with all its names."""
+    batch: list[Account] = []
+    items = size = 0
+    for account in accounts:
+        needs = 1 + len(account.keys)
+        if batch and (items + needs > _ITEMS or size + account.size > _BYTES):
+            yield batch
+            batch, items, size = [], 0, 0
+        batch.append(account)
+        items += needs
+        size += account.size
+    if batch:
+        yield batch
+
+
+def _account(line: files.Line, rules: Rules) -> Account:
+    if line.problem is not None:
+        raise Refused(line.problem)
+    account = records.read(line.record, rules, line.number, line.size)
+    if long := [role for role in account.roles if len(role) > NAME_MAX]:
+        raise Refused(f"roles: the name {long[0][:20]!r}… is longer than {NAME_MAX} characters")
+    return account
+
+
+def _good(source: Source, seen: Seen, report: Report) -> Iterator[Account]:
+    """The lines again, without those that were refused."""
+    refused = seen.refused()
+    next_refused = next(refused, None)
+    for line in files.lines(source.stream, source.kind):
+        if line.number == next_refused:
+            next_refused = next(refused, None)
+            continue
+        try:
+            yield _account(line, source.rules)
+        except Refused as changed:  # the file, or the roles, since the line was judged
+            report.refuse(line.number, str(changed), line.record)
+
+
+def _results(futures: Iterable[Future[None]]) -> None:
+    for future in futures:
+        if not future.cancelled():
+            future.result()
+
+
+def _kind(key: str) -> str:
+    return key.partition(":")[0]
+
+
+class _Ids:
+    """User ids of this process: each other than all before it, which ids drawn within one millisecond may not be."""
+
+    def __init__(self, services: Services) -> None:
+        self._clock = services.clock
+        self._last = 0
+        self._guard = threading.Lock()
+
+    def new(self) -> int:
+        with self._guard:
+            self._last = max(self._last + 1, self._clock.new_user_id())
+            return self._last
+
+
+class _Writer:
+    """Writes batches; for many threads."""
+
+    def __init__(self, services: Services, pace: Pace, report: Report) -> None:
+        self._services = services
+        self._store = services.store
+        self._pace = pace
+        self._report = report
+        self._ids = _Ids(services)
+        # Whether the last batch met accounts that are there: then looking first is cheaper than being refused.
+        self._look_first = False
+
+    def write(self, batch: list[Account]) -> None:
+        """Write the accounts of the batch that are not there yet."""
+        size = len(batch)
+        if self._look_first or any(records.is_fast(account) for account in batch):
+            batch = self._missing(batch, {})
+            self._look_first = len(batch) < size
+        if batch:
+            users = {account.line: self._user(account) for account in batch}
+            try:
+                self._commit(*users.values())
+                self._report.count(imported=len(batch))
+            except Conflict:
+                self._look_first = True
+                for account in self._missing(batch, users):
+                    self._write_one(account, users[account.line])
+        self._report.progress(size)
+
+    def _write_one(self, account: Account, user: User) -> None:
+        for _ in range(_ATTEMPTS):
+            try:
+                self._commit(user)
+                self._report.count(imported=1)
+                return
+            except Conflict as conflict:
+                if not self._missing([account], {account.line: user}):
+                    return
+                if isinstance(conflict.write, PutUser):
+                    if account.user.id:
+                        self._refuse(account, "id: belongs to another account")
+                        return
+                    user = replace(user, id=self._ids.new())
+        self._refuse(account, "changed while it was written; run the import again")
+
+    def _missing(self, batch: list[Account], users: Mapping[int, User]) -> list[Account]:
+        """Those whose names find nobody; the others are counted, or refused where a name is another account's.
+
+        `users` are the accounts that this import may have put itself, by line.
+        """
+        keys = [key for account in batch for key in account.keys]
+        found = self._pace.run(lambda: self._store.find_user_ids(*keys))
+        missing = []
+        for account in batch:
+            owners = {key: found[key] for key in account.keys if key in found}
+            own = users.get(account.line)
+            if not owners:
+                missing.append(account)
+            elif own is not None and not account.user.id and set(owners.values()) == {own.id}:
+                # Put by a transaction whose answer was lost.
+                self._report.count(imported=1)
+            elif len(owners) == len(account.keys) and _is_one(set(owners.values()), account.user.id):
+                self._report.count(already_there=1)
+            else:
+                self._refuse(account, _whose(owners, account))
+        return missing
+
+    def _user(self, account: Account) -> User:
+        user = records.kept(account.user, self._services)
+        return user if user.id else replace(user, id=self._ids.new())
+
+    def _commit(self, *users: User) -> None:
+        writes = [write for user in users for write in _puts(user)]
+        self._pace.run(lambda: self._store.commit(*writes))
+
+    def _refuse(self, account: Account, reason: str) -> None:
+        self._report.refuse(account.line, reason, account.record)
+
+
+def _puts(user: User) -> list[Write]:
+    return [PutUser(user), *(PutIdentity(key, user.id) for key in keys_of(user))]
+
+
+def _is_one(owners: set[int], wanted: int) -> bool:
+    return len(owners) == 1 and (not wanted or owners == {wanted})
+
+
+def _whose(owners: Mapping[str, int], account: Account) -> str:
+    taken = [f"{_kind(key)}: belongs to the account {owner}" for key, owner in owners.items()]
+    free = sorted({_kind(key) for key in account.keys if key not in owners})
+    return "; ".join(taken) + (f", which the {' and the '.join(free)} does not find" if free else "")

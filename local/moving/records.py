@@ -1,0 +1,339 @@
+"""One account as a record of a file, and back.
+
+A record has the fields of FIELDS, as text or, in JSON lines, by type as well. Only a name is needed: a username, a
+mobile or an openid.
+"""
+
+import dataclasses
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from lingpai import accounts, messages, numbers, passwords
+from lingpai.errors import LingpaiError
+from lingpai.model import Detail, RoleBook, User
+from lingpai.ports import Services
+from lingpai.web import fields
+
+FIELDS = (
+    "id",
+    "created_at",
+    "username",
+    "mobile",
+    "openid",
+    "openids",
+    "password_hash",
+    "digests",
+    "roles",
+    "disabled",
+    "profile",
+)
+# What a file of refused lines says beside the fields; an import reads over it.
+REMARKS = ("line", "reason")
+# A column for one field of the profile: `profile.name`.
+PROFILE_PREFIX = "profile."
+PROFILE = tuple(part.name for part in dataclasses.fields(Detail))
+DEFAULT_OPENID_APP = "trusted:default"
+
+# The last second of the year 9999, which is as far as a date reaches.
+_LAST_SECOND = 253_402_300_799
+# All names of an account are put in one transaction, which holds 100 items.
+_MOST_NAMES = 50
+_PROVIDER_APP = re.compile(r"[^:\s]+:[^:\s]+")
+_DIGESTS = re.compile(r"([0-9a-fA-F]{32}):([0-9a-fA-F]{40})")
+_TRUE = {"true", "t", "yes", "y", "1"}
+_FALSE = {"false", "f", "no", "n", "0"}
+
+
+class Refused(Exception):
+    """A line that cannot be taken over; the text says why, and shows no hash, no number and no openid."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a line is read by: the deployment's settings, its roles, and whose openids the plain ones are.
+
+    With `new_roles` a role that is not there is no fault.
+    """
+
+    services: Services
+    role_ids: Mapping[str, int]
+    openid_app: str = DEFAULT_OPENID_APP
+    new_roles: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A line that can be taken over.
+
+    `user` has the password's hash as it came (see `kept`), and the id 0 where the line has none. `size` is in bytes.
+    """
+
+    line: int
+    size: int
+    user: User = field(repr=False)
+    record: Mapping[str, Any] = field(repr=False)
+    roles: tuple[str, ...] = ()
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Every name of it."""
+        return accounts.keys_of(self.user)
+
+
+def rules(services: Services, book: RoleBook, openid_app: str, *, new_roles: bool) -> Rules:
+    """The rules, with the roles of `book`."""
+    return Rules(services, {name: role_id for role_id, name in book.names}, openid_app, new_roles)
+
+
+def is_app(name: str) -> bool:
+    """Whether it names a provider and its app, as in `wechat:wx123`."""
+    return _PROVIDER_APP.fullmatch(name) is not None
+
+
+def unknown(names: Sequence[str]) -> list[str]:
+    """Those of the names that are no field of a record."""
+    return [
+        name
+        for name in names
+        if name not in FIELDS
+        and name not in REMARKS
+        and not (name.startswith(PROFILE_PREFIX) and name.removeprefix(PROFILE_PREFIX) in PROFILE)
+    ]
+
+
+def read(record: Mapping[str, Any], rules: Rules, line: int = 0, size: int = 0) -> Account:
+    """The account in a record; raises Refused."""
+    if strangers := unknown(list(record)):
+        raise Refused(f"{', '.join(strangers)}: no such field")
+    given = {name: value for name, value in record.items() if value is not None and value != ""}
+    settings = rules.services.settings
+    user = User(
+        id=_number(given, "id", 1, fields.MAX_ID) or 0,
+        created_at=_moment(given, "created_at", rules),
+        username=_text(given, "username"),
+        mobile=_mobile(given, settings.home_country),
+        openids=_openids(given, rules.openid_app),
+        password=_password(given),
+        digests=_digests(given),
+        disabled=_flag(given, "disabled"),
+        detail=_detail(given, settings.utc_offset_minutes),
+    )
+    user = _named(user, rules)
+    roles = _roles(given)
+    if strangers := [role for role in roles if role not in rules.role_ids and not rules.new_roles]:
+        raise Refused(f"roles: there is no role {strangers[0]!r}")
+    user = replace(user, roles=frozenset(rules.role_ids[role] for role in roles if role in rules.role_ids))
+    return Account(line, size, user, record, roles)
+
+
+def is_fast(account: Account) -> bool:
+    """Whether `kept` has to hash something for it."""
+    user = account.user
+    return bool((user.password and passwords.is_fast(user.password)) or (user.digests and _DIGESTS.match(user.digests)))
+
+
+def kept(user: User, services: Services) -> User:
+    """The account as it is stored: no fast hash as it came. Each costs the work of hashing a password."""
+    settings = services.settings
+    password = passwords.as_kept(user.password, settings) if user.password is not None else None
+    digests = user.digests
+    if digests is not None and (pair := _DIGESTS.fullmatch(digests)):
+        digests = passwords.hash_password(passwords.joined_digests(pair[1], pair[2]), settings)
+    return replace(user, password=password, digests=digests)
+
+
+def written(user: User, book: RoleBook) -> dict[str, Any]:
+    """The record of an account, of which `read` and `kept` make the same account. Roles that are gone are left out."""
+    names = dict(book.names)
+    record = {
+        "id": user.id,
+        "created_at": user.created_at,
+        "username": user.username,
+        "mobile": user.mobile,
+        "openids": dict(user.openids) or None,
+        "password_hash": user.password,
+        "digests": user.digests,
+        "roles": sorted(names[role_id] for role_id in user.roles if role_id in names) or None,
+        "disabled": user.disabled or None,
+        "profile": {name: value for name, value in dataclasses.asdict(user.detail).items() if value is not None}
+        or None,
+    }
+    return {name: value for name, value in record.items() if value is not None}
+
+
+# --- names ------------------------------------------------------------------------------------------------------
+
+
+def _named(user: User, rules: Rules) -> User:
+    """The account with names that find it; its own number, given as its username, is no second name."""
+    home = rules.services.settings.home_country
+    if user.username is not None:
+        _allowed("username", lambda: accounts.check_username(rules.services.settings, user.username or "", owner=user))
+        if numbers.as_mobile(user.username, home) is not None:
+            user = replace(user, username=None)
+    keys = accounts.keys_of(user)
+    if not keys:
+        raise Refused("needs a username, a mobile or an openid")
+    if len(keys) > _MOST_NAMES:
+        raise Refused(f"has {len(keys)} names; {_MOST_NAMES} are the most")
+    return user
+
+
+def _mobile(given: Mapping[str, Any], home: str) -> str | None:
+    text = _text(given, "mobile")
+    if text is None:
+        return None
+    number = numbers.as_mobile(text.strip(), home)
+    if number is None:
+        raise Refused("mobile: is no mobile number")
+    return number
+
+
+def _openids(given: Mapping[str, Any], app: str) -> tuple[tuple[str, str], ...]:
+    found: dict[str, str] = {}
+    for name, openid in _object(given, "openids").items():
+        if not _PROVIDER_APP.fullmatch(name):
+            raise Refused("openids: each name is a provider and its app, as in wechat:wx123")
+        if not isinstance(openid, str) or not openid:
+            raise Refused("openids: each openid is text")
+        found[name] = _sound("openids", openid)
+    plain = _text(given, "openid")
+    if plain is not None and found.setdefault(app, plain) != plain:
+        raise Refused("openid: openids has another one for the same app")
+    if any(len(openid) > accounts.OPENID_MAX for openid in found.values()):
+        raise Refused(f"openid: is longer than {accounts.OPENID_MAX} characters")
+    return tuple(sorted(found.items()))
+
+
+# --- what the account has -------------------------------------------------------------------------------------------
+
+
+def _password(given: Mapping[str, Any]) -> str | None:
+    hashed = _text(given, "password_hash")
+    if hashed is not None and (reason := passwords.why_unreadable(hashed)):
+        raise Refused(f"password_hash: {reason}")
+    return hashed
+
+
+def _digests(given: Mapping[str, Any]) -> str | None:
+    """The hash that stands for both digests, or the digests themselves: MD5 and SHA-1 in hex, a colon between."""
+    text = _text(given, "digests")
+    if text is None or _DIGESTS.fullmatch(text):
+        return text
+    if not text.startswith("$argon2id$") or (reason := passwords.why_unreadable(text)):
+        raise Refused("digests: " + (reason if text.startswith("$argon2id$") and reason else "is not MD5:SHA1 in hex"))
+    return text
+
+
+def _roles(given: Mapping[str, Any]) -> tuple[str, ...]:
+    """A list, or text: a JSON list, or names with commas between."""
+    value = given.get("roles", ())
+    if isinstance(value, str):
+        value = _json("roles", value) if value.lstrip().startswith("[") else value.split(",")
+    if not isinstance(value, list | tuple) or not all(isinstance(role, str) for role in value):
+        raise Refused("roles: is no list of names")
+    return tuple(dict.fromkeys(_sound("roles", role.strip()) for role in value if role.strip()))
+
+
+def _detail(given: Mapping[str, Any], utc_offset_minutes: int) -> Detail:
+    profile = dict(_object(given, "profile"))
+    for name, value in given.items():
+        if name.startswith(PROFILE_PREFIX):
+            profile[name.removeprefix(PROFILE_PREFIX)] = value
+    if strangers := [name for name in profile if name not in PROFILE]:
+        raise Refused(f"profile: no such field: {', '.join(strangers)}")
+    parts = {}
+    for name, value in profile.items():
+        if value is not None:
+            if not isinstance(value, str | int | float) or isinstance(value, bool):
+                raise Refused(f"profile.{name}: is not text")
+            parts[name] = _sound(f"profile.{name}", str(value))
+    for name, parse in (
+        ("createTime", lambda: fields.optional_moment(parts, "createTime", utc_offset_minutes)),
+        ("birthday", lambda: fields.optional_day(parts, "birthday")),
+    ):
+        if name in parts and (value := _allowed(f"profile.{name}", parse)) is not None:
+            parts[name] = value
+    return Detail(**parts)
+
+
+# --- values -------------------------------------------------------------------------------------------------------
+
+
+def _text(given: Mapping[str, Any], name: str) -> str | None:
+    """Text, or a whole number in its place: JSON dumps write numbers so."""
+    value = given.get(name)
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if value is not None and not isinstance(value, str):
+        raise Refused(f"{name}: is not text")
+    return _sound(name, value) if value is not None else None
+
+
+def _sound(name: str, value: str) -> str:
+    """The text itself; half characters come from bytes that are no UTF-8, or from JSON's escapes."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise Refused(f"{name}: is not UTF-8") from None
+    return value
+
+
+def _number(given: Mapping[str, Any], name: str, low: int, high: int) -> int | None:
+    value = given.get(name)
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,16}", value):
+        value = int(value)
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high):
+        raise Refused(f"{name}: is not a whole number from {low} to {high}")
+    return value
+
+
+def _moment(given: Mapping[str, Any], name: str, rules: Rules) -> int:
+    """Seconds since 1970, given so or as ISO 8601 (UTC where it has no offset); now where it is not given."""
+    value = given.get(name)
+    if value is None:
+        return rules.services.clock.now()
+    if isinstance(value, str) and not value.isdigit():
+        try:
+            moment = datetime.fromisoformat(value)
+            value = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+        except (ValueError, OverflowError):
+            raise Refused(f"{name}: is neither seconds since 1970 nor an ISO 8601 time") from None
+    return _number({name: value}, name, 0, _LAST_SECOND) or 0
+
+
+def _flag(given: Mapping[str, Any], name: str) -> bool:
+    value = given.get(name, False)
+    text = str(value).lower()
+    if isinstance(value, bool | int | str) and text in _TRUE | _FALSE:
+        return text in _TRUE
+    raise Refused(f"{name}: is neither true nor false")
+
+
+def _object(given: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """An object, or text that is one in JSON."""
+    value = given.get(name, {})
+    if isinstance(value, str):
+        value = _json(name, value)
+    if not isinstance(value, dict):
+        raise Refused(f"{name}: is no JSON object")
+    return value
+
+
+def _json(name: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise Refused(f"{name}: is not JSON") from None
+
+
+def _allowed[T](name: str, check: Callable[[], T]) -> T:
+    """What `check` gives; its LingpaiError as the reason."""
+    try:
+        return check()
+    except LingpaiError as error:
+        raise Refused(f"{name}: {messages.text(error.reason, 'en', error.values)}") from None

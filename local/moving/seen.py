@@ -1,0 +1,57 @@
+"""Which names a file has had so far, and which of its lines were refused: on disk, so that memory stays flat."""
+
+import hashlib
+import secrets
+import sqlite3
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+# KiB that SQLite keeps of the file.
+_CACHE = 16 * 1024
+
+
+class Seen:
+    """Names are kept as keyed digests: the numbers and openids of a deployment are nobody's to read on a disk."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+        self._key = secrets.token_bytes(32)
+
+    def first_line(self, names: Iterable[str], line: int) -> tuple[str, int] | None:
+        """The first of these names that an earlier line has, and that line; where none has, they are now of `line`."""
+        digests = {name: hashlib.blake2b(name.encode(), digest_size=16, key=self._key).digest() for name in names}
+        for name, digest in digests.items():
+            row = self._database.execute("SELECT line FROM names WHERE digest = ?", (digest,)).fetchone()
+            if row is not None:
+                return name, row[0]
+        self._database.executemany("INSERT INTO names VALUES (?, ?)", [(digest, line) for digest in digests.values()])
+        return None
+
+    def refuse(self, line: int) -> None:
+        """Remember that this line, which comes after those refused so far, was refused."""
+        self._database.execute("INSERT INTO refused VALUES (?)", (line,))
+
+    def refused(self) -> Iterator[int]:
+        """The refused lines, in order."""
+        return (row[0] for row in self._database.execute("SELECT line FROM refused ORDER BY line"))
+
+
+@contextmanager
+def open_seen() -> Iterator[Seen]:
+    """An empty one in a file of its own, removed at the end."""
+    with (
+        tempfile.TemporaryDirectory(prefix="lingpai-") as folder,
+        closing(sqlite3.connect(Path(folder) / "seen", isolation_level=None)) as database,
+    ):
+        for statement in (
+            "PRAGMA journal_mode = OFF",
+            "PRAGMA synchronous = OFF",
+            f"PRAGMA cache_size = -{_CACHE}",
+            "CREATE TABLE names (digest BLOB PRIMARY KEY, line INTEGER NOT NULL) WITHOUT ROWID",
+            "CREATE TABLE refused (line INTEGER PRIMARY KEY)",
+            "BEGIN",
+        ):
+            database.execute(statement)
+        yield Seen(database)
