@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from lingpai.adapters.memory import MemoryStore
-from tests.support import stores
+from tests.support import npm, stores
 from tests.support.api import Api, make_api
 from tests.support.logs import LOGS
 
 _LEFT_OUT = pytest.StashKey[str]()
+_NO_NPM = pytest.StashKey[str]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -28,6 +29,11 @@ def pytest_configure(config: pytest.Config) -> None:
         if os.environ.get("REQUIRE_DYNAMODB_LOCAL"):
             raise pytest.UsageError(f"DynamoDB Local is required and cannot run: {reason}")
         config.stash[_LEFT_OUT] = reason
+    reason = npm.missing()
+    if reason is not None:
+        if os.environ.get("REQUIRE_NODE"):
+            raise pytest.UsageError(f"The clients of npm are required and cannot run: {reason}")
+        config.stash[_NO_NPM] = reason
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -41,6 +47,10 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     if reason is not None:
         terminalreporter.section("LEFT OUT: everything on DynamoDB Local", sep="!", red=True, bold=True)
         terminalreporter.line(f"The races and the reference contract did not run: {reason}.")
+    reason = config.stash.get(_NO_NPM, None)
+    if reason is not None:
+        terminalreporter.section("LEFT OUT: the clients of npm", sep="!", red=True, bold=True)
+        terminalreporter.line(f"No client in JavaScript was tried: {reason}.")
 
 
 @pytest.fixture(scope="session")
@@ -51,6 +61,14 @@ def dynamodb_endpoint(request: pytest.FixtureRequest) -> Iterator[str]:
         pytest.skip(f"DynamoDB Local: {reason}")
     with stores.dynamodb_local() as endpoint:
         yield endpoint
+
+
+@pytest.fixture
+def npm_clients(request: pytest.FixtureRequest) -> None:
+    """For tests that run clients of npm."""
+    reason = request.config.stash.get(_NO_NPM, None)
+    if reason is not None:
+        pytest.skip(f"clients of npm: {reason}")
 
 
 @pytest.fixture(params=["memory", "moto", "dynamodb-local"])

@@ -87,8 +87,10 @@ def test_defaults_are_what_nothing_set_gives() -> None:
 def test_settings_of_the_local_server() -> None:
     """The local server sets what the README says, and reads PORT, SEED and the like."""
     text = README.partition("The local server sets")[2].partition("\n## ")[0]
-    preset = {name for name in server.PRESETS if name.lower() in Settings.model_fields}
-    differing = {name for name in preset if server.PRESETS[name] != shown(Settings.model_fields[name.lower()].default)}
+    given: dict[str, str] = {}
+    server.prepare(given, 3000)
+    fields = {name.upper(): field for name, field in Settings.model_fields.items()}
+    differing = {name for name, value in given.items() if name in fields and value != shown(fields[name].default)}
     sentence = text.partition("It also reads")[0]
     assert set(re.findall(r"`([A-Z_]+)", sentence)) == differing
     rows = {row[0]: row[1] for row in table(text, "Variable")}
@@ -103,19 +105,19 @@ def test_endpoints(api: Api) -> None:
     routed = {route.path for route in TEMPLATE.routes if route.path != "$default"}
     assert set(told) == routed | {"/oauth/token/", "/o/token/"}
     for path, what in told.items():
-        answers = {method: api.call(method, path).status for method in ("GET", "POST", "DELETE")}
-        if "404" in what:
-            assert set(answers.values()) == {404}, path
-            continue
+        answers = {method: api.call(method, path) for method in ("GET", "POST", "DELETE")}
         methods = ("GET", "POST") if "GET or POST" in what else ("GET",) if "(GET)" in what else ("POST",)
-        assert {method for method, status in answers.items() if status != 405} == set(methods), path
-        assert 404 not in answers.values(), path
+        # Two dialects say 200 to everything; `Allow` comes with a wrong method alone.
+        refused = {method for method, answer in answers.items() if "allow" in answer.headers}
+        assert set(answers) - refused == set(methods), path
+        assert {answers[method].status for method in refused} <= {200, 405}, path
+        assert 404 not in {answer.status for answer in answers.values()}, path
 
 
 def test_wire_contract_has_every_path() -> None:
     """docs/api.md speaks of every path that is served."""
     page = (ROOT / "docs" / "api.md").read_text("utf-8")
-    served = {row[0] for row in table(README, "Path") if "404" not in row[2]}
+    served = {row[0] for row in table(README, "Path")}
     assert [path for path in sorted(served) if f"{path.removesuffix('/')}`" not in page] == []
 
 

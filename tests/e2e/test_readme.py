@@ -94,6 +94,10 @@ def test_tour(fresh: Server) -> None:
             secret = shell.type(f"echo ${name}").strip()
             assert len(secret) == 66
             fresh.hush(secret)
+        for name, length in (("SIGNED", 700), ("CENTER", 66), ("TEMPORARY", 71)):
+            secret = shell.type(f"echo ${name}").strip()
+            assert len(secret) >= length
+            fresh.hush(secret)
         fresh.hush("plum-blossom")
         # Six digits turn up in honest places, so that not every log is searched for them.
         assert shell.type("echo $CODE").strip() not in fresh.printed

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.e2e.server import READY_WITHIN, Server, run_to_end, serving
@@ -192,3 +193,13 @@ def test_many_at_once(tmp_path: Path, dynamodb_endpoint: str) -> None:
         assert {status for status, _ in pairs} == {200}
         assert len({(pair["access_token"], pair["refresh_token"]) for _, pair in pairs}) == 1
         started.hush(*(pair["access_token"] for _, pair in pairs), *(pair["refresh_token"] for _, pair in pairs))
+
+
+def test_a_multipart_form(server: Server) -> None:
+    """The headers of one name a boundary that is not among them: no reason to refuse it."""
+    answer = httpx.post(
+        f"{server.url}/oauth/token",
+        files={"grant_type": (None, "client_credentials")},
+        auth=("standard-client", "standard-secret"),
+    )
+    assert (answer.status_code, answer.json()["token_type"]) == (200, "Bearer")

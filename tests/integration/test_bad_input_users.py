@@ -183,6 +183,7 @@ def event_for(api: Api, path: str, token: str) -> dict[str, Any]:
         "headers": {"authorization": f"Bearer {token}"},
         "requestContext": {
             "http": {"method": "POST", "path": path, "sourceIp": "192.0.2.1", "protocol": "HTTP/1.1", "userAgent": ""},
+            "domainName": "api.example.com",
             "requestId": "a-request",
             "stage": "$default",
         },

@@ -68,6 +68,12 @@ def test_a_wrong_password_takes_two(house: House) -> None:
     assert house.calls.of(lambda: house.api.post("/oauth/token", form=form, basic=WEB)) == ["GetItem", "GetItem"]
 
 
+def test_an_unknown_name_takes_as_many(house: House) -> None:
+    """Who counts the calls, or their time, learns nothing about which accounts there are."""
+    form = {"grant_type": "password", "username": "nobody-at-all", "password": "not hers at all"}
+    assert house.calls.of(lambda: house.api.post("/oauth/token", form=form, basic=WEB)) == ["GetItem", "GetItem"]
+
+
 def test_a_rehash_on_login_takes_no_call_more(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     later = make_api(monkeypatch, house.api.services.store, populated=False, argon2_time=2)
     later.services.clients.get_client(WEB[0])

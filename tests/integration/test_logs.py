@@ -168,7 +168,7 @@ def test_a_theft_is_told_in_the_log_and_nowhere_else(api: Api, printed: Printed)
     api.time.advance(31)
     refresh(api, first["refresh_token"])
     assert said(printed()[-1]) == {
-        "level": "INFO",
+        "level": "WARNING",
         "status": 400,
         "client_id": "web-client",
         "grant": "refresh_token",

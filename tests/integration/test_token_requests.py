@@ -52,6 +52,7 @@ def invoke(api: Api, body: str | None, *, is_base64: bool, headers: dict[str, st
         "headers": headers,
         "requestContext": {
             "http": {"method": "POST", "path": "/oauth/token", "sourceIp": "192.0.2.1"},
+            "domainName": "api.example.com",
             "requestId": "by-hand",
             "stage": "$default",
         },

@@ -1,6 +1,7 @@
 """The API as its clients see it: a request becomes the event that API Gateway would send to the real handlers."""
 
 import base64
+import functools
 import json
 import urllib.parse
 from collections.abc import Mapping
@@ -10,9 +11,11 @@ from typing import Any
 import pytest
 
 from lingpai import accounts, bootstrap, roles
+from lingpai.adapters.keys import MemoryKeys
 from lingpai.adapters.sms.console import ConsoleSender
 from lingpai.clients import new_client
-from lingpai.model import User
+from lingpai.keys import first_keys
+from lingpai.model import StoredKey, User
 from lingpai.passwords import hash_password
 from lingpai.ports import Services
 from local import functions, gateway
@@ -28,8 +31,14 @@ _SECRET_FIELDS = {
     "newPassword": "password",
     "client_secret": "client secret",
     "code": "code",
+    "validateCode": "code",
+    "md5password": "digest of a password",
+    "shapassword": "digest of a password",
     "refresh_token": "token",
+    "refreshToken": "token",
     "access_token": "token",
+    "accessToken": "token",
+    "accesstoken": "token",
     "token": "token",
     "mobile": "phone number",
     "phone": "phone number",
@@ -148,18 +157,30 @@ def make_api(monkeypatch: pytest.MonkeyPatch, store: Any, *, populated: bool = T
 
     Clients: web-client / web-secret (spring, scope web, trusted signs), app-client / app-secret (spring, no sign),
     standard-client / standard-secret (standard, every grant, scopes read and write), public-client (standard, no
-    secret, password), machine-client / machine-secret (standard, role admin). Roles: 1 admin, 2 user. Users: admin /
-    admin-of-the-gate (role admin), alice / correct horse battery (role user, mobile 13312341234), bob / battery staple
-    correct.
+    secret, password), machine-client / machine-secret (standard, role admin); django-app / django-secret (django), 2 /
+    passport-secret (passport), 23 (usercenter, no secret); with signed tokens jwt-client / jwt-secret (standard, every
+    grant, scopes read and write) and machine-jwt / machine-jwt-secret (standard, client credentials, scope read).
+    Roles: 1 admin, 2 user. Users: admin / admin-of-the-gate (role admin), alice / correct horse battery (role user,
+    mobile 13312341234), bob / battery staple correct.
+
+    Tokens are signed with the keys of `signing_keys`; `overrides` are settings (digest_login is off without one).
     """
     time = Time()
     tables = {name: getattr(store, "settings", settings()).model_dump().get(name) for name in settings().model_dump()}
     tables = {name: value for name, value in tables.items() if name.endswith("_table")}
-    services = bootstrap.build(settings(**{**tables, **overrides}), store, time.clock())
+    services = bootstrap.build(settings(**{**tables, **overrides}), store, time.clock(), MemoryKeys(*signing_keys()))
     monkeypatch.setattr(bootstrap, "services", lambda: services)
     if populated:
         populate(services)
     return Api(services, time)
+
+
+@functools.cache
+def signing_keys() -> tuple[StoredKey, ...]:
+    """A key pair for each algorithm, good from the start of every test's clock: made once, since RSA takes long."""
+    made = MemoryKeys()
+    first_keys(made, Time().clock())
+    return made.load_keys()
 
 
 def populate(services: Services) -> None:
@@ -179,6 +200,26 @@ def populate(services: Services) -> None:
         ),
         new_client("public-client", "standard", grants=everything, scopes=("read",), sign_provider="trusted"),
         new_client("machine-client", "standard", "machine-secret", roles=("admin",)),
+        new_client("django-app", "django", "django-secret"),
+        new_client("2", "passport", "passport-secret"),
+        new_client("23", "usercenter"),
+        new_client(
+            "jwt-client",
+            "standard",
+            "jwt-secret",
+            grants=everything,
+            scopes=("read", "write"),
+            token_format="jwt",
+            sign_provider="trusted",
+        ),
+        new_client(
+            "machine-jwt",
+            "standard",
+            "machine-jwt-secret",
+            grants=("client_credentials",),
+            scopes=("read",),
+            token_format="jwt",
+        ),
     ):
         store.put_client(client)
     roles.save(services, "admin")
@@ -204,5 +245,9 @@ def populate(services: Services) -> None:
 
 def _hush(fields: Mapping[str, Any]) -> None:
     for name, value in fields.items():
-        if name in _SECRET_FIELDS and isinstance(value, str | int):
+        if isinstance(value, dict):
+            _hush(value)
+        elif name in _SECRET_FIELDS and isinstance(value, str | int):
             LOGS.hush(_SECRET_FIELDS[name], str(value))
+        elif name == "result" and "." in str(value):
+            LOGS.hush("temporary token", str(value))

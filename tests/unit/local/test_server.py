@@ -59,8 +59,9 @@ def test_sms() -> None:
 def test_prepare() -> None:
     """What is not set, or empty, gets a value for this machine; what is set stays."""
     environ = {"SMS_PROVIDER": "", "LIMIT_SMS_IP": "5", "AWS_REGION": "cn-north-1"}
-    prepare(environ)
+    prepare(environ, 8080)
     assert environ == PRESETS | {
+        "ISSUER": "http://127.0.0.1:8080",
         "LIMIT_SMS_IP": "5",
         "AWS_REGION": "cn-north-1",
         "AWS_DEFAULT_REGION": "cn-north-1",

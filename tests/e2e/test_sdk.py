@@ -1,0 +1,462 @@
+"""The Python SDK against the running server: every call, its refusals, its faults on real sockets, its README."""
+
+import contextlib
+import hashlib
+import io
+import logging
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import lingpai_sdk
+import pytest
+from lingpai_sdk import (
+    BadAnswer,
+    ConnectionFailed,
+    Introspection,
+    Lingpai,
+    Refused,
+    Role,
+    Timeout,
+    Tokens,
+    UserCenter,
+    digests,
+)
+
+from tests.e2e.server import Server, serving
+from tests.support.logs import LOGS
+from tests.support.stores import ROOT
+
+README = ROOT / "sdk" / "python" / "README.md"
+PASSWORD = "correct horse battery"
+NOWHERE = "x" * 22 + "." + "x" * 43
+
+_BLOCK = re.compile(r"^```(python|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def code_sent(server: Server, mobile: str) -> str:
+    """The code of the last message to the number."""
+    _, messages = server.get("/_local/sms")
+    code: str = [message["code"] for message in messages if message["to"].endswith(mobile)][-1]
+    return code
+
+
+@pytest.fixture
+def center(server: Server) -> Iterator[UserCenter]:
+    """The client 23, whose dialect is usercenter."""
+    with UserCenter(server.url, "23", "aaaa", language="en") as opened:
+        yield opened
+
+
+@pytest.fixture
+def lingpai(server: Server) -> Iterator[Lingpai]:
+    """The client standard-client."""
+    with Lingpai(server.url, "standard-client", "standard-secret", language="en") as opened:
+        yield opened
+
+
+def hushed(tokens: Tokens) -> Tokens:
+    """The tokens, which no log may show."""
+    LOGS.hush("token", tokens.access_token)
+    LOGS.hush("token", tokens.refresh_token or "")
+    return tokens
+
+
+def refused(call: Callable[[], object]) -> tuple[str, int]:
+    """How the call was refused: code and HTTP status."""
+    with pytest.raises(Refused) as caught:
+        call()
+    return caught.value.code, caught.value.status
+
+
+# --- UserCenter ------------------------------------------------------------------------------------------
+
+
+def test_usercenter(center: UserCenter) -> None:
+    """Log in by digests, check, ask who it is, refresh, lend, destroy."""
+    before = datetime.now(UTC)
+    first = hushed(center.create_access_token("alice", *digests(PASSWORD)))
+    assert 86398 <= first.expires_in <= 86400  # a second may begin on the way
+    assert abs(first.expires_at - before - timedelta(seconds=86400)) < timedelta(seconds=10)
+    assert center.check_oauth_token(first.access_token) == "success"
+
+    user = center.get_user_by_token(first.access_token)
+    assert (user.username, user.phone, user.open_id, user.roles) == ("alice", "13312341234", None, (Role(2, "user"),))
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", user.created)
+
+    assert first.refresh_token is not None
+    second = hushed(center.refresh_access_token(first.refresh_token))
+    assert second.refresh_token not in {None, first.refresh_token}
+    again = center.refresh_access_token(first.refresh_token)
+    assert (again.access_token, again.refresh_token) == (second.access_token, second.refresh_token)
+
+    temporary = center.gen_token_by_access_token(second.access_token)
+    LOGS.hush("token", temporary)
+    assert center.get_user_by_token(temporary) == user
+    assert refused(lambda: center.gen_token_by_access_token(temporary)) == ("refused", 200)
+
+    assert center.destroy_access_token(second.access_token) == "success"
+    assert center.destroy_access_token(NOWHERE) == "success"
+    for token in (first.access_token, second.access_token, temporary):
+        assert refused(lambda token=token: center.check_oauth_token(token)) == ("refused", 200)  # type: ignore[misc]
+    assert refused(lambda: center.refresh_access_token(second.refresh_token or "")) == ("refused", 200)
+
+
+def test_usercenter_by_code(server: Server, center: UserCenter) -> None:
+    """A number logs in by the code that was sent to it, once."""
+    mobile = "13900139001"
+    with Lingpai(server.url, "23") as sender:
+        sender.send_code(mobile)
+    code = code_sent(server, mobile)
+    tokens = hushed(center.create_access_token_by_validate_code(mobile, code))
+    assert center.get_user_by_token(tokens.access_token).phone == mobile
+    assert refused(lambda: center.create_access_token_by_validate_code(mobile, code)) == ("refused", 200)
+
+
+def test_usercenter_refusals(server: Server, center: UserCenter) -> None:
+    """One text for a wrong password, one wrong digest and an unknown name; every call refuses a bad token."""
+    md5, sha = digests(PASSWORD)
+    calls: list[Callable[[], object]] = [
+        lambda: center.create_access_token("alice", *digests("not her password")),
+        lambda: center.create_access_token("alice", md5, "0" * 40),
+        lambda: center.create_access_token("alice", "0" * 32, sha),
+        lambda: center.create_access_token("nobody", md5, sha),
+    ]
+    said = set()
+    for call in calls:
+        with pytest.raises(Refused) as caught:
+            call()
+        said.add((caught.value.code, caught.value.description, caught.value.status, caught.value.retry_after))
+    assert said == {("refused", "Bad credentials", 200, None)}
+    assert refused(lambda: center.check_oauth_token(NOWHERE)) == ("refused", 200)
+    assert refused(lambda: center.get_user_by_token(NOWHERE)) == ("refused", 200)
+    assert refused(lambda: center.gen_token_by_access_token(NOWHERE)) == ("refused", 200)
+    assert refused(lambda: center.refresh_access_token(NOWHERE)) == ("refused", 200)
+    with UserCenter(server.url, "no such client") as stranger:
+        assert refused(lambda: stranger.create_access_token("alice", md5, sha)) == ("refused", 200)
+    # A body like this one carries no secret: it never opens a client that has one.
+    with UserCenter(server.url, "standard-client") as confidential:
+        assert refused(lambda: confidential.create_access_token("alice", md5, sha)) == ("invalid_client", 401)
+
+
+def test_digests() -> None:
+    """They are what the published interface names: MD5 and SHA-1 in lower-case hex."""
+    expected = (
+        hashlib.md5(PASSWORD.encode(), usedforsecurity=False).hexdigest(),
+        hashlib.sha1(PASSWORD.encode(), usedforsecurity=False).hexdigest(),
+    )
+    assert digests(PASSWORD) == expected
+
+
+# --- Lingpai ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("client", "secret", "seconds", "scope"),
+    [
+        ("standard-client", "standard-secret", 3600, ("read", "write")),
+        ("web-client", "web-secret", 15 * 86400, ("web",)),
+        ("django-app", "django-secret", 7 * 86400, ("read", "write", "groups")),
+        ("2", "passport-secret", 365 * 86400, ()),
+    ],
+)
+def test_password_in_each_dialect(
+    server: Server, client: str, secret: str, seconds: int, scope: tuple[str, ...]
+) -> None:
+    """The account is one, whichever client asks; what a wrong password is called is the dialect's."""
+    with Lingpai(server.url, client, secret) as opened:
+        tokens = hushed(opened.password("alice", PASSWORD))
+        assert seconds - 2 <= tokens.expires_in <= seconds  # a second may begin on the way
+        assert tokens.scope == scope
+        assert opened.current_user(tokens.access_token).username == "alice"
+        wrong = ("invalid_credentials", 401) if client == "2" else ("invalid_grant", 400)
+        assert refused(lambda: opened.password("alice", "not her password")) == wrong
+        assert opened.introspect(tokens.access_token).sub == str(opened.current_user(tokens.access_token).id)
+        opened.revoke(tokens.access_token)
+        assert refused(lambda: opened.current_user(tokens.access_token)) == ("invalid_token", 401)
+    with Lingpai(server.url, client, "not the secret") as opened:
+        assert refused(lambda: opened.password("alice", PASSWORD)) == ("invalid_client", 401)
+
+
+def test_refresh(lingpai: Lingpai) -> None:
+    """It narrows, never widens, and repeats its answer within the grace time."""
+    first = hushed(lingpai.password("alice", PASSWORD))
+    assert first.refresh_token is not None
+    refresh_token = first.refresh_token
+    assert refused(lambda: lingpai.refresh(refresh_token, scope="read admin")) == ("invalid_scope", 400)
+    second = hushed(lingpai.refresh(refresh_token, scope=["read"]))
+    assert second.scope == ("read",)
+    again = lingpai.refresh(refresh_token)
+    assert (again.access_token, again.refresh_token) == (second.access_token, second.refresh_token)
+    assert refused(lambda: lingpai.refresh(NOWHERE)) == ("invalid_grant", 400)
+
+
+def test_introspect_and_revoke(server: Server, lingpai: Lingpai) -> None:
+    """What a token is good for; and that both of a pair end with either."""
+    tokens = hushed(lingpai.password("alice", PASSWORD, scope="read"))
+    assert tokens.refresh_token is not None
+    found = lingpai.introspect(tokens.access_token)
+    assert (found.active, found.client_id, found.scope, found.token_type, found.issuer) == (
+        True,
+        "standard-client",
+        ("read",),
+        "Bearer",
+        server.url,
+    )
+    assert found.sub == str(lingpai.current_user(tokens.access_token).id)
+    assert found.expires_at is not None
+    assert abs(found.expires_at - tokens.expires_at) < timedelta(seconds=5)
+    assert lingpai.introspect(tokens.refresh_token).token_type is None
+    assert lingpai.introspect(NOWHERE) == Introspection(active=False)
+
+    with Lingpai(server.url, "web-client", "web-secret") as other:
+        assert refused(lambda: other.revoke(tokens.access_token)) == ("invalid_grant", 400)
+    with Lingpai(server.url, "23") as public:
+        assert refused(lambda: public.introspect(tokens.access_token)) == ("invalid_client", 401)
+    assert lingpai.introspect(tokens.access_token).active
+    lingpai.revoke(tokens.refresh_token)
+    lingpai.revoke(tokens.refresh_token)
+    assert lingpai.introspect(tokens.access_token) == lingpai.introspect(tokens.refresh_token)
+    assert not lingpai.introspect(tokens.access_token).active
+
+
+def test_client_credentials(server: Server, lingpai: Lingpai) -> None:
+    with Lingpai(server.url, "machine-client", "machine-secret") as machine:
+        tokens = hushed(machine.client_credentials())
+        assert tokens.refresh_token is None
+        assert machine.introspect(tokens.access_token).sub == "machine-client"
+        assert refused(lambda: machine.current_user(tokens.access_token)) == ("access_denied", 403)
+        assert refused(lambda: machine.password("alice", PASSWORD)) == ("unauthorized_client", 400)
+    assert refused(lambda: lingpai.client_credentials(scope="no-such-scope")) == ("invalid_scope", 400)
+
+
+def test_mobile_code(server: Server, lingpai: Lingpai) -> None:
+    """Send, verify, log in, and not twice."""
+    mobile = "13900139002"
+    lingpai.send_code(mobile)
+    with pytest.raises(Refused) as caught:
+        lingpai.send_code(mobile)
+    assert (caught.value.code, caught.value.status) == ("too_many_requests", 429)
+    assert caught.value.retry_after is not None
+    assert 0 < caught.value.retry_after <= 60
+    code = code_sent(server, mobile)
+    lingpai.verify_code(mobile, code)
+    wrong = f"{(int(code) + 1) % 1_000_000:06d}"
+    assert refused(lambda: lingpai.verify_code(mobile, wrong)) == ("bad_request", 400)
+    tokens = hushed(lingpai.mobile_code(mobile, code, scope="read"))
+    assert lingpai.current_user(tokens.access_token).username == mobile
+    assert refused(lambda: lingpai.mobile_code(mobile, code)) == ("invalid_grant", 400)
+    assert refused(lambda: lingpai.send_code("12")) == ("bad_request", 400)
+
+
+def test_sign(lingpai: Lingpai) -> None:
+    """The same word is the same account."""
+    users = {lingpai.current_user(hushed(lingpai.sign("openid-of-the-sdk")).access_token).id for _ in range(2)}
+    assert len(users) == 1
+
+
+def test_metadata(server: Server, lingpai: Lingpai) -> None:
+    found = lingpai.metadata()
+    assert found.issuer == server.url
+    assert found.token_endpoint == f"{server.url}/oauth/token"
+    assert "urn:lingpai:grant:sign" in found.grant_types
+    elsewhere = server.url.replace("127.0.0.1", "localhost")
+    with Lingpai(elsewhere, "shop") as opened, pytest.raises(BadAnswer, match="the metadata is of the issuer"):
+        opened.metadata()
+
+
+def test_language(server: Server) -> None:
+    """Chinese by default."""
+    with Lingpai(server.url, "standard-client", "standard-secret") as opened, pytest.raises(Refused) as caught:
+        opened.send_code("12")
+    assert caught.value.description == "手机号无效"
+
+
+def test_not_lingpai(server: Server) -> None:
+    """An address that leads elsewhere is told by its status."""
+    with Lingpai(f"{server.url}/somewhere", "standard-client", "standard-secret") as opened:
+        assert refused(lambda: opened.password("alice", PASSWORD)) == ("not_found", 404)
+
+
+def test_at_once(lingpai: Lingpai, center: UserCenter) -> None:
+    """Threads share the objects, the connections and one refresh token."""
+    tokens = hushed(lingpai.password("alice", PASSWORD))
+    assert tokens.refresh_token is not None
+    refresh_token = tokens.refresh_token
+    with ThreadPoolExecutor(8) as pool:
+        names = pool.map(lambda _: lingpai.current_user(tokens.access_token).username, range(16))
+        words = pool.map(lambda _: center.check_oauth_token(tokens.access_token), range(16))
+        pairs = pool.map(lambda _: hushed(lingpai.refresh(refresh_token)), range(8))
+        assert (set(names), set(words)) == ({"alice"}, {"success"})
+        assert len({pair.refresh_token for pair in pairs}) == 1
+
+
+def test_nothing_secret_is_logged(
+    server: Server, lingpai: Lingpai, center: UserCenter, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not by the SDK, nor by httpx and its parts, at any level; nor by the server."""
+    caplog.set_level(logging.DEBUG)
+    first = center.create_access_token("alice", *digests(PASSWORD))
+    second = lingpai.refresh(lingpai.password("alice", PASSWORD).refresh_token or "")
+    user = lingpai.current_user(second.access_token)
+    with pytest.raises(Refused):
+        lingpai.password("alice", "not her password")
+    assert "oauth/token" in caplog.text
+    tokens = [token for pair in (first, second) for token in (pair.access_token, pair.refresh_token or "")]
+    secrets = [*tokens, *digests(PASSWORD), PASSWORD, "not her password", "standard-secret"]
+    shown = caplog.text + server.printed.partition("Ctrl-C stops it\n")[2] + repr((first, user))
+    assert [secret for secret in secrets if secret in shown] == []
+
+
+# --- faults on real sockets ------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def answering(*answers: bytes | None) -> Iterator[tuple[str, list[bytes]]]:
+    """A server of raw bytes, one answer a connection; None says nothing until the client goes. Its requests, too."""
+    asked: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            for answer in answers:
+                connection, _ = listening.accept()
+                with connection:
+                    asked.append(whole(connection))
+                    if answer is None:
+                        connection.settimeout(10)
+                        while connection.recv(65536):
+                            pass
+                    else:
+                        connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}", asked
+        finally:
+            thread.join(timeout=20)
+    assert not thread.is_alive()
+
+
+def whole(connection: socket.socket) -> bytes:
+    """The request, read to its end."""
+    got = b""
+    while b"\r\n\r\n" not in got:
+        got += connection.recv(65536)
+    head, _, body = got.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)content-length: *([0-9]+)", head)
+    while length and len(body) < int(length[1]):
+        body += connection.recv(65536)
+    return head + b"\r\n\r\n" + body
+
+
+def http(status: str, body: bytes, *headers: str, length: int | None = None) -> bytes:
+    """An answer as it goes over the wire."""
+    length = len(body) if length is None else length
+    head = "\r\n".join([f"HTTP/1.1 {status}", f"Content-Length: {length}", "Connection: close", *headers])
+    return head.encode() + b"\r\n\r\n" + body
+
+
+GOOD = http("200 OK", b'{"access_token":"a","token_type":"Bearer","expires_in":60,"refresh_token":"b"}')
+
+
+def test_connection_refused() -> None:
+    """Nobody listens: every call may be repeated, and the error says so."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        url = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    start = time.monotonic()
+    with Lingpai(url, "shop") as opened, pytest.raises(ConnectionFailed, match="refused") as caught:
+        opened.mobile_code("13900139003", "123456")
+    assert not caught.value.sent
+    assert time.monotonic() - start > 0.3  # two pauses, of 0.1 and 0.2 s at least
+
+
+def test_cut_connection() -> None:
+    """A password is sent once; a refresh again, with the same token."""
+    with answering(b"") as (url, asked), Lingpai(url, "shop") as opened:
+        with pytest.raises(ConnectionFailed) as caught:
+            opened.password("alice", PASSWORD)
+        assert caught.value.sent
+    assert len(asked) == 1
+    cut = http("200 OK", b'{"access_token":"a', length=70)
+    with answering(b"", cut, GOOD) as (url, asked), Lingpai(url, "shop") as opened:
+        assert opened.refresh("the-same").access_token == "a"
+    assert len(asked) == 3
+    assert all(b"refresh_token=the-same" in request for request in asked)
+
+
+def test_no_answer() -> None:
+    """A server that says nothing is given up, once for a code."""
+    with (
+        answering(None) as (url, asked),
+        Lingpai(url, "shop", timeout=0.3) as opened,
+        pytest.raises(Timeout, match="no answer in time"),
+    ):
+        opened.mobile_code("13900139003", "123456")
+    assert len(asked) == 1
+    with answering(None, GOOD) as (url, asked), Lingpai(url, "shop", timeout=0.3) as opened:
+        assert opened.refresh("the-same").refresh_token == "b"
+    assert len(asked) == 2
+
+
+def test_unavailable_for_a_while() -> None:
+    """A 503 that says when to come back is waited for."""
+    busy = http("503 Service Unavailable", b'{"error":"temporarily_unavailable"}', "Retry-After: 1")
+    start = time.monotonic()
+    with answering(busy, GOOD) as (url, asked), Lingpai(url, "shop") as opened:
+        assert opened.password("alice", PASSWORD).access_token == "a"
+    assert len(asked) == 2
+    assert time.monotonic() - start >= 1
+
+
+def test_redirect() -> None:
+    """What is sent goes to one address alone."""
+    away = http("307 Temporary Redirect", b"", "Location: https://elsewhere.example/")
+    with answering(away) as (url, asked), Lingpai(url, "shop") as opened, pytest.raises(BadAnswer):
+        opened.password("alice", PASSWORD)
+    assert len(asked) == 1
+
+
+# --- README ----------------------------------------------------------------------------------------------
+
+
+def blocks() -> list[tuple[str, str]]:
+    """The blocks of the section `Quick tour`, each with what it prints."""
+    _, _, section = README.read_text("utf-8").partition("## Quick tour\n")
+    found = _BLOCK.findall(section.partition("\n## ")[0])
+    assert [kind for kind, _ in found] == ["python", "text"] * (len(found) // 2)
+    texts = [text for _, text in found]
+    return list(zip(texts[::2], texts[1::2], strict=True))
+
+
+def test_readme(tmp_path: Path) -> None:
+    """Each block of the tour runs as it stands, after those before it, and prints what stands below it."""
+    tour = blocks()
+    assert len(tour) >= 6
+    with serving(tmp_path) as server, contextlib.ExitStack() as opened:
+        names: dict[str, object] = {"__name__": "tour", "input": lambda _: code_sent(server, "13800138000")}
+        for source, expected in tour:
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(printed):
+                exec(compile(source.replace("http://127.0.0.1:3000", server.url), str(README), "exec"), names)  # noqa: S102 (our own page)
+            pattern = ".*".join(re.escape(part) for part in expected.split("…"))
+            assert re.fullmatch(pattern, printed.getvalue()), f"{source}\n{printed.getvalue()}is not\n{expected}"
+        for client in names.values():
+            if isinstance(client, Lingpai | UserCenter):
+                opened.callback(client.close)
+
+
+def test_readme_names_everything() -> None:
+    """Each method stands in its class's table and in that of repeats, each exception in that of errors."""
+    page = README.read_text("utf-8")
+    methods = {name for kind in (Lingpai, UserCenter) for name in vars(kind) if not name.startswith("_")}
+    assert [name for name in methods if f"| `{name}(" not in page or f"`{name}`" not in page] == []
+    errors = {
+        name for name, kind in vars(lingpai_sdk).items() if isinstance(kind, type) and issubclass(kind, Exception)
+    }
+    assert [name for name in errors if f"| `{name}` |" not in page] == []

@@ -1,0 +1,320 @@
+"""`lingpai users` on DynamoDB Local: moved in, out and in again; stopped, killed, run again."""
+
+import csv
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lingpai import accounts, passwords
+from lingpai.adapters.dynamodb import DynamoStore
+from lingpai.clients import new_client
+from local.moving import files
+from tests.support import stores
+from tests.support.logs import LOGS
+from tests.support.moving import BCRYPT, PASSWORD, bring_in, jsonl, plain, services_on, take_out
+from tests.support.stores import ROOT, TABLE_FIELDS
+
+ARGON2 = passwords.hash_password(PASSWORD, stores.settings())
+
+# What a deployment may hold, each thing at its strangest.
+EVERYTHING: list[dict[str, Any]] = [
+    {
+        "id": 2**53 - 1,
+        "created_at": 1_700_000_000,
+        "username": '王小明 🔑𠮷 é, "quoted"',
+        "mobile": "+8613312341234",
+        "openids": {"trusted:default": 'o,"1"', "wechat:wx1": "oABC"},
+        "password_hash": "md5+" + ARGON2,
+        "digests": ARGON2,
+        "roles": ["a, b", "admin"],
+        "profile": {"name": "王小明", "age": "", "addr": "一行\n两行 🏠", "createTime": "2024-01-02 03:04:05"},
+    },
+    {"id": 1, "created_at": 0, "username": "gone", "disabled": True, "password_hash": "{bcrypt}" + BCRYPT},
+    {"id": 2, "created_at": 1, "mobile": "+12015550123", "password_hash": "bcrypt$" + BCRYPT},
+    {"id": 3, "created_at": 2, "openids": {"wechat:wx1": "oDEF"}},
+    {"id": 4, "created_at": 3, "username": "[1]", "password_hash": ARGON2, "profile": {"images": "x" * 100_000}},
+]
+
+
+@dataclass(frozen=True)
+class Shell:
+    """Runs `lingpai` as an operator would, on the tables of one store."""
+
+    store: DynamoStore
+    endpoint: str
+    folder: Path
+
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        """It runs."""
+        return subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", "local.cli", "users", *arguments],
+            cwd=self.folder,
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, *arguments: str) -> tuple[int, str, str]:
+        """Exit code, output and errors, which show no secret."""
+        process = self.start(*arguments)
+        out, err = process.communicate(timeout=120)
+        for secret in ("Traceback", BCRYPT, ARGON2, "clear-text", "13312341234", "oABC"):
+            assert secret not in err
+        return process.returncode, out, err
+
+    def environment(self) -> dict[str, str]:
+        """As an operator sets it: where the store is, and what its tables are called."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "DYNAMODB_"))}
+        tables = {name.upper(): str(getattr(self.store.settings, name)) for name in TABLE_FIELDS}
+        return {
+            **kept,
+            **tables,
+            "PYTHONPATH": os.pathsep.join((str(ROOT / "layers" / "common"), str(ROOT))),
+            "DYNAMODB_ENDPOINT": self.endpoint,
+            "ARGON2_MEMORY_KIB": "8",
+            "ARGON2_TIME": "1",
+        }
+
+    def file(self, name: str, text: str) -> Path:
+        """A file of accounts."""
+        path = self.folder / name
+        path.write_text(text, "utf-8")
+        return path
+
+
+@contextmanager
+def a_shell(endpoint: str, folder: Path) -> Iterator[Shell]:
+    with stores.on_dynamodb_local(endpoint) as store:
+        yield Shell(store, endpoint, folder)
+
+
+@pytest.fixture
+def shell(dynamodb_endpoint: str, tmp_path: Path) -> Iterator[Shell]:
+    with a_shell(dynamodb_endpoint, tmp_path) as shell:
+        yield shell
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_import_export_import_gives_the_same_accounts(store: Any, kind: files.Format, dynamodb_endpoint: str) -> None:
+    report = bring_in(store, EVERYTHING, kind, create_roles=True)
+    assert (report.imported, report.first_refused) == (len(EVERYTHING), [])
+    out = take_out(store)
+    assert out == sorted(EVERYTHING, key=lambda record: int(record["id"]))
+    with stores.on_dynamodb_local(dynamodb_endpoint) as empty:
+        assert bring_in(empty, out, kind, create_roles=True).imported == len(EVERYTHING)
+        assert take_out(empty) == out
+        assert bring_in(empty, out, kind).already_there == len(EVERYTHING)
+
+
+def test_in_and_out_by_the_command(shell: Shell, dynamodb_endpoint: str, tmp_path: Path) -> None:
+    given = shell.file("users.jsonl", jsonl([*EVERYTHING, *plain(300)]))
+    code, out, err = shell.run("import", str(given), "--create-roles", "--json")
+    assert (code, err) == (0, "")
+    summary = json.loads(out)
+    assert summary.pop("seconds") > 0
+    assert summary == {
+        "lines": 305,
+        "imported": 305,
+        "already_there": 0,
+        "refused": 0,
+        "dry_run": False,
+        "stopped": False,
+        "first_refused": [],
+    }
+    code, out, err = shell.run("export", "out.csv")
+    assert code == 0
+    assert out.startswith("305 users exported")
+    assert stat.S_IMODE((tmp_path / "out.csv").stat().st_mode) == 0o600
+    exported = take_out(shell.store)
+    with a_shell(dynamodb_endpoint, tmp_path) as empty:
+        code, out, err = empty.run("import", "out.csv", "--create-roles")
+        assert (code, out, err) == (0, "305 lines: 305 imported, 0 there already, 0 refused\n", "")
+        assert take_out(empty.store) == exported
+        code, out, err = empty.run("export", "--format", "jsonl", "--json")
+        assert code == 0
+        assert sorted((json.loads(line) for line in out.splitlines()), key=lambda record: int(record["id"])) == exported
+        assert json.loads(err)["exported"] == 305
+
+
+def _settled(store: Any) -> int:
+    """How many users there are, once the table has done what the killed process had sent."""
+    before, there = -1, len(take_out(store))
+    while there != before:
+        time.sleep(0.5)
+        before, there = there, len(take_out(store))
+    return there
+
+
+def test_killed_half_way_and_run_again(shell: Shell) -> None:
+    given = list(plain(2000))
+    path = shell.file("users.jsonl", jsonl(given))
+    process = shell.start("import", str(path), "--parallel", "4")
+    _wait_for_users(shell.store, 200)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    there = _settled(shell.store)
+    assert 200 <= there < 2000
+    code, out, _ = shell.run("import", str(path))
+    assert (code, out) == (0, f"2000 lines: {2000 - there} imported, {there} there already, 0 refused\n")
+    _same_as(given, shell.store)
+
+
+def test_stopped_half_way_and_run_again(shell: Shell) -> None:
+    given = list(plain(2000))
+    path = shell.file("users.jsonl", jsonl(given))
+    process = shell.start("import", str(path), "--parallel", "4", "--json")
+    _wait_for_users(shell.store, 200)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "run it again" in err
+    summary = json.loads(out)
+    assert summary["stopped"]
+    assert len(take_out(shell.store)) == summary["imported"] < 2000
+    code, out, _ = shell.run("import", str(path), "--json")
+    assert code == 0
+    assert json.loads(out)["already_there"] == summary["imported"]
+    _same_as(given, shell.store)
+
+
+def test_refused_lines_are_told_kept_and_taken_once_they_are_mended(shell: Shell) -> None:
+    bring_in(shell.store, [{"id": 77, "username": "taken"}])
+    path = shell.file(
+        "users.csv",
+        "username,mobile,password_hash,profile.name\n"
+        "a,,,好\n"
+        "taken,13312341234,,B\n"
+        "c,12,,C\n"
+        "d,,{noop}clear-text,D\n"
+        "a,,,E\n"
+        "short\n",
+    )
+    code, out, err = shell.run("import", str(path), "--rejects", "rejects.csv")
+    assert (code, out) == (1, "6 lines: 1 imported, 0 there already, 5 refused\n")
+    assert sorted(err.splitlines()) == [
+        "line 3: username: belongs to the account 77, which the mobile does not find",
+        "line 4: mobile: is no mobile number",
+        "line 5: password_hash: is a password in clear text; hash it in the old system first, with bcrypt for example",
+        "line 6: username: line 2 has the same",
+        "line 7: has 1 fields where the header has 4",
+    ]
+    rejects = shell.folder / "rejects.csv"
+    assert stat.S_IMODE(rejects.stat().st_mode) == 0o600
+    with rejects.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["line"] for row in rows] == ["4", "5", "6", "7", "3"]
+    assert rows[1]["password_hash"] == "{noop}clear-text"
+    mended = "".join(line for line in rejects.read_text("utf-8").splitlines(keepends=True) if "short" not in line)
+    mended = mended.replace(",c,12,", ",c,,").replace("{noop}clear-text", BCRYPT).replace(",taken,", ",free,")
+    shell.file("mended.csv", mended)
+    code, out, err = shell.run("import", "mended.csv")
+    assert (code, out) == (1, "5 lines: 3 imported, 1 there already, 1 refused\n")
+    assert err == "line 5: needs a username, a mobile or an openid\n"
+    assert [record.get("profile", {}).get("name") for record in take_out(shell.store)] == [None, "好", "C", "D", "B"]
+
+
+def test_a_dry_run_tells_and_writes_nothing(shell: Shell) -> None:
+    path = shell.file("users.jsonl", jsonl([*plain(20), {"username": "x", "roles": ["new"]}]))
+    code, out, err = shell.run("import", str(path), "--dry-run")
+    assert (code, out) == (1, "21 lines: 20 good, 1 refused, nothing written\n")
+    assert err == "line 21: roles: there is no role 'new'\n"
+    assert take_out(shell.store) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("import", "missing.csv"), "missing.csv"),
+        (("import", "users.txt"), "--format"),
+        (("import", "users.txt", "--format", "csv"), "line 1: no such field: 'who'"),
+        (("import", "users.txt", "--rejects", "users.txt"), "is the file itself"),
+        (("import", "users.txt", "--format", "csv", "--openid-app", "wechat"), "as in wechat:wx123"),
+        (("export",), "--format"),
+        (("export", "no-such-folder/users.csv"), "No such file"),
+    ],
+)
+def test_what_cannot_begin_says_so(shell: Shell, arguments: tuple[str, ...], said: str) -> None:
+    shell.file("users.txt", "who\nme\n")
+    code, out, err = shell.run(*arguments)
+    assert (code, out) == (2, "")
+    assert said in " ".join(err.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("DYNAMODB_ENDPOINT", "http://127.0.0.1:9", "the store does not answer"),
+        ("DYNAMODB_ENDPOINT", "nowhere", "DYNAMODB_ENDPOINT"),
+        ("USERS_TABLE", "NoSuchTable", "the store refuses"),
+        ("ARGON2_TIME", "much", "ARGON2_TIME"),
+    ],
+)
+def test_a_store_that_is_not_there(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, setting: str, value: str, said: str
+) -> None:
+    environment = {**shell.environment(), setting: value, "STORE_ATTEMPTS": "1"}
+    monkeypatch.setattr(Shell, "environment", lambda _: environment)
+    code, out, err = shell.run("export", "users.csv")
+    assert (code, out) == (2, "")
+    assert said in err
+    assert list(shell.folder.iterdir()) == []
+
+
+def test_who_moved_in_logs_in_with_the_old_password(reference: DynamoStore) -> None:
+    LOGS.hush("password", PASSWORD)
+    md5 = passwords.digests_of(PASSWORD).partition(":")[0]
+    bring_in(reference, [{"mobile": "13312341234", "username": "old", "password_hash": md5}, {"username": "none"}])
+    services = services_on(reference)
+    client = new_client("web-client", "spring", "web-secret", scopes=("web",))
+    for name in ("old", "13312341234", "+8613312341234"):
+        assert accounts.log_in_by_password(services, client, (), name, PASSWORD).access_token
+        hashes = [record.get("password_hash", "") for record in take_out(reference)]
+        assert sum(hashed.startswith("$argon2id$") for hashed in hashes) == 1
+
+
+def _wait_for_users(store: DynamoStore, count: int) -> None:
+    deadline = time.monotonic() + 60
+    while len(take_out(store)) < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _same_as(given: list[dict[str, Any]], store: DynamoStore) -> None:
+    """Each record is there once, under all its names, and there is no other name."""
+    found = {record["username"]: record for record in take_out(store)}
+    assert len(found) == len(given)
+    keys = set()
+    for record in given:
+        user = found[record["username"]]
+        assert user["password_hash"] == record["password_hash"]
+        assert user.get("mobile") == record.get("mobile")
+        assert user.get("openids", {}).get("trusted:default") == record.get("openid")
+        names = [f"username:{record['username']}"]
+        names += [f"mobile:{record['mobile']}"] if "mobile" in record else []
+        names += [f"openid:trusted:default:{record['openid']}"] if "openid" in record else []
+        keys |= {(name, user["id"]) for name in names}
+    assert {(key["key"]["S"], int(key["user_id"]["N"])) for key in _identities(store)} == keys
+
+
+def _identities(store: DynamoStore) -> Iterator[Any]:
+    page: dict[str, Any] = {}
+    while True:
+        page = store._call("Scan", TableName=store.settings.identities_table, **page)
+        yield from page["Items"]
+        if "LastEvaluatedKey" not in page:
+            return
+        page = {"ExclusiveStartKey": page["LastEvaluatedKey"]}

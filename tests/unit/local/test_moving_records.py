@@ -1,0 +1,184 @@
+"""One account as a record: what is taken, what is refused and why."""
+
+from typing import Any
+
+import pytest
+
+from lingpai import passwords
+from lingpai.adapters.memory import MemoryStore
+from lingpai.model import Detail, RoleBook, User
+from local.moving import records
+from local.moving.records import Refused
+from tests.support.moving import BCRYPT, services_on
+from tests.support.stores import settings
+
+SERVICES = services_on(MemoryStore())
+BOOK = RoleBook(((1, "admin"), (2, "a, b")), 3, 1)
+RULES = records.rules(SERVICES, BOOK, "wechat:wx1", new_roles=False)
+ARGON2 = passwords.hash_password("correct horse battery", settings())
+
+
+def read(**record: Any) -> User:
+    return records.read(record, RULES, 1).user
+
+
+FULL = User(
+    id=2**53 - 1,
+    created_at=1_700_000_000,
+    username="王小明 🔑𠮷 é",
+    mobile="+8613312341234",
+    openids=(("trusted:default", 'o,"1"\n'), ("wechat:wx1", "oABC")),
+    password="md5+" + ARGON2,
+    digests=ARGON2,
+    roles=frozenset({1, 2}),
+    disabled=True,
+    detail=Detail(
+        name="王小明",
+        age="",
+        phone="12345",
+        addr="一行\n两行 🏠",
+        createTime="2024-01-02 03:04:05",
+        birthday="2000-02-29",
+        images="{}",
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    "user", [FULL, User(id=1, created_at=0, username="a"), User(id=2, created_at=1, mobile="+12015550123")]
+)
+def test_what_is_written_is_read_as_the_same_account(user: User) -> None:
+    account = records.read(records.written(user, BOOK), RULES)
+    assert records.kept(account.user, SERVICES) == user
+
+
+def test_a_role_that_is_gone_is_left_out() -> None:
+    user = User(id=1, created_at=0, username="a", roles=frozenset({1, 99}))
+    assert records.written(user, BOOK)["roles"] == ["admin"]
+
+
+def test_a_record_as_another_system_dumps_it() -> None:
+    user = read(
+        id="17",
+        created_at="2024-01-02 03:04:05+08:00",
+        username="alice",
+        mobile="133 1234 1234",
+        openid="oABC",
+        openids='{"trusted:default": "t1"}',
+        password_hash=BCRYPT,
+        roles="admin",
+        disabled="f",
+        **{"profile.name": "Alice", "profile.age": 17, "profile.birthday": "2000-01-02T00:00:00", "profile": ""},
+    )
+    assert user == User(
+        id=17,
+        created_at=1_704_135_845,
+        username="alice",
+        mobile="+8613312341234",
+        openids=(("trusted:default", "t1"), ("wechat:wx1", "oABC")),
+        password=BCRYPT,
+        roles=frozenset({1}),
+        detail=Detail(name="Alice", age="17", birthday="2000-01-02"),
+    )
+
+
+@pytest.mark.parametrize("empty", ["", None])
+def test_what_is_empty_is_not_given(empty: str | None) -> None:
+    given: dict[str, Any] = dict.fromkeys((*records.FIELDS, "profile.name", "line", "reason"), empty)
+    user = records.read({**given, "username": "a"}, RULES).user
+    assert user == User(id=0, created_at=user.created_at, username="a")
+    assert abs(user.created_at - SERVICES.clock.now()) < 60
+
+
+def test_the_account_s_own_number_as_its_username_is_one_name() -> None:
+    assert read(username="13312341234", mobile="13312341234").username is None
+
+
+@pytest.mark.parametrize("roles", ["admin", " admin , ", '["admin"]', ["admin"], ["admin", "admin"]])
+def test_roles_as_text_and_as_a_list(roles: Any) -> None:
+    assert read(username="a", roles=roles).roles == {1}
+
+
+def test_a_role_with_a_comma_in_its_name() -> None:
+    assert read(username="a", roles='["a, b"]').roles == {2}
+
+
+def test_a_role_that_is_to_be_made_is_no_fault() -> None:
+    rules = records.rules(SERVICES, BOOK, "trusted:default", new_roles=True)
+    account = records.read({"username": "a", "roles": ["new", "admin"]}, rules)
+    assert account.roles == ("new", "admin")
+    assert account.user.roles == {1}
+
+
+def test_digests_are_hashed_and_fast_hashes_wrapped() -> None:
+    md5, sha1 = passwords.digests_of("correct horse battery").split(":")
+    account = records.read({"username": "a", "password_hash": md5, "digests": f"{md5.upper()}:{sha1}"}, RULES)
+    assert records.is_fast(account)
+    user = records.kept(account.user, SERVICES)
+    assert passwords.verify("correct horse battery", user.password, settings())
+    assert passwords.verify(f"{md5}:{sha1}", user.digests, settings())
+    assert md5 not in f"{user.password}{user.digests}"
+    assert not records.is_fast(records.read({"username": "a", "password_hash": BCRYPT}, RULES))
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        ({}, "needs a username, a mobile or an openid"),
+        ({"password": "secret", "username": "a"}, "password: no such field"),
+        ({"profile.shoe": "43", "username": "a"}, "profile.shoe: no such field"),
+        ({"id": 0, "username": "a"}, "id: is not a whole number from 1"),
+        ({"id": 2**53, "username": "a"}, "id: is not"),
+        ({"id": "1.5", "username": "a"}, "id: is not"),
+        ({"id": True, "username": "a"}, "id: is not"),
+        ({"id": 1.0, "username": "a"}, "id: is not"),
+        ({"created_at": "yesterday", "username": "a"}, "created_at: is neither"),
+        ({"created_at": -1, "username": "a"}, "created_at: is not"),
+        ({"created_at": 10**15, "username": "a"}, "created_at: is not"),
+        ({"username": ["a"]}, "username: is not text"),
+        ({"username": " a"}, "username: This username cannot be used: it holds an invisible"),
+        ({"username": "a\u200bb"}, "username: This username cannot be used"),
+        ({"username": "a" * 151}, "username: This username cannot be used: it must have 1 to 150"),
+        ({"username": "a\udc80"}, "username: is not UTF-8"),
+        ({"username": "13312341234"}, "username: A username that looks like a mobile number"),
+        ({"username": "13312341234", "mobile": "13312341235"}, "username: A username that looks like a mobile number"),
+        ({"mobile": "12345"}, "mobile: is no mobile number"),
+        ({"mobile": "010-12345678"}, "mobile: is no mobile number"),
+        ({"mobile": 1.5}, "mobile: is not text"),
+        ({"openid": "o" * 257}, "openid: is longer than 256"),
+        ({"openid": "o1", "openids": {"wechat:wx1": "o2"}}, "openid: openids has another one"),
+        ({"openids": {"wechat": "o2"}}, "openids: each name is a provider and its app"),
+        ({"openids": {"wechat:wx1": ""}}, "openids: each openid is text"),
+        ({"openids": "[]"}, "openids: is no JSON object"),
+        ({"openids": "{"}, "openids: is not JSON"),
+        ({"openids": {f"p:{i}": "o" for i in range(51)}}, "has 51 names"),
+        ({"username": "a", "password_hash": "{noop}secret"}, "password_hash: is a password in clear text"),
+        ({"username": "a", "password_hash": "secret"}, "password_hash: is of no format"),
+        ({"username": "a", "password_hash": "pbkdf2_sha256$99999999$s$x"}, "password_hash: "),
+        ({"username": "a", "digests": "5f4dcc3b5aa765d61d8327deb882cf99"}, "digests: is not MD5:SHA1"),
+        ({"username": "a", "digests": ARGON2.replace("t=1", "t=99999999")}, "digests: asks for too much"),
+        ({"username": "a", "roles": "nobody"}, "roles: there is no role 'nobody'"),
+        ({"username": "a", "roles": [1]}, "roles: is no list of names"),
+        ({"username": "a", "roles": "[oops"}, "roles: is not JSON"),
+        ({"username": "a", "disabled": "maybe"}, "disabled: is neither true nor false"),
+        ({"username": "a", "disabled": 2}, "disabled: is neither true nor false"),
+        ({"username": "a", "profile": {"shoe": "43"}}, "profile: no such field: shoe"),
+        ({"username": "a", "profile": {"name": ["x"]}}, "profile.name: is not text"),
+        ({"username": "a", "profile": {"name": "\ud800"}}, "profile.name: is not UTF-8"),
+        ({"username": "a", "profile": "[" * 100_000}, "profile: is not JSON"),
+        (
+            {"username": "a", "profile": {"birthday": "tomorrow"}},
+            "profile.birthday: The parameter birthday must look like",
+        ),
+        (
+            {"username": "a", "profile": {"createTime": "now"}},
+            "profile.createTime: The parameter createTime must look like",
+        ),
+    ],
+)
+def test_why_a_record_is_refused(record: dict[str, Any], reason: str) -> None:
+    with pytest.raises(Refused) as refused:
+        records.read(record, RULES)
+    assert reason in str(refused.value)
+    for secret in ("secret", "13312341234", "13312341235"):
+        assert secret not in str(refused.value)
