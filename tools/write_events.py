@@ -31,6 +31,9 @@ NOW = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 WEB = ("web-client", "web-secret")
 STANDARD = ("standard-client", "standard-secret")
 MACHINE = ("machine-client", "machine-secret")
+DJANGO = {"client_id": "django-app", "client_secret": "django-secret"}
+PASSPORT = {"client_id": "2", "client_secret": "passport-secret"}
+USERCENTER = {"sysid": "aaaa", "client_id": "23"}
 
 # Of the right shape, and good for nothing: they end in the dark.
 EXAMPLE_VALUES: Mapping[str, Any] = {
@@ -57,6 +60,12 @@ PASSWORD = {"grant_type": "password", "username": "alice", "password": "correct 
 REFRESH = {"grant_type": "refresh_token", "refresh_token": "{refresh_token}"}
 MOBILE = {"mobile": "13312341234"}
 PROOF = {**MOBILE, "code": "{code}"}
+# The MD5 and SHA-1 of alice's password.
+DIGESTS = {
+    "md5password": "88e4ddd2402d92d50e1879d6ecd9ffd4",
+    "shapassword": "98decc62ece399a22ed30d490ef333be7fde7385",
+}
+ACCESS = {"accessToken": "{token}"}
 ME = {"id": "{id}"}
 
 EXAMPLES: Mapping[str, Example] = {
@@ -73,20 +82,38 @@ EXAMPLES: Mapping[str, Example] = {
         basic=STANDARD,
     ),
     "token-json": Example("/oauth/token", content={**PASSWORD, "client_id": WEB[0], "client_secret": WEB[1]}),
+    "token-passport": Example("/oauth/token", form={**PASSPORT, **PASSWORD, "scope": ""}),
+    "token-usercenter": Example("/oauth/token", content={**USERCENTER, "username": "alice", **DIGESTS}),
+    "token-usercenter-code": Example(
+        "/oauth/token", content={**USERCENTER, "username": "alice", "validateCode": "{code}"}
+    ),
     "token-slash": Example("/oauth/token/", form=PASSWORD, basic=WEB),
-    "o-token": Example("/o/token", form=PASSWORD, basic=WEB),
-    "o-token-slash": Example("/o/token/", form=PASSWORD, basic=WEB),
+    "o-token": Example("/o/token", form={**DJANGO, **PASSWORD}),
+    "o-token-slash": Example("/o/token/", form={**DJANGO, **PASSWORD}),
     "oauth-introspect": Example("/oauth/introspect", form={"token": "{token}"}, basic=STANDARD),
     "oauth-revoke": Example("/oauth/revoke", form={"token": "{refresh_token}"}, basic=STANDARD),
     "oauth-metadata": Example("/.well-known/oauth-authorization-server", method="GET"),
+    "oauth-keys": Example("/.well-known/jwks.json", method="GET"),
     "health": Example("/health", method="GET"),
     "not-found": Example("/nowhere", method="GET"),
+    # the calls of the SDK class UserCenter
+    "user-check-token": Example("/user/checkOauthToken", content=ACCESS),
+    "user-by-token": Example("/user/getUserByToken", content=ACCESS),
+    "oauth-destory-token": Example("/oauth/destoryToken", content=ACCESS),
+    "oauth-destroy-token": Example("/oauth/destroyToken", content=ACCESS),
+    "oauth-refresh-access-token": Example(
+        "/oauth/refreshAccessToken", content={**USERCENTER, "refresh_token": "{refresh_token}"}
+    ),
+    "oauth-get-temp-token": Example("/oauth/getTempToken", content=ACCESS),
     # codes and signs
     "mobile-code-get": Example("/mobile/code/get", form=MOBILE, basic=WEB),
     "mobile-code-verify": Example("/mobile/code/verify", form=PROOF),
     "mobile-token": Example("/mobile/token", form=PROOF, basic=WEB),
     "sign-token": Example("/sign/token", form={"sign": "oGZUI0egBJY1zhBYw2KhdUfwVJJE"}, basic=WEB),
     # accounts
+    "user-register": Example(
+        "/User/Register", content={"userName": "mei", "password": "plum-blossom", "mobile": "13800138000"}
+    ),
     "users-register": Example("/users/register", content={"username": "mei", "password": "plum-blossom"}),
     "users-save": Example(
         "/users/save",
