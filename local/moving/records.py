@@ -41,6 +41,10 @@ DEFAULT_OPENID_APP = "trusted:default"
 # The last second of the year 9999, which is as far as a date reaches.
 _LAST_SECOND = 253_402_300_799
 # All names of an account are put in one transaction, which holds 100 items.
+# What DynamoDB takes as a key.
+_LONGEST_KEY = 2048
+# The longest that a profile's field may be by the API; all of them fit into an item.
+_LONGEST_FIELD = 4000
 _MOST_NAMES = 50
 _PROVIDER_APP = re.compile(r"[^:\s]+:[^:\s]+")
 _DIGESTS = re.compile(r"([0-9a-fA-F]{32}):([0-9a-fA-F]{40})")
@@ -178,6 +182,8 @@ def _named(user: User, rules: Rules) -> User:
     keys = accounts.keys_of(user)
     if not keys:
         raise Refused("needs a username, a mobile or an openid")
+    if any(len(key.encode()) > _LONGEST_KEY for key in keys):
+        raise Refused(f"has a name of more than {_LONGEST_KEY} bytes")
     if len(keys) > _MOST_NAMES:
         raise Refused(f"has {len(keys)} names; {_MOST_NAMES} are the most")
     return user
@@ -252,6 +258,8 @@ def _detail(given: Mapping[str, Any], utc_offset_minutes: int) -> Detail:
             if not isinstance(value, str | int | float) or isinstance(value, bool):
                 raise Refused(f"profile.{name}: is not text")
             parts[name] = _sound(f"profile.{name}", str(value))
+            if len(parts[name]) > _LONGEST_FIELD:
+                raise Refused(f"profile.{name}: is longer than {_LONGEST_FIELD} characters")
     for name, parse in (
         ("createTime", lambda: fields.optional_moment(parts, "createTime", utc_offset_minutes)),
         ("birthday", lambda: fields.optional_day(parts, "birthday")),

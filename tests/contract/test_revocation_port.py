@@ -2,9 +2,10 @@
 
 import itertools
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from lingpai.model import Session, SessionKey
-from lingpai.ports import Ended
+from lingpai.ports import Ended, Rotated
 from tests.support.samples import NOW, WholeStore, a_rotation, a_session, hashed, open_sessions
 from tests.support.time import START
 
@@ -160,3 +161,13 @@ def test_every_listing_is_seen_at_once(reference: WholeStore) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(listed, keys))
+
+
+def test_the_key_of_a_revoked_token_is_no_session(store: WholeStore) -> None:
+    """Whoever reads a `jti` can make a token that points there: it is an unknown one, not a fault."""
+    store.list_revoked(ALONE, LATER)
+    assert store.get_session(ALONE) is None
+    assert store.rotate(a_rotation(replace(a_session(), key=ALONE))) == Rotated(False, None)
+    for client_id in ("web", None):
+        assert store.end_presented(ALONE, hashed("access 1"), client_id) == Ended(False, None)
+    assert store.is_listed(ALONE)

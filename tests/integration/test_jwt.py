@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from lingpai.clients import new_client
+from lingpai.errors import unavailable
+from lingpai.keys import KeyRing
 from lingpai.model import StoredKey
 from tests.support.api import Api, make_api, signing_keys
 from tests.support.dialects import (
@@ -615,3 +617,33 @@ def test_a_deployment_without_keys_says_so(api: Api, monkeypatch: pytest.MonkeyP
     assert (answer.status, answer.json["error"]) == (503, "temporarily_unavailable")
     assert bare.token()
     assert bare.call("GET", "/.well-known/jwks.json").json == {"keys": []}
+
+
+def test_without_a_key_nothing_is_written(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The refusal comes before the session, the code and the rotation, not after them."""
+    first = signed_tokens(api)
+
+    def none(*_: Any) -> Any:
+        raise unavailable("no_signing_key")
+
+    monkeypatch.setattr(KeyRing, "signing", none)
+    before = stored(api)
+    for form in (
+        {"grant_type": "password", "username": "alice", "password": "correct horse battery"},
+        {"grant_type": "refresh_token", "refresh_token": first["refresh_token"]},
+        {"grant_type": "client_credentials"},
+    ):
+        assert api.post("/oauth/token", form=form, basic=JWT).status == 503
+    assert stored(api) == before
+
+
+def test_a_token_made_of_a_revoked_ones_id_is_unknown(api: Api) -> None:
+    token = machine_token(api)
+    assert api.post("/oauth/revoke", form={"token": token}, basic=MACHINE_JWT).status == 200
+    selector = parts(token)[1]["jti"].partition(".")[0]
+    for made in (f"{selector}.{'A' * 43}", f"{selector}.{'A' * 48}"):
+        refuses_token(api.post("/users/current", bearer=made))
+        assert introspected(api, made) == {"active": False}
+        assert api.post("/oauth/revoke", form={"token": made}, basic=MACHINE_JWT).status == 200
+        form = {"grant_type": "refresh_token", "refresh_token": made}
+        assert api.post("/oauth/token", form=form, basic=JWT).status == 400

@@ -211,3 +211,30 @@ def test_the_minimum_is_a_setting(api: Api, monkeypatch: pytest.MonkeyPatch) -> 
     short = make_api(monkeypatch, api.services.store, populated=False, limit_register_ip=0, password_min_length=5)
     assert register(short, password="x2k9q") == DONE
     assert register(short, password="x2k9") == outcome(0, "密码至少 5 个字符")
+
+
+def multipart(fields: dict[str, str]) -> bytes:
+    parts = [f'--b\r\nContent-Disposition: form-data; name="{n}"\r\n\r\n{v}\r\n' for n, v in fields.items()]
+    return ("".join(parts) + "--b--\r\n").encode()
+
+
+@pytest.mark.parametrize("kind", ["json", "form", "multipart"])
+def test_a_comma_in_a_password_stays(api: Api, kind: str) -> None:
+    """Only JSON is forgiven its last comma, and only outside of its texts."""
+    fields = {"userName": new_name(), "password": "abc,}defgh9,]"}
+    sent: dict[str, dict[str, Any]] = {
+        "json": {"json_body": fields},
+        "form": {"form": fields},
+        "multipart": {"body": multipart(fields), "headers": {"Content-Type": "multipart/form-data; boundary=b"}},
+    }
+    assert api.post(PATH, **sent[kind]) == DONE
+    assert can_log_in(api, fields["userName"], fields["password"])
+
+
+@pytest.mark.parametrize(
+    "body", ['{"' + '\\"' * 32000, '{"a": "' + ",]" * 32000, "{" + "," * 64000 + "}", '{"' + "\\" * 64000]
+)
+def test_a_body_made_to_be_slow_is_refused_as_any_other(api: Api, body: str) -> None:
+    """Reading it takes as long as it is, not the square of that."""
+    answer = api.post(PATH, body=body.encode(), headers=AS_JSON)
+    assert (answer.status, answer.json["result"]["code"]) == (200, 0)

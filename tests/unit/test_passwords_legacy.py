@@ -248,3 +248,17 @@ def _pbkdf2(password: str) -> bytes:
 
 def _md5(password: str) -> str:
     return hashlib.md5(password.encode()).hexdigest()  # noqa: S324
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        "scrypt$65536$c2FsdA==$1$1$" + "A" * 86 + "==",  # RFC 7914: N < 2^(16 r)
+        "$argon2id$v=19$m=\u0668\u0660\u0660,t=1,p=1$c2FsdHNhbHQ$" + "A" * 43,
+        "$2b$\u0660\u0664$" + "a" * 53,
+    ],
+)
+def test_a_hash_that_no_library_takes_is_refused_and_opens_nothing(stored: str) -> None:
+    """At import with a reason; and where one is stored all the same, a login is refused and no fault."""
+    assert passwords.why_unreadable(stored) is not None
+    assert not passwords.verify("correct horse battery", stored, stores.settings())

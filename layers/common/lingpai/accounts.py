@@ -67,7 +67,7 @@ def display_name(services: Services, user: User) -> str | None:
 
 def check_username(settings: Settings, username: str, owner: User | None = None) -> None:
     """Refuse a name that cannot be one, or that looks like a mobile number other than `owner`'s own."""
-    plain = names.plain(username)
+    plain = names.plain(username) if len(username) <= _NAME_AS_TYPED_MAX else username
     if not plain or len(plain) > USERNAME_MAX:
         raise invalid_request(
             "bad_username",
@@ -154,8 +154,14 @@ def log_in_by_name_and_code(
     number = numbers.as_mobile(name, services.settings.home_country)
     if number is None:
         user = _user_of(services, name)
-        number = user.mobile if user and user.mobile else f"nobody:{hashlib.sha256(name.encode()).hexdigest()}"
+        number = user.mobile if user and user.mobile else _nobodys_number(name)
     return log_in_by_code(services, client, scope, number, code)
+
+
+def _nobodys_number(name: str) -> str:
+    """Under which guesses at the code of a name without a number are counted: one for all spellings of the name."""
+    key = username_key(name) if len(name) <= _NAME_AS_TYPED_MAX else name
+    return f"nobody:{hashlib.sha256(key.encode()).hexdigest()}"
 
 
 def log_in_by_code(services: Services, client: Client, scope: tuple[str, ...], number: str, code: str) -> TokenSet:

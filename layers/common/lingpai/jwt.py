@@ -26,16 +26,15 @@ ACCESS_TOKEN = "at+jwt"
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a verified token says. Times in seconds since 1970; `subject` is a user id or a client id, as text."""
+    """What a verified token says. Times in seconds since 1970."""
 
     key: SessionKey
     hashed: bytes
-    id: str
     client_id: str
-    audience: str
-    subject: str
     scope: tuple[str, ...]
+    issuer: str
     issued_at: int
+    not_before: int
     expires_at: int
 
 
@@ -84,7 +83,15 @@ def sign(services: Services, client: Client, session: Session, hashed: bytes) ->
 
 
 def verify(services: Services, token: str) -> Claims:
-    """What a token of ours says; LingpaiError `invalid_token` for any other (RFC 8725).
+    """What a token of ours says that is good here and now; LingpaiError `invalid_token` for any other."""
+    claims = _read(services, token)
+    if claims.issuer != services.issuer or not claims.not_before <= services.clock.now() < claims.expires_at:
+        raise invalid_token()
+    return claims
+
+
+def _read(services: Services, token: str) -> Claims:
+    """What a token says that we signed, expired or not; LingpaiError `invalid_token` for any other (RFC 8725).
 
     The key is ours, found by `kid`, and the algorithm is the key's: what the token says of either is only compared.
     """
@@ -98,29 +105,24 @@ def verify(services: Services, token: str) -> Claims:
         if key is None or header.get("alg") != key.algorithm or set(header) - _HEADERS:
             raise invalid_token()
         payload = _signer().decode(token, key.private.public_key(), algorithms=[key.algorithm])
-        return _claims(services, header, json.loads(payload))
+        return _claims(header, json.loads(payload))
     except (pyjwt.PyJWTError, AttributeError, KeyError, RecursionError, TypeError, ValueError, struct.error):
         raise invalid_token() from None
 
 
-def _claims(services: Services, header: dict[str, Any], claims: dict[str, Any]) -> Claims:
-    """What the claims say, if they are good here and now."""
-    now = services.clock.now()
-    if claims["iss"] != services.issuer or not claims.get("nbf", claims["iat"]) <= now < claims["exp"]:
-        raise invalid_token()
+def _claims(header: dict[str, Any], claims: dict[str, Any]) -> Claims:
     passport = header["typ"] == "JWT"
     selected, _, hashed = claims["jti"].partition(".")
     owner, session_id = _KEY.unpack(_decode(selected))
     return Claims(
         key=SessionKey(owner, session_id),
         hashed=_decode(hashed),
-        id=claims["jti"],
-        audience=claims["aud"],
         client_id=claims["aud"] if passport else claims["client_id"],
-        subject=claims["sub"],
         scope=tuple(claims["scopes"] if passport else claims["scope"].split()),
-        issued_at=claims["iat"],
-        expires_at=claims["exp"],
+        issuer=claims["iss"],
+        issued_at=int(claims["iat"]),
+        not_before=int(claims.get("nbf", claims["iat"])),
+        expires_at=int(claims["exp"]),
     )
 
 

@@ -38,10 +38,17 @@ class KeyRing:
 
     def signing(self, algorithm: str, at: int) -> Key:
         """The key of this algorithm that signs at this time (seconds since 1970)."""
-        begun = [key for key in self._all(at) if key.algorithm == algorithm and key.signs_from <= at]
+        begun = self._begun(algorithm, at)
+        if not begun and self._read_at != self._clock.now():
+            # Another process may have made the first keys a moment ago.
+            self._read_at = None
+            begun = self._begun(algorithm, at)
         if not begun:
             raise unavailable("no_signing_key")
         return begun[-1]
+
+    def _begun(self, algorithm: str, at: int) -> list[Key]:
+        return [key for key in self._all(at) if key.algorithm == algorithm and key.signs_from <= at]
 
     def find(self, kid: str) -> Key | None:
         """The published key of this id; one that another process has just made is looked for, too."""

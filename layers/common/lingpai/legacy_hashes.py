@@ -52,6 +52,8 @@ def check_of(stored: str) -> Check:
     """
     if len(stored) > MAX_LENGTH:
         raise Unreadable(f"is longer than {MAX_LENGTH} characters")
+    if not stored.isascii():
+        raise Unreadable("holds characters that no hash has")
     if stored.startswith("$argon2"):
         return _argon2(stored)
     if stored.startswith("$2"):
@@ -186,7 +188,8 @@ def _spring_pbkdf2(algorithm: str, iterations: int, salt_length: int) -> Callabl
 
 
 def _scrypt(n: int, r: int, p: int, salt: bytes, expected: bytes) -> Check:
-    if n < 2 or n & (n - 1) or r < 1 or p < 1 or not salt or not 16 <= len(expected) <= 128:
+    # RFC 7914 section 2: N is a power of two below 2^(16·r).
+    if n < 2 or n & (n - 1) or r < 1 or n >= 1 << 16 * r or p < 1 or not salt or not 16 <= len(expected) <= 128:
         raise Unreadable("is not a whole scrypt hash")
     memory = 128 * r * (n + p + 2)
     if memory > MAX_MEMORY or n * r * p > MAX_SCRYPT_WORK:

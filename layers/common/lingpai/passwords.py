@@ -90,6 +90,8 @@ def check_new(password: str, username: str | None, settings: Settings) -> None:
 
     Lengths are counted in code points after NFKC; there are no rules of composition (NIST SP 800-63B).
     """
+    if len(password) > _LONGEST:
+        raise invalid_request("password_too_long", limit=MAX_LENGTH)
     plain = normalise(password)
     if len(plain) < settings.password_min_length:
         raise invalid_request("password_too_short", limit=settings.password_min_length)
@@ -120,12 +122,12 @@ def normalise(password: str) -> str:
 
 
 def _verify_argon2(password: str, stored: str, settings: Settings) -> bool:
-    from argon2.exceptions import InvalidHashError, VerificationError
+    from argon2.exceptions import VerificationError
 
     for attempt in dict.fromkeys((normalise(password), password)):
         try:
             return _hasher(settings).verify(stored, _encode(attempt))
-        except (VerificationError, InvalidHashError):
+        except (VerificationError, ValueError):
             continue
     return False
 
@@ -137,7 +139,11 @@ def _verify_legacy(password: str, stored: str, settings: Settings) -> bool:
         check = legacy_hashes.check_of(stored)
     except legacy_hashes.Unreadable:
         return _verify_argon2(password, _unmatchable(settings), settings)
-    return any(check(_encode(attempt)) for attempt in dict.fromkeys((password, normalise(password))))
+    try:
+        return any(check(_encode(attempt)) for attempt in dict.fromkeys((password, normalise(password))))
+    except ValueError:
+        # A hash that looks whole, and that the library of its kind does not take: it has no password.
+        return False
 
 
 def _encode(password: str) -> bytes:

@@ -43,6 +43,7 @@ def issue(
     `together_with` are the writes that must happen with it or not at all; their Conflict is the caller's.
     """
     clock, now = services.clock, services.clock.now()
+    _require_key(services, client, now)
     owner = clock.new_machine_owner() if user_id is None else user_id
     key = SessionKey(owner, clock.new_session_id())
     access = clock.new_secret()
@@ -92,7 +93,7 @@ def opened(session: Session, hashed: bytes, now: int, grace: int) -> Session:
         and now < session.previous_access_expires_at
         and now <= session.rotated_at + grace
     ):
-        return _as_before_rotation(session)
+        return _as_before_rotation(session, grace)
     raise invalid_token()
 
 
@@ -107,6 +108,7 @@ def refresh(services: Services, client: Client, token: str, scope: tuple[str, ..
     if presented is None:
         raise invalid_grant("bad_refresh_token")
     now, salt = services.clock.now(), services.clock.new_secret()
+    _require_key(services, client, now)
     next_access, next_refresh = derive(presented.secret, salt)
     outcome = services.store.rotate(
         Rotation(
@@ -248,10 +250,16 @@ def _repeat(
     return _token_set(services, client, session, *derive(presented.secret, session.salt), now)
 
 
-def _as_before_rotation(session: Session) -> Session:
+def _require_key(services: Services, client: Client, now: int) -> None:
+    """LingpaiError where there is no key for the client's signed tokens: before anything is written."""
+    if client.token_format == "jwt":
+        services.keys.signing(client.token_alg, now)
+
+
+def _as_before_rotation(session: Session, grace: int) -> Session:
     return replace(
         session,
-        access_expires_at=session.previous_access_expires_at,
+        access_expires_at=min(session.previous_access_expires_at, session.rotated_at + grace + 1),
         access_scope=session.previous_access_scope,
     )
 

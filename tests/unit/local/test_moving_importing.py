@@ -247,7 +247,8 @@ def test_an_id_that_is_taken_by_chance_is_drawn_again(monkeypatch: pytest.Monkey
     assert set(store.users) == {100, 101}
 
 
-def test_batches_hold_what_a_transaction_holds() -> None:
+def test_batches_hold_what_a_transaction_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "_LONGEST_FIELD", 350_000)
     seen: list[list[Write]] = []
 
     class Watching(MemoryStore):

@@ -5,6 +5,7 @@ import binascii
 import json
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,14 +18,15 @@ from lingpai.messages import Language, preferred
 
 MAX_BODY = 64 * 1024
 # A string, which stays as it is, or a comma before a closing bracket.
-_TRAILING_COMMA = re.compile(rb'("(?:[^"\\]|\\.)*")|,(\s*[}\]])')
+_TRAILING_COMMA = re.compile(rb'("(?:[^"\\]++|\\.)*+"?)|,(\s*[}\]])')
 MAX_FIELDS = 100
+_LONGEST_DISPOSITION = 8 * 1024
 
 # Taken as they are: what a person typed into them is compared, never shown or stored.
 _OPAQUE = {"password", "oldPassword", "newPassword", "client_secret"}
 # JSON clients send these as numbers, too.
 _CODES = {"code", "validateCode"}
-_NUMBERS_ALLOWED = {"client_id", "clientId", "mobile", *_CODES}
+_NUMBERS_ALLOWED = {"client_id", "clientId", "mobile", "sys", "sysId", "sysid", "username", *_CODES}
 # Addresses end up in logs: none of these may stand in one.
 CREDENTIALS = {
     "access_token",
@@ -105,14 +107,13 @@ def lenient_parameters(request: Request) -> dict[str, str]:
 def all_parameters(request: Request, *, trailing_commas: bool = False) -> dict[str, str]:
     """As `parameters`, but with the empty ones."""
     body = _body(request)
-    if trailing_commas:
-        body = _TRAILING_COMMA.sub(rb"\1\2", body)
     content_type = request.headers.get("content-type", "")
     kind = content_type.partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
         pairs = _multipart(content_type, body)
     elif kind.endswith("json") or (kind != "application/x-www-form-urlencoded" and body.lstrip()[:1] == b"{"):
-        pairs = [(name, _text(name, value)) for name, value in _json_object(body).items()]
+        content = _forgiven(body) if trailing_commas else body
+        pairs = [(name, _text(name, value)) for name, value in _json_object(content).items()]
     else:
         pairs = _form(body)
     result: dict[str, str] = {}
@@ -124,6 +125,11 @@ def all_parameters(request: Request, *, trailing_commas: bool = False) -> dict[s
             raise invalid_request("control_character", name=_shown(name))
         result[name] = value
     return result
+
+
+def _forgiven(body: bytes) -> bytes:
+    """The JSON without commas before its closing brackets; what stands in its texts stays."""
+    return _TRAILING_COMMA.sub(rb"\1\2", body)
 
 
 def json_body(request: Request) -> dict[str, Any]:
@@ -211,6 +217,9 @@ def _parts(content_type: str, body: bytes) -> Iterator[tuple[str, str]]:
     if not parsed.is_multipart() or parsed.defects:
         raise _malformed("不是 multipart 表单", "it is no multipart form")
     for part in parsed.get_payload():
+        # The e-mail parser takes the square of a header's length.
+        if len(part.get("content-disposition", "")) > _LONGEST_DISPOSITION:
+            raise _malformed("multipart 字段名过长", "a multipart field's name is too long")
         name = part.get_param("name", header="content-disposition")
         content = part.get_payload(decode=True)
         if not isinstance(name, str) or part.get_filename() is not None or not isinstance(content, bytes):
@@ -238,8 +247,8 @@ def _json_object(body: bytes) -> dict[str, Any]:
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
     if len(fields) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise invalid_request("duplicate_parameter", name=_shown(next(n for n in names if names.count(n) > 1)))
+        counts = Counter(name for name, _ in pairs)
+        raise invalid_request("duplicate_parameter", name=_shown(counts.most_common(1)[0][0]))
     return fields
 
 

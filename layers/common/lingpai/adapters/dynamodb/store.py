@@ -298,7 +298,7 @@ class DynamoStore:
     def get_session(self, key: SessionKey) -> Session | None:
         """See `ports.Sessions`."""
         item = self._get(self.settings.sessions_table, session_key(key))
-        return to_session(SessionItem.from_raw_data(item)) if item else None
+        return _session_in(item)
 
     def rotate(self, rotation: Rotation) -> Rotated:
         """See `ports.Sessions`. Refused or not, the item comes back in the same call."""
@@ -336,8 +336,8 @@ class DynamoStore:
                 **arguments,
             )
         except _Refused as refused:
-            return Rotated(False, to_session(SessionItem.from_raw_data(refused.item)) if refused.item else None)
-        return Rotated(True, to_session(SessionItem.from_raw_data(answer["Attributes"])))
+            return Rotated(False, _session_in(refused.item))
+        return Rotated(True, _session_in(answer["Attributes"]))
 
     def end_presented(self, key: SessionKey, hashed: bytes, client_id: str | None) -> Ended:
         """See `ports.Sessions`."""
@@ -355,7 +355,7 @@ class DynamoStore:
                 "DeleteItem", TableName=self.settings.sessions_table, Key=session_key(key), **expressions(condition)
             )
         except _Refused as refused:
-            return Ended(False, to_session(SessionItem.from_raw_data(refused.item)) if refused.item else None)
+            return Ended(False, _session_in(refused.item))
         return Ended(True, None)
 
     def list_revoked(self, key: SessionKey, ttl: int) -> None:
@@ -544,6 +544,13 @@ def _cancelled(error: ClientError) -> Exception:
     if "ConditionalCheckFailed" not in reasons and set(reasons) & _BUSY:
         return unavailable()
     return _Cancelled(reasons)
+
+
+def _session_in(item: Item | None) -> Session | None:
+    """The session in an item; None for nothing, and for the mere key that a revoked token leaves which stood alone."""
+    if item is None or "client_id" not in item:
+        return None
+    return to_session(SessionItem.from_raw_data(item))
 
 
 def _may_be_key(name: str) -> bool:
