@@ -43,8 +43,8 @@ _LAST_SECOND = 253_402_300_799
 # All names of an account are put in one transaction, which holds 100 items.
 # What DynamoDB takes as a key.
 _LONGEST_KEY = 2048
-# The longest that a profile's field may be by the API; all of them fit into an item.
-_LONGEST_FIELD = 4000
+# An item holds 400 KB, and the profile is kept in it as JSON in ASCII: a Chinese character takes six bytes.
+_LARGEST_PROFILE = 350_000
 _MOST_NAMES = 50
 _PROVIDER_APP = re.compile(r"[^:\s]+:[^:\s]+")
 _DIGESTS = re.compile(r"([0-9a-fA-F]{32}):([0-9a-fA-F]{40})")
@@ -258,14 +258,14 @@ def _detail(given: Mapping[str, Any], utc_offset_minutes: int) -> Detail:
             if not isinstance(value, str | int | float) or isinstance(value, bool):
                 raise Refused(f"profile.{name}: is not text")
             parts[name] = _sound(f"profile.{name}", str(value))
-            if len(parts[name]) > _LONGEST_FIELD:
-                raise Refused(f"profile.{name}: is longer than {_LONGEST_FIELD} characters")
     for name, parse in (
         ("createTime", lambda: fields.optional_moment(parts, "createTime", utc_offset_minutes)),
         ("birthday", lambda: fields.optional_day(parts, "birthday")),
     ):
         if name in parts and (value := _allowed(f"profile.{name}", parse)) is not None:
             parts[name] = value
+    if len(json.dumps(parts)) > _LARGEST_PROFILE:
+        raise Refused(f"profile: takes more than {_LARGEST_PROFILE} bytes")
     return Detail(**parts)
 
 

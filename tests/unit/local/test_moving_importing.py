@@ -247,8 +247,7 @@ def test_an_id_that_is_taken_by_chance_is_drawn_again(monkeypatch: pytest.Monkey
     assert set(store.users) == {100, 101}
 
 
-def test_batches_hold_what_a_transaction_holds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(records, "_LONGEST_FIELD", 350_000)
+def test_batches_hold_what_a_transaction_holds() -> None:
     seen: list[list[Write]] = []
 
     class Watching(MemoryStore):
@@ -312,3 +311,19 @@ class Forgetful(MemoryStore):
 def test_memory_stays_flat(few: int, many: int, dry_run: bool) -> None:
     _peak(100, dry_run=dry_run)
     assert _peak(many, dry_run=dry_run) < 1.3 * _peak(few, dry_run=dry_run) + 200_000
+
+
+def test_what_no_item_or_key_holds_is_a_refused_line_and_no_fault() -> None:
+    """The good lines beside it are written."""
+    store = MemoryStore()
+    report = bring_in(
+        store,
+        [
+            {"username": "before"},
+            {"username": "wordy", "profile": {"instruction": "梅" * 100_000}},
+            {"username": "many-lettered", "openids": {"a" * 2100 + ":b": "c"}},
+            {"username": "after"},
+        ],
+    )
+    assert {user.username for user in store.users.values()} == {"before", "after"}
+    assert report.refused == 2
