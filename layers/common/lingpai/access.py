@@ -5,12 +5,12 @@ in `jti` and ends with it; one that a client got for itself stands alone, and is
 one is derived from an opaque or signed one, is kept nowhere and ends with it.
 """
 
-import base64
 import hmac
 import re
+from collections.abc import Callable
 from dataclasses import replace
 
-from lingpai import jwt, sessions
+from lingpai import jwt, selector, sessions
 from lingpai.errors import LingpaiError, forbidden, invalid_token
 from lingpai.model import Client, Session
 from lingpai.ports import Services
@@ -42,8 +42,8 @@ def temporary(services: Services, token: str) -> str:
         raise forbidden("no_user")
     now = services.clock.now()
     stamp = min(now + TEMPORARY_TTL, session.access_expires_at, session.ends_at).to_bytes(_STAMP_BYTES)
-    selector = sessions.selector(session.key)
-    return f"{selector}.{_encode(stamp + _proof(services, _hash_of(services, token), stamp))}"
+    proof = _proof(services, _hash_of(services, token), stamp)
+    return f"{selector.of(session.key)}.{selector.encode(stamp + proof)}"
 
 
 def revoke(services: Services, token: str, client: Client | None) -> None:
@@ -61,6 +61,16 @@ def revoke(services: Services, token: str, client: Client | None) -> None:
         sessions.revoke(services.store, presented.key, sessions.digest(presented.secret), client)
 
 
+def unless_refused[T](read: Callable[[], T]) -> T | None:
+    """What `read` gives; None for a token that it refuses. A fault of the store is no refusal: it is raised."""
+    try:
+        return read()
+    except LingpaiError as error:
+        if error.status == 503:
+            raise
+        return None
+
+
 def _check_signed(services: Services, token: str) -> Session:
     claims = jwt.verify(services, token)
     if claims.key.user_id is None:
@@ -74,11 +84,8 @@ def _check_signed(services: Services, token: str) -> Session:
 
 
 def _revoke_signed(services: Services, token: str, client: Client | None) -> None:
-    try:
-        claims = jwt.verify(services, token)
-    except LingpaiError as error:
-        if error.status == 503:
-            raise
+    claims = unless_refused(lambda: jwt.verify(services, token))
+    if claims is None:
         return
     if claims.key.user_id is None:
         sessions.refuse_other_client(claims.client_id, client)
@@ -104,13 +111,13 @@ def _alone(claims: jwt.Claims) -> Session:
 def _check_temporary(services: Services, token: str) -> Session:
     """As its parent may be used, the grace time after a refresh included, but until its own expiry."""
     now = services.clock.now()
-    selector, _, rest = token.partition(".")
-    raw = base64.urlsafe_b64decode(rest)
+    selected, _, rest = token.partition(".")
+    raw = selector.decode(rest)
     stamp, proof = raw[:_STAMP_BYTES], raw[_STAMP_BYTES:]
     expires_at = int.from_bytes(stamp)
     if expires_at <= now:
         raise invalid_token()
-    key = sessions.parse_selector(selector)
+    key = selector.parse(selected)
     session = services.store.get_session(key) if key else None
     for parent in (session.access_hash, session.previous_access_hash) if session else ():
         if session and parent and hmac.compare_digest(proof, _proof(services, parent, stamp)):
@@ -120,13 +127,9 @@ def _check_temporary(services: Services, token: str) -> Session:
 
 
 def _revoke_temporary(services: Services, token: str, client: Client | None) -> None:
-    try:
-        session = _check_temporary(services, token)
-    except LingpaiError as error:
-        if error.status == 503:
-            raise
-        return
-    sessions.revoke(services.store, session.key, session.access_hash, client)
+    session = unless_refused(lambda: _check_temporary(services, token))
+    if session is not None:
+        sessions.revoke(services.store, session.key, session.access_hash, client)
 
 
 def _hash_of(services: Services, token: str) -> bytes:
@@ -139,7 +142,3 @@ def _hash_of(services: Services, token: str) -> bytes:
 def _proof(services: Services, parent: bytes, stamp: bytes) -> bytes:
     """For the access token of this hash. Who reads the table alone cannot make it: the pepper is not there."""
     return hmac.digest(services.pepper(), b"temporary:" + parent + stamp, "sha256")
-
-
-def _encode(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).decode("ascii")

@@ -3,14 +3,13 @@
 The only importer of PyJWT, which is imported when first needed.
 """
 
-import base64
 import functools
 import json
 import re
-import struct
 from dataclasses import dataclass
 from typing import Any
 
+from lingpai import selector
 from lingpai.errors import invalid_token
 from lingpai.model import Client, Key, Session, SessionKey
 from lingpai.ports import Services
@@ -18,8 +17,6 @@ from lingpai.ports import Services
 _SHAPE = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 # Nothing else may stand in a header of ours: no key of the sender's own (`jwk`, `jku`, `x5u`), no `crit`.
 _HEADERS = {"alg", "jti", "kid", "typ"}
-# A session's key in a `jti`: owner, then id.
-_KEY = struct.Struct(">Q8s")
 # RFC 9068 section 2.1.
 ACCESS_TOKEN = "at+jwt"
 
@@ -47,7 +44,7 @@ def sign(services: Services, client: Client, session: Session, hashed: bytes) ->
     """
     issued_at = session.rotated_at or session.created_at
     key = services.keys.signing(client.token_alg, issued_at)
-    jti = f"{_encode(_KEY.pack(session.key.owner, session.key.id))}.{_encode(hashed)}"
+    jti = f"{selector.of(session.key)}.{selector.encode(hashed)}"
     user_id = session.key.user_id
     subject = client.id if user_id is None else str(user_id)
     expires_at = min(session.access_expires_at, session.ends_at)
@@ -106,17 +103,19 @@ def _read(services: Services, token: str) -> Claims:
             raise invalid_token()
         payload = _signer().decode(token, key.private.public_key(), algorithms=[key.algorithm])
         return _claims(header, json.loads(payload))
-    except (pyjwt.PyJWTError, AttributeError, KeyError, RecursionError, TypeError, ValueError, struct.error):
+    except (pyjwt.PyJWTError, AttributeError, KeyError, RecursionError, TypeError, ValueError):
         raise invalid_token() from None
 
 
 def _claims(header: dict[str, Any], claims: dict[str, Any]) -> Claims:
     passport = header["typ"] == "JWT"
     selected, _, hashed = claims["jti"].partition(".")
-    owner, session_id = _KEY.unpack(_decode(selected))
+    key = selector.parse(selected)
+    if key is None:
+        raise invalid_token()
     return Claims(
-        key=SessionKey(owner, session_id),
-        hashed=_decode(hashed),
+        key=key,
+        hashed=selector.decode(hashed),
         client_id=claims["aud"] if passport else claims["client_id"],
         scope=tuple(claims["scopes"] if passport else claims["scope"].split()),
         issuer=claims["iss"],
@@ -157,11 +156,3 @@ def _signer() -> Any:
     signer.register_algorithm("ES256", Deterministic(Deterministic.SHA256))
     signer.register_algorithm("RS256", RSAAlgorithm(RSAAlgorithm.SHA256))
     return signer
-
-
-def _encode(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
-
-
-def _decode(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -6,19 +6,16 @@ from the secret presented and a fresh salt kept in the item, so that the same qu
 the grace time has the same answer, with nothing secret stored (docs/decisions/0002-sessions.md).
 """
 
-import base64
 import hashlib
 import hmac
 import re
 from dataclasses import dataclass, field, replace
 
-from lingpai import jwt
+from lingpai import jwt, selector
 from lingpai.errors import invalid_grant, invalid_scope, invalid_token
 from lingpai.model import Client, Session, SessionKey, TokenSet
 from lingpai.ports import PutSession, Rotation, Services, Sessions, Write
 
-_OWNER_BYTES = 8
-_SELECTOR_SHAPE = re.compile(r"[A-Za-z0-9_-]{22}")
 _TOKEN_SHAPE = re.compile(r"[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}")
 
 
@@ -178,26 +175,14 @@ def parse(token: str) -> Presented | None:
     if not _TOKEN_SHAPE.fullmatch(token):
         return None
     selected, _, proof = token.partition(".")
-    key, secret = parse_selector(selected), _decode(proof)
+    key, secret = selector.parse(selected), selector.decode(proof)
     # One token has one spelling: the spare bits at the end of each half must be zero.
-    return Presented(key, secret) if key and _encode(secret) == proof else None
+    return Presented(key, secret) if key and selector.encode(secret) == proof else None
 
 
 def token_text(key: SessionKey, secret: bytes) -> str:
     """The token of `secret` under `key`: 66 characters, all of them safe in a header (RFC 6750 section 2.1)."""
-    return f"{selector(key)}.{_encode(secret)}"
-
-
-def selector(key: SessionKey) -> str:
-    """The half of a token that finds the session: 22 characters."""
-    return _encode(key.owner.to_bytes(_OWNER_BYTES) + key.id)
-
-
-def parse_selector(text: str) -> SessionKey | None:
-    """The key in a selector; None for a text that is none."""
-    if not _SELECTOR_SHAPE.fullmatch(text) or _encode(raw := _decode(text)) != text:
-        return None
-    return SessionKey(int.from_bytes(raw[:_OWNER_BYTES]), raw[_OWNER_BYTES:])
+    return f"{selector.of(key)}.{selector.encode(secret)}"
 
 
 def digest(secret: bytes) -> bytes:
@@ -287,11 +272,3 @@ def _time_to_live(now: int, client: Client) -> int:
 
 def _same(hashed: bytes, stored: bytes | None) -> bool:
     return stored is not None and hmac.compare_digest(hashed, stored)
-
-
-def _encode(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
-
-
-def _decode(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from lingpai import access, clients, jwt, sessions
-from lingpai.errors import LingpaiError, invalid_client, invalid_request
+from lingpai.errors import invalid_client, invalid_request
 from lingpai.model import Session
 from lingpai.ports import Services
 from lingpai.web.reply import Reply, json_reply
@@ -82,11 +82,8 @@ def _token(given: dict[str, str]) -> str:
 
 
 def _introspected_access(services: Services, token: str) -> dict[str, Any] | None:
-    try:
-        session = access.check(services, token)
-    except LingpaiError as error:
-        if error.status == 503:
-            raise
+    session = access.unless_refused(lambda: access.check(services, token))
+    if session is None:
         return None
     claims = _claims(services, session)
     return claims | {
