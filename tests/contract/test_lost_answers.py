@@ -229,8 +229,8 @@ def test_a_refresh_gives_the_pair_that_was_stored(scene: Scene) -> None:
 def test_limits_hold(scene: Scene) -> None:
     """A guess or a place may be counted twice, never not at all: what is lost is on the safe side."""
     store = scene.store
-    assert scene.losing(lambda: store.spend("k", 10, NOW))
-    assert sum(store.spend("k", 10, NOW) for _ in range(20)) in (8, 9)
+    assert scene.losing(lambda: store.spend("k", {"all": 10}, NOW).done)
+    assert sum(store.spend("k", {"all": 10}, NOW).done for _ in range(20)) in (8, 9)
     assert scene.losing(lambda: store.count_try(NUMBER, NOW, 60)).tries in (1, 2)
     before = store.get_code(NUMBER)
     assert before is not None

@@ -23,7 +23,7 @@ from tests.support.samples import NUMBER, WholeStore, a_code, a_rotation, a_sess
 from tests.support.time import START, Time
 
 if TYPE_CHECKING:
-    from lingpai.messages import Language
+    from lingpai.model import Language
 
 CLIENT = new_client("web-client", "spring", "web-secret", scopes=("web",), sign_provider="trusted")
 OTHER_CLIENT = new_client("app-client", "spring", "app-secret", scopes=("web",))
@@ -409,7 +409,7 @@ def test_a_counter_stops_exactly_at_its_limit(services: Services) -> None:
     """160 tries for 50 places."""
 
     def spend() -> int:
-        return sum(services.store.spend("k", 50, START + 60) for _ in range(5))
+        return sum(services.store.spend("k", {"all": 50}, START + 60).done for _ in range(5))
 
     assert sum(won(race(everywhere(spend)))) == 50
 

@@ -9,9 +9,8 @@ import pytest
 from lingpai.adapters.sms.console import ConsoleSender
 from lingpai.clients import new_client
 from lingpai.clock import Clock
-from lingpai.errors import unavailable
-from lingpai.model import Message
-from lingpai.ports import DisableUser
+from lingpai.model import Language, Message
+from lingpai.ports import DisableUser, MaybeSent, NotSent
 from tests.support import stores
 from tests.support.api import Answer, Api, make_api
 from tests.support.logs import LOGS
@@ -92,23 +91,25 @@ def locked(seconds: int) -> Answer:
 
 
 @pytest.mark.parametrize(
-    ("language", "text"),
+    ("accepted", "language", "text"),
     [
-        (None, "您的验证码是 {}，10 分钟内有效。"),
-        ("zh-CN,zh;q=0.9,en;q=0.8", "您的验证码是 {}，10 分钟内有效。"),
-        ("en-GB", "Your code is {}. It is valid for 10 minutes."),
-        ("fr, en;q=0.5, zh;q=0.4", "Your code is {}. It is valid for 10 minutes."),
-        ("*", "您的验证码是 {}，10 分钟内有效。"),
+        (None, "zh", "您的验证码是 {}，10 分钟内有效。"),
+        ("zh-CN,zh;q=0.9,en;q=0.8", "zh", "您的验证码是 {}，10 分钟内有效。"),
+        ("en-GB", "en", "Your code is {}. It is valid for 10 minutes."),
+        ("fr, en;q=0.5, zh;q=0.4", "en", "Your code is {}. It is valid for 10 minutes."),
+        ("*", "zh", "您的验证码是 {}，10 分钟内有效。"),
     ],
 )
-def test_a_code_of_six_digits_is_sent(api: Api, language: str | None, text: str) -> None:
-    assert get(api, headers={"Accept-Language": language} if language else {}) == DONE
+def test_a_code_of_six_digits_is_sent(api: Api, accepted: str | None, language: Language, text: str) -> None:
+    assert get(api, headers={"Accept-Language": accepted} if accepted else {}) == DONE
     code = api.last_code
     assert len(code) == 6
     assert code.isdigit()
     sender = api.services.sms
     assert isinstance(sender, ConsoleSender)
-    assert sender.outbox == [Message("+8613912345678", code, text.format(code), int(api.time.at))]
+    assert sender.outbox == [
+        Message("+8613912345678", code, text.format(code), int(api.time.at), minutes=10, language=language)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -348,13 +349,27 @@ def test_a_daily_budget_for_the_deployment(open_api: Callable[..., Api]) -> None
     assert api.sent == 3
 
 
-def test_what_the_sender_fails_to_send_is_told(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("failure", "answer"),
+    [
+        (NotSent("aliyun: isv.OUT_OF_SERVICE"), envelope(503, "验证码发送失败，请稍后再试", {"retry-after": "60"})),
+        (
+            MaybeSent("aliyun: no answer"),
+            envelope(503, "验证码可能已发出，请稍候查收，未收到再重试", {"retry-after": "60"}),
+        ),
+        (NotSent("aliyun: isv.MOBILE_NUMBER_ILLEGAL", bad_number=True), envelope(400, "该手机号无法接收短信")),
+    ],
+    ids=lambda value: getattr(value, "detail", ""),
+)
+def test_what_the_sender_fails_to_send_is_told(
+    api: Api, monkeypatch: pytest.MonkeyPatch, failure: Exception, answer: Answer
+) -> None:
     def fail(message: Message) -> None:
-        raise unavailable(retry_after=60)
+        raise failure
 
     with monkeypatch.context() as patch:
         patch.setattr(api.services.sms, "send", fail)
-        assert get(api) == envelope(503, "服务暂时不可用，请稍后再试", {"retry-after": "60"})
+        assert get(api) == answer
     api.time.advance(60)
     assert verify(api, code_for(api)) == DONE
 

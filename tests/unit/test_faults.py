@@ -30,6 +30,7 @@ from lingpai.ports import (
     PutSession,
     PutUser,
     Rotated,
+    Spent,
 )
 from tests.support.contention import cancelled, failure
 from tests.support.samples import NOW, NUMBER, a_client, a_code, a_rotation, a_session, a_user, consume
@@ -101,7 +102,10 @@ PLAIN: dict[str, Callable[[DynamoStore], object]] = {
     "get_code": lambda store: store.get_code(NUMBER),
     "save_code": lambda store: store.save_code(None, a_code(), NOW),
     "count_try": lambda store: store.count_try(NUMBER, NOW, 60),
-    "spend": lambda store: store.spend("k", 1, NOW),
+    "spend": lambda store: store.spend("k", {"all": 1}, NOW),
+    "give_back": lambda store: store.give_back("k", "all"),
+    "counts": lambda store: store.counts("k"),
+    "clear": lambda store: store.clear("k"),
     "put a session": lambda store: store.commit(PutSession(a_session(), NOW)),
     "end a session": lambda store: store.commit(EndSession(a_session().key)),
     "disable a user": lambda store: store.commit(DisableUser(1)),
@@ -245,7 +249,9 @@ def test_a_plain_write_that_meets_a_transaction_is_sent_again() -> None:
             {"Attributes": {**code_key(NUMBER), "ttl": {"N": "1"}, "tries": {"N": "1"}}},
             Code(NUMBER, tries=1),
         ),
-        "spend": ({}, True),
+        "spend": ({"Attributes": {"key": {"S": "k"}, "n:all": {"N": "1"}}}, Spent(True, {"all": 1})),
+        "give_back": ({}, None),
+        "clear": ({}, None),
         "put_client": ({}, None),
         "put a session": ({}, None),
         "end a session": ({}, None),

@@ -10,10 +10,10 @@ from dataclasses import replace
 
 from lingpai import throttle
 from lingpai.clock import CODE_DIGITS
-from lingpai.errors import invalid_grant, too_many_requests, unavailable
-from lingpai.messages import CODE_MESSAGE, Language
-from lingpai.model import Code, Message
-from lingpai.ports import ConsumeCode, Services
+from lingpai.errors import invalid_grant, invalid_request, too_many_requests, unavailable
+from lingpai.messages import CODE_MESSAGE
+from lingpai.model import Code, Language, Message
+from lingpai.ports import ConsumeCode, MaybeSent, NotSent, Services
 
 _CODE_SHAPE = re.compile(rf"[0-9]{{{CODE_DIGITS}}}")
 _SAVE_ATTEMPTS = 5
@@ -31,7 +31,15 @@ def send(services: Services, number: str, client_id: str, source_ip: str, langua
     _save(services, number, before, _digest(services, number, code), now)
     minutes = settings.code_ttl // 60
     text = CODE_MESSAGE[language].format(code=code, minutes=minutes)
-    services.sms.send(Message(to=number, code=code, text=text, at=now))
+    message = Message(to=number, code=code, text=text, at=now, minutes=minutes, language=language)
+    try:
+        services.sms.send(message)
+    except MaybeSent as error:
+        raise unavailable("maybe_sent", settings.code_resend or 1, error.detail) from error
+    except NotSent as error:
+        if error.bad_number:
+            raise invalid_request("number_unreachable", detail=error.detail) from error
+        raise unavailable("not_sent", settings.code_resend or 1, error.detail) from error
 
 
 def check(services: Services, number: str, code: str) -> ConsumeCode:

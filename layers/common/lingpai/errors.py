@@ -107,6 +107,6 @@ def too_many_requests(reason: str, retry_after: int) -> LingpaiError:
     return LingpaiError("too_many_requests", 429, reason, retry_after=retry_after)
 
 
-def unavailable(reason: str = "store_unavailable", retry_after: int = 1) -> LingpaiError:
-    """The store, or the sender of messages, did not answer."""
-    return LingpaiError("temporarily_unavailable", 503, reason, retry_after=retry_after)
+def unavailable(reason: str = "store_unavailable", retry_after: int = 1, detail: str | None = None) -> LingpaiError:
+    """The store, or another service that is needed, did not answer; it may after `retry_after` seconds."""
+    return LingpaiError("temporarily_unavailable", 503, reason, retry_after=retry_after, detail=detail)

@@ -3,9 +3,9 @@
 The English ones also serve as OAuth `error_description`, which must be plain ASCII (RFC 6749 section 5.2).
 """
 
-from typing import Any, Literal
+from typing import Any
 
-Language = Literal["zh", "en"]
+from lingpai.model import Language
 
 TEXTS: dict[str, tuple[str, str]] = {
     # requests
@@ -98,6 +98,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     "limit_reached": ("请求过于频繁，请稍后再试", "Too many requests: wait before the next"),
     # faults
     "store_unavailable": ("服务暂时不可用，请稍后再试", "The service is busy: try again in a moment"),
+    "not_sent": ("验证码发送失败，请稍后再试", "The code could not be sent: ask for another one later"),
+    "maybe_sent": (
+        "验证码可能已发出，请稍候查收，未收到再重试",
+        "The code may be on its way: wait for it before asking for another one",
+    ),
+    "number_unreachable": ("该手机号无法接收短信", "This number cannot receive text messages"),
     "no_signing_key": ("该服务没有签名密钥", "This deployment has no key to sign tokens with"),
 }
 

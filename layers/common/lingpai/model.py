@@ -4,10 +4,15 @@ Times are whole seconds since 1970 (`*_at`), lengths of life are seconds (`*_ttl
 secret or a hash are left out of `repr`, so that no log and no traceback can show them.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from lingpai.clock import FIRST_MACHINE_OWNER
+
+Language = Literal["zh", "en"]
+# What a code is for: to log in (or to register by it), or to link a number to an account.
+Purpose = Literal["login", "link"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +153,19 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A text message: `to` in E.164, `at` in seconds."""
+    """A text message with a code: `to` in E.164, `at` in seconds, `text` as it reads in `language`.
+
+    Senders whose providers keep the texts as templates choose one by `purpose` and `language`, and fill in `code` and
+    `minutes`, how long it is good.
+    """
 
     to: str = field(repr=False)
     code: str = field(repr=False)
     text: str = field(repr=False)
     at: int
+    minutes: int = 10
+    language: Language = "zh"
+    purpose: Purpose = "login"
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +200,19 @@ class Identity:
     def issuer(self) -> str:
         """Provider and app as one text, in which no colon of the app's own can be mistaken for the one between."""
         return f"{self.provider}:{self.app.replace('%', '%25').replace(':', '%3A')}"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRequest:
+    """What a grant is asked (RFC 6749 section 4): by which client, from which address, with which parameters.
+
+    `scope` is what was asked for, None for nothing in particular.
+    """
+
+    client: Client
+    scope: tuple[str, ...] | None
+    parameters: Mapping[str, str] = field(repr=False)
+    address: str
 
 
 @dataclass(frozen=True, slots=True)

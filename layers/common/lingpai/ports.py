@@ -306,11 +306,37 @@ class Codes(Protocol):
         ...
 
 
-class Counters(Protocol):
-    """Counts that limit things, exact under concurrency."""
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Whether the counts were added to, and what they are by now."""
 
-    def spend(self, key: str, limit: int, ttl: int) -> bool:
-        """Add one to the count of `key` unless it has reached `limit`: whether it was added, in one write."""
+    done: bool
+    counts: Mapping[str, int]
+
+
+class Counters(Protocol):
+    """Tallies: named counts under one key, exact under concurrency. What was never counted is 0.
+
+    The name of a count holds neither dots nor brackets.
+    """
+
+    def spend(self, key: str, limits: Mapping[str, int], ttl: int) -> Spent:
+        """Add one to each count that `limits` names, unless one of them has reached its limit: in one write."""
+        ...
+
+    def give_back(self, key: str, name: str, amount: int = 1, add: str | None = None) -> None:
+        """Take `amount` off the count, which does not fall below 0, and add one to the count `add`.
+
+        A tally that is not there (any more) is left alone.
+        """
+        ...
+
+    def counts(self, key: str) -> Mapping[str, int]:
+        """The counts of the tally; sees all writes before it."""
+        ...
+
+    def clear(self, key: str) -> None:
+        """Forget the tally."""
         ...
 
 
@@ -352,11 +378,40 @@ class Keys(Protocol):
 # --- the rest of the world --------------------------------------------------------------------------------
 
 
+class NotSent(Exception):
+    """The message was refused, or never reached who sends it: nobody gets it, and it may be tried elsewhere.
+
+    `bad_number` says that the number is at fault, which no other sender would mend. `detail` is for the log: the
+    sender and its error code, nothing of the message.
+    """
+
+    def __init__(self, detail: str, *, bad_number: bool = False) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.bad_number = bad_number
+
+
+class MaybeSent(Exception):
+    """The answer was lost: the message may be on its way, so it must not be sent again. `detail` as in NotSent."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
 class Sender(Protocol):
     """Sends text messages."""
 
     def send(self, message: Message) -> None:
-        """Send it, or raise the LingpaiError `temporarily_unavailable`. Never logs the code or the number."""
+        """Send it, or raise NotSent or MaybeSent. Never logs or quotes the code or the number."""
+        ...
+
+
+class Meter(Protocol):
+    """Counts what an operator watches."""
+
+    def count(self, name: str, **dimensions: str) -> None:
+        """One more of `name` (CamelCase), told apart by `dimensions`, which hold nothing about a person."""
         ...
 
 
@@ -376,6 +431,7 @@ class Services:
     store: Store
     clients: Clients
     sms: Sender
+    meter: Meter
     sign_providers: Mapping[str, SignProvider]
     pepper: Callable[[], bytes] = field(repr=False)
     keys: Keys

@@ -17,5 +17,6 @@ def spend(services: Services, key: str, limit: int, window: int) -> None:
         return
     now = services.clock.now()
     begins = now - now % window
-    if not services.store.spend(f"{key}:{window}:{begins}", limit, begins + 2 * window):
+    spent = services.store.spend(f"{key}:{window}:{begins}", {"all": limit}, begins + 2 * window)
+    if not spent.done:
         raise too_many_requests("limit_reached", retry_after=begins + window - now)

@@ -22,6 +22,7 @@ from lingpai.ports import (
     PutUser,
     Rotated,
     Rotation,
+    Spent,
     Write,
 )
 
@@ -37,7 +38,7 @@ class MemoryStore:
     sessions: dict[SessionKey, Session] = field(default_factory=dict)
     revoked: set[SessionKey] = field(default_factory=set)
     codes: dict[str, Code] = field(default_factory=dict)
-    counters: dict[str, int] = field(default_factory=dict)
+    tallies: dict[str, dict[str, int]] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     # --- ledger
@@ -230,14 +231,32 @@ class MemoryStore:
             self.codes[number] = replace(known, tries=known.tries + 1)
             return self.codes[number]
 
-    def spend(self, key: str, limit: int, ttl: int) -> bool:  # noqa: ARG002  memory keeps all
+    def spend(self, key: str, limits: Mapping[str, int], ttl: int) -> Spent:  # noqa: ARG002  memory keeps all
         """See `ports.Counters`."""
         with self.lock:
-            count = self.counters.get(key, 0)
-            if count >= limit:
-                return False
-            self.counters[key] = count + 1
-            return True
+            counts = self.tallies.get(key, {})
+            if any(counts.get(name, 0) >= limit for name, limit in limits.items()):
+                return Spent(False, dict(counts))
+            self.tallies[key] = counts | {name: counts.get(name, 0) + 1 for name in limits}
+            return Spent(True, dict(self.tallies[key]))
+
+    def give_back(self, key: str, name: str, amount: int = 1, add: str | None = None) -> None:
+        """See `ports.Counters`."""
+        with self.lock:
+            counts = self.tallies.get(key)
+            if counts is not None:
+                counts[name] = max(0, counts.get(name, 0) - amount)
+                if add is not None:
+                    counts[add] = counts.get(add, 0) + 1
+
+    def counts(self, key: str) -> Mapping[str, int]:
+        """See `ports.Counters`."""
+        return dict(self.tallies.get(key, {}))
+
+    def clear(self, key: str) -> None:
+        """See `ports.Counters`."""
+        with self.lock:
+            self.tallies.pop(key, None)
 
 
 def _differing(before: User, after: User) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Protocol
 from lingpai import scopes
 from lingpai.errors import invalid_request, unauthorized_client
 from lingpai.grants import client_credentials, digest, mobile, password, refresh_token, sign, validate_code
-from lingpai.model import Client, TokenSet
+from lingpai.model import Client, TokenRequest, TokenSet
 from lingpai.ports import Services
 
 
@@ -28,10 +28,8 @@ class Grant(Protocol):
         """The parameters without which it cannot answer."""
         ...
 
-    def handle(
-        self, services: Services, client: Client, scope: tuple[str, ...] | None, parameters: Mapping[str, str]
-    ) -> TokenSet:
-        """Tokens for the client, or a LingpaiError. `scope` is what was asked for, None for nothing in particular."""
+    def handle(self, services: Services, asked: TokenRequest) -> TokenSet:
+        """Tokens for the client that asks, or a LingpaiError."""
         ...
 
 
@@ -40,12 +38,16 @@ REGISTRY: dict[str, Grant] = {
 }
 
 
-def run(services: Services, client: Client, name: str, parameters: Mapping[str, str]) -> TokenSet:
-    """Let the grant `name` of the registry answer, if the client may use it and gives what it needs."""
+def run(services: Services, client: Client, name: str, parameters: Mapping[str, str], address: str) -> TokenSet:
+    """Let the grant `name` of the registry answer, if the client may use it and gives what it needs.
+
+    `address` is where the request comes from.
+    """
     grant = REGISTRY[name]
     if grant.PERMISSION not in client.grants:
         raise unauthorized_client(name)
     for parameter in grant.REQUIRED:
         if not parameters.get(parameter):
             raise invalid_request("missing_parameter", name=parameter)
-    return grant.handle(services, client, scopes.requested(parameters.get("scope")), parameters)
+    scope = scopes.requested(parameters.get("scope"))
+    return grant.handle(services, TokenRequest(client, scope, parameters, address))

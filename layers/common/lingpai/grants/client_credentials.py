@@ -1,20 +1,16 @@
 """A client for itself (RFC 6749 section 4.4): no user, no refresh token."""
 
-from collections.abc import Mapping
-
 from lingpai import scopes, sessions
 from lingpai.errors import unauthorized_client
-from lingpai.model import Client, TokenSet
+from lingpai.model import TokenRequest, TokenSet
 from lingpai.ports import Services
 
 NAME = PERMISSION = "client_credentials"
 REQUIRED: tuple[str, ...] = ()
 
 
-def handle(
-    services: Services, client: Client, scope: tuple[str, ...] | None, _parameters: Mapping[str, str]
-) -> TokenSet:
+def handle(services: Services, asked: TokenRequest) -> TokenSet:
     """An access token that acts with the roles of the client's record; only for a client with a secret."""
-    if not client.confidential:
+    if not asked.client.confidential:
         raise unauthorized_client(NAME)
-    return sessions.issue(services, client, scopes.granted(client, scope))
+    return sessions.issue(services, asked.client, scopes.granted(asked.client, asked.scope))

@@ -14,7 +14,8 @@ from urllib.parse import parse_qsl, unquote_plus
 from lingpai.clients import Credentials
 from lingpai.clock import CODE_DIGITS
 from lingpai.errors import LingpaiError, invalid_client, invalid_request, too_large
-from lingpai.messages import Language, preferred
+from lingpai.messages import preferred
+from lingpai.model import Language
 
 MAX_BODY = 64 * 1024
 # A string, which stays as it is, or a comma before a closing bracket.

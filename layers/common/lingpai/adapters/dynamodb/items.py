@@ -1,6 +1,7 @@
 """The items of the tables: what PynamoDB serialises, and how each becomes a part of the model and back."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from pynamodb.attributes import (
@@ -11,6 +12,7 @@ from pynamodb.attributes import (
     NumberSetAttribute,
     UnicodeAttribute,
 )
+from pynamodb.expressions.operand import Path
 from pynamodb.models import Model
 
 from lingpai.model import Client, Code, Detail, RoleBook, Session, SessionKey, User
@@ -18,6 +20,7 @@ from lingpai.model import Client, Code, Detail, RoleBook, Session, SessionKey, U
 Item = dict[str, dict[str, Any]]
 
 ROLE_BOOK = "roles"
+_COUNT = "n:"
 
 
 class Integer(Attribute[int]):
@@ -147,11 +150,10 @@ class CodeItem(Model):
     ttl = Integer()
 
 
-class CounterItem(Model):
-    """How often something happened in a window."""
+class TallyItem(Model):
+    """How often things happened in a window: a count is an attribute of its own, named by `count_path`."""
 
     key = UnicodeAttribute(hash_key=True)
-    spent = Integer()
     ttl = Integer()
 
 
@@ -168,6 +170,22 @@ def session_key(key: SessionKey) -> Item:
 def code_key(number: str) -> Item:
     """The key of a number's codes."""
     return {"number": {"S": number}}
+
+
+def tally_key(key: str) -> Item:
+    """The key of a tally."""
+    return {"key": {"S": key}}
+
+
+def count_path(name: str) -> Path:
+    """The attribute of a count in its tally; the prefix keeps it from being the key or the ttl."""
+    return Path([_COUNT + name])
+
+
+def to_counts(item: Item | None) -> Mapping[str, int]:
+    """The counts in a tally's item."""
+    counted = ((name, value) for name, value in (item or {}).items() if name.startswith(_COUNT))
+    return {name.removeprefix(_COUNT): int(value["N"]) for name, value in counted}
 
 
 def client_item(client: Client) -> ClientItem:

@@ -4,6 +4,8 @@ The calls go through PynamoDB's botocore client, since its own wrapper drops the
 returns.
 """
 
+import functools
+import operator
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -24,18 +26,21 @@ from lingpai.adapters.dynamodb.items import (
     ROLE_BOOK,
     ClientItem,
     CodeItem,
-    CounterItem,
     IdentityItem,
     Item,
     RoleBookItem,
     SessionItem,
+    TallyItem,
     UserItem,
     client_item,
     code_key,
+    count_path,
     session_item,
     session_key,
+    tally_key,
     to_client,
     to_code,
+    to_counts,
     to_role_book,
     to_session,
     to_user,
@@ -61,6 +66,7 @@ from lingpai.ports import (
     PutUser,
     Rotated,
     Rotation,
+    Spent,
     Write,
 )
 from lingpai.settings import Settings
@@ -464,18 +470,47 @@ class DynamoStore:
                 return to_code(CodeItem.from_raw_data(answer["Attributes"]))
         raise unavailable()
 
-    def spend(self, key: str, limit: int, ttl: int) -> bool:
-        """See `ports.Counters`."""
+    def spend(self, key: str, limits: Mapping[str, int], ttl: int) -> Spent:
+        """See `ports.Counters`. Done or not, the counts come back in the same call."""
+        counts = {name: count_path(name) for name in limits}
+        below = [counts[name].does_not_exist() | (counts[name] < limit) for name, limit in limits.items()]
         arguments = expressions(
-            CounterItem.spent.does_not_exist() | (CounterItem.spent < limit),
-            CounterItem.spent.add(1),
-            CounterItem.ttl.set(ttl),
+            functools.reduce(operator.and_, below),
+            *(counts[name].add(1) for name in limits),
+            TallyItem.ttl.set(ttl),
         )
         try:
-            self._call("UpdateItem", TableName=self.settings.counters_table, Key={"key": {"S": key}}, **arguments)
-        except _Refused:
-            return False
-        return True
+            answer = self._tally("UpdateItem", key, ReturnValues="ALL_NEW", **arguments)
+        except _Refused as refused:
+            return Spent(False, to_counts(refused.item))
+        return Spent(True, to_counts(answer["Attributes"]))
+
+    def give_back(self, key: str, name: str, amount: int = 1, add: str | None = None) -> None:
+        """See `ports.Counters`; a second call where more than `amount` was spent."""
+        count = count_path(name)
+        added = [count_path(add).add(1)] if add else []
+        emptied = (TallyItem.key.exists() & (count.does_not_exist() | (count <= amount)), count.set(0), *added)
+        lessened = (TallyItem.key.exists() & (count > amount), count.set(count - amount), *added)
+        for _ in range(_WINDOW_ATTEMPTS):
+            for condition, *actions in (emptied, lessened):
+                try:
+                    self._tally("UpdateItem", key, **expressions(condition, *actions))
+                    return
+                except _Refused as refused:
+                    if refused.item is None:
+                        return
+        raise unavailable()
+
+    def counts(self, key: str) -> Mapping[str, int]:
+        """See `ports.Counters`."""
+        return to_counts(self._get(self.settings.counters_table, tally_key(key)))
+
+    def clear(self, key: str) -> None:
+        """See `ports.Counters`."""
+        self._tally("DeleteItem", key)
+
+    def _tally(self, operation: str, key: str, **arguments: Any) -> dict[str, Any]:
+        return self._call(operation, TableName=self.settings.counters_table, Key=tally_key(key), **arguments)
 
     # --- calls
 

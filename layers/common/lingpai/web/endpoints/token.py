@@ -34,7 +34,7 @@ def _answer(services: Services, request: Request, grant: str | None) -> Reply:
         client = clients.authenticate(services.clients, client_credentials(request, given))
         client_id, dialect = client.id, dialects.of_record(client.dialect)
         grant = grant or dialect.grant(given)
-        reply = dialect.success(grants.run(services, client, grant, given), request)
+        reply = dialect.success(grants.run(services, client, grant, given, request.source_ip), request)
     except LingpaiError as error:
         if error.dialect is not None:
             dialect = dialects.of_record(error.dialect)

@@ -51,7 +51,8 @@ def refresh_token(services: Services, request: Request) -> Reply:
         if known.confidential or known.disabled:
             raise invalid_client()
         client = known
-    return usercenter.success(grants.run(services, client, "refresh_token", {"refresh_token": token}), request)
+    tokens = grants.run(services, client, "refresh_token", {"refresh_token": token}, request.source_ip)
+    return usercenter.success(tokens, request)
 
 
 def temporary_token(services: Services, request: Request) -> Reply:
