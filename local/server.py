@@ -36,8 +36,16 @@ PRESETS = {
     "SMS_PROVIDER": "console",
     # Everyone is 127.0.0.1 here, so limits for an address or a client would count all callers as one.
     "LIMIT_SMS_IP": "0",
+    "LIMIT_SMS_NET": "0",
     "LIMIT_SMS_CLIENT": "0",
+    "LIMIT_LOGIN_IP": "0",
+    "LIMIT_LOGIN_NET": "0",
+    "LIMIT_VERIFY_IP": "0",
+    "LIMIT_VERIFY_NET": "0",
     "LIMIT_REGISTER_IP": "0",
+    "LIMIT_REGISTER_NET": "0",
+    # Nor is there an address that a name was not logged in from.
+    "LOGIN_TRIES": "0",
     "POWERTOOLS_SERVICE_NAME": "lingpai",
     # The terminal is for a person: an access line for each request, and what went wrong.
     "LOG_LEVEL": "WARNING",

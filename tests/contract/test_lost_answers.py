@@ -185,7 +185,7 @@ def test_the_use_cases_tell_the_truth(scene: Scene) -> None:
     assert services.store.directory().roles.names == ()
 
     def log_in(password: str) -> Any:
-        return accounts.log_in_by_password(services, CLIENT, ("web",), "alice", password)
+        return accounts.log_in_by_password(services, CLIENT, ("web",), "alice", password, "192.0.2.1")
 
     tokens = losing_the_write(scene, write, lambda: log_in(OLD))
     presented = sessions.parse(tokens.access_token)

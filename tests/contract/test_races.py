@@ -65,7 +65,7 @@ def with_password(services: Services) -> int:
 
 def log_in(services: Services, password: str = OLD) -> TokenSet:
     """Alice logs in by a password."""
-    return accounts.log_in_by_password(services, CLIENT, ("web",), "alice", password)
+    return accounts.log_in_by_password(services, CLIENT, ("web",), "alice", password, "192.0.2.1")
 
 
 def log_in_by_code(services: Services, code: str) -> TokenSet:
@@ -140,7 +140,10 @@ def test_different_names_are_registered_all(services: Services) -> None:
     for taken in range(0, 4096, 100):
         services.store.commit(PutUser(User(low | taken, START)))
     outcomes = race(
-        [partial(accounts.register, services, f"racer {i}", "long enough to keep", f"ip {i}") for i in range(RACERS)]
+        [
+            partial(accounts.register, services, f"racer {i}", "long enough to keep", f"192.0.2.{i}")
+            for i in range(RACERS)
+        ]
     )
     assert len(set(won(outcomes))) == RACERS
     found = {user.username: user.id for user in everybody(services) if user.username}
@@ -415,7 +418,8 @@ def test_a_counter_stops_exactly_at_its_limit(services: Services) -> None:
 
 
 def test_a_limit_lets_exactly_so_many_through(services: Services) -> None:
-    outcomes = race(everywhere(partial(throttle.spend, services, "register:ip:192.0.2.1", 10, throttle.HOUR)))
+    limit = throttle.limit_of("register:192.0.2.0/24", {"all": 10}, throttle.HOUR, START)
+    outcomes = race(everywhere(partial(throttle.spend, services, limit)))
     assert len(won(outcomes)) == 10
     assert refusals(outcomes) == {"429 too_many_requests limit_reached": RACERS - 10}
 

@@ -82,7 +82,7 @@ bodies = st.one_of(
 
 @pytest.fixture(scope="module")
 def api() -> Iterator[Api]:
-    with standing_api(limit_register_ip=0) as standing:
+    with standing_api(limit_register_ip=0, limit_register_net=0) as standing:
         yield standing
 
 

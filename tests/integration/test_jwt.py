@@ -276,7 +276,7 @@ def test_a_token_for_itself_is_issued_without_a_call_and_checked_with_one(api: A
 def test_a_users_token_costs_what_an_opaque_one_does(api: Api) -> None:
     tokens = signed_tokens(api)
     check = {"accessToken": tokens["access_token"]}
-    assert calls_of(api, lambda: signed_tokens(api)) == ["GetItem", "GetItem", "TransactWriteItems"]
+    assert calls_of(api, lambda: signed_tokens(api)) == ["BatchGetItem", "GetItem", "TransactWriteItems"]
     assert calls_of(api, lambda: api.post("/user/checkOauthToken", json_body=check)) == ["GetItem"]
     assert calls_of(api, lambda: refresh(api, tokens["refresh_token"], JWT)) == ["UpdateItem"]
     revoke = {"token": tokens["refresh_token"]}

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
@@ -198,10 +198,11 @@ def test_a_busy_store_is_an_error_with_its_cause(api: Api, printed: Printed, mon
 def break_down(api: Api, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     """Let every look at a name end in an exception that nobody foresaw."""
 
-    def find_user_id(key: str) -> int | None:
+    def find(key: str, *_: object) -> NoReturn:
         raise RuntimeError(f"{text} in {key}")
 
-    monkeypatch.setattr(api.services.store, "find_user_id", find_user_id)
+    monkeypatch.setattr(api.services.store, "find_user_id", find)
+    monkeypatch.setattr(api.services.store, "find_door", find)
 
 
 @pytest.mark.parametrize(
@@ -222,7 +223,7 @@ def test_what_nobody_foresaw_is_a_bare_500_and_two_lines(
         "request_id": unexpected["correlation_id"],
     }
     assert (unexpected["level"], unexpected["type"]) == ("ERROR", "RuntimeError")
-    assert unexpected["frames"][-1].endswith(" find_user_id")
+    assert unexpected["frames"][-1].endswith(" find")
     assert said(request) == {"level": "ERROR", "status": 500}
     assert SECRET not in str(printed())
 

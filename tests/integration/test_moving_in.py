@@ -281,7 +281,7 @@ def test_who_moved_in_logs_in_with_the_old_password(reference: DynamoStore) -> N
     services = services_on(reference)
     client = new_client("web-client", "spring", "web-secret", scopes=("web",))
     for name in ("old", "13312341234", "+8613312341234"):
-        assert accounts.log_in_by_password(services, client, (), name, PASSWORD).access_token
+        assert accounts.log_in_by_password(services, client, (), name, PASSWORD, "192.0.2.1").access_token
         hashes = [record.get("password_hash", "") for record in take_out(reference)]
         assert sum(hashed.startswith("$argon2id$") for hashed in hashes) == 1
 

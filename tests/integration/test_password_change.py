@@ -16,7 +16,7 @@ SELF_ONLY = "只能修改自己的密码"
 
 @pytest.fixture(scope="module")
 def api() -> Iterator[Api]:
-    with standing_api(limit_sms_ip=0) as standing:
+    with standing_api(limit_sms_ip=0, limit_sms_net=0) as standing:
         yield standing
 
 

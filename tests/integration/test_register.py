@@ -17,7 +17,7 @@ LENGTH = "用户名无效：长度应为 1 到 150 个字符"
 
 @pytest.fixture(scope="module")
 def api() -> Iterator[Api]:
-    with standing_api(limit_register_ip=0) as standing:
+    with standing_api(limit_register_ip=0, limit_register_net=0) as standing:
         yield standing
 
 

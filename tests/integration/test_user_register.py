@@ -18,7 +18,7 @@ AS_JSON = {"Content-Type": "application/json"}
 @pytest.fixture(scope="module")
 def api() -> Iterator[Api]:
     """One for all: no test here changes what another one sees."""
-    with standing_api(limit_register_ip=0) as opened:
+    with standing_api(limit_register_ip=0, limit_register_net=0) as opened:
         yield opened
 
 
@@ -208,7 +208,14 @@ def test_an_address_registers_so_many_an_hour(api: Api, monkeypatch: pytest.Monk
 
 
 def test_the_minimum_is_a_setting(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    short = make_api(monkeypatch, api.services.store, populated=False, limit_register_ip=0, password_min_length=5)
+    short = make_api(
+        monkeypatch,
+        api.services.store,
+        populated=False,
+        limit_register_ip=0,
+        limit_register_net=0,
+        password_min_length=5,
+    )
     assert register(short, password="x2k9q") == DONE
     assert register(short, password="x2k9") == outcome(0, "密码至少 5 个字符")
 

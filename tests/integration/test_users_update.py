@@ -35,7 +35,7 @@ BAD_NUMBER = "手机号无效"
 
 @pytest.fixture(scope="module")
 def api() -> Iterator[Api]:
-    with standing_api(limit_sms_ip=0, limit_sms_client=0, limit_sms_day=0) as standing:
+    with standing_api(limit_sms_ip=0, limit_sms_net=0, limit_sms_client=0, limit_sms_day=0) as standing:
         yield standing
 
 

@@ -54,7 +54,7 @@ def holding(services: Services, given: str | None) -> User:
 def log_in(services: Services, user: User, password: str) -> Any:
     LOGS.hush("password", password)
     client = new_client("web-client", "spring", "web-secret", scopes=("web",))
-    return accounts.log_in_by_password(services, client, (), user.username or "", password)
+    return accounts.log_in_by_password(services, client, (), user.username or "", password, "192.0.2.1")
 
 
 def stored_of(services: Services, user: User) -> str:

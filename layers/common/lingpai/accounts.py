@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from lingpai import codes, names, numbers, passwords, sessions, throttle
-from lingpai.errors import conflict, invalid_grant, invalid_request, not_found, unavailable
+from lingpai import codes, names, numbers, passwords, sessions, slowdown, throttle
+from lingpai.errors import LingpaiError, conflict, invalid_grant, invalid_request, not_found, unavailable
 from lingpai.model import Client, Detail, Identity, RoleBook, SessionKey, TokenSet, User
 from lingpai.ports import (
     ChangeUser,
@@ -15,6 +15,7 @@ from lingpai.ports import (
     DeleteUser,
     DisableUser,
     EndSession,
+    KnowAddresses,
     PutIdentity,
     PutUser,
     Services,
@@ -89,11 +90,12 @@ def check_username(settings: Settings, username: str, owner: User | None = None)
 
 
 def log_in_by_password(
-    services: Services, client: Client, scope: tuple[str, ...], name: str, password: str
+    services: Services, client: Client, scope: tuple[str, ...], name: str, password: str, address: str
 ) -> TokenSet:
     """Tokens for a username or number and its password. Unknown, disabled and wrong are refused alike.
 
-    A hash made with old parameters, or by another system, is replaced in the transaction that opens the session.
+    Too many wrong ones, for the name or from the address, are a LingpaiError 429 (see `slowdown`). A hash made with
+    old parameters, or by another system, is replaced in the transaction that opens the session.
     """
     settings = services.settings
 
@@ -105,11 +107,11 @@ def log_in_by_password(
             return ChangeUser(user, with_password(services, user, password))
         return CheckUser(user.id, stored)
 
-    return _log_in_by_secret(services, client, scope, name, verified)
+    return _log_in_by_secret(services, client, scope, name, address, verified)
 
 
 def log_in_by_digests(
-    services: Services, client: Client, scope: tuple[str, ...], name: str, md5: str, sha1: str
+    services: Services, client: Client, scope: tuple[str, ...], name: str, md5: str, sha1: str, address: str
 ) -> TokenSet:
     """Tokens for a name and the MD5 and SHA-1 of its password (seed 002); both must match."""
     digests = passwords.joined_digests(md5, sha1)
@@ -119,11 +121,16 @@ def log_in_by_digests(
             raise invalid_grant("bad_credentials")
         return CheckUser(user.id, user.password)
 
-    return _log_in_by_secret(services, client, scope, name, verified)
+    return _log_in_by_secret(services, client, scope, name, address, verified)
 
 
 def _log_in_by_secret(
-    services: Services, client: Client, scope: tuple[str, ...], name: str, verified: Callable[[User | None], Write]
+    services: Services,
+    client: Client,
+    scope: tuple[str, ...],
+    name: str,
+    address: str,
+    verified: Callable[[User | None], Write],
 ) -> TokenSet:
     """Open a session for the account of this name, with the write that `verified` gives once it has seen the account.
 
@@ -131,17 +138,31 @@ def _log_in_by_secret(
     password; a login that meets such a change looks again. `verified` does its work for None, too, and then refuses:
     nobody is there, or may use the account.
     """
-    user_id = find_by_name(services, name)
+    attempt = slowdown.begin(services, _door(services, name), address)
     for _ in range(_ATTEMPTS):
-        user = _user_or_nobody(services, user_id)
-        unchanged = verified(None if user is None or user.disabled else user)
+        user = _user_or_nobody(services, attempt.user_id)
+        try:
+            unchanged = verified(None if user is None or user.disabled else user)
+        except LingpaiError:
+            slowdown.failed(services, attempt)
+            raise
         if user is None:
             raise invalid_grant("bad_credentials")
+        writes = (unchanged, *slowdown.succeeded(attempt, user.id))
         try:
-            return sessions.issue(services, client, scope, user.id, together_with=(unchanged,))
-        except Conflict:
-            continue
+            return sessions.issue(services, client, scope, user.id, together_with=writes)
+        except Conflict as conflict:
+            slowdown.raise_if_limited(attempt, conflict)
+            if isinstance(conflict.write, KnowAddresses):
+                # Meanwhile the name has become another's, or nobody's.
+                raise invalid_grant("bad_credentials") from None
     raise unavailable()
+
+
+def _door(services: Services, name: str) -> str:
+    """The identity to look for; what is longer than any name is looked for as a name that nobody has."""
+    key = login_key(services, name) if len(name) <= _NAME_AS_TYPED_MAX else name
+    return key if len(key) <= _KEY_MAX else _nobodys(key)
 
 
 def log_in_by_name_and_code(
@@ -160,8 +181,11 @@ def log_in_by_name_and_code(
 
 def _nobodys_number(name: str) -> str:
     """Under which guesses at the code of a name without a number are counted: one for all spellings of the name."""
-    key = username_key(name) if len(name) <= _NAME_AS_TYPED_MAX else name
-    return f"nobody:{hashlib.sha256(key.encode()).hexdigest()}"
+    return _nobodys(username_key(name) if len(name) <= _NAME_AS_TYPED_MAX else name)
+
+
+def _nobodys(name: str) -> str:
+    return f"nobody:{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
 def log_in_by_code(services: Services, client: Client, scope: tuple[str, ...], number: str, code: str) -> TokenSet:
@@ -169,10 +193,12 @@ def log_in_by_code(services: Services, client: Client, scope: tuple[str, ...], n
 
     Using up the code, making the account and opening the session are one transaction.
     """
-    consume = codes.check(services, number, code)
-    return _log_in_by_identity(
-        services, client, scope, mobile_key(number), lambda user: replace(user, mobile=number), consume
+    proof = codes.check(services, number, code)
+    tokens = _log_in_by_identity(
+        services, client, scope, mobile_key(number), lambda user: replace(user, mobile=number), proof.consume
     )
+    codes.consumed(services, proof)
+    return tokens
 
 
 def log_in_by_identity(services: Services, client: Client, scope: tuple[str, ...], identity: Identity) -> TokenSet:
@@ -221,11 +247,13 @@ def _log_in_by_identity(
 # --- registering ------------------------------------------------------------------------------------------
 
 
-def register(services: Services, username: str, password: str, source_ip: str, phone: str | None = None) -> int:
+def register(services: Services, username: str, password: str, address: str, phone: str | None = None) -> int:
     """A new account for anyone, as often as the address may; gives the user id. `phone` is unproven: profile only."""
     settings = services.settings
     _check_new(settings, username, password)
-    throttle.spend(services, f"register:ip:{source_ip}", settings.limit_register_ip, throttle.HOUR)
+    per_address, per_network = settings.limit_register_ip, settings.limit_register_net
+    now = services.clock.now()
+    throttle.spend(services, throttle.address_limit(settings, "register", address, per_address, per_network, now))
     return _create(services, username, password, phone=phone)
 
 
@@ -320,7 +348,7 @@ def link(services: Services, user_id: int, number: str | None, code: str | None,
     `code` is the proof that the number's holder asked for it. The identity takes the place of the one that the
     account had with the same provider and app.
     """
-    proof = (codes.check(services, number, code),) if number is not None and code is not None else ()
+    proof = codes.check(services, number, code) if number is not None and code is not None else None
 
     def edit(user: User) -> User:
         if number is not None:
@@ -330,7 +358,11 @@ def link(services: Services, user_id: int, number: str | None, code: str | None,
             user = replace(user, openids=tuple(sorted((*others, (identity.issuer, identity.openid)))))
         return user
 
-    return change(services, user_id, edit, *proof)
+    if proof is None:
+        return change(services, user_id, edit)
+    user = change(services, user_id, edit, proof.consume)
+    codes.consumed(services, proof)
+    return user
 
 
 def change_password(services: Services, user_id: int, old: str, new: str, session: SessionKey) -> None:
@@ -339,10 +371,15 @@ def change_password(services: Services, user_id: int, old: str, new: str, sessio
     The password changes and the sessions known by then end in one transaction. A login that was under way
     either came before it and is ended after it, or finds the old hash gone (see `log_in_by_password`).
     """
+    settings, now = services.settings, services.clock.now()
     user = services.store.get_user(user_id)
     stored = user.password if user else None
     if user is not None and user.password is None:
         raise invalid_request("no_old_password")
+    tries = {"all": settings.login_tries}
+    throttle.spend(
+        services, throttle.limit_of(f"oldpassword:{user_id}", tries, settings.login_window, now), "slow_down"
+    )
     if not passwords.verify(old, stored, services.settings) or user is None:
         raise invalid_request("wrong_old_password")
     passwords.check_new(new, display_name(services, user), services.settings)

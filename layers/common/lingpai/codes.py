@@ -6,49 +6,81 @@ guesses at once nor a new code buys more than `CODE_TRIES` of them in a window.
 
 import hmac
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from lingpai import throttle
+from lingpai import prefixes, throttle
 from lingpai.clock import CODE_DIGITS
 from lingpai.errors import invalid_grant, invalid_request, too_many_requests, unavailable
 from lingpai.messages import CODE_MESSAGE
-from lingpai.model import Code, Language, Message
+from lingpai.model import Code, Language, Message, Purpose
 from lingpai.ports import ConsumeCode, MaybeSent, NotSent, Services
+from lingpai.settings import Settings
 
 _CODE_SHAPE = re.compile(rf"[0-9]{{{CODE_DIGITS}}}")
 _SAVE_ATTEMPTS = 5
 
 
-def send(services: Services, number: str, client_id: str, source_ip: str, language: Language) -> None:
-    """Send a new code to `number` (E.164), unless a limit for it, the address, the client or the day is reached."""
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A code that was given back right: the write that uses it up, and which sending it belongs to."""
+
+    consume: ConsumeCode
+    sent_at: int
+    known: bool
+
+
+def send(
+    services: Services, number: str, client_id: str, address: str, language: Language, purpose: Purpose = "login"
+) -> None:
+    """Send a new code to `number` (E.164), unless a limit is reached: the number's, or one of those around it.
+
+    Those are asked from the narrow to the wide, so that who runs into a narrow one takes nothing from everybody; and
+    what a message that was not sent has taken from the wide ones is given back.
+    """
     settings, now = services.settings, services.clock.now()
     before = services.store.get_code(number)
     _refuse_resend(services, before, now)
-    throttle.spend(services, f"sms:ip:{source_ip}", settings.limit_sms_ip, throttle.HOUR)
-    throttle.spend(services, f"sms:client:{client_id}", settings.limit_sms_client, throttle.HOUR)
-    throttle.spend(services, "sms:all", settings.limit_sms_day, throttle.DAY)
-    code = services.clock.new_code()
-    _save(services, number, before, _digest(services, number, code), now)
-    minutes = settings.code_ttl // 60
-    text = CODE_MESSAGE[language].format(code=code, minutes=minutes)
-    message = Message(to=number, code=code, text=text, at=now, minutes=minutes, language=language)
+    throttle.spend(
+        services,
+        throttle.address_limit(settings, "sms", address, settings.limit_sms_ip, settings.limit_sms_net, now),
+    )
+    by_client = throttle.limit_of(f"sms:client:{client_id}", {"all": settings.limit_sms_client}, throttle.HOUR, now)
+    by_day = throttle.limit_of("sms:all", {"all": settings.limit_sms_day}, throttle.DAY, now)
     try:
-        services.sms.send(message)
+        with throttle.given_back(services) as taken:
+            taken.append(prefixes.spend(services, number))
+            taken.append(throttle.spend(services, by_client))
+            taken.append(throttle.spend(services, by_day))
+            code = services.clock.new_code()
+            after = _save(services, number, before, _digest(services, number, code), now)
+            _deliver(services, _message(settings, number, code, now, language, purpose), before, after)
     except MaybeSent as error:
         raise unavailable("maybe_sent", settings.code_resend or 1, error.detail) from error
-    except NotSent as error:
-        if error.bad_number:
-            raise invalid_request("number_unreachable", detail=error.detail) from error
-        raise unavailable("not_sent", settings.code_resend or 1, error.detail) from error
+    prefixes.sent(services, number)
 
 
-def check(services: Services, number: str, code: str) -> ConsumeCode:
-    """Count one guess and compare it; gives the write that uses the code up.
+def verify(services: Services, number: str, code: str, address: str) -> None:
+    """Whether the code is right, as a LingpaiError where it is not. It stays good, and the asking counts as a guess.
+
+    Anyone may ask, so that an address may not ask for long.
+    """
+    _refuse_shapeless(code)
+    settings, now = services.settings, services.clock.now()
+    throttle.spend(
+        services,
+        throttle.address_limit(settings, "verify", address, settings.limit_verify_ip, settings.limit_verify_net, now),
+    )
+    proof = check(services, number, code)
+    if not proof.known and services.store.mark_proven(number, proof.consume.digest):
+        prefixes.proven(services, number, proof.sent_at)
+
+
+def check(services: Services, number: str, code: str) -> Proof:
+    """Count one guess and compare it; the write of the proof uses the code up, and `consumed` is to follow it.
 
     LingpaiError `invalid_grant` for a code that is wrong, used or expired, 429 when the number's guesses are spent.
     """
-    if not _CODE_SHAPE.fullmatch(code):
-        raise invalid_grant("bad_code")
+    _refuse_shapeless(code)
     settings, now = services.settings, services.clock.now()
     known = services.store.count_try(number, now, settings.code_tries_window)
     if known.tries > settings.code_tries:
@@ -56,11 +88,32 @@ def check(services: Services, number: str, code: str) -> ConsumeCode:
     digest = _digest(services, number, code)
     if known.digest is None or now >= known.expires_at or not hmac.compare_digest(digest, known.digest):
         raise invalid_grant("bad_code")
-    return ConsumeCode(number, digest, now)
+    return Proof(ConsumeCode(number, digest, now), known.sent[-1], known.proven)
 
 
-def _save(services: Services, number: str, before: Code | None, digest: bytes, now: int) -> None:
-    """Keep the new code. Guesses counted meanwhile are no reason to fail; another sending is."""
+def consumed(services: Services, proof: Proof) -> None:
+    """The code was used up: whoever has the number has proven it, if not before."""
+    if not proof.known:
+        prefixes.proven(services, proof.consume.number, proof.sent_at)
+
+
+def _refuse_shapeless(code: str) -> None:
+    """What cannot be a code is wrong and counts as no guess."""
+    if not _CODE_SHAPE.fullmatch(code):
+        raise invalid_grant("bad_code")
+
+
+def _message(settings: Settings, number: str, code: str, now: int, language: Language, purpose: Purpose) -> Message:
+    minutes = settings.code_ttl // 60
+    text = CODE_MESSAGE[language].format(code=code, minutes=minutes)
+    return Message(number, code, text, now, minutes, language, purpose)
+
+
+def _save(services: Services, number: str, before: Code | None, digest: bytes, now: int) -> Code:
+    """Keep the new code, and give what is kept.
+
+    Guesses counted meanwhile are no reason to fail; another sending is.
+    """
     settings = services.settings
     for _ in range(_SAVE_ATTEMPTS):
         known = before or Code(number)
@@ -72,11 +125,38 @@ def _save(services: Services, number: str, before: Code | None, digest: bytes, n
         )
         if known.tries_until <= now:
             after = replace(after, tries=0, tries_until=now + settings.code_tries_window)
-        if services.store.save_code(before, after, ttl=now + 2 * max(throttle.DAY, settings.code_ttl)):
-            return
+        if services.store.save_code(before, after, _ttl(settings, now)):
+            return after
         before = services.store.get_code(number)
         _refuse_resend(services, before, now)
     raise unavailable()
+
+
+def _deliver(services: Services, message: Message, before: Code | None, after: Code) -> None:
+    """Send the message; LingpaiError where nobody will get it, MaybeSent where nobody knows.
+
+    A number that was to get it and cannot have it may ask again at once: its code is as it was `before`.
+    """
+    try:
+        services.sms.send(message)
+    except NotSent as error:
+        if error.bad_number:
+            raise invalid_request("number_unreachable", detail=error.detail) from error
+        _unsend(services, before, after)
+        raise unavailable("not_sent", services.settings.code_resend or 1, error.detail) from error
+
+
+def _unsend(services: Services, before: Code | None, after: Code) -> None:
+    """Put back what was known of the number before a code that nobody got, guesses apart: they count.
+
+    Where more has happened since, it stays.
+    """
+    earlier = replace(before or Code(after.number), tries=after.tries, tries_until=after.tries_until)
+    services.store.save_code(after, earlier, _ttl(services.settings, services.clock.now()))
+
+
+def _ttl(settings: Settings, now: int) -> int:
+    return now + 2 * max(throttle.DAY, settings.code_ttl)
 
 
 def _refuse_resend(services: Services, known: Code | None, now: int) -> None:

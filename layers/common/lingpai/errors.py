@@ -102,9 +102,9 @@ def method_not_allowed(allow: tuple[str, ...]) -> LingpaiError:
     return LingpaiError("invalid_request", 405, "wrong_method", allow=allow, methods=", ".join(allow))
 
 
-def too_many_requests(reason: str, retry_after: int) -> LingpaiError:
+def too_many_requests(reason: str, retry_after: int, detail: str | None = None) -> LingpaiError:
     """A limit is reached; it is open again after `retry_after` seconds."""
-    return LingpaiError("too_many_requests", 429, reason, retry_after=retry_after)
+    return LingpaiError("too_many_requests", 429, reason, retry_after=retry_after, detail=detail)
 
 
 def unavailable(reason: str = "store_unavailable", retry_after: int = 1, detail: str | None = None) -> LingpaiError:

@@ -95,6 +95,14 @@ TEXTS: dict[str, tuple[str, str]] = {
         "验证码错误次数过多，请稍后再试",
         "Too many tries for this number: wait before the next",
     ),
+    "slow_down": (
+        "登录失败次数过多，请稍后再试",
+        "Too many failed attempts: wait before the next",
+    ),
+    "prefix_stopped": (
+        "该号段暂停发送验证码，请稍后再试",
+        "No codes are sent to numbers of this prefix for the time being",
+    ),
     "limit_reached": ("请求过于频繁，请稍后再试", "Too many requests: wait before the next"),
     # faults
     "store_unavailable": ("服务暂时不可用，请稍后再试", "The service is busy: try again in a moment"),

@@ -77,6 +77,14 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownAddress:
+    """An address from which a name was logged in to at `at`, in seconds; `mark` is a hash of both."""
+
+    mark: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class RoleBook:
     """All roles of the deployment: one document, so that unique names need one compare-and-swap.
 
@@ -140,7 +148,8 @@ class Session:
 class Code:
     """All that is known of the codes sent to one number. `sent` holds the times of the last sendings.
 
-    `tries` counts the guesses until `tries_until`; a new code resets neither.
+    `tries` counts the guesses until `tries_until`; a new code resets neither. `proven` is whether somebody gave the
+    code back right.
     """
 
     number: str = field(repr=False)
@@ -149,6 +158,7 @@ class Code:
     sent: tuple[int, ...] = ()
     tries: int = 0
     tries_until: int = 0
+    proven: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,15 @@ def national(number: str, home_country: str) -> str:
     return number
 
 
+def prefix(number: str, digits: int) -> tuple[str, str]:
+    """The country (ISO 3166-1) of an E.164 number, and its calling code with the first `digits` digits behind it."""
+    import phonenumbers
+
+    parsed = phonenumbers.parse(number)
+    country = phonenumbers.region_code_for_number(parsed) or ""
+    return country, f"+{parsed.country_code}{phonenumbers.national_significant_number(parsed)[:digits]}"
+
+
 def _plain(text: str) -> str:
     """The text with the digits and dashes of any script as those of ASCII."""
     return "".join(

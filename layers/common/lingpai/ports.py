@@ -14,6 +14,7 @@ from lingpai.model import (
     Code,
     Identity,
     Key,
+    KnownAddress,
     Message,
     RoleBook,
     Session,
@@ -109,6 +110,32 @@ class ConsumeCode:
     now: int
 
 
+@dataclass(frozen=True, slots=True)
+class CheckTally:
+    """Writes nothing. Fails where a count of the tally has reached its limit."""
+
+    key: str
+    limits: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class SpendTally:
+    """One is added to each count that `limits` names. Fails where one of them has reached its limit."""
+
+    key: str
+    limits: Mapping[str, int]
+    ttl: int
+
+
+@dataclass(frozen=True, slots=True)
+class KnowAddresses:
+    """From these addresses the name `key` was lately logged in to. Fails where it does not find this user."""
+
+    key: str = field(repr=False)
+    user_id: int
+    addresses: tuple[KnownAddress, ...]
+
+
 Write = (
     PutUser
     | ChangeUser
@@ -120,6 +147,9 @@ Write = (
     | PutSession
     | EndSession
     | ConsumeCode
+    | CheckTally
+    | SpendTally
+    | KnowAddresses
 )
 
 
@@ -174,6 +204,15 @@ class Page:
     next: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Who may be behind a name, from where it was lately logged in to, and the tallies asked for, by key."""
+
+    user_id: int | None
+    addresses: tuple[KnownAddress, ...]
+    tallies: Mapping[str, Mapping[str, int]]
+
+
 class Accounts(Protocol):
     """Users and the names that find them. Every read sees all writes before it."""
 
@@ -183,6 +222,10 @@ class Accounts(Protocol):
 
     def find_user_ids(self, *keys: str) -> Mapping[str, int]:
         """The users that these identities (at most 100) find, in one call; one that finds nobody is left out."""
+        ...
+
+    def find_door(self, key: str, tallies: tuple[str, ...]) -> Door:
+        """What is known of a login at the identity `key`, in one call."""
         ...
 
     def get_user(self, user_id: int) -> User | None:
@@ -295,6 +338,10 @@ class Codes(Protocol):
 
         Tries are left out of that: they stay as counted, unless `after` opens a new window for them.
         """
+        ...
+
+    def mark_proven(self, number: str, digest: bytes) -> bool:
+        """Remember that the code of this digest was given back right: whether this was the first time."""
         ...
 
     def count_try(self, number: str, now: int, window: int) -> Code:

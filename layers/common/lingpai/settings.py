@@ -7,7 +7,7 @@ says otherwise; a limit of 0 is off.
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 
 class SettingsError(Exception):
@@ -21,7 +21,15 @@ def _words(value: object) -> object:
     return value
 
 
+def _networks(words: tuple[str, ...]) -> tuple[str, ...]:
+    """The words as addresses or networks; ValueError for what is neither."""
+    import ipaddress
+
+    return tuple(str(ipaddress.ip_network(word)) for word in words)
+
+
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+Networks = Annotated[Words, AfterValidator(_networks)]
 Seconds = Annotated[int, Field(gt=0)]
 Limit = Annotated[int, Field(ge=0)]
 
@@ -72,11 +80,27 @@ class Settings(BaseModel):
     sms_countries: Words = ("CN",)
     home_country: Annotated[str, Field(pattern="^[A-Z]{2}$")] = "CN"
 
-    # limits for others than a number: an hour for addresses and clients, a day (UTC) for the deployment
+    # messages, beyond those of a number: an hour for addresses and clients, a day (UTC) for prefixes and all
     limit_sms_ip: Limit = 30
+    limit_sms_net: Limit = 150
+    limit_sms_prefix: Limit = 2000
     limit_sms_client: Limit = 1000
     limit_sms_day: Limit = 10000
+    sms_prefix_digits: Annotated[int, Field(ge=0, le=10)] = 4
+    sms_unproven: Limit = 100
+    sms_proof: Annotated[int, Field(ge=1)] = 4
+
+    # guesses and registrations: a window for names, an hour for addresses
+    login_tries: Limit = 10
+    login_window: Seconds = 900
+    login_memory: Limit = 30 * 86400
+    limit_login_ip: Limit = 30
+    limit_login_net: Limit = 150
+    limit_verify_ip: Limit = 60
+    limit_verify_net: Limit = 300
     limit_register_ip: Limit = 30
+    limit_register_net: Limit = 150
+    trusted_addresses: Networks = ()
 
     # people
     admin_role: Annotated[str, Field(min_length=1)] = "admin"

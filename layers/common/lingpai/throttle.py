@@ -1,22 +1,92 @@
-"""Limits: so many times in a window, exact under concurrency, one write for each decision."""
+"""Limits: so many times in a window, exact under concurrency, one write for each decision.
 
-from lingpai.errors import too_many_requests
-from lingpai.ports import Services
+Windows begin at whole multiples of their length since 1970. A limit of 0 is off. What the store cannot count is
+refused: what costs money fails closed.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from lingpai.errors import LingpaiError, too_many_requests
+from lingpai.ports import CheckTally, Services, SpendTally
+from lingpai.settings import Settings
 
 HOUR = 3600
 DAY = 86400
+# The networks that one subscriber, or one rented machine, has to itself.
+_NETWORK_BITS = {4: 24, 6: 64}
 
 
-def spend(services: Services, key: str, limit: int, window: int) -> None:
-    """Take one of `limit` in this window of `window` seconds for `key`; LingpaiError 429 when none is left.
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """So many of each thing that is counted, within the window that ends at `ends_at`."""
 
-    Windows begin at whole multiples of their length since 1970. A limit of 0 is off. What the store cannot
-    count is refused: what costs money fails closed.
+    key: str
+    counts: Mapping[str, int]
+    ends_at: int
+    ttl: int
+
+    def reached(self, counts: Mapping[str, int]) -> bool:
+        """Whether one of these counts leaves nothing more to spend."""
+        return any(counts.get(name, 0) >= limit for name, limit in self.counts.items())
+
+    def refusal(self, now: int, reason: str = "limit_reached", detail: str | None = None) -> LingpaiError:
+        """The 429 for who comes at `now`, when nothing is left."""
+        return too_many_requests(reason, retry_after=max(1, self.ends_at - now), detail=detail)
+
+    @property
+    def check(self) -> CheckTally:
+        """The write that fails where the limit is reached."""
+        return CheckTally(self.key, self.counts)
+
+    @property
+    def spending(self) -> SpendTally:
+        """The write that takes one, and fails where none is left."""
+        return SpendTally(self.key, self.counts, self.ttl)
+
+
+def limit_of(key: str, counts: Mapping[str, int], window: int, at: int) -> Limit | None:
+    """The limit that holds at this time for `key` (times and lengths in seconds); None where every count is off."""
+    on = {name: most for name, most in counts.items() if most}
+    begins = at - at % window
+    return Limit(f"{key}:{window}:{begins}", on, begins + window, begins + 2 * window) if on else None
+
+
+def address_limit(
+    settings: Settings, what: str, address: str, per_address: int, per_network: int, at: int
+) -> Limit | None:
+    """The limit of an hour for an address and the network around it (/24, or /64 of IPv6), kept as one tally.
+
+    None for the addresses that the settings trust, such as those of one's own back ends.
     """
-    if limit == 0:
-        return
-    now = services.clock.now()
-    begins = now - now % window
-    spent = services.store.spend(f"{key}:{window}:{begins}", {"all": limit}, begins + 2 * window)
-    if not spent.done:
-        raise too_many_requests("limit_reached", retry_after=begins + window - now)
+    import ipaddress
+
+    ip = ipaddress.ip_address(address)
+    if any(ip in ipaddress.ip_network(trusted) for trusted in settings.trusted_addresses):
+        return None
+    network = ipaddress.ip_network((ip, _NETWORK_BITS[ip.version]), strict=False)
+    return limit_of(f"{what}:{network}", {"all": per_network, ip.packed.hex(): per_address}, HOUR, at)
+
+
+def spend(services: Services, wanted: Limit | None, reason: str = "limit_reached") -> Limit | None:
+    """Take one, and give the limit again; LingpaiError 429 when none is left."""
+    if wanted is not None and not services.store.spend(wanted.key, wanted.counts, wanted.ttl).done:
+        raise wanted.refusal(services.clock.now(), reason)
+    return wanted
+
+
+@contextmanager
+def given_back(services: Services) -> Iterator[list[Limit | None]]:
+    """The limits put into this list are given back what was taken when the block ends by a refusal.
+
+    An error that is no refusal leaves them spent: then nobody knows what came of it.
+    """
+    taken: list[Limit | None] = []
+    try:
+        yield taken
+    except LingpaiError:
+        for limit in filter(None, taken):
+            for name in limit.counts:
+                services.store.give_back(limit.key, name)
+        raise

@@ -4,9 +4,10 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from lingpai.model import Client, Code, RoleBook, Session, SessionKey, User
+from lingpai.model import Client, Code, KnownAddress, RoleBook, Session, SessionKey, User
 from lingpai.ports import (
     ChangeUser,
+    CheckTally,
     CheckUser,
     Conflict,
     ConsumeCode,
@@ -14,14 +15,17 @@ from lingpai.ports import (
     DeleteUser,
     Directory,
     DisableUser,
+    Door,
     Ended,
     EndSession,
+    KnowAddresses,
     Page,
     PutIdentity,
     PutSession,
     PutUser,
     Rotated,
     Rotation,
+    SpendTally,
     Spent,
     Write,
 )
@@ -34,6 +38,7 @@ class MemoryStore:
     clients: dict[str, Client] = field(default_factory=dict)
     users: dict[int, User] = field(default_factory=dict)
     identities: dict[str, int] = field(default_factory=dict)
+    addresses: dict[str, tuple[KnownAddress, ...]] = field(default_factory=dict)
     roles: RoleBook = field(default_factory=RoleBook)
     sessions: dict[SessionKey, Session] = field(default_factory=dict)
     revoked: set[SessionKey] = field(default_factory=set)
@@ -76,6 +81,10 @@ class MemoryStore:
             case ConsumeCode(number, digest, now):
                 code = self.codes.get(number)
                 return code is not None and code.digest == digest and now < code.expires_at
+            case CheckTally(key, limits) | SpendTally(key, limits):
+                return _below(self.tallies.get(key, {}), limits)
+            case KnowAddresses(key, user_id):
+                return self.identities.get(key) == user_id
 
     def _do(self, write: Write) -> None:
         match write:
@@ -94,13 +103,20 @@ class MemoryStore:
                 self.identities[key] = user_id
             case DeleteIdentity(key, _):
                 del self.identities[key]
+                self.addresses.pop(key, None)
             case PutSession(session):
                 self.sessions[session.key] = session
             case EndSession(key):
                 self.sessions.pop(key, None)
             case ConsumeCode(number):
                 code = self.codes[number]
-                self.codes[number] = replace(code, digest=None, expires_at=0, tries=code.tries - 1)
+                self.codes[number] = replace(code, digest=None, expires_at=0, tries=code.tries - 1, proven=False)
+            case CheckTally():
+                pass
+            case SpendTally(key, limits, ttl):
+                self.spend(key, limits, ttl)
+            case KnowAddresses(key, _, addresses):
+                self.addresses[key] = addresses
 
     # --- clients
 
@@ -122,6 +138,12 @@ class MemoryStore:
         """See `ports.Accounts`."""
         with self.lock:
             return {key: self.identities[key] for key in keys if key in self.identities}
+
+    def find_door(self, key: str, tallies: tuple[str, ...]) -> Door:
+        """See `ports.Accounts`."""
+        with self.lock:
+            counts = {tally: dict(self.tallies.get(tally, {})) for tally in tallies}
+            return Door(self.identities.get(key), self.addresses.get(key, ()), counts)
 
     def get_user(self, user_id: int) -> User | None:
         """See `ports.Accounts`."""
@@ -219,7 +241,16 @@ class MemoryStore:
                 return False
             if known is not None and after.tries_until == known.tries_until:
                 after = replace(after, tries=known.tries)
-            self.codes[after.number] = after
+            self.codes[after.number] = replace(after, proven=False)
+            return True
+
+    def mark_proven(self, number: str, digest: bytes) -> bool:
+        """See `ports.Codes`."""
+        with self.lock:
+            code = self.codes.get(number)
+            if code is None or code.digest != digest or code.proven:
+                return False
+            self.codes[number] = replace(code, proven=True)
             return True
 
     def count_try(self, number: str, now: int, window: int) -> Code:
@@ -235,7 +266,7 @@ class MemoryStore:
         """See `ports.Counters`."""
         with self.lock:
             counts = self.tallies.get(key, {})
-            if any(counts.get(name, 0) >= limit for name, limit in limits.items()):
+            if not _below(counts, limits):
                 return Spent(False, dict(counts))
             self.tallies[key] = counts | {name: counts.get(name, 0) + 1 for name in limits}
             return Spent(True, dict(self.tallies[key]))
@@ -257,6 +288,10 @@ class MemoryStore:
         """See `ports.Counters`."""
         with self.lock:
             self.tallies.pop(key, None)
+
+
+def _below(counts: Mapping[str, int], limits: Mapping[str, int]) -> bool:
+    return all(counts.get(name, 0) < limit for name, limit in limits.items())
 
 
 def _differing(before: User, after: User) -> list[str]:

@@ -20,4 +20,5 @@ def handle(services: Services, asked: TokenRequest) -> TokenSet:
         asked.parameters["username"],
         asked.parameters["md5password"],
         asked.parameters["shapassword"],
+        asked.address,
     )

@@ -16,4 +16,5 @@ def handle(services: Services, asked: TokenRequest) -> TokenSet:
         scopes.granted(asked.client, asked.scope),
         asked.parameters["username"],
         asked.parameters["password"],
+        asked.address,
     )

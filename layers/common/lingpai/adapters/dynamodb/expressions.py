@@ -1,5 +1,6 @@
 """Conditions and updates as DynamoDB wants them: expressions with their names and values."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pynamodb.attributes import Attribute
@@ -7,7 +8,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action, Update
 from pynamodb.models import Model
 
-from lingpai.adapters.dynamodb.items import UserItem, user_item
+from lingpai.adapters.dynamodb.items import TallyItem, UserItem, below, count_path, user_item
 from lingpai.model import User
 
 Arguments = dict[str, Any]
@@ -58,3 +59,8 @@ def user_changes(before: User, after: User) -> tuple[list[Action], Condition]:
             actions.append(attribute.remove() if value in (None, set()) else attribute.set(value))
             condition &= as_it_was(attribute, old)
     return actions, condition
+
+
+def spending(limits: Mapping[str, int], ttl: int) -> Arguments:
+    """One more of each count of a tally, as long as none has reached its limit."""
+    return expressions(below(limits), *(count_path(name).add(1) for name in limits), TallyItem.ttl.set(ttl))

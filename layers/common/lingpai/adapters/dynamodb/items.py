@@ -1,6 +1,8 @@
 """The items of the tables: what PynamoDB serialises, and how each becomes a part of the model and back."""
 
 import dataclasses
+import functools
+import operator
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,10 +14,11 @@ from pynamodb.attributes import (
     NumberSetAttribute,
     UnicodeAttribute,
 )
+from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.operand import Path
 from pynamodb.models import Model
 
-from lingpai.model import Client, Code, Detail, RoleBook, Session, SessionKey, User
+from lingpai.model import Client, Code, Detail, KnownAddress, RoleBook, Session, SessionKey, User
 
 Item = dict[str, dict[str, Any]]
 
@@ -104,6 +107,7 @@ class IdentityItem(Model):
 
     key = UnicodeAttribute(hash_key=True)
     user_id = Integer()
+    addresses = JSONAttribute(null=True)
 
 
 class RoleBookItem(Model):
@@ -147,6 +151,7 @@ class CodeItem(Model):
     sent = Integers(null=True)
     tries = Integer(null=True)
     tries_until = Integer(null=True)
+    proven = BooleanAttribute(null=True)
     ttl = Integer()
 
 
@@ -172,6 +177,11 @@ def code_key(number: str) -> Item:
     return {"number": {"S": number}}
 
 
+def identity_key(key: str) -> Item:
+    """The key of a name that finds a user."""
+    return {"key": {"S": key}}
+
+
 def tally_key(key: str) -> Item:
     """The key of a tally."""
     return {"key": {"S": key}}
@@ -180,6 +190,19 @@ def tally_key(key: str) -> Item:
 def count_path(name: str) -> Path:
     """The attribute of a count in its tally; the prefix keeps it from being the key or the ttl."""
     return Path([_COUNT + name])
+
+
+def below(limits: Mapping[str, int]) -> Condition:
+    """That no count of a tally has reached its limit."""
+    counts = [(count_path(name), limit) for name, limit in limits.items()]
+    open_counts = (count.does_not_exist() | (count < limit) for count, limit in counts)
+    condition: Condition = functools.reduce(operator.and_, open_counts)
+    return condition
+
+
+def to_addresses(item: IdentityItem) -> tuple[KnownAddress, ...]:
+    """The known addresses of a name."""
+    return tuple(KnownAddress(mark, at) for mark, at in item.addresses or ())
 
 
 def to_counts(item: Item | None) -> Mapping[str, int]:
@@ -319,4 +342,5 @@ def to_code(item: CodeItem) -> Code:
         sent=tuple(item.sent or ()),
         tries=item.tries or 0,
         tries_until=item.tries_until or 0,
+        proven=bool(item.proven),
     )

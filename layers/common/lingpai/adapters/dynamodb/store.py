@@ -4,8 +4,6 @@ The calls go through PynamoDB's botocore client, since its own wrapper drops the
 returns.
 """
 
-import functools
-import operator
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +18,7 @@ from lingpai.adapters.dynamodb.expressions import (
     as_it_was,
     expressions,
     put,
+    spending,
     user_changes,
 )
 from lingpai.adapters.dynamodb.items import (
@@ -32,12 +31,15 @@ from lingpai.adapters.dynamodb.items import (
     SessionItem,
     TallyItem,
     UserItem,
+    below,
     client_item,
     code_key,
     count_path,
+    identity_key,
     session_item,
     session_key,
     tally_key,
+    to_addresses,
     to_client,
     to_code,
     to_counts,
@@ -51,6 +53,7 @@ from lingpai.errors import unavailable
 from lingpai.model import Client, Code, RoleBook, Session, SessionKey, User
 from lingpai.ports import (
     ChangeUser,
+    CheckTally,
     CheckUser,
     Conflict,
     ConsumeCode,
@@ -58,14 +61,17 @@ from lingpai.ports import (
     DeleteUser,
     Directory,
     DisableUser,
+    Door,
     Ended,
     EndSession,
+    KnowAddresses,
     Page,
     PutIdentity,
     PutSession,
     PutUser,
     Rotated,
     Rotation,
+    SpendTally,
     Spent,
     Write,
 )
@@ -220,7 +226,7 @@ class DynamoStore:
                 return {"Put": {"TableName": tables.identities_table, **arguments}}
             case DeleteIdentity(key, user_id):
                 arguments = expressions(IdentityItem.user_id == user_id)
-                return {"Delete": {"TableName": tables.identities_table, "Key": {"key": {"S": key}}, **arguments}}
+                return {"Delete": {"TableName": tables.identities_table, "Key": identity_key(key), **arguments}}
             case PutSession(session, ttl):
                 # No condition: the key holds 64 random bits, and a write repeated after a lost answer must succeed.
                 return {"Put": {"TableName": tables.sessions_table, **put(session_item(session, ttl))}}
@@ -231,9 +237,21 @@ class DynamoStore:
                     (CodeItem.digest == digest) & (CodeItem.expires_at > now),
                     CodeItem.digest.remove(),
                     CodeItem.expires_at.remove(),
+                    CodeItem.proven.remove(),
                     CodeItem.tries.set(CodeItem.tries - 1),
                 )
                 return {"Update": {"TableName": tables.codes_table, "Key": code_key(number), **arguments}}
+
+            case CheckTally(key, limits):
+                arguments = expressions(below(limits))
+                return {"ConditionCheck": {"TableName": tables.counters_table, "Key": tally_key(key), **arguments}}
+            case SpendTally(key, limits, ttl):
+                arguments = spending(limits, ttl)
+                return {"Update": {"TableName": tables.counters_table, "Key": tally_key(key), **arguments}}
+            case KnowAddresses(key, user_id, addresses):
+                kept = [[address.mark, address.at] for address in addresses]
+                arguments = expressions(IdentityItem.user_id == user_id, IdentityItem.addresses.set(kept))
+                return {"Update": {"TableName": tables.identities_table, "Key": identity_key(key), **arguments}}
 
     # --- clients
 
@@ -250,16 +268,31 @@ class DynamoStore:
 
     def find_user_id(self, key: str) -> int | None:
         """See `ports.Accounts`."""
-        item = self._get(self.settings.identities_table, {"key": {"S": key}})
+        item = self._get(self.settings.identities_table, identity_key(key))
         return IdentityItem.from_raw_data(item).user_id if item else None
 
     def find_user_ids(self, *keys: str) -> Mapping[str, int]:
         """See `ports.Accounts`."""
         table = self.settings.identities_table
-        named = [{"key": {"S": key}} for key in dict.fromkeys(keys) if _may_be_key(key)]
+        named = [identity_key(key) for key in dict.fromkeys(keys) if _may_be_key(key)]
         found = self._get_batch({table: {"Keys": named, "ConsistentRead": True}})[table] if named else []
         rows = [IdentityItem.from_raw_data(item) for item in found]
         return {row.key: row.user_id for row in rows}
+
+    def find_door(self, key: str, tallies: tuple[str, ...]) -> Door:
+        """See `ports.Accounts`."""
+        identities, counters = self.settings.identities_table, self.settings.counters_table
+        wanted: Arguments = {identities: {"Keys": [identity_key(key)], "ConsistentRead": True}}
+        if tallies:
+            wanted[counters] = {"Keys": [tally_key(tally) for tally in tallies], "ConsistentRead": True}
+        found = self._get_batch(wanted)
+        rows = [IdentityItem.from_raw_data(item) for item in found[identities]]
+        counts = {item["key"]["S"]: to_counts(item) for item in found.get(counters, ())}
+        return Door(
+            user_id=rows[0].user_id if rows else None,
+            addresses=to_addresses(rows[0]) if rows else (),
+            tallies={tally: counts.get(tally, {}) for tally in tallies},
+        )
 
     def get_user(self, user_id: int) -> User | None:
         """See `ports.Accounts`."""
@@ -423,7 +456,8 @@ class DynamoStore:
         actions = [
             CodeItem.digest.set(after.digest) if after.digest else CodeItem.digest.remove(),
             CodeItem.expires_at.set(after.expires_at),
-            CodeItem.sent.set(list(after.sent)),
+            CodeItem.sent.set(list(after.sent)) if after.sent else CodeItem.sent.remove(),
+            CodeItem.proven.remove(),
             CodeItem.ttl.set(ttl),
         ]
         if before is None:
@@ -444,6 +478,16 @@ class DynamoStore:
             # A write repeated after a lost answer meets itself: that is success.
             stored = to_code(CodeItem.from_raw_data(refused.item)) if refused.item else None
             return stored is not None and (stored.digest, stored.sent) == (after.digest, after.sent)
+        return True
+
+    def mark_proven(self, number: str, digest: bytes) -> bool:
+        """See `ports.Codes`."""
+        condition = (CodeItem.digest == digest) & CodeItem.proven.does_not_exist()
+        arguments = expressions(condition, CodeItem.proven.set(True))
+        try:
+            self._call("UpdateItem", TableName=self.settings.codes_table, Key=code_key(number), **arguments)
+        except _Refused:
+            return False
         return True
 
     def count_try(self, number: str, now: int, window: int) -> Code:
@@ -472,15 +516,8 @@ class DynamoStore:
 
     def spend(self, key: str, limits: Mapping[str, int], ttl: int) -> Spent:
         """See `ports.Counters`. Done or not, the counts come back in the same call."""
-        counts = {name: count_path(name) for name in limits}
-        below = [counts[name].does_not_exist() | (counts[name] < limit) for name, limit in limits.items()]
-        arguments = expressions(
-            functools.reduce(operator.and_, below),
-            *(counts[name].add(1) for name in limits),
-            TallyItem.ttl.set(ttl),
-        )
         try:
-            answer = self._tally("UpdateItem", key, ReturnValues="ALL_NEW", **arguments)
+            answer = self._tally("UpdateItem", key, ReturnValues="ALL_NEW", **spending(limits, ttl))
         except _Refused as refused:
             return Spent(False, to_counts(refused.item))
         return Spent(True, to_counts(answer["Attributes"]))

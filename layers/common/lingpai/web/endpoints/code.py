@@ -2,6 +2,7 @@
 
 from lingpai import clients, codes, numbers
 from lingpai.errors import invalid_request
+from lingpai.model import Purpose
 from lingpai.ports import Services
 from lingpai.web import envelope
 from lingpai.web.reply import Reply
@@ -13,7 +14,7 @@ def get(services: Services, request: Request) -> Reply:
     given = parameters(request)
     client = clients.authenticate(services.clients, client_credentials(request, given))
     number = _number(services, given)
-    codes.send(services, number, client.id, request.source_ip, request.language)
+    codes.send(services, number, client.id, request.source_ip, request.language, _purpose(given))
     return envelope.done()
 
 
@@ -23,8 +24,19 @@ def verify(services: Services, request: Request) -> Reply:
     number = _number(services, given)
     if "code" not in given:
         raise invalid_request("missing_parameter", name="code")
-    codes.check(services, number, given["code"])
+    codes.verify(services, number, given["code"], request.source_ip)
     return envelope.done()
+
+
+def _purpose(given: dict[str, str]) -> Purpose:
+    """What the code is for, which chooses the message: `login`, or `link` for the new number of an account."""
+    match given.get("purpose", "login"):
+        case "login":
+            return "login"
+        case "link":
+            return "link"
+        case _:
+            raise invalid_request("wrong_type", name="purpose", zh=" login 或 link", en="login or link")
 
 
 def _number(services: Services, given: dict[str, str]) -> str:
