@@ -1,7 +1,20 @@
 """The port Accounts: users by id and by name, the directory, pages of all users."""
 
-from lingpai.model import Detail, RoleBook, User
-from lingpai.ports import DeleteUser, Directory, DisableUser, Page, PutIdentity, PutUser
+import pytest
+
+from lingpai.model import Detail, KnownAddress, RoleBook, User
+from lingpai.ports import (
+    Conflict,
+    DeleteIdentity,
+    DeleteUser,
+    Directory,
+    DisableUser,
+    Door,
+    KnowAddresses,
+    Page,
+    PutIdentity,
+    PutUser,
+)
 from tests.support.samples import NOW, WholeStore, a_user
 
 BARE = User(id=2, created_at=NOW)
@@ -82,3 +95,36 @@ def test_a_page_starts_behind_a_user_that_is_gone(store: WholeStore) -> None:
     store.commit(DeleteUser(first.users[-1]))
     second = store.list_users(100, first.users[-1].id)
     assert list(second.users) == rest
+
+
+KEY = "username:alice"
+KNOWN = (KnownAddress("m1", NOW), KnownAddress("m2", NOW + 1))
+
+
+def test_a_door_shows_who_is_behind_it_and_the_tallies(store: WholeStore) -> None:
+    store.commit(PutUser(a_user(7)), PutIdentity(KEY, 7))
+    store.spend("login:1", {"all": 9}, NOW)
+    store.commit(KnowAddresses(KEY, 7, KNOWN))
+    assert store.find_door(KEY, ("login:1", "login:2")) == Door(7, KNOWN, {"login:1": {"all": 1}, "login:2": {}})
+    assert store.find_door(KEY, ()) == Door(7, KNOWN, {})
+
+
+def test_a_door_that_leads_nowhere_shows_the_tallies_as_well(store: WholeStore) -> None:
+    store.spend("login:1", {"all": 9}, NOW)
+    assert store.find_door("username:nobody", ("login:1",)) == Door(None, (), {"login:1": {"all": 1}})
+
+
+def test_addresses_are_those_of_the_name_and_its_user(store: WholeStore) -> None:
+    """Who gets the name next knows nothing of them."""
+    store.commit(PutUser(a_user(7)), PutIdentity(KEY, 7))
+    for key, user_id in (("username:bob", 7), (KEY, 8)):
+        with pytest.raises(Conflict):
+            store.commit(KnowAddresses(key, user_id, KNOWN))
+    assert store.find_door(KEY, ()).addresses == store.find_door("username:bob", ()).addresses == ()
+    store.commit(KnowAddresses(KEY, 7, KNOWN))
+    store.commit(KnowAddresses(KEY, 7, KNOWN[1:]))
+    assert store.find_door(KEY, ()).addresses == KNOWN[1:]
+    assert store.find_user_id(KEY) == 7
+    store.commit(DeleteIdentity(KEY, 7))
+    store.commit(PutIdentity(KEY, 8))
+    assert store.find_door(KEY, ()) == Door(8, (), {})

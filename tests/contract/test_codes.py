@@ -1,6 +1,9 @@
 """The port Codes: what is known of a number, saved by compare-and-swap, and the guesses counted."""
 
+from dataclasses import replace
+
 from lingpai.model import Code
+from lingpai.ports import ConsumeCode
 from tests.support.samples import NOW, NUMBER, WholeStore, a_code, consume, hashed
 
 OTHER = "+8613800000000"
@@ -99,3 +102,52 @@ def test_guesses_tell_what_is_known(store: WholeStore) -> None:
     assert store.count_try(NUMBER, NOW + 10, 60) == a_code(tries=1)
     assert store.count_try(NUMBER, NOW + 3599, 60) == a_code(tries=2)
     assert store.count_try(NUMBER, NOW + 3600, 60) == a_code(tries=1, tries_until=NOW + 3660)
+
+
+def test_a_code_is_proven_once(store: WholeStore) -> None:
+    code = a_code()
+    assert store.save_code(None, code, NOW)
+    assert code.digest is not None
+    assert not store.mark_proven(NUMBER, bytes(32))
+    assert [store.mark_proven(NUMBER, code.digest) for _ in range(3)] == [True, False, False]
+    assert store.get_code(NUMBER) == replace(code, proven=True)
+    assert store.count_try(NUMBER, NOW, 60).proven
+
+
+def test_the_next_code_is_not_proven_by_the_last(store: WholeStore) -> None:
+    code = a_code()
+    assert store.save_code(None, code, NOW)
+    assert code.digest is not None
+    store.mark_proven(NUMBER, code.digest)
+    proven = store.get_code(NUMBER)
+    assert proven is not None
+    assert store.save_code(proven, replace(proven, digest=bytes(32)), NOW)
+    assert store.get_code(NUMBER) == replace(code, digest=bytes(32), proven=False)
+
+
+def test_nothing_is_proven_of_a_number_that_got_no_code(store: WholeStore) -> None:
+    assert not store.mark_proven(NUMBER, bytes(32))
+    assert store.get_code(NUMBER) is None
+
+
+def test_a_code_that_is_used_up_is_no_longer_proven(store: WholeStore) -> None:
+    code = a_code()
+    store.save_code(None, code, NOW)
+    store.count_try(NUMBER, NOW, 60)
+    assert code.digest is not None
+    store.mark_proven(NUMBER, code.digest)
+    store.commit(ConsumeCode(NUMBER, code.digest, NOW))
+    used = store.get_code(NUMBER)
+    assert used is not None
+    assert not used.proven
+
+
+def test_a_sending_can_be_taken_back(store: WholeStore) -> None:
+    """The number is then as one that no code was sent to."""
+    code = a_code()
+    store.save_code(None, code, NOW)
+    nothing = replace(code, digest=None, expires_at=0, sent=())
+    assert store.save_code(code, nothing, NOW)
+    assert store.get_code(NUMBER) == nothing
+    assert store.save_code(nothing, code, NOW)
+    assert store.get_code(NUMBER) == code

@@ -9,6 +9,7 @@ import pytest
 from lingpai.model import Detail, User
 from lingpai.ports import (
     ChangeUser,
+    CheckTally,
     CheckUser,
     Conflict,
     DeleteIdentity,
@@ -18,6 +19,7 @@ from lingpai.ports import (
     PutIdentity,
     PutSession,
     PutUser,
+    SpendTally,
     Write,
 )
 from tests.support.samples import NOW, NUMBER, Eye, Seen, WholeStore, a_code, a_session, a_user, consume
@@ -271,6 +273,32 @@ BAD: tuple[Write, ...] = (
     ChangeUser(a_user(6), a_user(6, username="six")),
     consume(number="+8613800000000"),
 )
+
+
+def test_check_tally(store: WholeStore, commit: Commit) -> None:
+    """What was never counted is open; a limit that is reached is not."""
+    write = CheckTally("login:1", {"all": 2, "x": 1})
+    commit(write)
+    store.spend("login:1", {"all": 2}, NOW)
+    commit(write)
+    store.spend("login:1", {"all": 2}, NOW)
+    with pytest.raises(Conflict) as failed:
+        commit(write)
+    assert failed.value.write == write
+    assert store.counts("login:1") == {"all": 2}
+    with pytest.raises(Conflict):
+        commit(CheckTally("login:1", {"x": 1, "all": 2}))
+    commit(CheckTally("login:1", {"x": 1}))
+
+
+def test_spend_tally(store: WholeStore, commit: Commit) -> None:
+    write = SpendTally("login:1", {"all": 2, "x": 9}, NOW)
+    commit(write)
+    commit(write)
+    with pytest.raises(Conflict) as failed:
+        commit(write)
+    assert failed.value.write == write
+    assert store.counts("login:1") == {"all": 2, "x": 2}
 
 
 def world(store: WholeStore, eye: Eye) -> Seen:

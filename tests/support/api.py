@@ -5,7 +5,7 @@ import functools
 import json
 import urllib.parse
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -20,6 +20,7 @@ from lingpai.passwords import hash_password
 from lingpai.ports import Services
 from local import functions, gateway
 from tests.support.logs import LOGS
+from tests.support.meter import MemoryMeter
 from tests.support.stores import ROOT, TEMPLATE, settings
 from tests.support.time import Time
 
@@ -123,6 +124,13 @@ class Api:
         return code
 
     @property
+    def counted(self) -> Mapping[str, int]:
+        """What the operator's metrics show."""
+        meter = self.services.meter
+        assert isinstance(meter, MemoryMeter)
+        return meter.counted
+
+    @property
     def sent(self) -> int:
         """How many messages were sent."""
         sender = self.services.sms
@@ -168,7 +176,8 @@ def make_api(monkeypatch: pytest.MonkeyPatch, store: Any, *, populated: bool = T
     time = Time()
     tables = {name: getattr(store, "settings", settings()).model_dump().get(name) for name in settings().model_dump()}
     tables = {name: value for name, value in tables.items() if name.endswith("_table")}
-    services = bootstrap.build(settings(**{**tables, **overrides}), store, time.clock(), MemoryKeys(*signing_keys()))
+    built = bootstrap.build(settings(**{**tables, **overrides}), store, time.clock(), MemoryKeys(*signing_keys()))
+    services = replace(built, meter=MemoryMeter())
     monkeypatch.setattr(bootstrap, "services", lambda: services)
     if populated:
         populate(services)

@@ -7,7 +7,7 @@ from pathlib import Path
 from lingpai.adapters import secrets
 from lingpai.adapters.dynamodb import DynamoStore
 from lingpai.adapters.keys import FileKeys, MemoryKeys
-from lingpai.adapters.metrics import NoMeter
+from lingpai.adapters.metrics import meter
 from lingpai.adapters.sign import trusted
 from lingpai.adapters.sms.console import ConsoleSender
 from lingpai.clients import Registry
@@ -29,7 +29,7 @@ def build(
         store=store,
         clients=Registry(store, clock, settings.client_cache_ttl),
         sms=ConsoleSender(),
-        meter=NoMeter(),
+        meter=meter(settings),
         sign_providers={trusted.NAME: trusted.resolve},
         pepper=secrets.pepper(settings),
         keys=KeyRing(keys or key_store(settings), clock, settings.key_cache_ttl),

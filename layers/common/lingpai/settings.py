@@ -102,6 +102,9 @@ class Settings(BaseModel):
     limit_register_net: Limit = 150
     trusted_addresses: Networks = ()
 
+    # what is watched
+    metrics_namespace: str = ""
+
     # people
     admin_role: Annotated[str, Field(min_length=1)] = "admin"
     utc_offset_minutes: Annotated[int, Field(ge=-720, le=840)] = 480

@@ -1,0 +1,18 @@
+"""A meter that remembers what it was told."""
+
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass
+class MemoryMeter:
+    """Counts by name and by what tells the counts of a name apart, as in "CodesSent country=CN prefix=+861331"."""
+
+    counted: Counter[str] = field(default_factory=Counter)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def count(self, name: str, **dimensions: str) -> None:
+        """See `ports.Meter`."""
+        with self._lock:
+            self.counted[" ".join([name, *(f"{key}={value}" for key, value in sorted(dimensions.items()))])] += 1
