@@ -1,10 +1,12 @@
-"""From a Lambda event to an endpoint and back: the verbs, the refusals, the log line, the bare 500."""
+"""From a Lambda event to an endpoint and back: the path, the verbs, the refusals, the log line, the bare 500.
+
+Powertools' resolver keeps the event in its class, where two requests of one process overwrite each other's, and a
+path here is exact: a dictionary finds it.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
-
-from aws_lambda_powertools.event_handler.api_gateway import APIGatewayHttpResolver, Response
 
 from lingpai import bootstrap
 from lingpai.errors import LingpaiError, method_not_allowed
@@ -17,8 +19,6 @@ from lingpai.web.request import Request, from_event, refuse_credentials_in_query
 Endpoint = Callable[[Services, Request], Reply]
 Refused = Callable[[LingpaiError, Request], Reply]
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
-
-_VERBS = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +48,18 @@ def user_center(path: str, endpoint: Endpoint) -> Route:
 
 def gate(*routes: Route) -> Handler:
     """The Lambda handler for these routes."""
-    resolver = APIGatewayHttpResolver()
-    for route in routes:
-        resolver.route(route.path, method=_VERBS)(lambda route=route: _serve(resolver, route))
-    resolver.not_found(lambda _: _response(json_reply(404, {"message": "Not Found"})))
+    by_path = {route.path: route for route in routes}
 
-    def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-        return resolver.resolve(event, context)
+    def handler(event: dict[str, Any], _: Any) -> dict[str, Any]:
+        request = from_event(event)
+        route = by_path.get(request.path)
+        reply = json_reply(404, {"message": "Not Found"}) if route is None else _serve(request, route)
+        return _response(reply)
 
     return handler
 
 
-def _serve(resolver: APIGatewayHttpResolver, route: Route) -> Response[str]:
-    request = from_event(resolver.current_event.raw_event)
+def _serve(request: Request, route: Route) -> Reply:
     try:
         reply = _answer(request, route)
     except Exception as error:  # noqa: BLE001  the last resort: a bare 500, never a stack trace
@@ -68,7 +67,7 @@ def _serve(resolver: APIGatewayHttpResolver, route: Route) -> Response[str]:
         content = {"error": "server_error", "error_description": "Unexpected fault", "request_id": request.id}
         reply = json_reply(500, content)
     observability.answered(request, reply)
-    return _response(reply)
+    return reply
 
 
 def _answer(request: Request, route: Route) -> Reply:
@@ -91,10 +90,7 @@ def _services(request: Request) -> Services:
     return services if services.issuer else replace(services, issuer=request.origin)
 
 
-def _response(reply: Reply) -> Response[str]:
-    return Response(
-        status_code=reply.status,
-        content_type=JSON if reply.body else None,
-        body=reply.body,
-        headers=dict(reply.headers),
-    )
+def _response(reply: Reply) -> dict[str, Any]:
+    """The reply as an HTTP API takes it (payload format 2.0)."""
+    typed = {"Content-Type": JSON} if reply.body else {}
+    return {"statusCode": reply.status, "headers": {**typed, **reply.headers}, "body": reply.body}

@@ -77,7 +77,7 @@ def from_event(event: Mapping[str, Any]) -> Request:
     context = event["requestContext"]
     return Request(
         method=context["http"]["method"],
-        path=event["rawPath"],
+        path=event["rawPath"].removeprefix("" if context["stage"] == "$default" else f"/{context['stage']}"),
         headers={name.lower(): value for name, value in event.get("headers", {}).items()},
         query=event.get("rawQueryString", ""),
         raw_body=event.get("body") or "",
