@@ -15,7 +15,7 @@ from lingpai.adapters.keys import MemoryKeys
 from lingpai.adapters.sms.console import ConsoleSender
 from lingpai.clients import new_client
 from lingpai.keys import first_keys
-from lingpai.model import StoredKey, User
+from lingpai.model import Message, StoredKey, User
 from lingpai.passwords import hash_password
 from lingpai.ports import Services
 from local import functions, gateway
@@ -115,11 +115,16 @@ class Api:
         return self.call("POST", target, **arguments)
 
     @property
-    def last_code(self) -> str:
-        """The code of the last message sent."""
+    def outbox(self) -> list[Message]:
+        """The messages sent, newest last."""
         sender = self.services.sms
         assert isinstance(sender, ConsoleSender)
-        code = sender.outbox[-1].code
+        return sender.outbox
+
+    @property
+    def last_code(self) -> str:
+        """The code of the last message sent."""
+        code = self.outbox[-1].code
         LOGS.hush("code", code)
         return code
 
@@ -133,9 +138,7 @@ class Api:
     @property
     def sent(self) -> int:
         """How many messages were sent."""
-        sender = self.services.sms
-        assert isinstance(sender, ConsoleSender)
-        return len(sender.outbox)
+        return len(self.outbox)
 
     def log_in(self, username: str, password: str, client: tuple[str, str] = ("web-client", "web-secret")) -> Any:
         """The token answer for a password, which must be a success."""

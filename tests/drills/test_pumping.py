@@ -1,0 +1,143 @@
+"""The pumping drill: somebody has messages sent to numbers of their own, and is paid for each."""
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+
+from lingpai import prefixes, throttle
+from lingpai.ports import Counters
+from tests.support import stores
+from tests.support.api import Answer, Api, make_api
+from tests.support.crowd import crowd
+from tests.support.tokens import spring_tokens
+
+WEB = ("web-client", "web-secret")
+PREFIX = "+861331"
+STOPPED = "该号段暂停发送验证码，请稍后再试"
+
+
+@pytest.fixture
+def house(dynamodb_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Makes an API on DynamoDB Local with these settings."""
+    with stores.on_dynamodb_local(dynamodb_endpoint) as store:
+        yield lambda **limits: make_api(monkeypatch, store, **limits)
+
+
+def ask(api: Api, mobile: str, address: str) -> Answer:
+    return api.post("/mobile/code/get", form={"mobile": mobile}, basic=WEB, source_ip=address)
+
+
+def bought(count: int) -> list[str]:
+    """Numbers of one prefix."""
+    return [f"1331{n:07d}" for n in random.sample(range(10_000_000), count)]
+
+
+def rented(count: int) -> list[str]:
+    """Addresses, each in a network of its own."""
+    return [f"203.{n}.113.9" for n in range(count)]
+
+
+def test_five_thousand_numbers_of_one_prefix(house: Any) -> None:
+    """From 200 addresses, through one client, with the limits as they come; and forty people among them."""
+    api: Api = house()
+    attack = [("pump", number, address) for number, address in zip(bought(5000), rented(200) * 25, strict=True)]
+    people = [("person", f"139{n:04d}1234", f"198.51.{n}.7") for n in range(40)]
+    asked = attack + people
+    random.shuffle(asked)
+    answers = crowd([partial(ask, api, to, at) for _, to, at in asked])
+
+    told = Counter(
+        (who, answer.status, answer.json.get("error")) for (who, _, _), answer in zip(asked, answers, strict=True)
+    )
+    settings = api.services.settings
+    assert told == {
+        ("pump", 200, None): settings.sms_unproven,
+        ("pump", 429, STOPPED): 5000 - settings.sms_unproven,
+        ("person", 200, None): 40,
+    }
+    assert api.sent == settings.sms_unproven + 40
+
+    # The operator sees the stop, once, and how many messages went where.
+    assert api.counted[f"PrefixStopped country=CN prefix={PREFIX}"] == 1
+    assert api.counted[f"CodesSent country=CN prefix={PREFIX}"] == settings.sms_unproven
+    assert sum(n for name, n in api.counted.items() if name.startswith("CodesSent")) == settings.sms_unproven + 40
+    assert prefixes.traffic(api.services, PREFIX) == prefixes.Traffic(settings.sms_unproven, settings.sms_unproven, 0)
+    # What was refused took nothing from everybody.
+    assert spent(api.services.store, "sms:client:web-client", throttle.HOUR, api) == settings.sms_unproven + 40
+    assert spent(api.services.store, "sms:all", throttle.DAY, api) == settings.sms_unproven + 40
+
+    # The people log in, and their prefixes know it.
+    codes = {message.to: message.code for message in api.outbox}
+    for _, mobile, address in people[:5]:
+        form = {"mobile": mobile, "code": codes[f"+86{mobile}"]}
+        spring_tokens(api.post("/mobile/token", form=form, basic=WEB, source_ip=address))
+    assert api.counted["CodesVerified country=CN prefix=+861390"] == 5
+
+    # By time, or by the operator, the prefix is open again.
+    assert ask(api, "13319999999", "198.51.100.1").status == 429
+    prefixes.lift(api.services, PREFIX)
+    assert ask(api, "13319999999", "198.51.100.1").status == 200
+    api.time.advance(throttle.DAY)
+    assert ask(api, "13318888888", "198.51.100.1").status == 200
+
+
+@pytest.mark.parametrize(
+    ("limits", "most"),
+    [
+        ({"limit_sms_ip": 7}, 40 * 7),
+        ({"limit_sms_net": 11}, 40 * 11),
+        ({"limit_sms_prefix": 123}, 123),
+        ({"sms_unproven": 45}, 45),
+        ({"limit_sms_client": 210}, 210),
+        ({"limit_sms_day": 321}, 321),
+        ({"limit_sms_client": 300, "limit_sms_day": 299, "limit_sms_prefix": 301}, 299),
+    ],
+    ids=lambda value: "+".join(value) if isinstance(value, dict) else "",
+)
+def test_no_budget_is_exceeded_by_one(house: Any, limits: dict[str, int], most: int) -> None:
+    """Nor is anything of it left: with room in every other limit, exactly as many are sent as each allows."""
+    off = dict.fromkeys(
+        (
+            "limit_sms_ip",
+            "limit_sms_net",
+            "limit_sms_prefix",
+            "limit_sms_client",
+            "limit_sms_day",
+            "sms_unproven",
+        ),
+        0,
+    )
+    api: Api = house(**{**off, **limits})
+    pairs = list(zip(bought(600), rented(40) * 15, strict=True))
+    answers = crowd([partial(ask, api, to, at) for to, at in pairs])
+    assert Counter(answer.status for answer in answers) == {200: most, 429: 600 - most}
+    assert api.sent == most
+    for name, window in (("sms:client:web-client", throttle.HOUR), ("sms:all", throttle.DAY)):
+        assert spent(api.services.store, name, window, api) in (0, most)
+
+
+def test_a_prefix_whose_codes_come_back_is_not_stopped(house: Any) -> None:
+    """Ten times as many messages as may be unproven, and each code given back."""
+    api: Api = house(sms_unproven=20, limit_sms_ip=0, limit_sms_net=0, limit_sms_client=0)
+
+    def visit(number: str) -> Answer:
+        assert ask(api, number, "198.51.100.1").status == 200
+        code = next(message.code for message in reversed(api.outbox) if message.to == f"+86{number}")
+        return api.post("/mobile/token", form={"mobile": number, "code": code}, basic=WEB)
+
+    answers = crowd([partial(visit, number) for number in bought(200)], threads=8)
+    assert Counter(answer.status for answer in answers) == {200: 200}
+    traffic = prefixes.traffic(api.services, PREFIX)
+    assert (traffic.sent, traffic.verified) == (200, 200)
+    assert traffic.unproven <= 4
+    assert f"PrefixStopped country=CN prefix={PREFIX}" not in api.counted
+
+
+def spent(store: Counters, key: str, window: int, api: Api) -> int:
+    """What was taken from this limit in the window that is open."""
+    now = int(api.time.at)
+    return store.counts(f"{key}:{window}:{now - now % window}").get("all", 0)
