@@ -64,7 +64,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "openid_taken": ("该 openId 已属于另一个账号", "This openId belongs to another account"),
     "password_too_short": ("密码至少 {limit} 个字符", "A password needs at least {limit} characters"),
     "password_too_long": ("密码最多 {limit} 个字符", "A password has at most {limit} characters"),
-    "password_common": ("该密码过于常见，请换一个", "This password is among the commonest: choose another"),
+    "password_common": (
+        "该密码过于常见或曾经泄露，请换一个",
+        "This password is common or has leaked before: choose another",
+    ),
     "password_is_name": ("密码不能与用户名相同", "The password must differ from the username"),
     "password_unreadable": ("密码含有无法使用的字符", "The password holds a character that cannot be used"),
     "wrong_old_password": ("原密码不正确", "The old password is wrong"),
@@ -104,6 +107,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The code may be on its way: wait for it before asking for another one",
     ),
     "number_unreachable": ("该手机号无法接收短信", "This number cannot receive text messages"),
+    "passwords_unchecked": (
+        "暂时无法检查新密码，请稍后再试",
+        "New passwords cannot be checked at the moment: try again later",
+    ),
     "no_signing_key": ("该服务没有签名密钥", "This deployment has no key to sign tokens with"),
 }
 

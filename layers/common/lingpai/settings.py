@@ -53,6 +53,7 @@ class Settings(BaseModel):
     key_cache_ttl: Limit = 300
 
     # passwords, which argon2id hashes
+    password_filter: str = ""
     password_min_length: Annotated[int, Field(ge=1, le=128)] = 8
     argon2_memory_kib: Annotated[int, Field(ge=8)] = 19456
     argon2_time: Annotated[int, Field(ge=1)] = 2
