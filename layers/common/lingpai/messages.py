@@ -54,6 +54,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     # users
     "bad_mobile": ("手机号无效", "This is not a valid mobile number"),
     "country_not_served": ("不支持该国家或地区的手机号", "Numbers of this country are not served"),
+    "prefix_not_served": ("不支持该号段的手机号", "Numbers of this range are not served"),
     "bad_username": ("用户名无效：{zh}", "This username cannot be used: {en}"),
     "username_is_mobile": (
         "形如手机号的用户名只能由该号码的账号使用",

@@ -22,6 +22,8 @@ def _words(value: object) -> object:
 
 
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+Countries = Annotated[tuple[Annotated[str, Field(pattern="^[A-Z]{2}$")], ...], BeforeValidator(_words)]
+Prefixes = Annotated[tuple[Annotated[str, Field(pattern=r"^\+[1-9][0-9]{0,14}$")], ...], BeforeValidator(_words)]
 Seconds = Annotated[int, Field(gt=0)]
 Limit = Annotated[int, Field(ge=0)]
 
@@ -70,8 +72,11 @@ class Settings(BaseModel):
     code_per_hour: Limit = 5
     code_per_day: Limit = 10
     sms_provider: Literal["console"] = "console"
-    sms_countries: Words = ("CN",)
+    sms_countries: Countries = ("CN",)
     home_country: Annotated[str, Field(pattern="^[A-Z]{2}$")] = "CN"
+
+    # numbers that are mobile ones by the number library, and that codes are not for all the same
+    sms_refused_prefixes: Prefixes = ()
 
     # limits for others than a number: an hour for addresses and clients, a day (UTC) for the deployment
     limit_sms_ip: Limit = 30
