@@ -107,6 +107,10 @@ npm-clients: .cache/npm-clients/.installed ## Fetch the OAuth clients of npm tha
 	@cd $(@D) && npm ci --silent --ignore-scripts --no-audit --no-fund
 	@touch $@
 
+.PHONY: bench-timing
+bench-timing: $(VENV) dynamodb-local ## Measure whether the time of an answer tells who has an account (ARGS='--pairs 200')
+	@.venv/bin/python -m benchmarks.timing $(ARGS)
+
 ##: Ship it
 
 .PHONY: build
