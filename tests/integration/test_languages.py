@@ -55,8 +55,8 @@ BOTH: tuple[tuple[str, Any, int, str, str], ...] = (
         "/users/save",
         {"username": "x", "password": "sunshine"},
         400,
-        "该密码过于常见，请换一个",
-        "This password is among the commonest: choose another",
+        "该密码过于常见或曾经泄露，请换一个",
+        "This password is common or has leaked before: choose another",
     ),
     (
         "/users/save",

@@ -232,6 +232,22 @@ def test_the_list_of_countries_is_a_setting(open_api: Callable[..., Api]) -> Non
     assert get(api, NUMBER) == envelope(400, "不支持该国家或地区的手机号")
 
 
+@pytest.mark.parametrize("mobile", ["17012345678", "+86 171 1234 5678", "008617012345678"])
+def test_ranges_can_be_refused(open_api: Callable[..., Api], mobile: str) -> None:
+    """None by default; a range that is refused is neither sent to nor logged in with."""
+    api = open_api()
+    assert get(api, mobile) == DONE
+    code, before = api.last_code, stored(api)
+    api = open_api(populated=False, sms_refused_prefixes="+86170,+86171")
+    text = "不支持该号段的手机号"
+    assert get(api, mobile) == envelope(400, text)
+    assert verify(api, code, mobile) == envelope(400, text)
+    said = "Numbers of this range are not served"
+    assert log_in(api, code, mobile) == error(400, "invalid_request", said)
+    assert (api.sent, stored(api)) == (0, before)
+    assert get(api, "17212345678") == DONE
+
+
 # --- limits on sending ----------------------------------------------------------------------------------------
 
 

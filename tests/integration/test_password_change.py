@@ -92,8 +92,8 @@ def test_a_wrong_old_password(api: Api, old: str) -> None:
     [
         ("short", "密码至少 8 个字符"),
         ("x" * 129, "密码最多 128 个字符"),
-        ("qwertyuiop", "该密码过于常见，请换一个"),
-        ("QwertyUiop", "该密码过于常见，请换一个"),
+        ("qwertyuiop", "该密码过于常见或曾经泄露，请换一个"),
+        ("QwertyUiop", "该密码过于常见或曾经泄露，请换一个"),
         ("bell\x07bell", "密码含有无法使用的字符"),
         ("x" * 1025, "参数 newPassword 不能超过 1024 个字符"),
         (12345678, "参数 newPassword 必须是文本"),

@@ -138,7 +138,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "the seed's own password": ({"password": "12222"}, "密码至少 8 个字符"),
     "a password of seven": ({"password": "seven77"}, "密码至少 8 个字符"),
     "a password that is too long": ({"password": "x" * 129}, "密码最多 128 个字符"),
-    "one of the commonest passwords": ({"password": "password1"}, "该密码过于常见，请换一个"),
+    "one of the commonest passwords": ({"password": "password1"}, "该密码过于常见或曾经泄露，请换一个"),
     "the name as the password": ({"userName": "zhang san li", "password": "Zhang San Li"}, "密码不能与用户名相同"),
     "no name": ({"userName": ""}, "缺少参数 userName"),
     "a name that is null": ({"userName": None}, "缺少参数 userName"),

@@ -196,7 +196,7 @@ def test_an_account_that_is_not_there(api: Api) -> None:
         ({"username": 1}, 400, "参数 username 必须是文本"),
         ({"username": "fine-name", "password": "short"}, 400, "密码至少 8 个字符"),
         ({"password": "x" * 129}, 400, "密码最多 128 个字符"),
-        ({"password": "sunshine"}, 400, "该密码过于常见，请换一个"),
+        ({"password": "sunshine"}, 400, "该密码过于常见或曾经泄露，请换一个"),
         ({"username": "my-new-name", "password": "My-New-Name"}, 400, "密码不能与用户名相同"),
         ({"password": ["x"]}, 400, "参数 password 必须是文本"),
     ],

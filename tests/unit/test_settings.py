@@ -29,6 +29,7 @@ def test_each_setting_is_the_variable_of_its_name_in_capitals() -> None:
             "DIGEST_LOGIN": "on",
             "STORE_READ_TIMEOUT": "0.5",
             "SMS_COUNTRIES": " CN, HK ,,MO",
+            "SMS_REFUSED_PREFIXES": "+86170, +86171,",
             "UTC_OFFSET_MINUTES": "-210",
             "CODE_PEPPER": "salt and",
             "refresh_grace": "9",
@@ -38,6 +39,7 @@ def test_each_setting_is_the_variable_of_its_name_in_capitals() -> None:
     )
     assert (found.refresh_grace, found.admin_role, found.digest_login) == (0, "boss", True)
     assert (found.store_read_timeout, found.sms_countries, found.utc_offset_minutes) == (0.5, ("CN", "HK", "MO"), -210)
+    assert found.sms_refused_prefixes == ("+86170", "+86171")
     assert found.code_pepper.get_secret_value() == "salt and"
 
 
@@ -56,6 +58,11 @@ def test_each_setting_is_the_variable_of_its_name_in_capitals() -> None:
         ("STORE_READ_TIMEOUT", "0"),
         ("STORE_ATTEMPTS", "0"),
         ("HOME_COUNTRY", "cn"),
+        ("SMS_COUNTRIES", "CN,hk"),
+        ("SMS_COUNTRIES", "CN;HK"),
+        ("SMS_REFUSED_PREFIXES", "86170"),
+        ("SMS_REFUSED_PREFIXES", "+86170,+"),
+        ("SMS_REFUSED_PREFIXES", "+86 170"),
         ("HOME_COUNTRY", "China"),
         ("UTC_OFFSET_MINUTES", "841"),
         ("UTC_OFFSET_MINUTES", "-721"),

@@ -4,6 +4,7 @@ import functools
 import os
 from pathlib import Path
 
+from lingpai import password_filter, passwords
 from lingpai.adapters import secrets
 from lingpai.adapters.dynamodb import DynamoStore
 from lingpai.adapters.keys import FileKeys, MemoryKeys
@@ -14,13 +15,17 @@ from lingpai.clients import Registry
 from lingpai.clock import Clock
 from lingpai.keys import KeyRing
 from lingpai.ports import KeyStore, Services, Store
-from lingpai.settings import Settings, from_environment
+from lingpai.settings import Settings, SettingsError, from_environment
 
 
 def build(
     settings: Settings, store: Store | None = None, clock: Clock | None = None, keys: KeyStore | None = None
 ) -> Services:
-    """The services that `settings` ask for; a test gives the store, the clock and the keys it wants."""
+    """The services that `settings` ask for; a test gives the store, the clock and the keys it wants.
+
+    SettingsError where a file that a setting names cannot be used.
+    """
+    _check_password_filter(settings)
     clock = clock or Clock()
     store = store or DynamoStore(settings)
     return Services(
@@ -40,6 +45,14 @@ def build(
 def key_store(settings: Settings) -> KeyStore:
     """Where the settings say that the key pairs are kept."""
     return FileKeys(Path(settings.keys_file)) if settings.keys_file else MemoryKeys()
+
+
+def _check_password_filter(settings: Settings) -> None:
+    """A look at its header alone: the whole is read, and compared with its checksum, at the first new password."""
+    try:
+        password_filter.check(passwords.filter_path(settings))
+    except password_filter.FilterError as error:
+        raise SettingsError(f"PASSWORD_FILTER: {error}") from None
 
 
 @functools.cache

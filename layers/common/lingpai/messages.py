@@ -54,6 +54,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     # users
     "bad_mobile": ("手机号无效", "This is not a valid mobile number"),
     "country_not_served": ("不支持该国家或地区的手机号", "Numbers of this country are not served"),
+    "prefix_not_served": ("不支持该号段的手机号", "Numbers of this range are not served"),
     "bad_username": ("用户名无效：{zh}", "This username cannot be used: {en}"),
     "username_is_mobile": (
         "形如手机号的用户名只能由该号码的账号使用",
@@ -64,7 +65,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "openid_taken": ("该 openId 已属于另一个账号", "This openId belongs to another account"),
     "password_too_short": ("密码至少 {limit} 个字符", "A password needs at least {limit} characters"),
     "password_too_long": ("密码最多 {limit} 个字符", "A password has at most {limit} characters"),
-    "password_common": ("该密码过于常见，请换一个", "This password is among the commonest: choose another"),
+    "password_common": (
+        "该密码过于常见或曾经泄露，请换一个",
+        "This password is common or has leaked before: choose another",
+    ),
     "password_is_name": ("密码不能与用户名相同", "The password must differ from the username"),
     "password_unreadable": ("密码含有无法使用的字符", "The password holds a character that cannot be used"),
     "wrong_old_password": ("原密码不正确", "The old password is wrong"),
@@ -112,6 +116,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The code may be on its way: wait for it before asking for another one",
     ),
     "number_unreachable": ("该手机号无法接收短信", "This number cannot receive text messages"),
+    "passwords_unchecked": (
+        "暂时无法检查新密码，请稍后再试",
+        "New passwords cannot be checked at the moment: try again later",
+    ),
     "no_signing_key": ("该服务没有签名密钥", "This deployment has no key to sign tokens with"),
 }
 

@@ -1,25 +1,43 @@
-"""Mobile numbers: E.164 inside, the eleven digits of seed 003 outside."""
+"""Mobile numbers: E.164 inside, the eleven digits of seed 003 outside.
+
+What is a mobile number is the number library's to say. Where its kind is known, and is not mobile, the number is none:
+premium rate, shared cost, toll-free, personal, VoIP, pager, company (UAN) and voicemail numbers, and landlines. So are
+short and emergency numbers, and numbers of no country: those of satellites and of networks that span countries (+870,
++878, +881, +882, +883 and the like). The library tells nothing of who runs a range: `SMS_REFUSED_PREFIXES` does.
+"""
 
 import re
 import unicodedata
+from typing import TYPE_CHECKING
 
 from lingpai.errors import invalid_request
+from lingpai.settings import Settings
+
+if TYPE_CHECKING:
+    import phonenumbers
+
+# What the library and CLDR call the region of a number that has none.
+NO_REGION = "ZZ"
 
 # Told apart without the number library, which is heavy to import: most usernames are no numbers.
 _NUMBER_SHAPE = re.compile(r"(?:\+\(?|\(\+?)?[0-9][0-9 ()\-./]{5,24}")
 _LONGEST = 40
+_WORLD = "001"
 
 
-def parse_mobile(text: str, home_country: str, countries: tuple[str, ...]) -> str:
-    """The E.164 form of `text`; LingpaiError when it is no mobile number or of a country not in `countries`.
+def parse_mobile(text: str, settings: Settings) -> str:
+    """The E.164 form of `text`, a number that codes are sent to and accepted for.
 
-    A number without a country code is read as one of `home_country` (ISO 3166-1, two letters).
+    LingpaiError when it is no mobile number, of a country not in `SMS_COUNTRIES`, or in `SMS_REFUSED_PREFIXES`.
+    A number without a country code is read as one of `HOME_COUNTRY`.
     """
-    number, country = _mobile(text, home_country)
+    number, country = _mobile(text, settings.home_country)
     if number is None:
         raise invalid_request("bad_mobile")
-    if country not in countries:
+    if country not in settings.sms_countries:
         raise invalid_request("country_not_served")
+    if number.startswith(settings.sms_refused_prefixes):
+        raise invalid_request("prefix_not_served")
     return number
 
 
@@ -39,12 +57,15 @@ def national(number: str, home_country: str) -> str:
 
 
 def prefix(number: str, digits: int) -> tuple[str, str]:
-    """The country (ISO 3166-1) of an E.164 number, and its calling code with the first `digits` digits behind it."""
+    """The region (ISO 3166-1, two letters) of an E.164 number, and its country code with the first `digits` after it.
+
+    `("CN", "+86133")` for +8613312341234 and 3. The region is `NO_REGION` where the library knows none.
+    """
     import phonenumbers
 
     parsed = phonenumbers.parse(number)
-    country = phonenumbers.region_code_for_number(parsed) or ""
-    return country, f"+{parsed.country_code}{phonenumbers.national_significant_number(parsed)[:digits]}"
+    head = phonenumbers.national_significant_number(parsed)[:digits]
+    return _region(parsed) or NO_REGION, f"+{parsed.country_code}{head}"
 
 
 def _plain(text: str) -> str:
@@ -65,9 +86,16 @@ def _mobile(text: str, home_country: str) -> tuple[str | None, str | None]:
         parsed = phonenumbers.parse(text, home_country)
     except phonenumbers.NumberParseException:
         return None, None
-    kind = phonenumbers.number_type(parsed)
+    kind, region = phonenumbers.number_type(parsed), _region(parsed)
     # In some plans (that of the USA) nothing tells a mobile number from a fixed one.
-    if kind not in (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE):
+    mobile = kind in (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE)
+    if not mobile or region is None:
         return None, None
-    e164 = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
-    return e164, phonenumbers.region_code_for_number(parsed)
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164), region
+
+
+def _region(parsed: "phonenumbers.PhoneNumber") -> str | None:
+    import phonenumbers
+
+    region = phonenumbers.region_code_for_number(parsed)
+    return None if region == _WORLD else region

@@ -5,11 +5,12 @@ argon2 is imported when first needed: most requests of most functions verify no 
 
 import functools
 import hashlib
-import importlib.resources
 import unicodedata
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lingpai.errors import invalid_request
+from lingpai import password_filter
+from lingpai.errors import invalid_request, unavailable
 from lingpai.settings import Settings
 
 if TYPE_CHECKING:
@@ -39,11 +40,6 @@ def verify(password: str, stored: str | None, settings: Settings) -> bool:
     if stored is not None and not stored.startswith(_ARGON2):
         return _verify_legacy(password, stored, settings)
     return _verify_argon2(password, stored or _unmatchable(settings), settings) and stored is not None
-
-
-def readable(given: str) -> bool:
-    """Whether a hash that comes from elsewhere can be taken over."""
-    return why_unreadable(given) is None
 
 
 def why_unreadable(given: str) -> str | None:
@@ -86,9 +82,10 @@ def needs_rehash(stored: str, settings: Settings) -> bool:
 
 
 def check_new(password: str, username: str | None, settings: Settings) -> None:
-    """Refuse a new password that is too short or long, the account's own name, or among the commonest.
+    """Refuse a new password that is too short or long, the account's own name, or one that is common or has leaked.
 
-    Lengths are counted in code points after NFKC; there are no rules of composition (NIST SP 800-63B).
+    Lengths are counted in code points after NFKC; there are no rules of composition (NIST SP 800-63B-4, 3.1.1.2).
+    Where the filter of common ones cannot be read, every new password is refused with 503.
     """
     if len(password) > _LONGEST:
         raise invalid_request("password_too_long", limit=MAX_LENGTH)
@@ -101,8 +98,13 @@ def check_new(password: str, username: str | None, settings: Settings) -> None:
         raise invalid_request("password_unreadable")
     if username is not None and plain.casefold() == normalise(username).casefold():
         raise invalid_request("password_is_name")
-    if plain.casefold() in _commonest():
+    if _filter(settings).refuses(password):
         raise invalid_request("password_common")
+
+
+def filter_path(settings: Settings) -> Path:
+    """Where the filter of common passwords is: the operator's, or the one that is shipped."""
+    return Path(settings.password_filter) if settings.password_filter else password_filter.SHIPPED
 
 
 def digests_of(password: str) -> str:
@@ -170,7 +172,12 @@ def _unmatchable(settings: Settings) -> str:
     )
 
 
-@functools.cache
-def _commonest() -> frozenset[str]:
-    listed = importlib.resources.files("lingpai").joinpath("common_passwords.txt").read_text("utf-8")
-    return frozenset(line for line in listed.splitlines() if line and not line.startswith("#"))
+def _filter(settings: Settings) -> password_filter.PasswordFilter:
+    try:
+        return _filter_at(filter_path(settings))
+    except password_filter.FilterError as error:
+        raise unavailable("passwords_unchecked", retry_after=60, detail=str(error)) from None
+
+
+# Read at the first new password, and kept: a filter that could not be read is tried again.
+_filter_at = functools.cache(password_filter.load)

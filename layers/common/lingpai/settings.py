@@ -30,6 +30,8 @@ def _networks(words: tuple[str, ...]) -> tuple[str, ...]:
 
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 Networks = Annotated[Words, AfterValidator(_networks)]
+Countries = Annotated[tuple[Annotated[str, Field(pattern="^[A-Z]{2}$")], ...], BeforeValidator(_words)]
+Prefixes = Annotated[tuple[Annotated[str, Field(pattern=r"^\+[1-9][0-9]{0,14}$")], ...], BeforeValidator(_words)]
 Seconds = Annotated[int, Field(gt=0)]
 Limit = Annotated[int, Field(ge=0)]
 
@@ -61,6 +63,7 @@ class Settings(BaseModel):
     key_cache_ttl: Limit = 300
 
     # passwords, which argon2id hashes
+    password_filter: str = ""
     password_min_length: Annotated[int, Field(ge=1, le=128)] = 8
     argon2_memory_kib: Annotated[int, Field(ge=8)] = 19456
     argon2_time: Annotated[int, Field(ge=1)] = 2
@@ -77,8 +80,11 @@ class Settings(BaseModel):
     code_per_hour: Limit = 5
     code_per_day: Limit = 10
     sms_provider: Literal["console"] = "console"
-    sms_countries: Words = ("CN",)
+    sms_countries: Countries = ("CN",)
     home_country: Annotated[str, Field(pattern="^[A-Z]{2}$")] = "CN"
+
+    # numbers that are mobile ones by the number library, and that codes are not for all the same
+    sms_refused_prefixes: Prefixes = ()
 
     # messages, beyond those of a number: an hour for addresses and clients, a day (UTC) for prefixes and all
     limit_sms_ip: Limit = 30

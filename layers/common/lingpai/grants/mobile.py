@@ -11,6 +11,5 @@ REQUIRED = ("mobile", "code")
 def handle(services: Services, asked: TokenRequest) -> TokenSet:
     """Tokens for `mobile` and the `code` that was sent to it."""
     granted = scopes.granted(asked.client, asked.scope)
-    settings = services.settings
-    number = numbers.parse_mobile(asked.parameters["mobile"], settings.home_country, settings.sms_countries)
+    number = numbers.parse_mobile(asked.parameters["mobile"], services.settings)
     return accounts.log_in_by_code(services, asked.client, granted, number, asked.parameters["code"])

@@ -42,5 +42,4 @@ def _purpose(given: dict[str, str]) -> Purpose:
 def _number(services: Services, given: dict[str, str]) -> str:
     if "mobile" not in given:
         raise invalid_request("missing_parameter", name="mobile")
-    settings = services.settings
-    return numbers.parse_mobile(given["mobile"], settings.home_country, settings.sms_countries)
+    return numbers.parse_mobile(given["mobile"], services.settings)

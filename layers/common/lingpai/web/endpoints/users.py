@@ -69,8 +69,7 @@ def update(services: Services, request: Request) -> Reply:
         raise invalid_request("missing_parameter", name="openId")
     number = code = None
     if phone is not None:
-        settings = services.settings
-        number = numbers.parse_mobile(phone, settings.home_country, settings.sms_countries)
+        number = numbers.parse_mobile(phone, services.settings)
         code = None if admin else fields.text(body, "code")
     identity = _identity(services, caller, openid) if openid is not None else None
     accounts.link(services, user_id, number, code, identity)
