@@ -3,6 +3,7 @@
 import base64
 import json
 import secrets
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,7 +40,12 @@ class Service:
     target: Target
     read_code: Callable[[str], str]
     called: set[tuple[str, str]] = field(default_factory=set)
-    _http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=60, trust_env=False))
+    _http: httpx.Client = field(init=False)
+
+    def __post_init__(self) -> None:
+        trusted = self.target.certificates
+        verify = ssl.create_default_context(cafile=trusted) if trusted else True
+        self._http = httpx.Client(timeout=60, trust_env=False, verify=verify)
 
     def call(
         self,

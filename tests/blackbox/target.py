@@ -8,6 +8,7 @@
   reads the table and the pepper of that stack, as only its operator can; `table NAME PEPPER` does so with both given.
 - `BLACKBOX_LACKS`: JSON, what the target cannot do and why: `{"cors": "the stand-in sends no CORS headers"}`. The
   tests that need it are left out loudly. The names are those of `Lack`.
+- `BLACKBOX_CA`: a file of the certificates to verify the target by, where the public ones do not.
 - `BLACKBOX_ORIGIN`: an origin that the target's CORS settings allow; without it, none may be allowed.
 """
 
@@ -19,7 +20,7 @@ from typing import Literal, get_args
 
 from local.seed import Seed, load
 
-type Lack = Literal["cors", "signed tokens", "default route", "own address", "codes"]
+type Lack = Literal["cors", "signed tokens", "default route", "options", "own address", "codes"]
 LACKS: tuple[str, ...] = get_args(Lack.__value__)
 
 
@@ -31,6 +32,7 @@ class Target:
     seed: Seed = field(default_factory=lambda: load(None), repr=False)
     codes: str = field(default="local", repr=False)
     origin: str | None = None
+    certificates: str | None = None
     lacks: Mapping[str, str] = field(default_factory=dict)
 
     def client(self, client_id: str) -> tuple[str, str]:
@@ -58,5 +60,6 @@ def given(environ: Mapping[str, str] = os.environ) -> Target | None:
         seed=load(environ.get("BLACKBOX_SEED") or None),
         codes=environ.get("BLACKBOX_CODES") or "local",
         origin=environ.get("BLACKBOX_ORIGIN") or None,
+        certificates=environ.get("BLACKBOX_CA") or None,
         lacks=lacks,
     )

@@ -190,7 +190,12 @@ def test_another_method(service: Service) -> None:
     refused = error(405, "invalid_request", "Use the method POST, OPTIONS", allow)
     for method in ("GET", "PUT", "DELETE"):
         assert service.call(method, "/oauth/token") == refused
-    assert service.call("OPTIONS", "/oauth/token") == Answer(204, allow, "")
+
+
+@pytest.mark.parametrize("path", ["/oauth/token", "/mobile/code/get", "/users/save", "/userDetail/get", "/roles/save"])
+def test_options_needs_no_token(service: Service, path: str) -> None:
+    service.needs("options")
+    assert service.call("OPTIONS", path) == Answer(204, {"allow": "POST, OPTIONS"}, "")
 
 
 def test_credentials_in_the_query(service: Service) -> None:

@@ -43,6 +43,7 @@ def test_its_refreshing(service: Service, tokens: Any) -> None:
 def test_a_temporary_token_dies_with_its_parent(service: Service, tokens: Any, path: str) -> None:
     body = {"accessToken": tokens["accessToken"]}
     answer = service.post("/oauth/getTempToken", json_body=body)
+    assert answer.json["status"] == 1, answer
     temporary = answer.json["result"]
     assert TEMPORARY.fullmatch(temporary)
     assert answer == done(result=temporary)
