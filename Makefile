@@ -24,6 +24,9 @@ VENV := .venv/.synced
 SAM_ENV := .cache/sam
 SAM := $(SAM_ENV)/.synced
 SHIPPED_FILTER := layers/common/lingpai/common_passwords.filter
+MINISTACK := .cache/ministack/.synced
+RUNTIME := .cache/runtime/.synced
+CHECKOV := .cache/checkov/.synced
 LAYER_REQUIREMENTS := layers/common/requirements.txt
 
 say = @echo '· $(1)'
@@ -120,6 +123,34 @@ build: $(SAM) ## Build the functions and the layer into .aws-sam (ARGS='--config
 	$(call say,functions and layer: sam build)
 	@report=$$($(sam) build $(ARGS) 2>&1) || { printf '%s\n' "$$report"; exit 1; }
 	$(call say,built into .aws-sam/build)
+
+##: Test what is shipped (docs/deployment-tests.md)
+
+# For the processor of this machine: what is tested here runs here.
+BUILD_HERE := .aws-sam/here
+
+.PHONY: e2e-deploy
+e2e-deploy: $(VENV) $(MINISTACK) build-here ## Deploy to a stand-in for AWS, test it from outside, and each permission
+	@exec .venv/bin/pytest tests/deploy $(ARGS)
+
+.PHONY: build-here
+build-here: $(SAM)
+	$(call say,functions and layer for this machine: sam build)
+	@report=$$($(sam) build --build-dir $(BUILD_HERE) --cache-dir .aws-sam/cache-here \
+		--parameter-overrides Architecture=$(subst aarch64,arm64,$(shell uname -m)) 2>&1) || { printf '%s\n' "$$report"; exit 1; }
+
+$(MINISTACK) $(RUNTIME) $(CHECKOV): .cache/%/.synced: tools/requirements/%.txt $(UV)
+	$(call say,installing $* into $(@D))
+	@$(UV) venv --quiet --clear --python .cache/uv-$(UV_VERSION)/bin/python $(@D)
+	@$(UV) pip sync --quiet --require-hashes --python $(@D)/bin/python $<
+	@touch $@
+
+# What the stand-in runs on, and so the functions in it: a Python that has no packages.
+$(MINISTACK): .cache/ministack-bare/.made
+
+.cache/ministack-bare/.made: $(UV)
+	@$(UV) venv --quiet --clear --python .cache/uv-$(UV_VERSION)/bin/python $(@D)
+	@touch $@
 
 .PHONY: clean
 clean: ## Remove everything that make made

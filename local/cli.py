@@ -1,4 +1,4 @@
-"""The operator's command line, `lingpai`: users moved in from another system, and out again.
+"""The operator's command line, `lingpai`: a deployment seeded, users moved in from another system, and out again.
 
 In: the environment, as the functions read it (`USERS_TABLE` and the other tables, `AWS_*`), and `DYNAMODB_ENDPOINT` as
 the local server does. Out: 0 when all is done, 1 when lines were refused, 2 when it could not begin or go on, 130 when
@@ -28,7 +28,7 @@ from lingpai.adapters.dynamodb import DynamoStore, connect
 from lingpai.errors import LingpaiError
 from lingpai.ports import Services
 from lingpai.settings import Settings, SettingsError, from_environment
-from local import dynamodb
+from local import deployment, dynamodb, seed
 from local.moving import exporting, files, importing, records
 from local.moving.pace import Pace, Stopped
 
@@ -56,6 +56,35 @@ class _Failed(Exception):
 @app.callback()
 def _root() -> None:
     """Lingpai, for its operator."""
+
+
+@app.command("seed")
+def seed_deployment(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="JSON, as the README says.")],
+    *,
+    stack: Annotated[str | None, typer.Option(help="The deployed stack; else what the environment names.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+) -> None:
+    """Give a deployment the clients, roles and users of FILE.
+
+    All of it is checked first. Clients are written anew each time; roles and users that are there stay as they are.
+    """
+    with ExitStack() as exits:
+        exits.enter_context(_told())
+        if stack is not None:
+            os.environ.update(deployment.find(stack).environment)
+        services = exits.enter_context(_services(1))
+        content = seed.load(str(file), services.settings)
+        seed.apply(content, services)
+        summary = {
+            "clients": len(content.clients),
+            "roles": len(content.roles),
+            "users": len(content.users),
+        }
+        if as_json:
+            print(json.dumps(summary))
+        else:
+            print(", ".join(f"{count} {kind}" for kind, count in summary.items()) + " are there")
 
 
 @users.command("import")
@@ -175,8 +204,10 @@ def _told() -> Iterator[None]:
     """Tells what ends it in a line, and ends the process with the code for it."""
     try:
         yield
-    except (files.FileError, SettingsError, dynamodb.StoreError, _Failed) as error:
+    except (files.FileError, SettingsError, dynamodb.StoreError, deployment.DeploymentError, _Failed) as error:
         _end(FAILED, *str(error).splitlines())
+    except seed.SeedError as error:
+        _end(FAILED, *error.args[0])
     except LingpaiError as error:
         _end(FAILED, f"the store does not answer: {error.__cause__ or error}")
     except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:

@@ -165,13 +165,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         start = time.monotonic()
+        unread = False
         try:
             reply = self.server.answer(self._request())
         except _BadRequestError:
             self.close_connection = True
             reply = message(400, "Bad Request")
         except _TooLargeError:
-            self.close_connection = True
+            self.close_connection = unread = True
             reply = message(413, "Request Entity Too Large")
         except (ConnectionError, TimeoutError):
             raise  # the client's doing
@@ -181,7 +182,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(reply)
         milliseconds = (time.monotonic() - start) * 1000
         self.server.say(f"{self.command} {_plain(self.path)} {reply.status} {milliseconds:.0f} ms")
-        if reply.status == 413:
+        if unread:
             self._discard()
 
     def _request(self) -> Request:

@@ -18,12 +18,13 @@ _NO_NPM = pytest.StashKey[str]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Listen to every logger from the start; keep AWS out of reach."""
+    """Listen to every logger from the start; keep AWS out of reach, but for a deployment that is to be tested."""
     logging.getLogger().addHandler(LOGS)
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        os.environ[name] = "testing"
-    os.environ["AWS_DEFAULT_REGION"] = "us-east-1"
-    os.environ.pop("AWS_PROFILE", None)
+    if not os.environ.get("BASE_URL"):
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            os.environ[name] = "testing"
+        os.environ["AWS_DEFAULT_REGION"] = "us-east-1"
+        os.environ.pop("AWS_PROFILE", None)
     reason = stores.missing()
     if reason is not None:
         if os.environ.get("REQUIRE_DYNAMODB_LOCAL"):

@@ -98,7 +98,7 @@ class Api:
             LOGS.hush("basic header", sent["Authorization"].removeprefix("Basic "))
         if bearer is not None:
             sent["Authorization"] = f"Bearer {bearer}"
-        _hush({**(form or {}), **(json_body if isinstance(json_body, dict) else {})})
+        hush({**(form or {}), **(json_body if isinstance(json_body, dict) else {})})
         request = gateway.Request(method, target, tuple(sent.items()), body or b"", source_ip)
         reply = gateway.answer(self._gateway, request)
         answer = Answer(
@@ -107,7 +107,7 @@ class Api:
             reply.body.decode(),
         )
         if answer.body.startswith("{"):
-            _hush(answer.json)
+            hush(answer.json)
         return answer
 
     def post(self, target: str, **arguments: Any) -> Answer:
@@ -255,10 +255,11 @@ def populate(services: Services) -> None:
         )
 
 
-def _hush(fields: Mapping[str, Any]) -> None:
+def hush(fields: Mapping[str, Any]) -> None:
+    """Remember the secrets among the fields of a request or an answer, which no log may show."""
     for name, value in fields.items():
         if isinstance(value, dict):
-            _hush(value)
+            hush(value)
         elif name in _SECRET_FIELDS and isinstance(value, str | int):
             LOGS.hush(_SECRET_FIELDS[name], str(value))
         elif name == "result" and "." in str(value):

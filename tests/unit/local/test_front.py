@@ -20,6 +20,8 @@ def echo(request: Request) -> Reply:
     """What arrived, as the answer."""
     if request.path == "/boom":
         raise RuntimeError("boom")
+    if request.path == "/full":
+        return Reply(413, TEXT, b"too much for a function")
     if request.path == "/none":
         return Reply(204, (("x-name", "令牌"),))
     many, length = request.header("x-many"), len(request.body)
@@ -183,6 +185,13 @@ def test_too_large(front: Front) -> None:
     """A body above the limit is refused, and the client that still sends it gets to see so."""
     reply = httpx.post(f"http://127.0.0.1:{front.port}/a", content=bytes(MAX_BODY + 1))
     assert (reply.status_code, reply.json()) == (413, {"message": "Request Entity Too Large"})
+
+
+def test_too_large_for_a_function(front: Front) -> None:
+    """A body that was read to its end leaves nothing to wait for: the connection goes on at once."""
+    with httpx.Client(base_url=f"http://127.0.0.1:{front.port}", timeout=0.5) as client:
+        assert client.post("/full", content=b"much").status_code == 413
+        assert client.get("/a").status_code == 200
 
 
 def test_port_taken(front: Front) -> None:

@@ -1,0 +1,79 @@
+"""A deployed stack, as its operator finds it.
+
+In: the stack's name, and AWS credentials that may read it. Out: the address of its API, and the settings by which
+this process's services work on its tables as its own functions do.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import botocore.config
+import botocore.exceptions
+import botocore.session
+
+# Settings of the functions that the template takes from a parameter of the stack, and that its operator's part needs.
+_PARAMETERS = {"DigestLogin": "DIGEST_LOGIN", "SmsProvider": "SMS_PROVIDER"}
+_TABLES = ("Clients", "Users", "Identities", "Roles", "Sessions", "Codes", "Counters")
+
+
+class DeploymentError(Exception):
+    """The stack cannot be found or read. The text says why."""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What CloudFormation says of a stack. `tables` and `parameters` bear the names of the settings that they are."""
+
+    stack: str
+    url: str
+    region: str
+    tables: Mapping[str, str]
+    parameters: Mapping[str, str]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The settings of the stack's functions, as far as the stack itself gives them."""
+        return {**self.tables, **self.parameters, "AWS_REGION": self.region}
+
+
+def find(stack: str) -> Deployment:
+    """The stack of this name; DeploymentError where there is none that holds this service."""
+    session = botocore.session.get_session()
+    client = _client(session, "cloudformation")
+    try:
+        found = client.describe_stacks(StackName=stack)["Stacks"][0]
+    except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
+        raise DeploymentError(f"{stack}: {error}") from error
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+    wanted = ["ApiUrl", *(f"{name}Table" for name in _TABLES)]
+    missing = [name for name in wanted if name not in outputs]
+    if missing:
+        raise DeploymentError(f"{stack}: is no stack of this service: it has no output {missing[0]}")
+    given = {entry["ParameterKey"]: entry["ParameterValue"] for entry in found.get("Parameters", [])}
+    return Deployment(
+        stack=stack,
+        url=outputs["ApiUrl"],
+        region=client.meta.region_name,
+        tables={f"{name.upper()}_TABLE": outputs[f"{name}Table"] for name in _TABLES},
+        parameters={setting: given[name] for name, setting in _PARAMETERS.items() if name in given},
+    )
+
+
+def pepper(deployment: Deployment) -> str:
+    """The key of the codes' hashes. Whoever has it can tell a code from the table: it is for tests of a deployment."""
+    session = botocore.session.get_session()
+    try:
+        resource = _client(session, "cloudformation").describe_stack_resource(
+            StackName=deployment.stack, LogicalResourceId="CodePepper"
+        )
+        name = resource["StackResourceDetail"]["PhysicalResourceId"]
+        secret: str = _client(session, "secretsmanager").get_secret_value(SecretId=name)["SecretString"]
+    except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
+        raise DeploymentError(f"{deployment.stack}: {error}") from error
+    return secret
+
+
+def _client(session: botocore.session.Session, service: str) -> Any:
+    config = botocore.config.Config(connect_timeout=5, read_timeout=30, retries={"total_max_attempts": 3})
+    return session.create_client(service, config=config)

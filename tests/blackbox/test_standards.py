@@ -1,0 +1,193 @@
+"""Introspection, revocation, metadata, keys; health; what is not there; pages of other origins."""
+
+from typing import Any
+
+import jwt as pyjwt
+import pytest
+
+from tests.blackbox.conftest import ORIGIN
+from tests.blackbox.service import Person, Service
+from tests.support.api import NO_STORE, Answer
+from tests.support.dialects import reply
+from tests.support.expect import asks_for_token, refuses_token, succeeds
+from tests.support.tokens import BAD_CLIENT, error, missing, spring_tokens
+
+HOUR, DAY = 3600, 86400
+INACTIVE = reply(200, {"active": False})
+ALLOW_POST = {"allow": "POST, OPTIONS"}
+
+
+def introspect(service: Service, token: str) -> Answer:
+    return service.post("/oauth/introspect", form={"token": token}, basic=service.client("standard-client"))
+
+
+def revoke(service: Service, token: str, client: str = "web-client") -> Answer:
+    return service.post("/oauth/revoke", form={"token": token}, basic=service.client(client))
+
+
+def metadata(service: Service) -> Any:
+    answer = service.get("/.well-known/oauth-authorization-server")
+    assert (answer.status, answer.headers) == (200, NO_STORE)
+    return answer.json
+
+
+def test_health(service: Service) -> None:
+    assert service.get("/health") == Answer(200, NO_STORE, '{"status":"ok"}')
+    assert service.post("/health").status == 405
+
+
+def test_metadata(service: Service) -> None:
+    found = metadata(service)
+    issuer = found["issuer"]
+    assert found == {
+        "issuer": issuer,
+        "token_endpoint": f"{issuer}/oauth/token",
+        "jwks_uri": f"{issuer}/.well-known/jwks.json",
+        "response_types_supported": [],
+        "grant_types_supported": [
+            "client_credentials",
+            "password",
+            "refresh_token",
+            "urn:lingpai:grant:mobile-code",
+            "urn:lingpai:grant:sign",
+        ],
+        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+        "revocation_endpoint": f"{issuer}/oauth/revoke",
+        "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+        "introspection_endpoint": f"{issuer}/oauth/introspect",
+        "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+    }
+
+
+def test_the_issuer_is_the_address_that_was_called(service: Service) -> None:
+    """RFC 8414 section 3.3."""
+    service.needs("own address")
+    assert metadata(service)["issuer"] == service.target.url
+
+
+def test_introspection_of_an_access_token(service: Service, person: Person) -> None:
+    form = {**service.by_body("standard-client"), **person.by_password}
+    tokens = service.post("/oauth/token", form=form).json
+    answer = introspect(service, tokens["access_token"])
+    since = answer.json["iat"]
+    told = {
+        "active": True,
+        "client_id": "standard-client",
+        "sub": str(person.id),
+        "iat": since,
+        "iss": metadata(service)["issuer"],
+        "scope": "read write",
+    }
+    assert answer == reply(200, {**told, "token_type": "Bearer", "exp": since + HOUR})
+    assert introspect(service, tokens["refresh_token"]) == reply(200, {**told, "exp": since + 30 * DAY})
+
+
+def test_introspection_of_anything_else(service: Service) -> None:
+    assert introspect(service, "A" * 22 + "." + "A" * 43) == INACTIVE
+    assert introspect(service, "令牌") == INACTIVE
+    assert service.post("/oauth/introspect", form={"token": "x"}) == BAD_CLIENT
+    answer = service.post("/oauth/introspect", form={"a": "b"}, basic=service.client("standard-client"))
+    assert answer == missing("token")
+
+
+@pytest.mark.parametrize("which", ["access_token", "refresh_token"])
+def test_revocation(service: Service, person: Person, which: str) -> None:
+    """Either token ends the session; an unknown one is a success, too."""
+    tokens = person.log_in()
+    another = error(400, "invalid_grant", "The token was issued to another client")
+    assert revoke(service, tokens[which], "app-client") == another
+    assert introspect(service, tokens["access_token"]).json["active"] is True
+    for _ in range(2):
+        assert revoke(service, tokens[which]) == reply(200, {})
+    assert introspect(service, tokens["access_token"]) == INACTIVE
+    assert introspect(service, tokens["refresh_token"]) == INACTIVE
+    refuses_token(service.get("/users/current", bearer=tokens["access_token"]))
+
+
+def test_keys_verify_what_was_signed(service: Service, person: Person) -> None:
+    """The key set is one by RFC 7517, may be kept for an hour, and PyJWT verifies a token by it."""
+    answer = service.get("/.well-known/jwks.json")
+    headers = {"cache-control": "public, max-age=3600", "content-type": "application/json;charset=UTF-8"}
+    assert (answer.status, answer.headers) == (200, headers)
+    if "signed tokens" in service.target.lacks:
+        assert answer.json == {"keys": []}
+    service.needs("signed tokens")
+    assert all("d" not in key for key in answer.json["keys"])
+    form = {**service.by_body("2"), **person.by_password}
+    token = service.post("/oauth/token", form=form).json["access_token"]
+    signed_by = pyjwt.get_unverified_header(token)["kid"]
+    key = next(key for key in pyjwt.PyJWKSet.from_dict(answer.json).keys if key.key_id == signed_by)
+    issuer = metadata(service)["issuer"]
+    claims = pyjwt.decode(token, key, algorithms=["RS256"], audience="2", issuer=issuer)
+    assert claims["sub"] == str(person.id)
+    assert introspect(service, token).json["sub"] == str(person.id)
+    # Its session ends, and so does the token, whatever the signature says.
+    assert revoke(service, token, "2") == reply(200, {})
+    assert introspect(service, token) == INACTIVE
+    refuses_token(service.get("/users/current", bearer=token))
+
+
+def test_a_bearer_token(service: Service, person: Person) -> None:
+    asks_for_token(service.get("/users/current"))
+    refuses_token(service.get("/users/current", bearer="nonsense"))
+    token = person.token
+    answer = service.get("/users/current", headers={"Authorization": f"bearer {token}"})
+    succeeds(answer, answer.json["message"])
+
+
+@pytest.mark.parametrize("path", ["/", "/nowhere", "/oauth", "/OAuth/Token", "/oauth/token/more", "/_local"])
+def test_what_is_not_there(service: Service, path: str) -> None:
+    service.needs("default route")
+    assert service.post(path, form={"a": "b"}) == Answer(404, NO_STORE, '{"message":"Not Found"}')
+
+
+# --- pages of other origins
+
+
+def preflight(service: Service, origin: str) -> Answer:
+    headers = {
+        "Origin": origin,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization",
+    }
+    return service.call("OPTIONS", "/oauth/token", headers=headers)
+
+
+def page(service: Service) -> str:
+    service.needs("cors")
+    if service.target.origin is None:
+        pytest.skip("BLACKBOX_ORIGIN names no origin that this target allows")
+    return service.target.origin
+
+
+def test_a_page_of_an_allowed_origin(service: Service) -> None:
+    """A preflight is granted, and the answer may be read."""
+    origin = page(service)
+    allowed = {
+        "access-control-allow-origin": origin,
+        "access-control-expose-headers": "www-authenticate,retry-after",
+    }
+    answer = preflight(service, origin)
+    assert answer.status == 204
+    assert (
+        answer.headers.items()
+        >= {
+            **allowed,
+            "access-control-allow-methods": "GET,POST",
+            "access-control-allow-headers": "authorization,content-type",
+            "access-control-max-age": "86400",
+        }.items()
+    )
+    form = {"grant_type": "client_credentials"}
+    answer = service.post("/oauth/token", form=form, basic=service.client("web-client"), headers={"Origin": origin})
+    headers = {name: value for name, value in answer.headers.items() if name != "vary"}
+    assert (answer.status, headers) == (200, {**NO_STORE, **allowed})
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example.com", ORIGIN + ".evil.example", "null"])
+def test_a_page_of_another_origin(service: Service, origin: str) -> None:
+    service.needs("cors")
+    assert not any(name.startswith("access-control-") for name in preflight(service, origin).headers)
+    form = {"grant_type": "client_credentials"}
+    basic = service.client("web-client")
+    spring_tokens(service.post("/oauth/token", form=form, basic=basic, headers={"Origin": origin}), refresh=False)

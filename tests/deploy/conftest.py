@@ -1,0 +1,48 @@
+"""One stand-in and one stack for all tests of this folder; whatever happens, nothing of them stays.
+
+`make e2e-deploy` installs the stand-in, builds, and runs this folder; `make test` leaves it out.
+"""
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from tests.deploy import stand_in
+from tests.deploy.stack import BUILT, Stack, new_stack
+from tests.e2e.server import is_proxy
+
+
+def pytest_configure() -> None:
+    """End as Ctrl-C does, fixtures and all, when told to stop or when the terminal closes."""
+    for signal_number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signal_number, signal.default_int_handler)
+    if not (BUILT / "template.yaml").is_file():
+        raise pytest.UsageError("there is no build for this machine: run `make e2e-deploy`")
+    reason = stand_in.missing()
+    if reason is not None:
+        raise pytest.UsageError(f"the stand-in for AWS cannot run: {reason}")
+    for name in filter(is_proxy, list(os.environ)):
+        del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+def running() -> Iterator[stand_in.StandIn]:
+    """The stand-in for AWS, with IAM enforced."""
+    with stand_in.running() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def new(running: stand_in.StandIn) -> Stack:
+    """A stack that is not deployed yet, and its users."""
+    return new_stack(running)
+
+
+@pytest.fixture(scope="session")
+def stack(new: Stack) -> Stack:
+    """The stack, deployed and seeded by the operator's command."""
+    new.deploy()
+    new.seed_by_command()
+    return new

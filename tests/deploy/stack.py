@@ -1,0 +1,212 @@
+"""The template, deployed to the stand-in as its operator would deploy it: by SAM, with a user who may do just that."""
+
+import json
+import os
+import re
+import secrets
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from local.seed import DEMO, Seed
+from tests.blackbox.service import Service
+from tests.blackbox.target import Target
+from tests.deploy.stand_in import ACCOUNT, REGION, Credentials, StandIn
+from tests.support.stores import ROOT, TEMPLATE
+
+BUILT = ROOT / ".aws-sam" / "here"
+ORIGIN = "https://app.example.com"
+PARAMETERS = {"Stage": "dev", "DigestLogin": "true", "CorsOrigins": ORIGIN}
+POLICIES = Path(__file__).with_name("policies")
+
+_SAM = ROOT / ".cache" / "sam" / "bin" / "sam"
+_FUNCTION = re.compile(r"\$\{(\w+)\.Arn\}")
+_ANY = "x-amazon-apigateway-any-method"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack by its name, who deploys it, and who runs it."""
+
+    stand_in: StandIn
+    name: str
+    deployer: Credentials
+    operator: Credentials
+    seed: Seed = field(repr=False)
+
+    def client(self, service: str) -> Any:
+        """A client that may do anything."""
+        return self.stand_in.client(service)
+
+    @property
+    def seed_file(self) -> Path:
+        """The seed, as a file."""
+        return self.stand_in.folder / "seed.json"
+
+    @property
+    def url(self) -> str:
+        """Where the stand-in serves the API; the address that it gives out needs a name server of its own."""
+        (api,) = self.client("apigatewayv2").get_apis()["Items"]
+        return f"{self.stand_in.url}/_aws/execute-api/{api['ApiId']}/$default"
+
+    def service(self) -> Service:
+        """The deployed API, to be called."""
+        return Service(Target(self.url, seed=self.seed, certificates=str(self.stand_in.certificate)), lambda _: "")
+
+    def deploy(self, **parameters: str) -> str:
+        """Deploy what was built, with these parameters besides `PARAMETERS`; what SAM said."""
+        given = {**PARAMETERS, "Architecture": _architecture(), **parameters}
+        said = self.sam(
+            "deploy",
+            *("--template-file", str(BUILT / "template.yaml")),
+            *("--config-file", str(ROOT / "samconfig.toml"), "--config-env", "dev"),
+            *("--parameter-overrides", *(f"{name}={value}" for name, value in given.items())),
+        )
+        _open_api(self)
+        _mend_policies(self)
+        return said
+
+    def delete(self) -> str:
+        """Delete the stack; what SAM said."""
+        return self.sam("delete", "--no-prompts", "--s3-bucket", self.bucket, "--s3-prefix", "lingpai-dev")
+
+    def seed_by_command(self, *options: str) -> str:
+        """Give the stack its seed by the operator's command, as the operator; what it said, which is a success."""
+        ended = subprocess.run(  # noqa: S603
+            [sys.executable, "-m", "local.cli", "seed", str(self.seed_file), "--stack", self.name, *options],
+            cwd=ROOT,
+            env=self.environment(self.operator),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout
+
+    @property
+    def bucket(self) -> str:
+        """Where SAM puts what it deploys."""
+        names: list[str] = [bucket["Name"] for bucket in self.client("s3").list_buckets()["Buckets"]]
+        return next(name for name in names if name.startswith("aws-sam-cli-managed-default"))
+
+    def sam(self, command: str, *arguments: str) -> str:
+        """Run SAM on this stack as the deployer; what it said, which must be a success."""
+        ended = subprocess.run(  # noqa: S603
+            [str(_SAM), command, "--stack-name", self.name, "--region", REGION, *arguments],
+            cwd=self.stand_in.folder,
+            env=self.environment(self.deployer),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert ended.returncode == 0, ended.stdout
+        return ended.stdout
+
+    def environment(self, credentials: Credentials) -> dict[str, str]:
+        """A process's environment with these credentials and without anybody's settings."""
+        return {
+            "PATH": f"{ROOT / '.venv' / 'bin'}:/usr/bin:/bin",
+            "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
+            "HOME": str(self.stand_in.folder),
+            "TMPDIR": str(self.stand_in.folder),
+            "LANG": "C.UTF-8",
+            "SAM_CLI_TELEMETRY": "0",
+            **credentials.environment(self.stand_in.url, self.stand_in.certificate),
+        }
+
+    def physical(self, logical: str) -> str:
+        """The name that a resource of the template got."""
+        found = self.client("cloudformation").describe_stack_resource(StackName=self.name, LogicalResourceId=logical)
+        name: str = found["StackResourceDetail"]["PhysicalResourceId"]
+        return name
+
+
+def new_stack(stand_in: StandIn) -> Stack:
+    """A stack that is yet to be deployed, and the users who may deploy and run it."""
+    name = f"lingpai-{secrets.token_hex(4)}"
+
+    def user(kind: str) -> Credentials:
+        text = (POLICIES / f"{kind}.json").read_text("utf-8")
+        for placeholder, value in {"STACK": name, "ACCOUNT": ACCOUNT, "REGION": REGION}.items():
+            text = text.replace(f"${{{placeholder}}}", value)
+        return stand_in.user(kind, text)
+
+    stack = Stack(stand_in, name, user("deployer"), user("operator"), with_secrets())
+    stack.seed_file.write_text(stack.seed.model_dump_json(exclude_none=True, exclude_defaults=True), "utf-8")
+    return stack
+
+
+def with_secrets() -> Seed:
+    """The demo data with secrets of its own, as a deployment has to have them."""
+    content: Any = json.loads(json.dumps(DEMO))
+    for client in content["clients"]:
+        if "client_secret" in client:
+            client["client_secret"] = secrets.token_urlsafe(24)
+    for user in content["users"]:
+        user["password"] = secrets.token_urlsafe(24)
+    return Seed.model_validate(content)
+
+
+def _architecture() -> str:
+    return {"aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
+
+
+def role_policies(stack: Stack) -> dict[str, tuple[str, str, Any]]:
+    """The policy of the template for each function: role, name of the policy, and the policy itself."""
+    iam = stack.client("iam")
+    found = {}
+    for function in TEMPLATE.functions:
+        role = stack.physical(f"{function.name}Role")
+        (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
+        document = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+        found[function.name] = (role, name, document)
+    return found
+
+
+def _mend_policies(stack: Stack) -> None:
+    """`!Ref` of a secret is its ARN in AWS, its name in the stand-in: no policy could allow to read a name."""
+    arn = stack.client("secretsmanager").describe_secret(SecretId=stack.physical("CodePepper"))["ARN"]
+    iam = stack.client("iam")
+    for role, name, document in role_policies(stack).values():
+        text = json.dumps(document).replace(f'"{stack.physical("CodePepper")}"', f'"{arn}"')
+        iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=text)
+
+
+def _open_api(stack: Stack) -> None:
+    """Give the API what is in the OpenAPI body that SAM made of the template: the stand-in deploys none of it."""
+    document = stack.client("cloudformation").get_template(StackName=stack.name, TemplateStage="Processed")
+    body: Any = document["TemplateBody"]["Resources"]["HttpApi"]["Properties"]["Body"]
+    gateway = stack.client("apigatewayv2")
+    (api,) = gateway.get_apis()["Items"]
+    there = {route["RouteKey"] for route in gateway.get_routes(ApiId=api["ApiId"])["Items"]}
+    # The condition HasCors holds here, and `!Split [",", !Ref CorsOrigins]` is one origin.
+    _, rules, _ = body["x-amazon-apigateway-cors"]["Fn::If"]
+    cors = {f"{name[0].upper()}{name[1:]}": value for name, value in rules.items()}
+    gateway.update_api(ApiId=api["ApiId"], CorsConfiguration={**cors, "AllowOrigins": [ORIGIN]})
+    targets: dict[str, str] = {}
+    for path, methods in body["paths"].items():
+        ((method, operation),) = methods.items()
+        assert method == _ANY, f"{path}: {method}"
+        key = path if path == "$default" else f"ANY {path}"
+        if key in there:
+            continue
+        integration = operation["x-amazon-apigateway-integration"]
+        found = _FUNCTION.search(integration["uri"]["Fn::Sub"])
+        assert found is not None
+        function = found[1]
+        if function not in targets:
+            made = gateway.create_integration(
+                ApiId=api["ApiId"],
+                IntegrationType="AWS_PROXY",
+                PayloadFormatVersion=integration["payloadFormatVersion"],
+                IntegrationUri=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{stack.physical(function)}",
+            )
+            targets[function] = f"integrations/{made['IntegrationId']}"
+        gateway.create_route(ApiId=api["ApiId"], RouteKey=key, Target=targets[function])

@@ -1,0 +1,129 @@
+"""The template on the stand-in, seen from outside: deployed, seeded, called, deployed again."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.blackbox.service import Service, new_name, new_password
+from tests.deploy.stack import ORIGIN, Stack
+from tests.support.logs import LOGS
+from tests.support.stores import ROOT, TEMPLATE
+
+# What the stand-in, or what is deployed, cannot do. The suite fails where one of them could after all.
+LACKS = {
+    "signed tokens": "a deployment has no place for the keys that sign yet",
+    "options": "the stand-in answers every OPTIONS itself; AWS hands it to the function",
+    "own address": "the stand-in's API has an address that only its own name server knows, and is called at another",
+}
+
+
+def suite(stack: Stack) -> subprocess.CompletedProcess[str]:
+    """Run the black-box suite against the stack, as its operator would."""
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "tests/blackbox", "-q", "-p", "no:cacheprovider"],
+        cwd=ROOT,
+        env={
+            **stack.environment(stack.operator),
+            "BASE_URL": stack.url,
+            "BLACKBOX_SEED": str(stack.seed_file),
+            "BLACKBOX_CODES": f"stack {stack.name}",
+            "BLACKBOX_CA": str(stack.stand_in.certificate),
+            "BLACKBOX_ORIGIN": ORIGIN,
+            "BLACKBOX_LACKS": json.dumps(LACKS),
+        },
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def service(stack: Stack) -> Iterator[Service]:
+    """The deployed API."""
+    opened = stack.service()
+    yield opened
+    opened.close()
+
+
+def test_every_route_is_there(stack: Stack) -> None:
+    """SAM made a route of the template's every route, to the function that has it."""
+    api = stack.client("apigatewayv2").get_apis()["Items"][0]["ApiId"]
+    gateway = stack.client("apigatewayv2")
+    functions = {stack.physical(function.name): function.name for function in TEMPLATE.functions}
+    integrations = {
+        f"integrations/{found['IntegrationId']}": functions[found["IntegrationUri"].rpartition(":")[2]]
+        for found in gateway.get_integrations(ApiId=api)["Items"]
+    }
+    routes = {found["RouteKey"]: integrations[found["Target"]] for found in gateway.get_routes(ApiId=api)["Items"]}
+    assert routes == {route.key: route.function for route in TEMPLATE.routes}
+
+
+def test_seeding_again_changes_nothing(stack: Stack) -> None:
+    """The operator's command, for a person and for a program."""
+    dynamodb = stack.client("dynamodb")
+
+    def everything() -> Any:
+        return {
+            name: sorted(map(str, dynamodb.scan(TableName=name)["Items"]))
+            for name in dynamodb.list_tables()["TableNames"]
+        }
+
+    before = everything()
+    assert stack.seed_by_command() == "7 clients, 2 roles, 2 users are there\n"
+    assert json.loads(stack.seed_by_command("--json")) == {"clients": 7, "roles": 2, "users": 2}
+    assert everything() == before
+
+
+def test_the_contract(stack: Stack) -> None:
+    """The black-box suite passes, and leaves out loudly what `LACKS` names and nothing else."""
+    ended = suite(stack)
+    assert ended.returncode == 0, ended.stdout
+    skipped = re.findall(r"^SKIPPED \[\d+\] [^ ]+ (.*)$", ended.stdout, re.MULTILINE)
+    assert {line.partition(": ")[0] for line in skipped} == set(LACKS), ended.stdout
+    assert "LEFT OUT" in ended.stdout
+
+
+def test_deploying_again_loses_nothing(stack: Stack, service: Service) -> None:
+    """A changed setting and new code: sessions are valid, users are there, the seed's admin too. And the contract."""
+    form = {"username": new_name(), "password": new_password()}
+    assert service.post("/users/register", json_body=form).status == 200
+    tokens = service.log_in(form["username"], form["password"])
+    before = service.get("/health").status
+    said = stack.deploy(LogLevel="WARNING")
+    assert "Successfully created/updated stack" in said
+    function = stack.client("lambda").get_function_configuration(FunctionName=stack.physical("TokenFunction"))
+    assert function["Environment"]["Variables"]["LOG_LEVEL"] == "WARNING"
+    assert (before, service.get("/health").status) == (200, 200)
+    assert service.get("/users/current", bearer=tokens["access_token"]).status == 200
+    refresh = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+    assert service.post("/oauth/token", form=refresh, basic=service.client("web-client")).status == 200
+    assert service.log_in(form["username"], form["password"])
+    assert service.admin()
+    ended = suite(stack)
+    assert ended.returncode == 0, ended.stdout
+    assert "No changes to deploy" in stack.deploy(LogLevel="WARNING")
+
+
+def test_no_secret_is_in_the_logs(stack: Stack) -> None:
+    """CloudWatch holds a line for each request, and none of the secrets of the seed and the tests."""
+    logs = stack.client("logs")
+    lines = []
+    for name in ("token", "mobile", "sign", "users", "roles"):
+        group = f"/lingpai/{stack.name}/{name}"
+        found = logs.filter_log_events(logGroupName=group)["events"]
+        assert any('"correlation_id"' in event["message"] for event in found), f"{group} is empty"
+        lines += [event["message"] for event in found]
+    LOGS.add("\n".join(lines))
+    for client in stack.seed.clients:
+        LOGS.hush("client secret", client.client_secret or "")
+    for user in stack.seed.users:
+        LOGS.hush("password", user.password or "")
+    assert LOGS.leaks() == []
