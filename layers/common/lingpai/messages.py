@@ -39,6 +39,22 @@ TEXTS: dict[str, tuple[str, str]] = {
     "bad_code": ("验证码错误或已失效", "The code is wrong, used or expired"),
     "bad_refresh_token": ("刷新令牌无效", "Invalid refresh token"),
     "token_of_another_client": ("令牌属于另一个客户端", "The token was issued to another client"),
+    "sign_unknown": (
+        "登录凭证无效、已过期或不属于该应用",
+        "The sign is not a code that this app was given just now",
+    ),
+    "sign_used": ("登录凭证已被使用", "The sign was used before: get a new one"),
+    "sign_blocked": ("微信已限制该用户登录", "WeChat does not let this user log in"),
+    "bad_id_token": ("ID Token 无效", "The sign is no ID token that its provider has signed"),
+    "id_token_foreign": ("ID Token 不是签发给该应用的", "The ID token was made by or for somebody else"),
+    "id_token_expired": ("ID Token 已过期或尚未生效", "The ID token has expired or is not good yet"),
+    "id_token_used": ("ID Token 已被使用", "The ID token was used before: get a new one"),
+    "bad_nonce": ("nonce 不匹配", "The nonce is not that of the ID token"),
+    "provider_busy": ("登录过于频繁，请稍后再试", "Too many logins at the provider: wait before the next"),
+    "provider_unavailable": (
+        "第三方登录暂时不可用，请稍后再试",
+        "The identity provider cannot be asked: try again in a moment",
+    ),
     "bad_sign": ("第三方标识无效", "The sign was not accepted"),
     "account_disabled": ("账号不可用", "The account cannot be used"),
     # bearer tokens
@@ -69,6 +85,20 @@ TEXTS: dict[str, tuple[str, str]] = {
     "password_unreadable": ("密码含有无法使用的字符", "The password holds a character that cannot be used"),
     "wrong_old_password": ("原密码不正确", "The old password is wrong"),
     "no_old_password": ("该账号还没有密码", "The account has no password yet"),
+    "provider_not_allowed": (
+        "该客户端不能关联此登录方式",
+        "No identity of this provider can be linked through this client",
+    ),
+    "link_unproven": (
+        "该登录方式只能由管理员关联",
+        "This provider proves nothing to us: ask an admin to link it",
+    ),
+    "identity_in_place": (
+        "账号已关联该平台的另一个身份，请先解除",
+        "The account has another identity of this provider: unlink that first",
+    ),
+    "identity_not_found": ("账号未关联该身份", "The account has no such identity"),
+    "last_way_in": ("不能解除唯一的登录方式", "This is the only way to log in to the account: link another one first"),
     "user_not_found": ("用户不存在", "There is no such user"),
     "id_or_username": ("请提供 id 或 username", "Give an id or a username"),
     "bad_date": ("参数 {name} 的格式应为 {format}", "The parameter {name} must look like {format}"),
