@@ -106,13 +106,12 @@ def at_openid(store: Any = None, entry: dict[str, Any] | None = None, **override
         time, store = Time(), store or MemoryStore()
         providers = openid.setting(line.url, **(entry or {}))
         chosen = settings(oidc_providers=providers, **{**quickly(), **overrides})
-        numbers = iter(range(1000))
         yield Scene(
             sign_providers(chosen, store, time.clock())["google"],
             line,
             a_client(sign_provider="google", sign_app="default"),
             Identity("oidc", line.url, "subject-of-alice"),
-            lambda: Proof(vendor.token(jti=next(numbers), at=int(time()))),
+            lambda: Proof(vendor.token(at=int(time()))),
             time,
             store,
         )

@@ -1,7 +1,9 @@
 """An OpenID provider: discovery, keys that it changes, and ID tokens, right and wrong."""
 
 import functools
+import itertools
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,6 +52,7 @@ class OpenId:
     issuer: str = ""
     keys: list[dict[str, Any]] = field(default_factory=lambda: [public_jwk("ES256", "one"), public_jwk("RS256", "rsa")])
     metadata: dict[str, Any] = field(default_factory=dict)
+    _made: Iterator[int] = field(default_factory=itertools.count)
 
     def answer(self, path: str, query: str) -> tuple[int, bytes]:
         """See `vendor.Vendor`."""
@@ -73,7 +76,8 @@ class OpenId:
         **claims: Any,
     ) -> str:
         """An ID token; of `claims` those that are `...` are left out."""
-        said = {"iss": self.issuer, "aud": AUDIENCE, "sub": subject, "iat": at - 5, "exp": at + 3600, **claims}
+        said = {"iss": self.issuer, "aud": AUDIENCE, "sub": subject, "iat": at - 5, "exp": at + 3600}
+        said |= {"jti": str(next(self._made)), **claims}
         payload = {name: value for name, value in said.items() if value is not ...}
         named = {**({"kid": kid} if kid is not None else {}), **(headers or {})}
         text = pyjwt.PyJWS().encode(

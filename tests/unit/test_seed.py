@@ -396,7 +396,7 @@ def sign_client(tmp_path: Path, provider: str, app: str | None = None) -> str:
     return str(path)
 
 
-WITH_PROVIDERS = settings(
+WITH_PROVIDERS = stores.settings(
     wechat_apps="wx0123456789abcdef:5ecret",
     oidc_providers='{"google": {"issuer": "https://accounts.google.com", "audiences": ["ours.example"]}}',
 )
@@ -434,5 +434,5 @@ def test_a_sign_provider_that_could_let_nobody_in(
 
 
 def test_the_apps_of_a_secret_are_not_known_beforehand(tmp_path: Path) -> None:
-    kept = settings(wechat_apps_secret="arn:aws:secretsmanager:us-east-1:1:secret:apps")
+    kept = stores.settings(wechat_apps_secret="arn:aws:secretsmanager:us-east-1:1:secret:apps")
     assert seed.load(sign_client(tmp_path, "wechat", "wx1"), kept).clients[0].sign_app == "wx1"
