@@ -20,11 +20,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.utils import base64url_decode, base64url_encode
 
 from lingpai.adapters.memory import MemoryStore
-from lingpai.adapters.sign import https
+from lingpai.adapters.sign import https, oidc
 from lingpai.bootstrap import sign_providers
 from lingpai.errors import LingpaiError
 from lingpai.model import Client, Identity, Proof
 from lingpai.ports import SignProvider
+from lingpai.settings import OidcProvider
 from tests.support import openid, wechat
 from tests.support.openid import AUDIENCE, DISCOVERY, KEYS, NONCE, OTHER_AUDIENCE, OpenId, private_key, public_jwk
 from tests.support.samples import a_client
@@ -541,6 +542,22 @@ def test_metadata_that_is_not_the_providers_own(google: Scene, metadata: dict[st
     assert google.line.asked == [DISCOVERY]
 
 
+def test_a_provider_out_there_leads_to_nothing_in_here() -> None:
+    issuer = "https://accounts.google.com"
+    provider = OidcProvider(name="google", issuer=issuer, audiences=("ours.example",))
+    for uri, good in (
+        (f"{issuer}/keys", True),
+        ("https://www.googleapis.com/keys", True),
+        ("http://127.0.0.1:9001/", False),
+    ):
+        document = json.dumps({"issuer": issuer, "jwks_uri": uri}).encode()
+        if good:
+            assert oidc._keys_uri(document, provider) == uri
+        else:
+            with pytest.raises(ValueError, match="less secure"):
+                oidc._keys_uri(document, provider)
+
+
 # --- OpenID: for whom, when, with what --------------------------------------------------------------------
 
 
@@ -664,9 +681,6 @@ def test_a_payload_that_is_no_object_is_refused(google: Scene, payload: bytes) -
 
     text = pyjwt.PyJWS().encode(payload, private_key("ES256"), "ES256", headers={"kid": "one"})
     assert google.refused(text) == BAD
-
-
-HASHED = "1ae5c2d5fd5cf1ae2c17e2a3b86c7cd0"
 
 
 def test_a_nonce_is_needed_where_the_token_has_one(google: Scene) -> None:

@@ -284,6 +284,22 @@ def test_nobody_that_is_disabled(here: Town, path: str) -> None:
     refuses_token(here.api.post(path, json_body={"sign": "x", "provider": "google"}, bearer=token))
 
 
+def test_nobody_by_a_token_that_was_lent(here: Town) -> None:
+    """A temporary token dies in five minutes: what its holder made with it must not outlive it."""
+    person, subject = somebody(here.api), new_subject()
+    link_google(here, person, subject)
+    parent = person.token
+    lent = here.api.post("/oauth/getTempToken", json_body={"accessToken": parent}).json["result"]
+    before = everything(here.api)
+    for answer in (
+        link(here, lent, provider="google", sign=here.id_token(subject)),
+        unlink(here, lent, provider="google"),
+    ):
+        refuses(answer, 403, "临时令牌不能更改登录方式")
+    assert everything(here.api) == before
+    assert listed(here, lent) == listed(here, parent)
+
+
 def test_an_id_in_the_body_names_nobody_else(here: Town) -> None:
     """There is no such field: an admin uses `/users/update`."""
     person, other = somebody(here.api), somebody(here.api)

@@ -85,6 +85,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "password_unreadable": ("密码含有无法使用的字符", "The password holds a character that cannot be used"),
     "wrong_old_password": ("原密码不正确", "The old password is wrong"),
     "no_old_password": ("该账号还没有密码", "The account has no password yet"),
+    "temporary_token": ("临时令牌不能更改登录方式", "A temporary token changes nothing about how to log in"),
     "provider_not_allowed": (
         "该客户端不能关联此登录方式",
         "No identity of this provider can be linked through this client",

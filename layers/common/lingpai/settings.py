@@ -196,8 +196,8 @@ class Settings(BaseModel):
     oidc_keys_ttl: Seconds = 3600
     oidc_keys_pause: Seconds = 30
     link_providers: Words = ()
-    sign_connect_timeout: Annotated[float, Field(gt=0)] = 2.0
-    sign_timeout: Annotated[float, Field(gt=0)] = 5.0
+    sign_connect_timeout: Annotated[float, Field(gt=0)] = 1.5
+    sign_timeout: Annotated[float, Field(gt=0)] = 3.0
 
     # people
     admin_role: Annotated[str, Field(min_length=1)] = "admin"

@@ -3,6 +3,7 @@
 import json
 import threading
 from typing import Any
+from urllib.parse import urlsplit
 
 from lingpai import id_tokens
 from lingpai.adapters.sign import https
@@ -147,9 +148,13 @@ def _keys_uri(document: bytes, provider: OidcProvider) -> str:
     if not isinstance(uri, str):
         raise ValueError("the metadata has no jwks_uri")  # noqa: TRY004  it is the content that is wrong
     try:
-        return secure_url(uri)
+        secure_url(uri)
     except ValueError as error:
         raise ValueError(f"jwks_uri {error}") from None
+    # A provider out there has no business with what listens beside us.
+    if urlsplit(uri).scheme != urlsplit(provider.issuer).scheme:
+        raise ValueError("jwks_uri is less secure than the issuer")
+    return uri
 
 
 def _unavailable(provider: OidcProvider, detail: str) -> LingpaiError:

@@ -3,13 +3,13 @@
 from dataclasses import replace
 from typing import Any
 
-from lingpai import accounts, numbers, sessions
+from lingpai import access, accounts, numbers, sessions
 from lingpai.errors import forbidden, invalid_token
 from lingpai.id_tokens import TOKEN_MAX
 from lingpai.model import Client, Proof, User
 from lingpai.ports import Services, SignProvider
 from lingpai.web import envelope, fields
-from lingpai.web.bearer import Caller, authenticate, require_user
+from lingpai.web.bearer import Caller, authenticate, require_user, token_of
 from lingpai.web.reply import Reply
 from lingpai.web.request import Request, json_body
 
@@ -21,8 +21,7 @@ def current(services: Services, request: Request) -> Reply:
 
 def link(services: Services, request: Request) -> Reply:
     """Who `sign` (and `nonce`) prove to be the caller logs in to this account from now on; `message` as `current`."""
-    caller = authenticate(services, request)
-    user = require_user(caller)
+    caller, user = _owner(services, request)
     body = json_body(request)
     proof = Proof(fields.text(body, "sign", TOKEN_MAX), fields.optional_text(body, "nonce") or None)
     client, provider = _provider(services, caller, fields.optional_text(body, "provider") or None)
@@ -32,13 +31,21 @@ def link(services: Services, request: Request) -> Reply:
 
 def unlink(services: Services, request: Request) -> Reply:
     """The `provider`, or its one `app`, logs in to this account no more, and other sessions end; `message` as above."""
-    caller = authenticate(services, request)
-    user = require_user(caller)
+    caller, user = _owner(services, request)
     body = json_body(request)
     provider, app = fields.text(body, "provider"), fields.optional_text(body, "app") or None
     after = accounts.unlink_identity(services, user.id, provider, app)
     sessions.end_all(services.store, user.id, keep=caller.session.key)
     return envelope.done(_shown(services, after))
+
+
+def _owner(services: Services, request: Request) -> tuple[Caller, User]:
+    """Who calls, by a token of their own: who was lent one for five minutes must not make a way in that stays."""
+    caller = authenticate(services, request)
+    user = require_user(caller)
+    if access.is_temporary(token_of(request) or ""):
+        raise forbidden("temporary_token")
+    return caller, user
 
 
 def _provider(services: Services, caller: Caller, named: str | None) -> tuple[Client, SignProvider]:
