@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, padding
 from jwt.utils import base64url_decode, base64url_encode
 
 from lingpai.adapters.memory import MemoryStore
@@ -515,6 +515,20 @@ def test_a_key_that_cannot_be_used_is_passed_over(google: Scene, jwk: Any) -> No
     google.openid.keys = [jwk, public_jwk("ES256", "two", 1)]
     assert google.refused() == BAD
     assert google.resolve(google.openid.token(kid="two", number=1)) == google.known_as
+
+
+def test_a_signature_by_a_key_that_is_too_short_is_refused(google: Scene) -> None:
+    """RFC 7518 section 3.3: 2048 bits. The provider publishes it all the same, and the signature is right."""
+    google.openid.keys = [public_jwk("RSA-1024", "short"), public_jwk("RS256", "long")]
+    claims = {"iss": google.line.url, "aud": AUDIENCE, "sub": "subject-of-alice", "iat": START, "exp": START + 60}
+    for kid, key, good in (("short", private_key("RSA-1024"), False), ("long", private_key("RS256"), True)):
+        signed = openid.unsigned({"alg": "RS256", "kid": kid}, claims).rpartition(".")[0]
+        signature = key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256())
+        token = f"{signed}.{base64url_encode(signature).decode()}"
+        if good:
+            assert google.resolve(token) == google.known_as
+        else:
+            assert google.refused(token) == BAD
 
 
 @pytest.mark.parametrize("keys", [[], [None], [{"kty": "oct", "k": "c2VjcmV0"}], {}, None, "keys"], ids=str)

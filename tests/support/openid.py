@@ -19,9 +19,13 @@ AUDIENCE, OTHER_AUDIENCE = "our-app.example", "our-web.example"
 NONCE = "n-0S6_WzA2Mj-raw"
 
 
-@functools.cache
 def private_key(algorithm: str, number: int = 0) -> Any:
     """A key for the algorithm, the `number`th: made once, since RSA takes long."""
+    return _made(algorithm, number)
+
+
+@functools.cache
+def _made(algorithm: str, number: int) -> Any:
     match algorithm:
         case "ES256":
             return ec.generate_private_key(ec.SECP256R1())
