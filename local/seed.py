@@ -18,7 +18,7 @@ from lingpai.errors import LingpaiError
 from lingpai.grants import REGISTRY
 from lingpai.model import RoleBook, User
 from lingpai.ports import ClientWriter, Services
-from lingpai.settings import Settings
+from lingpai.settings import Settings, wechat_apps
 from lingpai.web.dialects.standard import EXTENSIONS
 
 GRANTS = sorted({grant.PERMISSION for grant in REGISTRY.values()})
@@ -68,7 +68,7 @@ class SeedClient(BaseModel):
     token_format: Literal["opaque", "jwt"] | None = None
     token_alg: Literal["ES256", "RS256"] | None = None
     roles: tuple[Text, ...] = ()
-    sign_provider: Literal["trusted"] | None = None
+    sign_provider: Text | None = None
     sign_app: Annotated[str, Field(pattern=r"^[^:\s]+$")] = "default"
 
 
@@ -269,6 +269,9 @@ def _contradictions(seed: Seed, settings: Settings) -> Iterator[str]:
     yield from _repeated("users", "username", names, accounts.username_key)
     yield from _repeated("users", "mobile", mobiles, lambda mobile: numbers.as_mobile(mobile, country) or mobile)
     yield from _repeated("users", "openid", [user.openid for user in seed.users if user.openid])
+    for index, client in enumerate(seed.clients):
+        if wrong := _unprovided(client, settings):
+            yield f"clients[{index}] ({client.client_id}): {wrong}"
     roles = {role.roleName for role in seed.roles}
     for index, user in enumerate(seed.users):
         where = f"users[{index}] ({user.username or user.mobile or user.openid or 'nameless'})"
@@ -288,6 +291,22 @@ def _contradictions(seed: Seed, settings: Settings) -> Iterator[str]:
         for role in user.roles:
             if role not in roles:
                 yield f"{where}: roles: there is no role {role!r} in this file"
+
+
+def _unprovided(client: SeedClient, settings: Settings) -> str | None:
+    """Why nobody could log in by this client's sign provider here; None where somebody could, or it names none."""
+    wechat = bool(settings.wechat_apps.get_secret_value() or settings.wechat_apps_secret)
+    audiences = {provider.name: provider.audiences for provider in settings.oidc_providers}
+    name, app = client.sign_provider, client.sign_app
+    known = ["trusted", *(["wechat"] if wechat else []), *audiences]
+    if name is not None and name not in known:
+        return f"sign_provider: there is no {name!r} in this deployment's settings; there are: {', '.join(known)}"
+    if name == "wechat" and not settings.wechat_apps_secret:
+        apps = wechat_apps(settings.wechat_apps.get_secret_value())
+        return None if app in apps else f"sign_app: WECHAT_APPS has no {app!r}"
+    if name in audiences and app not in ("default", *audiences[name]):
+        return f"sign_app: {app!r} is none of the audiences of {name}"
+    return None
 
 
 def _repeated[T](kind: str, field: str, values: Sequence[T], same: Callable[[T], object] = repr) -> Iterator[str]:

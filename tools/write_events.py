@@ -40,6 +40,7 @@ EXAMPLE_VALUES: Mapping[str, Any] = {
     "token": "AAFT3_stNm2OJkTCbNqpeA.AC4SeyvY8Gxo9tZQZ1bDesa-YNFS2Am7mYyqhNviL4E",
     "refresh_token": "AAFT3_stNm2OJkTCbNqpeA.MxG-9sA1BopiDZ47HQH3cF7kIyAHyq2xpzarzlULmwE",
     "code": "123456",
+    "id_token": "eyJhbGciOiJFUzI1NiIsImtpZCI6IjEifQ.eyJpc3MiOiJodHRwczovL2FjY291bnRzLmdvb2dsZS5jb20ifQ.c2lnbmF0dXJl",
     "id": 373696433567341,
 }
 
@@ -131,6 +132,13 @@ EXAMPLES: Mapping[str, Example] = {
     "users-list": Example("/users/list", content={"limit": 20}, bearer=True),
     "users-delete": Example("/users/delete", content=ME, bearer=True),
     "users-current": Example("/users/current", method="GET", bearer=True),
+    "users-identities": Example("/users/identities", method="GET", bearer=True),
+    "users-identities-link": Example(
+        "/users/identities/link",
+        content={"provider": "google", "sign": "{id_token}", "nonce": "n-0S6_WzA2Mj"},
+        bearer=True,
+    ),
+    "users-identities-unlink": Example("/users/identities/unlink", content={"provider": "google"}, bearer=True),
     "user-detail-current": Example("/userDetail/current", bearer=True),
     "user-detail-get": Example("/userDetail/get", content=ME, bearer=True),
     "user-detail-update": Example(

@@ -569,7 +569,7 @@ def test_logins_by_an_openid_while_its_account_is_deleted(services: Services) ->
     assert set(refusals(outcomes)) <= {"400 invalid_grant account_disabled"}
     assert services.store.get_user(user_id) is None
     assert services.store.sessions_of(user_id) == ()
-    found = services.store.find_user_id(accounts.openid_key(OPENID))
+    found = services.store.find_user_id(accounts.openid_key(OPENID.issuer, OPENID.openid))
     assert [user.id for user in everybody(services)] == ([found] if found else [])
     for tokens in won(outcomes):
         alive = tokens is not None and services.store.get_session(key_of(tokens.access_token)) is not None

@@ -1,14 +1,19 @@
 """events/: one for each route, as the script writes them, and each of them answered."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from lingpai import accounts, roles
+from lingpai.model import Identity
+from tests.support import openid
 from tests.support.api import Api, make_api
 from tests.support.logs import LOGS
+from tests.support.openid import OpenId
 from tests.support.stores import ROOT, TEMPLATE
+from tests.support.vendor import serving
 from tools import write_events
 from tools.write_events import EXAMPLES, Example
 
@@ -21,6 +26,15 @@ def invoke(api: Api, event: dict[str, Any]) -> dict[str, Any]:
     answer = api._gateway.invoke(_FUNCTION_OF[event["routeKey"]], event)
     assert isinstance(answer, dict)
     return answer
+
+
+@pytest.fixture(scope="module")
+def google() -> Iterator[OpenId]:
+    """An OpenID provider."""
+    vendor = OpenId()
+    with serving(vendor) as line:
+        vendor.issuer = line.url
+        yield vendor
 
 
 def test_files_are_up_to_date() -> None:
@@ -44,11 +58,17 @@ def test_events_are_answered(api: Api) -> None:
 
 
 @pytest.mark.parametrize(("name", "example"), EXAMPLES.items(), ids=EXAMPLES)
-def test_event_with_live_values(api: Api, name: str, example: Example, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_event_with_live_values(
+    api: Api, google: OpenId, name: str, example: Example, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With a token, a code and an id of this service in their places, each succeeds."""
-    # Of the settings of the local server, the one that an event needs.
-    api = make_api(monkeypatch, api.services.store, populated=False, digest_login=True)
+    # The settings that an event needs.
+    providers = openid.setting(google.issuer)
+    overrides: dict[str, Any] = {"oidc_providers": providers, "link_providers": "google", "digest_login": True}
+    api = make_api(monkeypatch, api.services.store, populated=False, **overrides)
     alice = api.user_id("alice")
+    if "unlink" in name:
+        accounts.link_identity(api.services, alice, Identity("oidc", google.issuer, "subject-of-alice"))
     accounts.save(api.services, alice, None, None, frozenset({1}))
     assert roles.save(api.services, "spare") == 3
     client = write_events.STANDARD if example.basic == write_events.STANDARD else write_events.WEB
@@ -61,7 +81,13 @@ def test_event_with_live_values(api: Api, name: str, example: Example, monkeypat
     if "{code}" in str(example):
         assert api.post("/mobile/code/get", form={"mobile": "13312341234"}, basic=write_events.WEB).status == 200
         code = api.last_code
-    values = {"token": tokens["access_token"], "refresh_token": tokens["refresh_token"], "code": code, "id": alice}
+    values = {
+        "token": tokens["access_token"],
+        "refresh_token": tokens["refresh_token"],
+        "code": code,
+        "id_token": google.token(nonce=(example.content or {}).get("nonce", "")),
+        "id": alice,
+    }
     reply = invoke(api, write_events.event(example, values))
     body = json.loads(reply["body"])
     for fields in (body, body.get("data") or {}):

@@ -285,7 +285,7 @@ GRANTS = "client_credentials, mobile, password, refresh_token, sign"
         ),
         (
             {"clients": [{**SPRING, "sign_provider": "wechat"}]},
-            "clients[0] (web): sign_provider: Input should be 'trusted'",
+            "clients[0] (web): sign_provider: there is no 'wechat' in this deployment's settings; there are: trusted",
         ),
         (
             {"clients": [{**SPRING, "token_format": "xml"}]},
@@ -386,3 +386,53 @@ def test_secrets_are_not_told(tmp_path: Path) -> None:
         "users": [{"username": "zoe", "password": ["the-secret"]}, {"password_hash": {"x": "the-secret"}}],
     }
     assert "the-secret" not in "".join(lines(written(tmp_path, content)))
+
+
+def sign_client(tmp_path: Path, provider: str, app: str | None = None) -> str:
+    """A seed with a client of this sign provider and app."""
+    client = {**SPRING, "sign_provider": provider} | ({"sign_app": app} if app else {})
+    path = tmp_path / "seed.json"
+    path.write_text(json.dumps({"clients": [client]}), "utf-8")
+    return str(path)
+
+
+WITH_PROVIDERS = stores.settings(
+    wechat_apps="wx0123456789abcdef:5ecret",
+    oidc_providers='{"google": {"issuer": "https://accounts.google.com", "audiences": ["ours.example"]}}',
+)
+
+
+@pytest.mark.parametrize(
+    ("provider", "app"),
+    [("wechat", "wx0123456789abcdef"), ("google", None), ("google", "ours.example"), ("trusted", "x")],
+)
+def test_a_sign_provider_of_the_deployment(tmp_path: Path, provider: str, app: str | None) -> None:
+    (client,) = seed.load(sign_client(tmp_path, provider, app), WITH_PROVIDERS).clients
+    assert (client.sign_provider, client.sign_app) == (provider, app or "default")
+
+
+@pytest.mark.parametrize(
+    ("provider", "app", "complaint"),
+    [
+        (
+            "apple",
+            None,
+            "sign_provider: there is no 'apple' in this deployment's settings; there are: trusted, wechat, google",
+        ),
+        ("wechat", None, "sign_app: WECHAT_APPS has no 'default'"),
+        ("wechat", "unionid", "sign_app: WECHAT_APPS has no 'unionid'"),
+        ("google", "theirs.example", "sign_app: 'theirs.example' is none of the audiences of google"),
+    ],
+)
+def test_a_sign_provider_that_could_let_nobody_in(
+    tmp_path: Path, provider: str, app: str | None, complaint: str
+) -> None:
+    path = sign_client(tmp_path, provider, app)
+    with pytest.raises(seed.SeedError) as refused:
+        seed.load(path, WITH_PROVIDERS)
+    assert refused.value.args[0] == [f"{path}: clients[0] (web): {complaint}"]
+
+
+def test_the_apps_of_a_secret_are_not_known_beforehand(tmp_path: Path) -> None:
+    kept = stores.settings(wechat_apps_secret="arn:aws:secretsmanager:us-east-1:1:secret:apps")
+    assert seed.load(sign_client(tmp_path, "wechat", "wx1"), kept).clients[0].sign_app == "wx1"

@@ -1,9 +1,11 @@
 """Settings: read from the environment by name, checked, told line by line when wrong."""
 
+import json
+
 import pytest
 from pydantic import ValidationError
 
-from lingpai.settings import Settings, SettingsError, from_environment
+from lingpai.settings import OidcProvider, Settings, SettingsError, from_environment, wechat_apps
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:
@@ -71,6 +73,9 @@ def test_each_setting_is_the_variable_of_its_name_in_capitals() -> None:
         ("LIMIT_REGISTER_IP", "-1"),
         ("LIMIT_REGISTER_IP", "many"),
         ("CLIENT_CACHE_TTL", "-5"),
+        ("WECHAT_URL", "http://api.weixin.qq.com"),
+        ("SIGN_TIMEOUT", "0"),
+        ("OIDC_KEYS_PAUSE", "0"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named(name: str, value: str) -> None:
@@ -80,6 +85,87 @@ def test_a_setting_that_cannot_be_used_is_named(name: str, value: str) -> None:
     assert len(lines) == 1
     assert lines[0].startswith(f"{name}: ")
     assert len(lines[0]) > len(name) + 10
+
+
+GOOGLE = {"issuer": "https://accounts.google.com", "audiences": ["ours.example"]}
+
+
+def test_openid_providers_are_read_from_json() -> None:
+    entries = {
+        "google": GOOGLE,
+        "apple": {**GOOGLE, "jwks_uri": "https://appleid.apple.com/auth/keys", "nonce": "hashed"},
+    }
+    found = from_environment({"OIDC_PROVIDERS": json.dumps(entries), "LINK_PROVIDERS": "google, apple"})
+    google, apple = found.oidc_providers
+    assert google == OidcProvider(name="google", issuer="https://accounts.google.com", audiences=("ours.example",))
+    assert (apple.name, apple.nonce, apple.jwks_uri) == ("apple", "hashed", "https://appleid.apple.com/auth/keys")
+    assert found.link_providers == ("google", "apple")
+
+
+@pytest.mark.parametrize(
+    ("entries", "complaint"),
+    [
+        ("{", "is not JSON"),
+        ("[]", "is not a JSON object"),
+        ({"Google": GOOGLE}, "'Google' is no name for a provider"),
+        ({"wechat": GOOGLE}, "'wechat' is no name for a provider"),
+        ({"trusted": GOOGLE}, "'trusted' is no name for a provider"),
+        ({"oidc": GOOGLE}, "'oidc' is no name for a provider"),
+        ({"google": "https://accounts.google.com"}, "google is not an object"),
+        ({"google": {**GOOGLE, "name": "x"}}, "google is not an object"),
+        ({"google": {"issuer": GOOGLE["issuer"]}}, "google.audiences: Field required"),
+        ({"google": {**GOOGLE, "audiences": []}}, "google.audiences: "),
+        ({"google": {**GOOGLE, "audiences": [""]}}, "google.audiences.0: "),
+        (
+            {"google": {**GOOGLE, "issuer": "http://accounts.google.com"}},
+            "google.issuer: is no address that begins with",
+        ),
+        ({"google": {**GOOGLE, "issuer": "accounts.google.com"}}, "google.issuer: is no address"),
+        ({"google": {**GOOGLE, "issuer": "https://accounts.google.com/?a=b"}}, "google.issuer: may not have a query"),
+        ({"google": {**GOOGLE, "issuer": "https://me@accounts.google.com"}}, "google.issuer: is no address"),
+        ({"google": {**GOOGLE, "issuer": "https://accounts.google.com:x"}}, "google.issuer: is no address"),
+        ({"google": {**GOOGLE, "jwks_uri": "file:///keys"}}, "google.jwks_uri: is no address"),
+        ({"google": {**GOOGLE, "nonce": "never"}}, "google.nonce: "),
+        ({"google": {**GOOGLE, "audience": ["x"]}}, "google.audience: Extra inputs are not permitted"),
+        ({"google": GOOGLE, "apple": {**GOOGLE, "issuer": ""}}, "apple.issuer: is no address"),
+    ],
+    ids=str,
+)
+def test_a_wrong_openid_provider_is_named(entries: object, complaint: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        from_environment({"OIDC_PROVIDERS": entries if isinstance(entries, str) else json.dumps(entries)})
+    (line,) = str(refused.value).splitlines()
+    assert line.startswith(f"OIDC_PROVIDERS: {complaint}")
+
+
+def test_a_provider_to_link_is_one_of_them() -> None:
+    with pytest.raises(SettingsError, match=r"^LINK_PROVIDERS: OIDC_PROVIDERS has no apple, wechat$"):
+        from_environment({"OIDC_PROVIDERS": json.dumps({"google": GOOGLE}), "LINK_PROVIDERS": "google,apple,wechat"})
+
+
+@pytest.mark.parametrize(
+    ("apps", "complaint"),
+    [
+        ("wx0123456789abcdef", "entry 1 is not an app id"),
+        ("wx0123456789abcdef:5ecret,gh_1:5ecret", "entry 2 is not an app id"),
+        ("wx0123456789abcdef:", "entry 1 is not an app id"),
+        ("wx0123456789abcdef:5ec ret", "entry 1 is not an app id"),
+        ("unionid:5ecret", "entry 1 is not an app id"),
+        ("wx0123456789abcdef:5ecret,wx0123456789abcdef:0ther", "entry 2 gives wx0123456789abcdef another secret"),
+    ],
+)
+def test_wrong_apps_of_wechat_are_told_without_their_secrets(apps: str, complaint: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        from_environment({"WECHAT_APPS": apps})
+    assert str(refused.value).startswith(f"WECHAT_APPS: {complaint}")
+    assert "5ec" not in str(refused.value)
+
+
+def test_apps_of_wechat() -> None:
+    found = from_environment({"WECHAT_APPS": " wx0123456789abcdef:5ecret , wxfedcba9876543210 : 0ther,"})
+    apps = wechat_apps(found.wechat_apps.get_secret_value())
+    assert apps == {"wx0123456789abcdef": "5ecret", "wxfedcba9876543210": "0ther"}
+    assert "5ecret" not in repr(found)
 
 
 def test_everything_wrong_is_told_at_once() -> None:

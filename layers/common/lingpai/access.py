@@ -33,6 +33,11 @@ def check(services: Services, token: str) -> Session:
     return sessions.check(services.store, token, services.clock.now(), services.settings.refresh_grace)
 
 
+def is_temporary(token: str) -> bool:
+    """Whether the token has the form of a temporary one: its holder was lent the session, and does not own it."""
+    return _TEMPORARY_SHAPE.fullmatch(token) is not None
+
+
 def temporary(services: Services, token: str) -> str:
     """A token of five minutes that does what `token` does, and can be traded for nothing (seed 002)."""
     if _TEMPORARY_SHAPE.fullmatch(token):

@@ -1,12 +1,12 @@
 """Accounts: registered, found, changed, deleted. Names are unique by transaction, changes by compare-and-swap."""
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from lingpai import codes, names, numbers, passwords, sessions, slowdown, throttle
 from lingpai.errors import LingpaiError, conflict, invalid_grant, invalid_request, not_found, unavailable
-from lingpai.model import Client, Detail, Identity, RoleBook, SessionKey, TokenSet, User
+from lingpai.model import Client, Detail, Identity, RoleBook, SessionKey, TokenSet, User, union_issuer
 from lingpai.ports import (
     ChangeUser,
     CheckUser,
@@ -48,9 +48,9 @@ def mobile_key(number: str) -> str:
     return "mobile:" + number
 
 
-def openid_key(identity: Identity) -> str:
-    """The identity that a third party vouches for."""
-    return f"openid:{identity.issuer}:{identity.openid}"
+def openid_key(issuer: str, openid: str) -> str:
+    """The identity that a third party vouches for, under its `Identity.issuer`."""
+    return f"openid:{issuer}:{openid}"
 
 
 def login_key(services: Services, name: str) -> str:
@@ -203,8 +203,8 @@ def log_in_by_code(services: Services, client: Client, scope: tuple[str, ...], n
 
 def log_in_by_identity(services: Services, client: Client, scope: tuple[str, ...], identity: Identity) -> TokenSet:
     """Tokens for an identity that a third party has proven; the first time, the account is made."""
-    named = ((identity.issuer, identity.openid),)
-    return _log_in_by_identity(services, client, scope, openid_key(identity), lambda user: replace(user, openids=named))
+    keys = tuple(openid_key(issuer, openid) for issuer, openid in identity.names)
+    return _log_in_by_identity(services, client, scope, keys[0], lambda user: with_identity(user, identity), keys=keys)
 
 
 def _user_of(services: Services, name: str) -> User | None:
@@ -223,16 +223,15 @@ def _log_in_by_identity(
     key: str,
     named: Callable[[User], User],
     *proof: Write,
+    keys: tuple[str, ...] = (),
 ) -> TokenSet:
-    """Open a session for whoever `key` finds, or for a new account `named` by it, with `proof` in the transaction."""
+    """Open a session for whoever `key` finds, or for a new account `named` by it, with `proof` in the transaction.
+
+    `keys` are all that the name stands for, `key` the first of them. Another one finds the account where `key` finds
+    nobody, and those that find nobody are given to the account, unless it has others in their places.
+    """
     for _ in range(_ATTEMPTS):
-        user_id = services.store.find_user_id(key)
-        if user_id is None:
-            user = named(User(id=services.clock.new_user_id(), created_at=services.clock.now()))
-            user_id = user.id
-            account: tuple[Write, ...] = (PutUser(user), PutIdentity(key, user_id))
-        else:
-            account = (CheckUser(user_id),)
+        user_id, account = _holder(services, keys or (key,), named)
         try:
             return sessions.issue(services, client, scope, user_id, together_with=(*proof, *account))
         except Conflict as failed:
@@ -242,6 +241,38 @@ def _log_in_by_identity(
                 raise invalid_grant("account_disabled") from None
             # Another first login of this name was faster (or a random id was taken): look again.
     raise unavailable()
+
+
+def _holder(services: Services, keys: tuple[str, ...], named: Callable[[User], User]) -> tuple[int, tuple[Write, ...]]:
+    """Whose account it is that the first of `keys` to find one finds, and the writes that make it so."""
+    found = _find_each(services, keys)
+    if not found:
+        user = named(User(id=services.clock.new_user_id(), created_at=services.clock.now()))
+        return user.id, (PutUser(user), *(PutIdentity(key, user.id) for key in keys))
+    user_id = next(found[key] for key in keys if key in found)
+    if len(found) == len(keys):
+        return user_id, (CheckUser(user_id),)
+    before = services.store.get_user(user_id)
+    if before is None or before.disabled:
+        raise invalid_grant("account_disabled")
+    after = named(before)
+    missed = sorted(set(keys_of(after)) - set(keys_of(before)))
+    if not missed:
+        return user_id, (CheckUser(user_id),)
+    return user_id, (ChangeUser(before, after), *(PutIdentity(key, user_id) for key in missed))
+
+
+def _find_each(services: Services, keys: tuple[str, ...]) -> Mapping[str, int]:
+    """The users that the keys find, in one call."""
+    if len(keys) > 1:
+        return services.store.find_user_ids(*keys)
+    user_id = services.store.find_user_id(keys[0])
+    return {} if user_id is None else {keys[0]: user_id}
+
+
+def with_identity(user: User, identity: Identity) -> User:
+    """The account with the identity's ids, but for those in whose place it has others."""
+    return replace(user, openids=tuple(sorted((dict(identity.names) | dict(user.openids)).items())))
 
 
 # --- registering ------------------------------------------------------------------------------------------
@@ -307,7 +338,7 @@ def keys_of(user: User) -> tuple[str, ...]:
     """Every identity that finds the account."""
     usernames = [username_key(user.username)] if user.username is not None else []
     mobiles = [mobile_key(user.mobile)] if user.mobile is not None else []
-    openids = [f"openid:{app}:{openid}" for app, openid in user.openids]
+    openids = [openid_key(issuer, openid) for issuer, openid in user.openids]
     return tuple(usernames + mobiles + openids)
 
 
@@ -354,8 +385,11 @@ def link(services: Services, user_id: int, number: str | None, code: str | None,
         if number is not None:
             user = replace(user, mobile=number)
         if identity is not None:
-            others = tuple((known, openid) for known, openid in user.openids if known != identity.issuer)
-            user = replace(user, openids=tuple(sorted((*others, (identity.issuer, identity.openid)))))
+            others = {known: openid for known, openid in user.openids if known != identity.issuer}
+            if (identity.issuer, identity.openid) not in user.openids:
+                # What finds the account in all apps of the provider was the other person's, too.
+                others.pop(union_issuer(identity.provider), None)
+            user = replace(user, openids=tuple(sorted((*others.items(), (identity.issuer, identity.openid)))))
         return user
 
     if proof is None:
@@ -363,6 +397,63 @@ def link(services: Services, user_id: int, number: str | None, code: str | None,
     user = change(services, user_id, edit, proof.consume)
     codes.consumed(services, proof)
     return user
+
+
+def link_identity(services: Services, user_id: int, identity: Identity) -> User:
+    """Give the account an identity that its holder has proven; the same one again is no mistake.
+
+    LingpaiError `conflict` where it is another account's, or where the account has another id in its place.
+    """
+
+    def edit(user: User) -> User:
+        held = dict(user.openids)
+        if any(held.get(issuer, openid) != openid for issuer, openid in identity.names):
+            raise conflict("identity_in_place")
+        return with_identity(user, identity)
+
+    return change(services, user_id, edit)
+
+
+def unlink_identity(services: Services, user_id: int, provider: str, app: str | None) -> User:
+    """Take from the account what it has of the provider, in one app or (None) in all; never its last way in.
+
+    One who is known in all apps of a provider leaves all of them: the id that stays in one would lead back to the
+    others. LingpaiError `not_found` where there is nothing to take, `conflict` for the last way in. Exact, whatever
+    comes in between: `change` compares what it edits with what is there.
+    """
+    known = services.sign_providers.get(provider)
+
+    def edit(user: User) -> User:
+        issuers = [issuer for issuer, _ in user.openids]
+        named = {issuer: known.app(issuer) for issuer in issuers} if known else {}
+        taken = {issuer for issuer, its_app in named.items() if its_app is not None and app in (None, its_app)}
+        if not taken:
+            raise not_found("identity_not_found")
+        if union_issuer(provider) in issuers:
+            taken |= {issuer for issuer in issuers if issuer.startswith(f"{provider}:")}
+        after = replace(user, openids=tuple(pair for pair in user.openids if pair[0] not in taken))
+        if not _has_way_in(services, after):
+            raise conflict("last_way_in")
+        return after
+
+    return change(services, user_id, edit)
+
+
+def linked(services: Services, user: User) -> tuple[tuple[str, str, str], ...]:
+    """The identities by which the account can be logged in to here: provider, app, id."""
+    found = []
+    for issuer, openid in user.openids:
+        apps = ((name, provider.app(issuer)) for name, provider in services.sign_providers.items())
+        name, app = next(((name, app) for name, app in apps if app is not None), ("", None))
+        if app is not None:
+            found.append((name, app, openid))
+    return tuple(found)
+
+
+def _has_way_in(services: Services, user: User) -> bool:
+    """Whether somebody can log in to the account: by a number, a username and its password, or a third party's word."""
+    by_password = user.username is not None and user.password is not None
+    return user.mobile is not None or by_password or bool(linked(services, user))
 
 
 def change_password(services: Services, user_id: int, old: str, new: str, session: SessionKey) -> None:

@@ -9,12 +9,13 @@ from lingpai.adapters import secrets
 from lingpai.adapters.dynamodb import DynamoStore
 from lingpai.adapters.keys import FileKeys, MemoryKeys
 from lingpai.adapters.metrics import meter
-from lingpai.adapters.sign import trusted
+from lingpai.adapters.sign import trusted, wechat
+from lingpai.adapters.sign.oidc import OpenId
 from lingpai.adapters.sms.console import ConsoleSender
 from lingpai.clients import Registry
 from lingpai.clock import Clock
 from lingpai.keys import KeyRing
-from lingpai.ports import KeyStore, Services, Store
+from lingpai.ports import KeyStore, Services, SignProvider, Store
 from lingpai.settings import Settings, SettingsError, from_environment
 
 
@@ -35,11 +36,21 @@ def build(
         clients=Registry(store, clock, settings.client_cache_ttl),
         sms=ConsoleSender(),
         meter=meter(settings),
-        sign_providers={trusted.NAME: trusted.resolve},
+        sign_providers=sign_providers(settings, store, clock),
         pepper=secrets.pepper(settings),
         keys=KeyRing(keys or key_store(settings), clock, settings.key_cache_ttl),
         issuer=settings.issuer,
     )
+
+
+def sign_providers(settings: Settings, store: Store, clock: Clock) -> dict[str, SignProvider]:
+    """Who may say who somebody is here, by the name that a client's record gives."""
+    providers: dict[str, SignProvider] = {trusted.NAME: trusted.Trusted()}
+    if settings.wechat_apps.get_secret_value() or settings.wechat_apps_secret:
+        providers[wechat.NAME] = wechat.WeChat(settings, secrets.secret(settings, "wechat_apps"))
+    for provider in settings.oidc_providers:
+        providers[provider.name] = OpenId(settings, provider, store, clock)
+    return providers
 
 
 def key_store(settings: Settings) -> KeyStore:

@@ -1,6 +1,6 @@
 """Signed access tokens: their claims, signing, verifying, and the keys as others may have them.
 
-The only importer of PyJWT, which is imported when first needed.
+PyJWT, which only this module and `id_tokens` import, is imported when first needed.
 """
 
 import functools

@@ -58,7 +58,7 @@ class Detail:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """An account. `mobile` is a proven number in E.164; `openids` maps "provider:app" to the id there.
+    """An account. `mobile` is a proven number in E.164; `openids` maps "provider:app" to the id there (one each).
 
     `roles` are role ids; `digests` is the hash of the password's MD5 and SHA-1, where digest login is on. An account
     without a password logs in by code or by sign alone.
@@ -200,16 +200,48 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a third party says is there: unique by provider, its app and the id in that app."""
+    """Who a third party says is there: unique by provider, its app and the id in that app.
+
+    `union` is the id that the same person has in all apps of that provider, where it gives one (WeChat's unionid).
+    """
 
     provider: str
     app: str
     openid: str = field(repr=False)
+    union: str | None = field(default=None, repr=False)
 
     @property
     def issuer(self) -> str:
         """Provider and app as one text, in which no colon of the app's own can be mistaken for the one between."""
         return f"{self.provider}:{self.app.replace('%', '%25').replace(':', '%3A')}"
+
+    @property
+    def names(self) -> tuple[tuple[str, str], ...]:
+        """What an account keeps of it (see `User.openids`): the id in the app first, then the one in all of them."""
+        own = ((self.issuer, self.openid),)
+        return own if self.union is None else (*own, (union_issuer(self.provider), self.union))
+
+
+# In the place of an app: no provider that gives such ids has an app of this name.
+_UNION = "unionid"
+
+
+def union_issuer(provider: str) -> str:
+    """The issuer under which an account keeps the id that a person has in all apps of the provider."""
+    return f"{provider}:{_UNION}"
+
+
+def is_union(issuer: str) -> bool:
+    """Whether ids of this issuer are a person's in all apps of a provider."""
+    return issuer == union_issuer("wechat")
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What somebody presents to be known by a third party: `sign`, and the `nonce` that it was asked for with."""
+
+    sign: str = field(repr=False)
+    nonce: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from lingpai.model import (
     Key,
     KnownAddress,
     Message,
+    Proof,
     RoleBook,
     Session,
     SessionKey,
@@ -462,8 +463,29 @@ class Meter(Protocol):
         ...
 
 
-# Resolves what a client presents as `sign`: the third party's identity, or LingpaiError invalid_grant.
-SignProvider = Callable[[Client, str], Identity]
+class SignProvider(Protocol):
+    """A third party who says who somebody is, or what stands for it here."""
+
+    @property
+    def proves(self) -> bool:
+        """Whether `resolve` has the third party's own word, so that the person's alone is enough to link it."""
+        ...
+
+    def resolve(self, client: Client, proof: Proof) -> Identity:
+        """Who presents the proof to the client.
+
+        LingpaiError `invalid_grant` for a proof that is wrong, used or another's, `invalid_request` where it lacks
+        something, 429 or 503 where the third party does not say. Neither it nor its cause quotes the proof.
+        """
+        ...
+
+    def identity(self, client: Client, openid: str) -> Identity:
+        """The identity that the client's users of this id have, proven by nothing: for an admin's word."""
+        ...
+
+    def app(self, issuer: str) -> str | None:
+        """How people know the app of this `Identity.issuer`, if whoever it names can log in by this provider."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

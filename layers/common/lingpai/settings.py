@@ -4,10 +4,23 @@ Each field is set by the environment variable of its name in capitals. Times are
 says otherwise; a limit of 0 is off.
 """
 
+import json
+import re
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 
 class SettingsError(Exception):
@@ -34,6 +47,103 @@ Countries = Annotated[tuple[Annotated[str, Field(pattern="^[A-Z]{2}$")], ...], B
 Prefixes = Annotated[tuple[Annotated[str, Field(pattern=r"^\+[1-9][0-9]{0,14}$")], ...], BeforeValidator(_words)]
 Seconds = Annotated[int, Field(gt=0)]
 Limit = Annotated[int, Field(ge=0)]
+
+
+_WECHAT_APP = re.compile(r"wx[0-9A-Za-z]{4,62}")
+_PROVIDER_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+# Sign providers of their own, and the provider that all of OpenID Connect is to an account.
+_NOT_OPENID = {"oidc", "trusted", "wechat"}
+
+
+def wechat_apps(text: str) -> dict[str, str]:
+    """The secrets by app id in `wx123:secret,wx456:secret`; ValueError names the entry that is none, not its text."""
+    found: dict[str, str] = {}
+    for number, entry in enumerate((word for word in text.split(",") if word.strip()), start=1):
+        app, _, secret = (part.strip() for part in entry.partition(":"))
+        if not _WECHAT_APP.fullmatch(app) or not secret or not secret.isascii() or not secret.isalnum():
+            raise ValueError(
+                f"entry {number} is not an app id, a colon and its secret, as in wx0123456789abcdef:secret"
+            )
+        if found.setdefault(app, secret) != secret:
+            raise ValueError(f"entry {number} gives {app} another secret")
+    return found
+
+
+def secure_url(url: str) -> str:
+    """The address, if it is one by HTTPS (or on 127.0.0.1, where tests are) and says nothing but where."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise ValueError("is no address") from None
+    secure = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname == "127.0.0.1")
+    plain = url.isascii() and url.isprintable() and " " not in url
+    if not secure or not parts.hostname or parts.username is not None or parts.fragment or not plain:
+        raise ValueError("is no address that begins with https://")
+    return url
+
+
+Url = Annotated[str, AfterValidator(secure_url)]
+Party = Annotated[str, Field(min_length=1, max_length=255)]
+
+
+class OidcProvider(BaseModel):
+    """An OpenID provider whose ID tokens are taken (OpenID Connect Core 1.0).
+
+    `issuer` is what tokens name and accounts are kept under, `issuer_aliases` are what they may name in its place;
+    `audiences` are the client ids that the deployment's apps have there, `authorized_parties` those that a token may
+    name in `azp` besides. Without `jwks_uri` it is found by discovery. `nonce`: taken where a token has one, always
+    `required`, or required to be the SHA-256 of what is sent here (`hashed`).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    name: str
+    issuer: Url
+    audiences: Annotated[tuple[Party, ...], Field(min_length=1)]
+    issuer_aliases: tuple[Party, ...] = ()
+    authorized_parties: tuple[Party, ...] = ()
+    jwks_uri: Url | None = None
+    nonce: Literal["if_present", "required", "hashed"] = "if_present"
+
+    @field_validator("issuer")
+    @classmethod
+    def _no_query(cls, issuer: str) -> str:
+        """OpenID Connect Discovery 1.0 section 3."""
+        if "?" in issuer:
+            raise ValueError("may not have a query")
+        return issuer
+
+
+def _oidc_providers(value: object) -> object:
+    """The providers in a JSON object, by name: `{"google": {"issuer": "https://…", "audiences": ["…"]}}`."""
+    if not isinstance(value, str):
+        return value
+    try:
+        content = json.loads(value)
+    except (ValueError, RecursionError):
+        raise ValueError("is not JSON") from None
+    if not isinstance(content, dict):
+        raise ValueError('is not a JSON object, as in {"google": {"issuer": "…", "audiences": ["…"]}}')  # noqa: TRY004  it is the content that is wrong
+    return tuple(_oidc_provider(name, entry) for name, entry in content.items())
+
+
+def _oidc_provider(name: str, entry: Any) -> OidcProvider:
+    if not _PROVIDER_NAME.fullmatch(name) or name in _NOT_OPENID:
+        raise ValueError(f"{name!r} is no name for a provider")
+    if not isinstance(entry, dict) or "name" in entry:
+        raise ValueError(f"{name} is not an object with issuer and audiences")
+    try:
+        return OidcProvider.model_validate({**entry, "name": name})
+    except ValidationError as error:
+        wrong = (f"{name}.{'.'.join(str(part) for part in e['loc'])}: {_said(e)}" for e in error.errors())
+        raise ValueError("; ".join(wrong)) from None
+
+
+def _said(problem: Any) -> str:
+    """What pydantic says, without its words for an error of ours."""
+    message: str = problem["msg"]
+    return message.removeprefix("Value error, ")
 
 
 class Settings(BaseModel):
@@ -111,9 +221,34 @@ class Settings(BaseModel):
     # what is watched
     metrics_namespace: str = ""
 
+    # who says who somebody is, besides passwords and codes
+    wechat_apps: SecretStr = SecretStr("")
+    wechat_apps_secret: str = ""
+    wechat_url: Url = "https://api.weixin.qq.com"
+    oidc_providers: Annotated[tuple[OidcProvider, ...], BeforeValidator(_oidc_providers)] = ()
+    oidc_keys_ttl: Seconds = 3600
+    oidc_keys_pause: Seconds = 30
+    link_providers: Words = ()
+    sign_connect_timeout: Annotated[float, Field(gt=0)] = 1.5
+    sign_timeout: Annotated[float, Field(gt=0)] = 3.0
+
     # people
     admin_role: Annotated[str, Field(min_length=1)] = "admin"
     utc_offset_minutes: Annotated[int, Field(ge=-720, le=840)] = 480
+
+    @field_validator("wechat_apps")
+    @classmethod
+    def _readable(cls, apps: SecretStr) -> SecretStr:
+        wechat_apps(apps.get_secret_value())
+        return apps
+
+    @field_validator("link_providers")
+    @classmethod
+    def _known(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        known = {provider.name for provider in info.data.get("oidc_providers", ())}
+        if strangers := [name for name in names if name not in known]:
+            raise ValueError(f"OIDC_PROVIDERS has no {', '.join(strangers)}")
+        return names
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
@@ -124,5 +259,5 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     try:
         return Settings.model_validate(given)
     except ValidationError as error:
-        lines = [f"{str(problem['loc'][0]).upper()}: {problem['msg']}" for problem in error.errors()]
+        lines = [f"{str(problem['loc'][0]).upper()}: {_said(problem)}" for problem in error.errors()]
         raise SettingsError("\n".join(lines)) from None

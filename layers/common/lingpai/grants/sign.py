@@ -1,8 +1,11 @@
-"""A third party's word (seed 003: an openId): who it is, by the provider that the client's record names."""
+"""A third party's word (seed 003: an openId): who it is, by the provider that the client's record names.
+
+`nonce` is what an ID token was asked for with; other providers have no use for it.
+"""
 
 from lingpai import accounts, scopes
 from lingpai.errors import unauthorized_client
-from lingpai.model import TokenRequest, TokenSet
+from lingpai.model import Proof, TokenRequest, TokenSet
 from lingpai.ports import Services
 
 NAME = PERMISSION = "sign"
@@ -15,6 +18,5 @@ def handle(services: Services, asked: TokenRequest) -> TokenSet:
     provider = services.sign_providers.get(asked.client.sign_provider or "")
     if provider is None:
         raise unauthorized_client(NAME)
-    return accounts.log_in_by_identity(
-        services, asked.client, granted, provider(asked.client, asked.parameters["sign"])
-    )
+    proof = Proof(asked.parameters["sign"], asked.parameters.get("nonce"))
+    return accounts.log_in_by_identity(services, asked.client, granted, provider.resolve(asked.client, proof))

@@ -37,6 +37,7 @@ CREDENTIALS = {
     "code",
     "md5password",
     "newPassword",
+    "nonce",
     "oldPassword",
     "password",
     "refreshToken",

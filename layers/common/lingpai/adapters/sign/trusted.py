@@ -3,16 +3,32 @@
 import unicodedata
 
 from lingpai.errors import invalid_grant, unauthorized_client
-from lingpai.model import Client, Identity
+from lingpai.model import Client, Identity, Proof
 
 NAME = "trusted"
 OPENID_MAX = 256
 
 
-def resolve(client: Client, sign: str) -> Identity:
-    """The identity `sign` of the client's app; only for a client that has a secret and thus proved itself."""
-    if not client.confidential:
-        raise unauthorized_client("sign")
-    if len(sign) > OPENID_MAX or any(unicodedata.category(character)[0] == "C" for character in sign):
-        raise invalid_grant("bad_sign")
-    return Identity(NAME, client.sign_app, sign)
+class Trusted:
+    """The provider `trusted`, see `ports.SignProvider`."""
+
+    # It is the client's word. The client proves itself with its secret, which no user's access token stands for.
+    proves = False
+
+    def resolve(self, client: Client, proof: Proof) -> Identity:
+        """The identity `sign` of the client's app; only for a client that has a secret and thus proved itself."""
+        if not client.confidential:
+            raise unauthorized_client("sign")
+        sign = proof.sign
+        if len(sign) > OPENID_MAX or any(unicodedata.category(character)[0] == "C" for character in sign):
+            raise invalid_grant("bad_sign")
+        return self.identity(client, sign)
+
+    def identity(self, client: Client, openid: str) -> Identity:
+        """See `ports.SignProvider`."""
+        return Identity(NAME, client.sign_app, openid)
+
+    def app(self, issuer: str) -> str | None:
+        """See `ports.SignProvider`: any app, since which of them there are is for the clients' records to say."""
+        provider, _, app = issuer.partition(":")
+        return app.replace("%3A", ":").replace("%25", "%") if provider == NAME else None

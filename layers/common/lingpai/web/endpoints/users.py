@@ -4,8 +4,8 @@ import base64
 from typing import Any
 
 from lingpai import accounts, numbers, roles
-from lingpai.errors import forbidden, invalid_request
-from lingpai.model import Identity, RoleBook, User
+from lingpai.errors import forbidden, invalid_request, invalid_token
+from lingpai.model import Identity, RoleBook, User, is_union
 from lingpai.ports import Services
 from lingpai.web import envelope, fields
 from lingpai.web.bearer import (
@@ -151,7 +151,7 @@ def shown(services: Services, user: User, book: RoleBook) -> dict[str, Any]:
         "id": user.id,
         "username": accounts.display_name(services, user),
         "phone": numbers.national(user.mobile, settings.home_country) if user.mobile else None,
-        "openId": user.openids[0][1] if user.openids else None,
+        "openId": next((openid for issuer, openid in user.openids if not is_union(issuer)), None),
         "roleList": [{"id": role_id, "roleName": name} for role_id, name in book.names if role_id in user.roles],
         "createTime": fields.moment_text(user.created_at, settings.utc_offset_minutes),
     }
@@ -160,8 +160,12 @@ def shown(services: Services, user: User, book: RoleBook) -> dict[str, Any]:
 def _identity(services: Services, caller: Caller, openid: str) -> Identity:
     """The openid in the app of the caller's client, where that names one; else in the trusted default."""
     client = services.clients.get_client(caller.session.client_id)
-    provider = client.sign_provider if client and client.sign_provider else "trusted"
-    return Identity(provider, client.sign_app if client else "default", openid)
+    if client is None:
+        raise invalid_token()
+    provider = services.sign_providers.get(client.sign_provider or "trusted")
+    if provider is None:
+        raise forbidden("provider_not_allowed")
+    return provider.identity(client, openid)
 
 
 def _cursor(user_id: int) -> str:

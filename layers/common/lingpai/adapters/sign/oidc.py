@@ -1,0 +1,161 @@
+"""An OpenID provider's own word (Google, Apple, any other): `sign` is an ID token, made for one of our apps there."""
+
+import json
+import threading
+from typing import Any
+from urllib.parse import urlsplit
+
+from lingpai import id_tokens
+from lingpai.adapters.sign import https
+from lingpai.clock import Clock
+from lingpai.errors import LingpaiError, invalid_grant, unavailable
+from lingpai.id_tokens import Presented, PublicKey
+from lingpai.model import Client, Identity, Proof
+from lingpai.ports import Counters
+from lingpai.settings import OidcProvider, Settings, secure_url
+
+# Whatever the deployment calls a provider: who somebody is hangs on issuer and subject alone (OpenID Connect Core 1.0
+# section 5.7), so that a name given to another issuer opens nobody's account.
+PROVIDER = "oidc"
+# Any audience of the provider's; else the one that the client's record names.
+_ANY_APP = "default"
+_ANSWER_MAX = 256 * 1024
+# How long keys that cannot be read again are used all the same.
+_KEPT = 86400
+
+
+class OpenId:
+    """One OpenID provider, see `ports.SignProvider`."""
+
+    proves = True
+
+    def __init__(self, settings: Settings, provider: OidcProvider, store: Counters, clock: Clock) -> None:
+        self._provider = provider
+        self._store = store
+        self._clock = clock
+        self._ring = _Ring(settings, provider)
+        self._issuer = Identity(PROVIDER, provider.issuer, "").issuer
+
+    def resolve(self, client: Client, proof: Proof) -> Identity:
+        """The subject of the ID token, which works once: last of all it is remembered until it expires."""
+        provider, now = self._provider, self._clock.now()
+        audiences = provider.audiences
+        if client.sign_app != _ANY_APP:
+            if client.sign_app not in audiences:
+                raise _unavailable(provider, f"{client.sign_app!r} is none of its audiences")
+            audiences = (client.sign_app,)
+        token = id_tokens.present(proof.sign)
+        key = self._ring.find(token, now)
+        claims = id_tokens.check(token, key, provider, audiences, proof.nonce, now)
+        if not self._store.spend(f"idtoken:{token.fingerprint}", {"all": 1}, claims.good_until + _KEPT).done:
+            raise invalid_grant("id_token_used")
+        return self.identity(client, claims.subject)
+
+    def identity(self, client: Client, openid: str) -> Identity:  # noqa: ARG002  a provider's subjects are no app's own
+        """See `ports.SignProvider`."""
+        return Identity(PROVIDER, self._provider.issuer, openid)
+
+    def app(self, issuer: str) -> str | None:
+        """See `ports.SignProvider`: the issuer's address."""
+        return self._provider.issuer if issuer == self._issuer else None
+
+
+class _Ring:
+    """The provider's keys, kept for OIDC_KEYS_TTL, and for a day where they cannot be read again.
+
+    A key that is not known makes them be read again, once in OIDC_KEYS_PAUSE: whoever makes names up makes no calls.
+    """
+
+    def __init__(self, settings: Settings, provider: OidcProvider) -> None:
+        self._settings = settings
+        self._provider = provider
+        self._lock = threading.Lock()
+        self._keys: tuple[PublicKey, ...] = ()
+        self._read_at = 0
+        self._failed_at = 0
+        self._sought_at = 0
+        self._found_uri = ""
+        self._found_at = 0
+
+    def find(self, token: Presented, now: int) -> PublicKey:
+        """The key that the token names; LingpaiError `invalid_grant` where there is none, 503 where nobody can tell."""
+        key = id_tokens.choose(self._current(now), token) or id_tokens.choose(self._sought(now), token)
+        if key is None:
+            raise invalid_grant("bad_id_token")
+        return key
+
+    def _current(self, now: int) -> tuple[PublicKey, ...]:
+        """The keys, read again where they are old."""
+        if self._is_fresh(now):
+            return self._keys
+        with self._lock:
+            if self._is_fresh(now):
+                return self._keys
+            usable = bool(self._keys) and now < self._read_at + _KEPT
+            paused = self._failed_at + self._settings.oidc_keys_pause - now
+            if paused > 0:
+                if usable:
+                    return self._keys
+                raise unavailable("provider_unavailable", paused)
+            try:
+                self._read(now)
+            except LingpaiError:
+                if not usable:
+                    raise
+            return self._keys
+
+    def _sought(self, now: int) -> tuple[PublicKey, ...]:
+        """The keys, read again because one is missed."""
+        with self._lock:
+            if now >= max(self._sought_at, self._failed_at) + self._settings.oidc_keys_pause:
+                self._sought_at = now
+                self._read(now)
+            return self._keys
+
+    def _is_fresh(self, now: int) -> bool:
+        return bool(self._keys) and now < self._read_at + self._settings.oidc_keys_ttl
+
+    def _read(self, now: int) -> None:
+        """Read the keys; LingpaiError 503 where that fails, and those that are there stay."""
+        try:
+            self._keys = id_tokens.read_keys(https.get(self._settings, self._uri(now), _ANSWER_MAX))
+            self._read_at = now
+        except (https.NotAnswered, ValueError) as error:
+            self._failed_at = now
+            self._found_uri = ""
+            raise _unavailable(self._provider, f"keys: {error}") from None
+
+    def _uri(self, now: int) -> str:
+        """Where the keys are: the setting, or what discovery says (OpenID Connect Discovery 1.0 section 4)."""
+        if self._provider.jwks_uri is not None:
+            return self._provider.jwks_uri
+        if not self._found_uri or now >= self._found_at + self._settings.oidc_keys_ttl:
+            address = f"{self._provider.issuer.rstrip('/')}/.well-known/openid-configuration"
+            self._found_uri = _keys_uri(https.get(self._settings, address, _ANSWER_MAX), self._provider)
+            self._found_at = now
+        return self._found_uri
+
+
+def _keys_uri(document: bytes, provider: OidcProvider) -> str:
+    """The `jwks_uri` of a provider's metadata; ValueError where it is not this provider's, or has none."""
+    try:
+        found: Any = json.loads(document)
+    except (ValueError, RecursionError):
+        raise ValueError("the metadata is not JSON") from None
+    if not isinstance(found, dict) or found.get("issuer") != provider.issuer:
+        raise ValueError("the metadata is another issuer's")
+    uri = found.get("jwks_uri")
+    if not isinstance(uri, str):
+        raise ValueError("the metadata has no jwks_uri")  # noqa: TRY004  it is the content that is wrong
+    try:
+        secure_url(uri)
+    except ValueError as error:
+        raise ValueError(f"jwks_uri {error}") from None
+    # A provider out there has no business with what listens beside us.
+    if urlsplit(uri).scheme != urlsplit(provider.issuer).scheme:
+        raise ValueError("jwks_uri is less secure than the issuer")
+    return uri
+
+
+def _unavailable(provider: OidcProvider, detail: str) -> LingpaiError:
+    return unavailable("provider_unavailable", detail=f"{PROVIDER} {provider.name}: {detail}")

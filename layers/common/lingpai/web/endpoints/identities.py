@@ -1,0 +1,85 @@
+"""`/users/identities*`: what logs in to one's own account; linking and unlinking what third parties say of one."""
+
+from dataclasses import replace
+from typing import Any
+
+from lingpai import access, accounts, numbers, sessions
+from lingpai.errors import forbidden, invalid_token
+from lingpai.id_tokens import TOKEN_MAX
+from lingpai.model import Client, Proof, User
+from lingpai.ports import Services, SignProvider
+from lingpai.web import envelope, fields
+from lingpai.web.bearer import Caller, authenticate, require_user, token_of
+from lingpai.web.reply import Reply
+from lingpai.web.request import Request, json_body
+
+
+def current(services: Services, request: Request) -> Reply:
+    """What can log in to the caller's account; numbers and ids are masked."""
+    return envelope.done(_shown(services, require_user(authenticate(services, request))))
+
+
+def link(services: Services, request: Request) -> Reply:
+    """Who `sign` (and `nonce`) prove to be the caller logs in to this account from now on; `message` as `current`."""
+    caller, user = _owner(services, request)
+    body = json_body(request)
+    proof = Proof(fields.text(body, "sign", TOKEN_MAX), fields.optional_text(body, "nonce") or None)
+    client, provider = _provider(services, caller, fields.optional_text(body, "provider") or None)
+    identity = provider.resolve(client, proof)
+    return envelope.done(_shown(services, accounts.link_identity(services, user.id, identity)))
+
+
+def unlink(services: Services, request: Request) -> Reply:
+    """The `provider`, or its one `app`, logs in to this account no more, and other sessions end; `message` as above."""
+    caller, user = _owner(services, request)
+    body = json_body(request)
+    provider, app = fields.text(body, "provider"), fields.optional_text(body, "app") or None
+    after = accounts.unlink_identity(services, user.id, provider, app)
+    sessions.end_all(services.store, user.id, keep=caller.session.key)
+    return envelope.done(_shown(services, after))
+
+
+def _owner(services: Services, request: Request) -> tuple[Caller, User]:
+    """Who calls, by a token of their own: who was lent one for five minutes must not make a way in that stays."""
+    caller = authenticate(services, request)
+    user = require_user(caller)
+    if access.is_temporary(token_of(request) or ""):
+        raise forbidden("temporary_token")
+    return caller, user
+
+
+def _provider(services: Services, caller: Caller, named: str | None) -> tuple[Client, SignProvider]:
+    """Who is to prove it, and to which client: the caller's own, or any app of a provider that LINK_PROVIDERS names.
+
+    LingpaiError `access_denied` for any other, and for one whose word is the client's: a user's token is not that.
+    """
+    client = services.clients.get_client(caller.session.client_id)
+    if client is None or client.disabled:
+        raise invalid_token()
+    if named not in (None, client.sign_provider) and named in services.settings.link_providers:
+        client = replace(client, sign_provider=named, sign_app="default")
+    provider = services.sign_providers.get(client.sign_provider or "")
+    if provider is None or named not in (None, client.sign_provider):
+        raise forbidden("provider_not_allowed")
+    if not provider.proves:
+        raise forbidden("link_unproven")
+    return client, provider
+
+
+def _shown(services: Services, user: User) -> dict[str, Any]:
+    number = numbers.national(user.mobile, services.settings.home_country) if user.mobile else None
+    return {
+        "username": user.username is not None,
+        "password": user.password is not None,
+        "phone": f"{number[:3]}****{number[-4:]}" if number else None,
+        "identities": [
+            {"provider": provider, "app": app, "id": _masked(openid)}
+            for provider, app, openid in accounts.linked(services, user)
+        ],
+    }
+
+
+def _masked(openid: str) -> str:
+    """Enough of the id to know it again: a quarter of it at each end, four characters at most."""
+    shown = min(4, len(openid) // 4)
+    return f"{openid[:shown]}***{openid[len(openid) - shown :]}"

@@ -1,0 +1,264 @@
+"""Identities of third parties on the reference store, 32 callers at once: one person, one account, and a way in."""
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import pytest
+
+from lingpai import accounts
+from lingpai.adapters.dynamodb import DynamoStore
+from lingpai.bootstrap import build
+from lingpai.clients import new_client
+from lingpai.model import Identity, TokenSet, User
+from lingpai.ports import DisableUser, PutIdentity, PutUser, Services
+from tests.support.contention import Contended
+from tests.support.races import RACERS, race, refusals, won
+from tests.support.time import START, Time
+from tests.support.wechat import APPS, MINI, SECOND
+
+CLIENT = new_client("mini", "spring", "mini-secret", scopes=("web",), sign_provider="wechat", sign_app=MINI)
+UNION = "wechat:unionid"
+ONE = Identity("wechat", MINI, "open-1", "union-1")
+TWO = Identity("wechat", SECOND, "open-2", "union-1")
+GOOGLE = Identity("oidc", "https://accounts.google.com", "subject-1")
+
+# DynamoDB Local lets writes that meet a transaction queue; AWS refuses them. These races are run both ways.
+queued_or_refused = pytest.mark.parametrize("services", ["queued", "refused"], indirect=True)
+
+
+@pytest.fixture
+def services(request: pytest.FixtureRequest, reference: DynamoStore) -> Services:
+    store = reference
+    if getattr(request, "param", "queued") == "refused":
+        client = Contended(reference._connect())
+        store = DynamoStore(reference.settings, client=lambda: client)
+    providers = '{"google": {"issuer": "https://accounts.google.com", "audiences": ["ours.example"]}}'
+    settings = reference.settings.model_validate(
+        {**reference.settings.model_dump(), "wechat_apps": APPS, "oidc_providers": providers}
+    )
+    return build(settings, store, Time().clock())
+
+
+def log_in(services: Services, identity: Identity) -> TokenSet:
+    return accounts.log_in_by_identity(services, CLIENT, ("web",), identity)
+
+
+def everybody(services: Services) -> list[User]:
+    return list(services.store.list_users(1000, None).users)
+
+
+def finds(services: Services, issuer: str, openid: str) -> int | None:
+    return services.store.find_user_id(accounts.openid_key(issuer, openid))
+
+
+def add(services: Services, number: int, *identities: Identity, **fields: Any) -> int:
+    """An account, the `number`th of its test."""
+    names = tuple(sorted({name for identity in identities for name in identity.names}))
+    return accounts.add(services, replace(User(id=1000 + number, created_at=START, openids=names), **fields))
+
+
+def is_whole(services: Services) -> None:
+    """Every id that an account has finds it."""
+    for user in everybody(services):
+        for issuer, openid in user.openids:
+            assert finds(services, issuer, openid) == user.id
+
+
+@queued_or_refused
+def test_first_logins_of_two_apps_make_one_account(services: Services) -> None:
+    """One person, two mini-programs of one company, 32 first logins at once: all succeed, in one account."""
+    outcomes = race([partial(log_in, services, (ONE, TWO)[i % 2]) for i in range(RACERS)])
+    assert refusals(outcomes) == {}
+    (user,) = everybody(services)
+    assert {tokens.user_id for tokens in won(outcomes)} == {user.id}
+    assert user.openids == ((UNION, "union-1"), (f"wechat:{MINI}", "open-1"), (f"wechat:{SECOND}", "open-2"))
+    assert len(services.store.sessions_of(user.id)) == RACERS
+    is_whole(services)
+
+
+@queued_or_refused
+def test_two_people_who_come_at_once_stay_two(services: Services) -> None:
+    other = Identity("wechat", SECOND, "open-9", "union-9")
+    outcomes = race([partial(log_in, services, (ONE, TWO, other)[i % 3]) for i in range(RACERS)])
+    assert refusals(outcomes) == {}
+    assert sorted(len(user.openids) for user in everybody(services)) == [2, 3]
+    is_whole(services)
+
+
+@queued_or_refused
+def test_an_account_that_has_no_union_gets_it_once(services: Services) -> None:
+    """It was made before the app belonged to an open platform; another app's first login comes at the same time."""
+    user_id = add(services, 0, replace(ONE, union=None))
+    outcomes = race([partial(log_in, services, ONE) for _ in range(RACERS)])
+    assert refusals(outcomes) == {}
+    (user,) = everybody(services)
+    assert (user.id, dict(user.openids)) == (user_id, {UNION: "union-1", f"wechat:{MINI}": "open-1"})
+    is_whole(services)
+
+
+@queued_or_refused
+def test_a_union_is_of_one_account(services: Services) -> None:
+    """Where the two came before the union did, the faster one has it, and both are let in, each to its own."""
+    first, second = add(services, 0, replace(ONE, union=None)), add(services, 1, replace(TWO, union=None))
+    outcomes = race([partial(log_in, services, (ONE, TWO)[i % 2]) for i in range(RACERS)])
+    assert refusals(outcomes) == {}
+    assert [tokens.user_id for tokens in won(outcomes)] == [first, second] * (RACERS // 2)
+    holders = [user.id for user in everybody(services) if UNION in dict(user.openids)]
+    assert holders == [finds(services, UNION, "union-1")]
+    is_whole(services)
+
+
+def test_who_is_found_by_the_union_is_not_who_is_disabled(services: Services) -> None:
+    user_id = log_in(services, ONE).user_id
+    assert user_id is not None
+    services.store.commit(DisableUser(user_id))
+    outcomes = race([partial(log_in, services, (ONE, TWO)[i % 2]) for i in range(RACERS)])
+    assert refusals(outcomes) == {"400 invalid_grant account_disabled": RACERS}
+    assert finds(services, TWO.issuer, TWO.openid) is None
+
+
+def test_an_account_keeps_the_ids_that_it_has(services: Services) -> None:
+    """WeChat says another union of the same openid, or another openid of the same union: it is just let in."""
+    user_id = log_in(services, ONE).user_id
+    before = everybody(services)
+    assert log_in(services, replace(ONE, union="union-other")).user_id == user_id
+    assert log_in(services, replace(ONE, openid="open-other")).user_id == user_id
+    assert everybody(services) == before
+    assert finds(services, UNION, "union-other") is None
+    assert finds(services, ONE.issuer, "open-other") is None
+
+
+# --- linking and unlinking --------------------------------------------------------------------------------
+
+
+@queued_or_refused
+def test_an_identity_is_linked_to_one_account(services: Services) -> None:
+    ids = [add(services, i, mobile=f"+86138000000{i:02d}") for i in range(RACERS)]
+    outcomes = race([partial(accounts.link_identity, services, user_id, ONE) for user_id in ids])
+    (winner,) = won(outcomes)
+    assert refusals(outcomes) == {"409 conflict openid_taken": RACERS - 1}
+    assert [user.id for user in everybody(services) if user.openids] == [winner.id]
+    is_whole(services)
+
+
+@queued_or_refused
+def test_linking_and_a_first_login_at_once(services: Services) -> None:
+    """Either the account has it and the login comes into it, or the login made another and linking is refused."""
+    user_id = add(services, 0, mobile="+8613800000000")
+    calls: list[Any] = [partial(log_in, services, GOOGLE)] * (RACERS - 1)
+    outcomes = race([*calls, partial(accounts.link_identity, services, user_id, GOOGLE)])
+    assert set(refusals(outcomes)) <= {"409 conflict openid_taken"}
+    holder = finds(services, GOOGLE.issuer, GOOGLE.openid)
+    assert {outcome.user_id for outcome in outcomes if isinstance(outcome, TokenSet)} == {holder}
+    assert (holder == user_id) == (refusals(outcomes) == {})
+    is_whole(services)
+
+
+@queued_or_refused
+def test_the_last_two_ways_in_are_never_both_unlinked(services: Services) -> None:
+    """32 at once, half for the one and half for the other: one of the two stays, whichever it is."""
+    user_id = add(services, 0, ONE, GOOGLE)
+    names = ("wechat", "google")
+    outcomes = race([partial(accounts.unlink_identity, services, user_id, names[i % 2], None) for i in range(RACERS)])
+    (after,) = won(outcomes)
+    refused = refusals(outcomes)
+    assert set(refused) <= {"409 conflict last_way_in", "404 not_found identity_not_found"}
+    assert refused["409 conflict last_way_in"] == RACERS // 2
+    (user,) = everybody(services)
+    assert user == after
+    assert user.openids in (ONE.names[::-1], GOOGLE.names)
+    is_whole(services)
+    kept = [name for name in (*ONE.names, *GOOGLE.names) if finds(services, *name) is not None]
+    assert sorted(kept) == list(user.openids)
+
+
+@queued_or_refused
+def test_one_is_linked_while_another_is_unlinked(services: Services) -> None:
+    """In any order there is a way in, and what finds the account is what it has."""
+    user_id = add(services, 0, ONE)
+    calls = [
+        partial(accounts.link_identity, services, user_id, GOOGLE),
+        partial(accounts.unlink_identity, services, user_id, "wechat", None),
+    ]
+    outcomes = race([calls[i % 2] for i in range(RACERS)])
+    allowed = {"409 conflict last_way_in", "404 not_found identity_not_found", "409 conflict changed_meanwhile"}
+    assert set(refusals(outcomes)) <= allowed
+    (user,) = everybody(services)
+    assert GOOGLE.names[0] in user.openids
+    is_whole(services)
+
+
+@pytest.mark.parametrize(
+    ("fields", "may"),
+    [
+        ({"mobile": "+8613800000000"}, True),
+        ({"username": "alice", "password": "$argon2id$one"}, True),
+        ({"username": "alice"}, False),
+        ({"password": "$argon2id$one"}, False),
+        ({}, False),
+        ({"openids": (*ONE.names, ("trusted:default", "o-1"))}, True),
+        ({"openids": (*ONE.names, ("oidc:https%3A//gone.example", "s"))}, False),
+        ({"openids": (*ONE.names, ("wechat:wx0000000000000000", "o"))}, False),
+        ({"openids": (*ONE.names, ("unknown:default", "o"))}, False),
+    ],
+    ids=str,
+)
+def test_what_is_a_way_in(services: Services, fields: dict[str, Any], may: bool) -> None:
+    """A username without a password is none, nor is a third party that nobody asks any more."""
+    user_id = add(services, 0, ONE, **fields)
+    (outcome,) = race([partial(accounts.unlink_identity, services, user_id, "wechat", None)])
+    assert isinstance(outcome, User) is may
+    assert refusals([outcome]) == ({} if may else {"409 conflict last_way_in": 1})
+
+
+def test_a_person_leaves_all_apps_of_wechat(services: Services) -> None:
+    """The id that stayed in one would lead back to the others by the union, which that one's login brings back."""
+    user_id = add(services, 0, ONE, TWO, GOOGLE)
+    user = accounts.unlink_identity(services, user_id, "wechat", MINI)
+    assert user.openids == GOOGLE.names
+    assert log_in(services, TWO).user_id != user_id
+
+
+def test_apps_that_no_union_joins_leave_one_by_one(services: Services) -> None:
+    first, second = replace(ONE, union=None), replace(TWO, union=None)
+    user_id = add(services, 0, first, second)
+    assert accounts.unlink_identity(services, user_id, "wechat", MINI).openids == second.names
+    (outcome,) = race([partial(accounts.unlink_identity, services, user_id, "wechat", SECOND)])
+    assert refusals([outcome]) == {"409 conflict last_way_in": 1}
+
+
+def test_an_id_in_place_of_another_is_refused(services: Services) -> None:
+    user_id = add(services, 0, ONE)
+    for other in (replace(ONE, openid="open-other"), replace(ONE, union="union-other"), replace(TWO, union="union-9")):
+        (outcome,) = race([partial(accounts.link_identity, services, user_id, other)])
+        assert refusals([outcome]) == {"409 conflict identity_in_place": 1}
+    assert dict(accounts.link_identity(services, user_id, TWO).openids)[TWO.issuer] == "open-2"
+    assert accounts.link_identity(services, user_id, TWO) == everybody(services)[0], "the same again is no mistake"
+
+
+def test_a_union_that_another_account_holds_is_not_linked(services: Services) -> None:
+    holder = log_in(services, ONE).user_id
+    user_id = add(services, 0, mobile="+8613800000000")
+    (outcome,) = race([partial(accounts.link_identity, services, user_id, TWO)])
+    assert refusals([outcome]) == {"409 conflict openid_taken": 1}
+    assert log_in(services, TWO).user_id == holder
+
+
+def test_an_admin_who_gives_another_openid_takes_the_union_away(services: Services) -> None:
+    """Else the one who had the app's openid before would still be let in by the union."""
+    user_id = add(services, 0, ONE)
+    accounts.link(services, user_id, None, None, Identity("wechat", MINI, "open-new"))
+    (user,) = everybody(services)
+    assert user.openids == ((ONE.issuer, "open-new"),)
+    assert log_in(services, ONE).user_id != user_id
+    kept = accounts.link(services, user_id, None, None, Identity("wechat", MINI, "open-new"))
+    assert kept == user
+
+
+def test_a_row_that_leads_nowhere_lets_nobody_in(services: Services) -> None:
+    """It cannot be, and if it were: refused, and no account made beside it."""
+    services.store.commit(PutUser(User(id=7, created_at=START)), PutIdentity(accounts.openid_key(UNION, "union-1"), 8))
+    (outcome,) = race([partial(log_in, services, ONE)])
+    assert refusals([outcome]) == {"400 invalid_grant account_disabled": 1}
+    assert [user.id for user in everybody(services)] == [7]
