@@ -1,4 +1,7 @@
-"""Secrets from AWS Secrets Manager, fetched once for each execution environment."""
+"""Secret settings: given by themselves, or kept in AWS Secrets Manager under the name that a sibling setting tells.
+
+A setting FOO may come as FOO, or be fetched from the secret that FOO_SECRET names (its name or its ARN).
+"""
 
 import functools
 from collections.abc import Callable
@@ -8,15 +11,25 @@ from lingpai.errors import unavailable
 from lingpai.settings import Settings
 
 
-def pepper(settings: Settings) -> Callable[[], bytes]:
-    """What gives the key of the codes' digests: the setting itself, or the secret it names, when first needed."""
-    given = settings.code_pepper.get_secret_value()
+def secret(settings: Settings, name: str) -> Callable[[], str]:
+    """What gives the secret setting `name`: itself, else its sibling's secret, fetched once, when first needed.
+
+    It never gives an empty text: LingpaiError `temporarily_unavailable` where neither is set or the secret cannot be
+    read. The next call tries again.
+    """
+    given: str = getattr(settings, name).get_secret_value()
     if given:
-        return given.encode
-    return functools.cache(lambda: _fetch(settings))
+        return lambda: given
+    return functools.cache(functools.partial(_fetch, settings, getattr(settings, f"{name}_secret")))
 
 
-def _fetch(settings: Settings) -> bytes:
+def pepper(settings: Settings) -> Callable[[], bytes]:
+    """What gives the key of the codes' digests and of temporary tokens."""
+    text = secret(settings, "code_pepper")
+    return lambda: text().encode()
+
+
+def _fetch(settings: Settings, secret_id: str) -> str:
     import botocore.config
     import botocore.exceptions
     import botocore.session
@@ -30,7 +43,11 @@ def _fetch(settings: Settings) -> bytes:
         "secretsmanager", region_name=settings.aws_region, config=config
     )
     try:
-        secret: str = client.get_secret_value(SecretId=settings.code_pepper_secret)["SecretString"]
+        answer = client.get_secret_value(SecretId=secret_id)
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
         raise unavailable() from error
-    return secret.encode()
+    text: str = answer.get("SecretString", "")
+    if not text:
+        # A binary secret, or an empty one, is none that a setting could hold.
+        raise unavailable()
+    return text
