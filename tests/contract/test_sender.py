@@ -40,4 +40,4 @@ def test_nothing_is_told(caplog: pytest.LogCaptureFixture, capfd: pytest.Capture
         ConsoleSender().send(MESSAGE)
     assert caplog.records == []
     assert capfd.readouterr() == ("", "")
-    assert repr(MESSAGE) == f"Message(at={NOW})"
+    assert repr(MESSAGE) == f"Message(at={NOW}, minutes=10, language='zh', purpose='login')"

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
@@ -31,6 +32,11 @@ class Bad(Exception):
 def check(holds: object, what: str) -> None:
     if not holds:
         raise Bad(what)
+
+
+def check_time(at: float) -> None:
+    """A signature is good for some minutes."""
+    check(abs(at - START) < 900, "time")
 
 
 @dataclass(frozen=True)
@@ -88,7 +94,7 @@ def read_aliyun(call: Call) -> dict[str, Any]:
     check(found[3] == hmac.new(KEY.encode(), text.encode(), hashlib.sha256).hexdigest(), "signature")
     check(call.method == "POST" and call.path == "/", "POST /")
     check(call.headers["x-acs-action"] == "SendSms" and call.headers["x-acs-version"] == "2017-05-25", "action")
-    check(call.headers["x-acs-date"] == "2030-01-01T08:00:00Z" and START == 1_893_484_800, "date")
+    check_time(datetime.strptime(call.headers["x-acs-date"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp())
     check(len(call.headers["x-acs-signature-nonce"]) >= 16, "nonce")
     given = dict(pairs)
     check(set(given) == {"PhoneNumbers", "SignName", "TemplateCode", "TemplateParam"}, "parameters")
@@ -161,7 +167,8 @@ def read_tencent(call: Call) -> dict[str, Any]:
     check(derived(f"TC3{KEY}", found[2], "sms", "tc3_request", text) == found[5], "signature")
     check(call.method == "POST" and call.path == "/" and not call.query, "POST /")
     check(call.headers["x-tc-action"] == "SendSms" and call.headers["x-tc-version"] == "2021-01-11", "action")
-    check(at == str(START) and call.headers["x-tc-region"] == "ap-guangzhou", "time and region")
+    check_time(int(at))
+    check(call.headers["x-tc-region"] == "ap-guangzhou", "region")
     given = json.loads(call.body)
     check(isinstance(given["PhoneNumberSet"], list) and len(given["PhoneNumberSet"]) == 1, "PhoneNumberSet")
     check(given["SmsSdkAppId"] == "1400006666", "SmsSdkAppId")
