@@ -74,7 +74,10 @@ Variables = Annotated[
     tuple[Annotated[str, Field(pattern="^([A-Za-z0-9_]+=)?(code|minutes)$")], ...], BeforeValidator(_words)
 ]
 SmsText = Annotated[str, AfterValidator(_sms_text)]
-Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9-]{0,62}\.?)+(:[0-9]{1,5})?$")]
+# A host with or without a port; and what may stand in a header.
+_LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+Host = Annotated[str, Field(pattern=rf"^{_LABEL}(\.{_LABEL})*(:[0-9]{{1,5}})?$")]
+Plain = Annotated[str, Field(pattern="^[!-~]*$")]
 # Whose names are easily taken for the secret itself: so a mere name is not enough.
 SecretArn = Annotated[str, Field(pattern="^(arn:aws[a-z-]*:secretsmanager:[^:]+:[0-9]+:secret:.+)?$")]
 
@@ -137,14 +140,14 @@ class Settings(BaseModel):
     sms_text_zh_link: SmsText = ""
     sms_text_en_login: SmsText = ""
     sms_text_en_link: SmsText = ""
-    aliyun_key_id: str = ""
+    aliyun_key_id: Plain = ""
     aliyun_key: SecretStr = SecretStr("")
     aliyun_key_secret: SecretArn = ""
     aliyun_endpoint: Host = "dysmsapi.aliyuncs.com"
     aliyun_sign_names: Kinds = ()
     aliyun_templates: Kinds = ()
     aliyun_variables: Variables = ("code",)
-    tencent_secret_id: str = ""
+    tencent_secret_id: Plain = ""
     tencent_secret_key: SecretStr = SecretStr("")
     tencent_secret_key_secret: SecretArn = ""
     tencent_endpoint: Host = "sms.tencentcloudapi.com"
@@ -155,8 +158,8 @@ class Settings(BaseModel):
     tencent_variables: Variables = ("code", "minutes")
     tencent_sender_id: str = ""
     aws_sms_region: Annotated[str, Field(pattern="^[a-z0-9-]*$")] = ""
-    aws_sms_origination: str = ""
-    aws_sms_configuration_set: str = ""
+    aws_sms_origination: Plain = ""
+    aws_sms_configuration_set: Plain = ""
     sns_sender_id: Annotated[str, Field(pattern="^([A-Za-z0-9-]{1,11})?$")] = ""
     sns_origination_number: Annotated[str, Field(pattern=r"^(\+?[0-9]{3,15})?$")] = ""
     twilio_account_sid: Annotated[str, Field(pattern="^(AC[0-9a-fA-F]{32})?$")] = ""
