@@ -3,6 +3,7 @@
 import logging
 import threading
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import botocore.session
@@ -10,7 +11,23 @@ import moto
 import pytest
 
 from lingpai.adapters.sms import aliyun, tencent
-from tests.support.fake_sms import ALIYUN, AWS, CODE, FOREIGN, KEY, NUMBER, SNS, TENCENT, TWILIO, VENDORS, Vendor
+from tests.support.fake_sms import (
+    ALIYUN,
+    AWS,
+    CODE,
+    FOREIGN,
+    KEY,
+    NUMBER,
+    SNS,
+    TENCENT,
+    TWILIO,
+    VENDORS,
+    Vendor,
+    aliyun_error,
+    aws_error,
+    sns_error,
+    twilio_error,
+)
 from tests.support.fake_web import Reply
 from tests.support.logs import LOGS
 from tests.support.sms import HASTY, MESSAGE, Metered, Shop, outcome
@@ -73,6 +90,14 @@ def test_template_and_signature_are_those_of_language_purpose_and_side(
         sent = vendor.read(web.calls[0])
         assert (sent["sign"], sent["template"].replace("100", "SMS_")) == chosen
         assert sent["to"] == (message.to.removeprefix("+86").removeprefix("+") if vendor is ALIYUN else message.to)
+
+
+def test_templates_for_abroad_are_not_for_the_mainland(shop: Shop) -> None:
+    """Rather Chinese than refused."""
+    web = shop.open(ALIYUN)
+    sender = shop.sender([ALIYUN], {"ALIYUN_TEMPLATES": "SMS_1,abroad.en=SMS_9"})
+    assert outcome(sender, replace(MESSAGE, language="en")) == "sent"
+    assert ALIYUN.read(web.calls[0])["template"] == "SMS_1"
 
 
 def test_variables_of_a_template_are_named_as_it_names_them(shop: Shop) -> None:
@@ -152,6 +177,24 @@ def test_what_is_no_answer_of_the_vendor_leaves_it_open(shop: Shop, vendor: Vend
     assert outcome(shop.sender([vendor], meter=meter)).startswith(f"maybe sent: {vendor.name}: ")
     assert len(web.calls) == 1
     assert meter.counted == {f"SmsFailed {vendor.name} in_doubt": 1}
+
+
+@pytest.mark.parametrize(
+    ("vendor", "reply"),
+    [
+        (ALIYUN, aliyun_error("SomethingNew", 500)),
+        (AWS, aws_error("SomethingNew", status=500)),
+        (SNS, sns_error("SomethingNew", status=503)),
+        (TWILIO, twilio_error(29999, 500)),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_who_broke_down_does_not_say_what_was_done_before(shop: Shop, vendor: Vendor, reply: Reply) -> None:
+    """An unknown code is a refusal, but not beside a status of 500."""
+    shop.open(vendor, reply=reply)
+    told = outcome(shop.sender([vendor]))
+    assert told.startswith(f"maybe sent: {vendor.name}: ")
+    assert told.endswith(("SomethingNew (in_doubt)", "29999 (in_doubt)"))
 
 
 def test_a_code_that_is_no_code_is_not_shown(shop: Shop) -> None:
@@ -253,6 +296,37 @@ def test_a_key_may_be_kept_in_secrets_manager(shop: Shop) -> None:
         another = shop.sender([TWILIO], {"TWILIO_TOKEN": "", "TWILIO_TOKEN_SECRET": arn})
         assert outcome(another) == "not sent: twilio: secret unavailable (misconfigured)"
     assert len(web.calls) == 2
+
+
+@pytest.mark.parametrize("vendor", [AWS, SNS], ids=lambda vendor: vendor.name)
+def test_without_credentials_nothing_is_sent(shop: Shop, vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
+    web = shop.open(vendor)
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    assert outcome(shop.sender([vendor])) == f"not sent: {vendor.name}: NoCredentialsError (misconfigured)"
+    assert web.connections == 0
+
+
+def test_what_another_service_refuses_is_not_the_vendors_word(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Here the one that should give credentials: nothing was sent, whatever it says."""
+    web = shop.open(SNS)
+    tokens = shop.open(TWILIO)
+    tokens.answer = lambda call: sns_error("InternalError", status=400)
+    token = tmp_path / "token"
+    token.write_text("a token", "utf-8")
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(shop.certificate.path))
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"https://{tokens.host}")
+    monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/sender")
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(token))
+    assert outcome(shop.sender([SNS])) == "not sent: sns: ClientError (misconfigured)"
+    assert (len(tokens.calls), web.connections) == (1, 0)
 
 
 @every

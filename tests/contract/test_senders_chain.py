@@ -210,6 +210,17 @@ def test_all_breakers_open_is_told_at_once(shop: Shop) -> None:
     assert outcome(sender) == "not sent: aliyun: breaker open; twilio: breaker open"
 
 
+def test_a_breaker_that_opens_again_and_again_does_not_outgrow_its_item() -> None:
+    store, time = MemoryStore(), Time()
+    breaker = Breaker(store, time.clock(), Metered(), failures=1, pause=1)
+    for _ in range(100):
+        breaker.failed("one")
+        assert breaker.state("one") == "open"
+        time.advance(1)
+        assert breaker.state("one") == "trying"
+    assert 0 < len(store.counts("sms:breaker:one")) <= 20
+
+
 @pytest.mark.parametrize(
     "trouble", [unavailable(), failure("AccessDeniedException", "GetItem")], ids=["busy", "forbidden"]
 )

@@ -60,7 +60,7 @@ def test_what_no_vendor_sent_is_said_and_may_be_asked_again(
     form = observability.logger().registered_handler.format
     line = [json.loads(form(record)) for record in caplog.records if record.name == "lingpai"][-1]
     assert (line["level"], line["reason"], line["cause"]) == ("ERROR", "not_sent", "NotSent")
-    assert line["detail"] == "aliyun: isv.AMOUNT_NOT_ENOUGH (suspended); twilio: 30002 (suspended)"
+    assert line["detail"] == "aliyun: isv.AMOUNT_NOT_ENOUGH (suspended); twilio: 20403 (suspended)"
 
 
 def test_what_may_be_on_its_way_is_said_plainly(vendors: Shop, chain: Api) -> None:

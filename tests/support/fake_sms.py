@@ -417,7 +417,7 @@ TWILIO = Vendor(
             as_json(201, sid="SM" + "0b" * 16, status="failed", error_code=30006),
             "30006 (bad_number)",
         ),
-        "suspended": (twilio_error(30002, 403), "30002 (suspended)"),
+        "suspended": (twilio_error(20403, 403), "20403 (suspended)"),
         "misconfigured": (twilio_error(21606), "21606 (misconfigured)"),
         "refused": (twilio_error(29999), "29999 (refused)"),
         "in_doubt": (twilio_error(20500, 500), "20500 (in_doubt)"),

@@ -76,13 +76,15 @@ class Https:
         """A connected socket, its TLS handshake done."""
         deadline = time.monotonic() + self._connect_timeout
         problem = "no address"
-        for family, kind, protocol, _, address in _resolve(host, port, self._connect_timeout):
+        addresses = _resolve(host, port, self._connect_timeout)
+        for tried, (family, kind, protocol, _, address) in enumerate(addresses, 1):
             left = deadline - time.monotonic()
             if left <= 0:
                 break
             tcp = socket.socket(family, kind, protocol)
             try:
-                tcp.settimeout(left)
+                # One that is silent leaves time for the next.
+                tcp.settimeout(left if tried == len(addresses) else left / 2)
                 tcp.connect(address)
                 if not secure:
                     return tcp

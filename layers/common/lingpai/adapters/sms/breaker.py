@@ -18,6 +18,8 @@ from lingpai.ports import Counters, Meter
 
 MINUTE = 60
 DAY = 86400
+# How many times of opening are kept.
+KEPT = 20
 
 State = Literal["closed", "open", "trying"]
 
@@ -42,7 +44,7 @@ class Breaker:
         return self._tolerant(provider, lambda: self._read(provider), "closed")
 
     def failed(self, provider: str) -> None:
-        """The provider is not well. One write; one more for those that open it."""
+        """The provider is not well. One write; a read and a write more for those that open it."""
         if self._failures:
             self._tolerant(provider, lambda: self._count(provider), None)
 
@@ -67,9 +69,16 @@ class Breaker:
         minute = now - now % MINUTE
         spent = self._counters.spend(f"{_key(provider)}:failed:{minute}", {"failed": self._failures}, minute + DAY)
         if spent.counts["failed"] >= self._failures:
-            # All who see the last failure say the same of the same second: more than one does no harm.
-            end = now + self._pause
-            self._counters.spend(_key(provider), {str(end): 1}, end + DAY)
+            self._open(provider, now + self._pause)
+
+    def _open(self, provider: str, end: int) -> None:
+        known = self._counters.counts(_key(provider))
+        if str(end) in known:
+            return
+        if len(known) >= KEPT:
+            # One that opens again and again, for days, would outgrow its item. Whoever asks in between may try.
+            self._counters.clear(_key(provider))
+        self._counters.spend(_key(provider), {str(end): 1}, end + DAY)
 
     def _tolerant[T](self, provider: str, call: Callable[[], T], otherwise: T) -> T:
         try:

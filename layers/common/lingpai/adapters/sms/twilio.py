@@ -25,9 +25,11 @@ CODES = outcomes.table(
     # Invalid, unreachable, a short code, opted out, no mobile, a landline. Those above 30000 are of messages that were
     # taken and failed at once.
     bad_number="21211 21214 21217 21265 21610 21614 21635 30003 30004 30005 30006",
-    throttled="20429 14107 21611 30001 63038",
-    suspended="10001 20003 20005 30002 90010",
-    misconfigured="20404 21212 21408 21602 21603 21606 21608 21612 21617 21659 21660 21661 21701 21703 21704 90007",
+    throttled="20429 14107 21611 30001 63017 63038",
+    suspended="10001 20005 20403 30002 90010",
+    misconfigured="""
+        20003 20404 21212 21408 21602 21603 21606 21608 21612 21617 21659 21660 21661 21701 21703 21704 70051 90007
+    """,
     in_doubt="20500",
 )
 
