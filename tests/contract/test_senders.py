@@ -1,5 +1,6 @@
 """The port Sender: every sender, in front of a fake of its vendor that checks what it is sent."""
 
+import json
 import logging
 import threading
 from dataclasses import replace
@@ -90,6 +91,14 @@ def test_template_and_signature_are_those_of_language_purpose_and_side(
         sent = vendor.read(web.calls[0])
         assert (sent["sign"], sent["template"].replace("100", "SMS_")) == chosen
         assert sent["to"] == (message.to.removeprefix("+86").removeprefix("+") if vendor is ALIYUN else message.to)
+
+
+def test_tencent_needs_no_signature_abroad_but_may_have_a_sender(shop: Shop) -> None:
+    web = shop.open(TENCENT)
+    abroad = {"TENCENT_SIGN_NAMES": "", "SMS_COUNTRIES": "HK", "TENCENT_SENDER_ID": "Lingpai"}
+    assert outcome(shop.sender([TENCENT], abroad), replace(MESSAGE, to=FOREIGN)) == "sent"
+    assert TENCENT.read(web.calls[0])["sign"] is None
+    assert json.loads(web.calls[0].body)["SenderId"] == "Lingpai"
 
 
 def test_templates_for_abroad_are_not_for_the_mainland(shop: Shop) -> None:

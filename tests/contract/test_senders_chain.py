@@ -155,6 +155,21 @@ def test_a_breaker_closes_where_only_the_message_was_refused(shop: Shop) -> None
     assert [outcome(sender) for _ in range(2)] == ["sent"] * 2
 
 
+def test_a_breaker_that_closed_counts_anew(shop: Shop, store: WholeStore) -> None:
+    """Also within the minute in which it had opened."""
+    reply = ALIYUN.refusals["throttled"][0]
+    web, time = shop.open(ALIYUN, reply=reply), Time()
+    sender = shop.sender([ALIYUN], {**BREAKER, "SMS_BREAKER_PAUSE": "10"}, counters=store, time=time)
+    for _ in range(3):
+        outcome(sender)
+    time.advance(10)
+    web.answer = ALIYUN.answer
+    assert outcome(sender) == "sent"
+    web.answer = lambda call: ALIYUN.answer(call, reply)
+    told = [outcome(sender).rpartition(" ")[2] for _ in range(4)]
+    assert told == ["(throttled)", "(throttled)", "(throttled)", "open"]
+
+
 @pytest.mark.parametrize(
     ("case", "opens"),
     [

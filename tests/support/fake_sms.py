@@ -175,7 +175,7 @@ def read_tencent(call: Call) -> dict[str, Any]:
     check(all(isinstance(value, str) for value in given["TemplateParamSet"]), "TemplateParamSet")
     return {
         "to": given["PhoneNumberSet"][0],
-        "sign": given["SignName"],
+        "sign": given.get("SignName"),
         "template": given["TemplateId"],
         "values": given["TemplateParamSet"],
     }

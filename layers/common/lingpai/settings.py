@@ -222,5 +222,5 @@ def _unmet(settings: Settings) -> Iterator[str]:
                 yield f"{name.upper()}: SMS_PROVIDER {provider} needs it"
             elif isinstance(value, tuple) and "zh" not in (kinds := dict(value)):
                 # Chinese is what a message falls back to, so it has to be there for every purpose.
-                for kind in {"zh.login", "zh.link"} - set(kinds):
+                for kind in sorted({"zh.login", "zh.link"} - set(kinds)):
                     yield f"{name.upper()}: has nothing for {kind}"

@@ -49,8 +49,8 @@ class Breaker:
             self._tolerant(provider, lambda: self._count(provider), None)
 
     def recovered(self, provider: str) -> None:
-        """The try of a half-open breaker went well: it is closed. One write."""
-        self._tolerant(provider, lambda: self._counters.clear(_key(provider)), None)
+        """The try of a half-open breaker went well: it is closed, and counts anew. Two writes."""
+        self._tolerant(provider, lambda: self._close(provider), None)
 
     def _read(self, provider: str) -> State:
         ends = [int(name) for name in self._counters.counts(_key(provider))]
@@ -64,12 +64,19 @@ class Breaker:
         got = self._counters.spend(f"{_key(provider)}:try:{turn}", {"tries": 1}, turn + DAY)
         return "trying" if got.done else "open"
 
+    def _close(self, provider: str) -> None:
+        self._counters.clear(self._minute(provider))
+        self._counters.clear(_key(provider))
+
     def _count(self, provider: str) -> None:
         now = self._clock.now()
-        minute = now - now % MINUTE
-        spent = self._counters.spend(f"{_key(provider)}:failed:{minute}", {"failed": self._failures}, minute + DAY)
+        spent = self._counters.spend(self._minute(provider), {"failed": self._failures}, now + DAY)
         if spent.counts["failed"] >= self._failures:
             self._open(provider, now + self._pause)
+
+    def _minute(self, provider: str) -> str:
+        now = self._clock.now()
+        return f"{_key(provider)}:failed:{now - now % MINUTE}"
 
     def _open(self, provider: str, end: int) -> None:
         known = self._counters.counts(_key(provider))

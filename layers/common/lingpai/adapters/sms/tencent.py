@@ -64,10 +64,12 @@ class TencentSender:
         asked: dict[str, str | list[str]] = {
             "PhoneNumberSet": [message.to],
             "SmsSdkAppId": settings.tencent_app_id,
-            "SignName": wording.chosen(settings.tencent_sign_names, message),
             "TemplateId": wording.chosen(settings.tencent_templates, message),
             "TemplateParamSet": [wording.variable(name, message)[1] for name in settings.tencent_variables],
         }
+        # For numbers abroad a signature may be left out.
+        if sign := wording.chosen(settings.tencent_sign_names, message):
+            asked["SignName"] = sign
         if settings.tencent_sender_id:
             asked["SenderId"] = settings.tencent_sender_id
         body = json.dumps(asked).encode()
