@@ -325,7 +325,7 @@ def test_what_another_service_refuses_is_not_the_vendors_word(
     """Here the one that should give credentials: nothing was sent, whatever it says."""
     web = shop.open(SNS)
     tokens = shop.open(TWILIO)
-    tokens.answer = lambda call: sns_error("InternalError", status=400)
+    tokens.answer = lambda call: sns_error("InternalError", "no")
     token = tmp_path / "token"
     token.write_text("a token", "utf-8")
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
