@@ -11,7 +11,9 @@ import pytest
 from lingpai.adapters.memory import MemoryStore
 from tests.support import npm, stores
 from tests.support.api import Api, make_api
+from tests.support.fake_web import Certificate, make_certificate
 from tests.support.logs import LOGS
+from tests.support.sms import Shop, open_shop
 
 _LEFT_OUT = pytest.StashKey[str]()
 _NO_NPM = pytest.StashKey[str]()
@@ -98,3 +100,16 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
     """The API through the real handlers into DynamoDB (moto), with the inhabitants of `make_api`."""
     with stores.on_moto() as opened:
         yield make_api(monkeypatch, opened)
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    """A certificate for services on this machine."""
+    return make_certificate(tmp_path_factory.mktemp("web"))
+
+
+@pytest.fixture
+def shop(certificate: Certificate, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
+    """Vendors of text messages, on this machine."""
+    with open_shop(certificate, monkeypatch) as opened:
+        yield opened

@@ -13,6 +13,7 @@ import pytest
 
 from lingpai import errors
 from lingpai.messages import TEXTS
+from tests.support.fake_sms import AWS, TENCENT, TWILIO, Vendor
 from tests.support.stores import ROOT
 
 CORE = ROOT / "layers" / "common" / "lingpai"
@@ -52,6 +53,8 @@ def test_functions_import_little(path: Path) -> None:
         "boto3",
         "hypothesis",
         "jwt",
+        "lingpai.adapters.https",
+        "lingpai.adapters.sms.chain",
         "local",
         "moto",
         "phonenumbers",
@@ -76,6 +79,44 @@ def test_functions_import_little(path: Path) -> None:
     )
     assert ended.returncode == 0, ended.stderr
     assert json.loads(ended.stdout) == []
+
+
+@pytest.mark.parametrize(
+    ("vendors", "modules"),
+    [
+        ((), {"console"}),
+        ((TWILIO,), {"console", "chain", "breaker", "outcomes", "wording", "twilio"}),
+        ((AWS, TENCENT), {"console", "chain", "breaker", "outcomes", "wording", "amazon", "aws", "tencent"}),
+    ],
+    ids=["console", "twilio", "aws-tencent"],
+)
+def test_a_sender_is_imported_where_it_was_chosen(vendors: tuple[Vendor, ...], modules: set[str]) -> None:
+    """And no client of AWS is made, nor its data read, before a message is sent."""
+    program = (
+        "import json, os, sys\n"
+        "from botocore.loaders import Loader\n"
+        "Loader.load_service_model = None\n"
+        "from lingpai import bootstrap\n"
+        "bootstrap.services().sms\n"
+        "print(json.dumps([name for name in sys.modules if name.startswith('lingpai.adapters.sms.')]))"
+    )
+    names = {name: value for vendor in vendors for name, value in vendor.environment("sms.example.com").items()}
+    ended = subprocess.run(  # noqa: S603 (our own code)
+        [sys.executable, "-c", program],
+        env={
+            "PATH": "",
+            "PYTHONPATH": str(CORE.parent),
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "SMS_PROVIDER": ",".join(vendor.name for vendor in vendors),
+            **names,
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert set(json.loads(ended.stdout)) == {f"lingpai.adapters.sms.{name}" for name in modules}
 
 
 def test_every_reason_has_a_text_and_every_text_a_reason() -> None:

@@ -64,7 +64,7 @@ def test_wrong_settings() -> None:
     ended = run_to_end(CODE_TTL="soon", SMS_PROVIDER="pigeon", HOME_COUNTRY="China")
     assert (ended.returncode, ended.stdout) == (2, "")
     lines = ended.stderr.splitlines()
-    assert [line.partition(":")[0] for line in lines] == ["CODE_TTL", "SMS_PROVIDER", "HOME_COUNTRY"]
+    assert [line.partition(":")[0] for line in lines] == ["CODE_TTL", "HOME_COUNTRY", "SMS_PROVIDER"]
 
 
 def test_store_not_there() -> None:

@@ -1,0 +1,120 @@
+"""One call over HTTPS, told by how far it came: whether the request can have arrived at all.
+
+Each call has a connection of its own. One that was kept open may be cut by the other side at any time, and then
+nobody could say whether the request was read.
+"""
+
+import http.client
+import queue
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlsplit
+
+# No vendor's answer comes near it; what is longer is not read.
+LARGEST_ANSWER = 256 * 1024
+
+# What `getaddrinfo` gives for each address.
+_Address = tuple[Any, Any, int, str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back; names of headers are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+class Unreached(Exception):
+    """No connection came about, so nobody has the request. The text says where it ended, and nothing of the request."""
+
+
+class Lost(Exception):
+    """The request went out, in part or whole, and no answer came: it may have been carried out. Text as above."""
+
+
+class Https:
+    """Posts to web services. Certificates are verified against the machine's store (or `SSL_CERT_FILE`).
+
+    `connect_timeout` (seconds) is for name, connection and TLS handshake together, `read_timeout` for each wait for
+    a part of the answer.
+    """
+
+    def __init__(self, connect_timeout: float, read_timeout: float) -> None:
+        self._connect_timeout = connect_timeout
+        self._read_timeout = read_timeout
+
+    def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        """What the service answers; Unreached or Lost where there is no answer. Redirects are answers."""
+        parts = urlsplit(url)
+        host, secure = parts.hostname or "", parts.scheme == "https"
+        port = parts.port or (443 if secure else 80)
+        connection = http.client.HTTPConnection(host, port)
+        connection.sock = self._connect(host, port, secure=secure)
+        try:
+            connection.sock.settimeout(self._read_timeout)
+            target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+            connection.request("POST", target, body, {**headers, "Connection": "close"})
+            response = connection.getresponse()
+            answer = response.read(LARGEST_ANSWER + 1)
+        except (OSError, http.client.HTTPException) as error:
+            raise Lost(type(error).__name__) from None
+        finally:
+            connection.close()
+        if len(answer) > LARGEST_ANSWER:
+            raise Lost("answer too long")
+        return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, answer)
+
+    def _connect(self, host: str, port: int, *, secure: bool) -> Any:
+        """A connected socket, its TLS handshake done."""
+        deadline = time.monotonic() + self._connect_timeout
+        problem = "no address"
+        addresses = _resolve(host, port, self._connect_timeout)
+        for tried, (family, kind, protocol, _, address) in enumerate(addresses, 1):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                break
+            tcp = socket.socket(family, kind, protocol)
+            try:
+                # One that is silent leaves time for the next.
+                tcp.settimeout(left if tried == len(addresses) else left / 2)
+                tcp.connect(address)
+                if not secure:
+                    return tcp
+                tcp.settimeout(max(deadline - time.monotonic(), 0.001))
+                return self._context.wrap_socket(tcp, server_hostname=host)
+            except OSError as error:
+                tcp.close()
+                problem = type(error).__name__
+        raise Unreached(problem)
+
+    @cached_property
+    def _context(self) -> ssl.SSLContext:
+        return ssl.create_default_context()
+
+
+def _resolve(host: str, port: int, seconds: float) -> list[_Address]:
+    """The addresses of `host`. The system's resolver has no time-out of its own, so it runs beside us."""
+    found: queue.SimpleQueue[list[_Address] | str] = queue.SimpleQueue()
+
+    def look_up() -> None:
+        try:
+            found.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            found.put(type(error).__name__)
+
+    threading.Thread(target=look_up, daemon=True).start()
+    try:
+        result = found.get(timeout=seconds)
+    except queue.Empty:
+        raise Unreached("name not resolved in time") from None
+    if isinstance(result, str):
+        raise Unreached(result)
+    return result

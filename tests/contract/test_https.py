@@ -1,0 +1,71 @@
+"""One call over HTTPS: how far it came."""
+
+import socket
+from typing import Any
+
+import pytest
+
+from lingpai.adapters.https import Https, Lost, Unreached
+from tests.support.fake_sms import TWILIO
+from tests.support.fake_web import Call, Reply
+from tests.support.sms import Shop
+
+
+def test_what_is_sent_arrives_and_what_comes_back_is_the_answer(shop: Shop) -> None:
+    web = shop.open(TWILIO)
+    web.answer = lambda call: Reply(418, b"\x00\xff", "x/y")
+    answer = Https(20, 20).post(f"https://{web.host}/a/b?c=%20d", {"X-One": "1", "Content-Type": "z"}, b"\x01body")
+    assert (answer.status, answer.headers["content-type"], answer.body) == (418, "x/y", b"\x00\xff")
+    assert web.calls == [
+        Call(
+            "POST",
+            "/a/b",
+            "c=%20d",
+            {
+                "host": web.host,
+                "accept-encoding": "identity",
+                "content-length": "5",
+                "x-one": "1",
+                "content-type": "z",
+                "connection": "close",
+            },
+            b"\x01body",
+        )
+    ]
+
+
+def test_a_redirect_is_an_answer(shop: Shop) -> None:
+    """Whoever answered has read the request; it is not for them to say who else gets it."""
+    web = shop.open(TWILIO)
+    web.answer = lambda call: Reply(307, b"")
+    assert Https(20, 20).post(f"https://{web.host}/", {}, b"").status == 307
+    assert len(web.calls) == 1
+
+
+@pytest.mark.parametrize("silent", ["full", "closed"])
+def test_the_next_address_is_tried_where_one_does_not_take_the_connection(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, silent: Any
+) -> None:
+    there, well = shop.open(TWILIO, silent), shop.open(TWILIO)
+    addresses = [("127.0.0.1", int(web.host.partition(":")[2])) for web in (there, well)]
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in addresses]
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: found)
+    assert Https(4, 20).post("https://127.0.0.1/", {}, b"").status == 401
+    assert (len(there.calls), len(well.calls)) == (0, 1)
+
+
+def test_an_address_that_took_the_connection_is_the_one(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once the request went out there is no next."""
+    cut, well = shop.open(TWILIO, "cut"), shop.open(TWILIO)
+    addresses = [("127.0.0.1", int(web.host.partition(":")[2])) for web in (cut, well)]
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in addresses]
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: found)
+    with pytest.raises(Lost):
+        Https(20, 20).post("https://127.0.0.1/", {}, b"")
+    assert (len(cut.calls), well.connections) == (1, 0)
+
+
+def test_no_address_is_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: [])
+    with pytest.raises(Unreached, match="no address"):
+        Https(20, 20).post("https://127.0.0.1/", {}, b"")
