@@ -72,6 +72,16 @@ def test_a_number_is_proven_by_the_code_sent_to_it(api: Api) -> None:
     assert is_alive(api, tokens) == (True, True)
 
 
+def test_a_token_that_was_lent_changes_no_number(api: Api) -> None:
+    """It dies in five minutes; a number would log in for ever."""
+    person, number = somebody(api), new_number()
+    answer = api.post("/oauth/getTempToken", form={"accessToken": person.token})
+    assert answer.json["status"] == 1
+    said = update(person, answer.json["result"], phone=number, code=code_for(api, number))
+    refuses(said, 403, "临时令牌不能更改登录方式")
+    assert phone(person) is None
+
+
 def test_the_number_then_logs_in_to_that_account_by_code(api: Api) -> None:
     person, number = somebody(api), new_number()
     succeeds(update(person, phone=number, code=code_for(api, number)))

@@ -82,3 +82,9 @@ def require_user(caller: Caller) -> User:
     if caller.user is None:
         raise forbidden("no_user")
     return caller.user
+
+
+def require_own_token(request: Request) -> None:
+    """LingpaiError `access_denied` for who was lent a session for five minutes: they must not make a way in that stays."""
+    if access.is_temporary(token_of(request) or ""):
+        raise forbidden("temporary_token")

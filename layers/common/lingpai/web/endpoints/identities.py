@@ -3,13 +3,13 @@
 from dataclasses import replace
 from typing import Any
 
-from lingpai import access, accounts, numbers, sessions
+from lingpai import accounts, numbers, sessions
 from lingpai.errors import forbidden, invalid_token
 from lingpai.id_tokens import TOKEN_MAX
 from lingpai.model import Client, Proof, User
 from lingpai.ports import Services, SignProvider
 from lingpai.web import envelope, fields
-from lingpai.web.bearer import Caller, authenticate, require_user, token_of
+from lingpai.web.bearer import Caller, authenticate, require_own_token, require_user
 from lingpai.web.reply import Reply
 from lingpai.web.request import Request, json_body
 
@@ -40,11 +40,10 @@ def unlink(services: Services, request: Request) -> Reply:
 
 
 def _owner(services: Services, request: Request) -> tuple[Caller, User]:
-    """Who calls, by a token of their own: who was lent one for five minutes must not make a way in that stays."""
+    """Who calls, by a token of their own."""
     caller = authenticate(services, request)
     user = require_user(caller)
-    if access.is_temporary(token_of(request) or ""):
-        raise forbidden("temporary_token")
+    require_own_token(request)
     return caller, user
 
 

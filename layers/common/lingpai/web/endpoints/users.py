@@ -14,6 +14,7 @@ from lingpai.web.bearer import (
     caller_of,
     is_admin,
     require_admin,
+    require_own_token,
     require_self_or_admin,
     require_user,
     session_of,
@@ -69,6 +70,7 @@ def update(services: Services, request: Request) -> Reply:
         raise invalid_request("missing_parameter", name="openId")
     number = code = None
     if phone is not None:
+        require_own_token(request)
         number = numbers.parse_mobile(phone, services.settings)
         code = None if admin else fields.text(body, "code")
     identity = _identity(services, caller, openid) if openid is not None else None
