@@ -85,6 +85,6 @@ def require_user(caller: Caller) -> User:
 
 
 def require_own_token(request: Request) -> None:
-    """LingpaiError `access_denied` for who was lent a session for five minutes: they must not make a way in that stays."""
+    """LingpaiError `access_denied` for who was lent a session: they must not make a way in that stays."""
     if access.is_temporary(token_of(request) or ""):
         raise forbidden("temporary_token")
