@@ -18,7 +18,7 @@ _NUMBERS = {"created", "levelno", "lineno", "msecs", "process", "relativeCreated
 
 @dataclass
 class Logs(logging.Handler):
-    """Keeps all records whole (message, arguments, extras, traceback), each once, and the secrets to look for in them."""
+    """Keeps all records whole (message, arguments, extras, traceback) and once, and the secrets to look for in them."""
 
     lines: dict[str, None] = field(default_factory=dict)
     heard: int = 0
