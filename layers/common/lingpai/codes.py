@@ -112,7 +112,8 @@ def _message(settings: Settings, number: str, code: str, now: int, language: Lan
 def _save(services: Services, number: str, before: Code | None, digest: bytes, now: int) -> Code:
     """Keep the new code, and give what is kept.
 
-    Guesses counted meanwhile are no reason to fail; another sending is.
+    Guesses counted meanwhile are no reason to fail; another sending is. A code that was used up meanwhile stays so,
+    should this one not be sent.
     """
     settings = services.settings
     for _ in range(_SAVE_ATTEMPTS):
@@ -122,6 +123,7 @@ def _save(services: Services, number: str, before: Code | None, digest: bytes, n
             digest=digest,
             expires_at=now + settings.code_ttl,
             sent=(*(at for at in known.sent if at > now - throttle.DAY), now),
+            proven=False,
         )
         if known.tries_until <= now:
             after = replace(after, tries=0, tries_until=now + settings.code_tries_window)

@@ -335,7 +335,7 @@ class Codes(Protocol):
         ...
 
     def save_code(self, before: Code | None, after: Code, ttl: int) -> bool:
-        """Keep `after`; False where what is known is not `before` any more.
+        """Keep `after`; False where what is known is not `before` any more: another sending, or a code used up.
 
         Tries are left out of that: they stay as counted, unless `after` opens a new window for them.
         """

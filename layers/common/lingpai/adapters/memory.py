@@ -241,7 +241,7 @@ class MemoryStore:
                 return False
             if known is not None and after.tries_until == known.tries_until:
                 after = replace(after, tries=known.tries)
-            self.codes[after.number] = replace(after, proven=False)
+            self.codes[after.number] = after
             return True
 
     def mark_proven(self, number: str, digest: bytes) -> bool:
@@ -307,7 +307,7 @@ def _names(user: User) -> tuple[object, ...]:
 
 
 def _sendings(code: Code | None) -> tuple[object, ...]:
-    return (code.sent, code.tries_until) if code else ((), 0)
+    return (code.sent, code.digest, code.tries_until) if code else ((), None, 0)
 
 
 def _hashes(session: Session) -> tuple[bytes | None, ...]:

@@ -457,13 +457,14 @@ class DynamoStore:
             CodeItem.digest.set(after.digest) if after.digest else CodeItem.digest.remove(),
             CodeItem.expires_at.set(after.expires_at),
             CodeItem.sent.set(list(after.sent)) if after.sent else CodeItem.sent.remove(),
-            CodeItem.proven.remove(),
+            CodeItem.proven.set(True) if after.proven else CodeItem.proven.remove(),
             CodeItem.ttl.set(ttl),
         ]
         if before is None:
             condition: Condition = CodeItem.number.does_not_exist()
         else:
             condition = CodeItem.sent == list(before.sent) if before.sent else CodeItem.sent.does_not_exist()
+            condition &= CodeItem.digest == before.digest if before.digest else CodeItem.digest.does_not_exist()
             condition &= CodeItem.tries_until == before.tries_until
         if before is None or after.tries_until != before.tries_until:
             actions += [CodeItem.tries.set(after.tries), CodeItem.tries_until.set(after.tries_until)]
