@@ -248,11 +248,11 @@ def test_a_union_that_another_account_holds_is_not_linked(services: Services) ->
 def test_an_admin_who_gives_another_openid_takes_the_union_away(services: Services) -> None:
     """Else the one who had the app's openid before would still be let in by the union."""
     user_id = add(services, 0, ONE)
-    accounts.link(services, user_id, None, None, Identity("wechat", MINI, "open-new"))
+    accounts.link(services, user_id, None, None, Identity("wechat", MINI, "open-new"), "192.0.2.1")
     (user,) = everybody(services)
     assert user.openids == ((ONE.issuer, "open-new"),)
     assert log_in(services, ONE).user_id != user_id
-    kept = accounts.link(services, user_id, None, None, Identity("wechat", MINI, "open-new"))
+    kept = accounts.link(services, user_id, None, None, Identity("wechat", MINI, "open-new"), "192.0.2.1")
     assert kept == user
 
 
