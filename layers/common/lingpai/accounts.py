@@ -9,6 +9,7 @@ from lingpai.errors import LingpaiError, conflict, invalid_grant, invalid_reques
 from lingpai.model import Client, Detail, Identity, RoleBook, SessionKey, TokenSet, User, union_issuer
 from lingpai.ports import (
     ChangeUser,
+    CheckIdentity,
     CheckUser,
     Conflict,
     DeleteIdentity,
@@ -246,21 +247,24 @@ def _log_in_by_identity(
 
 
 def _holder(services: Services, keys: tuple[str, ...], named: Callable[[User], User]) -> tuple[int, tuple[Write, ...]]:
-    """Whose account it is that the first of `keys` to find one finds, and the writes that make it so."""
+    """Whose account it is that the first of `keys` to find one finds, and the writes that make or keep it so."""
     found = _find_each(services, keys)
     if not found:
         user = named(User(id=services.clock.new_user_id(), created_at=services.clock.now()))
         return user.id, (PutUser(user), *(PutIdentity(key, user.id) for key in keys))
-    user_id = next(found[key] for key in keys if key in found)
+    key = next(key for key in keys if key in found)
+    user_id = found[key]
+    # A name that is taken from the account meanwhile opens no session that nobody would end.
+    still = (CheckUser(user_id), CheckIdentity(key, user_id))
     if len(found) == len(keys):
-        return user_id, (CheckUser(user_id),)
+        return user_id, still
     before = services.store.get_user(user_id)
     if before is None or before.disabled:
         raise invalid_grant("account_disabled")
     after = named(before)
     missed = sorted(set(keys_of(after)) - set(keys_of(before)))
     if not missed:
-        return user_id, (CheckUser(user_id),)
+        return user_id, still
     return user_id, (ChangeUser(before, after), *(PutIdentity(key, user_id) for key in missed))
 
 

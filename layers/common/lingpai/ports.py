@@ -77,6 +77,14 @@ class PutIdentity:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckIdentity:
+    """Writes nothing. Fails unless the name `key` finds the user."""
+
+    key: str = field(repr=False)
+    user_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class DeleteIdentity:
     """The name `key` is free again. Fails where it does not find this user."""
 
@@ -144,6 +152,7 @@ Write = (
     | DisableUser
     | DeleteUser
     | PutIdentity
+    | CheckIdentity
     | DeleteIdentity
     | PutSession
     | EndSession

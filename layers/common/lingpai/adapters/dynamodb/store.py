@@ -53,6 +53,7 @@ from lingpai.errors import unavailable
 from lingpai.model import Client, Code, RoleBook, Session, SessionKey, User
 from lingpai.ports import (
     ChangeUser,
+    CheckIdentity,
     CheckTally,
     CheckUser,
     Conflict,
@@ -224,6 +225,9 @@ class DynamoStore:
             case PutIdentity(key, user_id):
                 arguments = put(IdentityItem(key=key, user_id=user_id), IdentityItem.key.does_not_exist())
                 return {"Put": {"TableName": tables.identities_table, **arguments}}
+            case CheckIdentity(key, user_id):
+                arguments = expressions(IdentityItem.user_id == user_id)
+                return {"ConditionCheck": {"TableName": tables.identities_table, "Key": identity_key(key), **arguments}}
             case DeleteIdentity(key, user_id):
                 arguments = expressions(IdentityItem.user_id == user_id)
                 return {"Delete": {"TableName": tables.identities_table, "Key": identity_key(key), **arguments}}
