@@ -154,7 +154,7 @@ def test_different_names_are_registered_all(services: Services) -> None:
 def test_a_number_is_given_to_one_account(services: Services) -> None:
     """32 accounts want it; one has it, and the others keep what they had."""
     ids = [add(services, i, mobile=f"+86138000000{i:02d}") for i in range(RACERS)]
-    outcomes = race([partial(accounts.link, services, user_id, NUMBER, None, None) for user_id in ids])
+    outcomes = race([partial(accounts.link, services, user_id, NUMBER, None, None, "192.0.2.1") for user_id in ids])
     (winner,) = won(outcomes)
     assert refusals(outcomes) == {"409 conflict mobile_taken": RACERS - 1}
     assert services.store.find_user_id(accounts.mobile_key(NUMBER)) == winner.id
@@ -171,7 +171,7 @@ def test_a_proven_number_is_given_to_one_account(services: Services) -> None:
     """The code is used up once, by the account that has the number then."""
     ids = [add(services, i) for i in range(services.settings.code_tries)]
     code = sent_code(services)
-    outcomes = race([partial(accounts.link, services, user_id, NUMBER, code, None) for user_id in ids])
+    outcomes = race([partial(accounts.link, services, user_id, NUMBER, code, None, "192.0.2.1") for user_id in ids])
     (winner,) = won(outcomes)
     assert set(refusals(outcomes)) <= {"409 conflict mobile_taken", "400 invalid_grant bad_code"}
     assert services.store.find_user_id(accounts.mobile_key(NUMBER)) == winner.id
@@ -186,7 +186,7 @@ def test_an_account_that_is_given_many_numbers_has_one(services: Services) -> No
     """Whoever changed it last: the names that find it are those that it has."""
     user_id = add(services)
     numbers = [f"+86138000000{i:02d}" for i in range(RACERS)]
-    outcomes = race([partial(accounts.link, services, user_id, number, None, None) for number in numbers])
+    outcomes = race([partial(accounts.link, services, user_id, number, None, None, "192.0.2.1") for number in numbers])
     assert won(outcomes)
     assert set(refusals(outcomes)) <= {"409 conflict changed_meanwhile"}
     user = services.store.get_user(user_id)
@@ -547,7 +547,7 @@ def test_an_account_is_deleted_while_its_names_change(services: Services) -> Non
     user_id = add(services)
     numbers = [f"+86138000000{i:02d}" for i in range(RACERS)]
     calls: list[Callable[[], object]] = [
-        partial(accounts.link, services, user_id, number, None, None) for number in numbers
+        partial(accounts.link, services, user_id, number, None, None, "192.0.2.1") for number in numbers
     ]
     calls[RACERS // 2] = partial(accounts.delete, services, user_id)
     outcomes = race(calls)
