@@ -115,14 +115,28 @@ def test_a_code_is_proven_once(store: WholeStore) -> None:
 
 
 def test_the_next_code_is_not_proven_by_the_last(store: WholeStore) -> None:
+    """Unless the next one is taken back: what was proven before stays so."""
     code = a_code()
     assert store.save_code(None, code, NOW)
     assert code.digest is not None
     store.mark_proven(NUMBER, code.digest)
     proven = store.get_code(NUMBER)
     assert proven is not None
-    assert store.save_code(proven, replace(proven, digest=bytes(32)), NOW)
-    assert store.get_code(NUMBER) == replace(code, digest=bytes(32), proven=False)
+    assert store.save_code(proven, LATER, NOW)
+    assert store.get_code(NUMBER) == LATER
+    assert store.save_code(LATER, proven, NOW)
+    assert store.get_code(NUMBER) == proven
+    assert not store.mark_proven(NUMBER, code.digest)
+
+
+def test_a_code_is_refused_where_the_one_before_was_used_up(store: WholeStore) -> None:
+    """Whoever saves it may take it back, and must not bring back a code that was used."""
+    store.save_code(None, a_code(), TTL)
+    store.count_try(NUMBER, NOW + 5, 3600)
+    store.commit(consume())
+    used = store.get_code(NUMBER)
+    assert not store.save_code(a_code(), LATER, TTL)
+    assert store.get_code(NUMBER) == used
 
 
 def test_nothing_is_proven_of_a_number_that_got_no_code(store: WholeStore) -> None:

@@ -1,17 +1,19 @@
 """Identities of third parties on the reference store, 32 callers at once: one person, one account, and a way in."""
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import pytest
 
-from lingpai import accounts
+from lingpai import accounts, codes, sessions
 from lingpai.adapters.dynamodb import DynamoStore
+from lingpai.adapters.sms.console import ConsoleSender
 from lingpai.bootstrap import build
 from lingpai.clients import new_client
 from lingpai.model import Identity, TokenSet, User
-from lingpai.ports import DisableUser, PutIdentity, PutUser, Services
+from lingpai.ports import DisableUser, PutIdentity, PutUser, Services, Store, Write
 from tests.support.contention import Contended
 from tests.support.races import RACERS, race, refusals, won
 from tests.support.time import START, Time
@@ -107,6 +109,53 @@ def test_a_union_is_of_one_account(services: Services) -> None:
     holders = [user.id for user in everybody(services) if UNION in dict(user.openids)]
     assert holders == [finds(services, UNION, "union-1")]
     is_whole(services)
+
+
+@dataclass
+class Meanwhile:
+    """A store on which something happens just before the first commit."""
+
+    store: Store
+    happens: Callable[[], None]
+    over: bool = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.store, name)
+
+    def commit(self, *writes: Write) -> None:
+        if not self.over:
+            self.over = True
+            self.happens()
+        self.store.commit(*writes)
+
+
+@pytest.mark.parametrize("identity", [GOOGLE, ONE, replace(ONE, union="union-other")], ids=["one", "two", "other"])
+def test_a_login_that_unlinking_overtakes_opens_nothing_there(services: Services, identity: Identity) -> None:
+    """The sessions end when the identity has gone; one that began before must not come after."""
+    user_id = add(services, 0, GOOGLE, ONE, mobile="+8613800000000")
+
+    def unlink() -> None:
+        for provider in ("google", "wechat"):
+            accounts.unlink_identity(services, user_id, provider, None)
+        sessions.end_all(services.store, user_id)
+
+    late: Any = Meanwhile(services.store, unlink)
+    assert log_in(replace(services, store=late), identity).user_id != user_id
+    assert services.store.sessions_of(user_id) == ()
+
+
+def test_a_login_by_a_number_that_moves_meanwhile_opens_nothing_there(services: Services) -> None:
+    user_id = add(services, 0, mobile="+8613800000000")
+    codes.send(services, "+8613800000000", "mini", "192.0.2.1", "en")
+    assert isinstance(services.sms, ConsoleSender)
+    code = services.sms.outbox[-1].code
+    move = partial(accounts.link, services, user_id, "+8613800000001", None, None, "192.0.2.1")
+    late: Any = Meanwhile(services.store, lambda: (move(), None)[1])
+    tokens = accounts.log_in_by_code(
+        replace(services, store=late), CLIENT, ("web",), "+8613800000000", code, "192.0.2.1"
+    )
+    assert tokens.user_id != user_id
+    assert services.store.sessions_of(user_id) == ()
 
 
 def test_who_is_found_by_the_union_is_not_who_is_disabled(services: Services) -> None:
@@ -248,11 +297,11 @@ def test_a_union_that_another_account_holds_is_not_linked(services: Services) ->
 def test_an_admin_who_gives_another_openid_takes_the_union_away(services: Services) -> None:
     """Else the one who had the app's openid before would still be let in by the union."""
     user_id = add(services, 0, ONE)
-    accounts.link(services, user_id, None, None, Identity("wechat", MINI, "open-new"))
+    accounts.link(services, user_id, None, None, Identity("wechat", MINI, "open-new"), "192.0.2.1")
     (user,) = everybody(services)
     assert user.openids == ((ONE.issuer, "open-new"),)
     assert log_in(services, ONE).user_id != user_id
-    kept = accounts.link(services, user_id, None, None, Identity("wechat", MINI, "open-new"))
+    kept = accounts.link(services, user_id, None, None, Identity("wechat", MINI, "open-new"), "192.0.2.1")
     assert kept == user
 
 

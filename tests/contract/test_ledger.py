@@ -9,6 +9,7 @@ import pytest
 from lingpai.model import Detail, User
 from lingpai.ports import (
     ChangeUser,
+    CheckIdentity,
     CheckTally,
     CheckUser,
     Conflict,
@@ -202,6 +203,15 @@ def test_put_identity(store: WholeStore, commit: Commit, eye: Eye) -> None:
     commit(PutIdentity("username:alice", 1))
     assert store.find_user_id("username:alice") == 1
     refused(commit, eye, PutIdentity("username:alice", 2), PutIdentity("username:alice", 1))
+
+
+def test_check_identity(store: WholeStore, commit: Commit, eye: Eye) -> None:
+    refused(commit, eye, CheckIdentity("username:alice", 1))
+    store.commit(PutIdentity("username:alice", 1))
+    before = eye.look()
+    commit(CheckIdentity("username:alice", 1))
+    assert eye.look() == before
+    refused(commit, eye, CheckIdentity("username:alice", 2))
 
 
 def test_delete_identity(store: WholeStore, commit: Commit, eye: Eye) -> None:

@@ -146,7 +146,7 @@ def test_a_message_is_sent_once(scene: Scene) -> None:
     codes.send(services, NUMBER, "web-client", "192.0.2.1", "en")
     assert isinstance(services.sms, ConsoleSender)
     (message,) = services.sms.outbox
-    tokens = accounts.log_in_by_code(services, CLIENT, ("web",), NUMBER, message.code)
+    tokens = accounts.log_in_by_code(services, CLIENT, ("web",), NUMBER, message.code, "192.0.2.1")
     assert tokens.user_id is not None
 
 
@@ -195,7 +195,7 @@ def test_the_use_cases_tell_the_truth(scene: Scene) -> None:
     assert services.store.sessions_of(user_id) == (presented.key,)
     assert log_in(NEW).user_id == user_id
 
-    losing_the_write(scene, write, lambda: accounts.link(services, user_id, NUMBER, None, OPENID))
+    losing_the_write(scene, write, lambda: accounts.link(services, user_id, NUMBER, None, OPENID, "192.0.2.1"))
     assert accounts.find_by_name(services, NUMBER) == user_id
     for _ in range(2):
         losing_the_write(scene, write, lambda: accounts.log_in_by_identity(services, CLIENT, ("web",), OPENID))

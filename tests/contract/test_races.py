@@ -70,7 +70,7 @@ def log_in(services: Services, password: str = OLD) -> TokenSet:
 
 def log_in_by_code(services: Services, code: str) -> TokenSet:
     """The holder of NUMBER logs in."""
-    return accounts.log_in_by_code(services, CLIENT, ("web",), NUMBER, code)
+    return accounts.log_in_by_code(services, CLIENT, ("web",), NUMBER, code, "192.0.2.1")
 
 
 def log_in_by_openid(services: Services) -> TokenSet:
@@ -154,7 +154,7 @@ def test_different_names_are_registered_all(services: Services) -> None:
 def test_a_number_is_given_to_one_account(services: Services) -> None:
     """32 accounts want it; one has it, and the others keep what they had."""
     ids = [add(services, i, mobile=f"+86138000000{i:02d}") for i in range(RACERS)]
-    outcomes = race([partial(accounts.link, services, user_id, NUMBER, None, None) for user_id in ids])
+    outcomes = race([partial(accounts.link, services, user_id, NUMBER, None, None, "192.0.2.1") for user_id in ids])
     (winner,) = won(outcomes)
     assert refusals(outcomes) == {"409 conflict mobile_taken": RACERS - 1}
     assert services.store.find_user_id(accounts.mobile_key(NUMBER)) == winner.id
@@ -171,7 +171,7 @@ def test_a_proven_number_is_given_to_one_account(services: Services) -> None:
     """The code is used up once, by the account that has the number then."""
     ids = [add(services, i) for i in range(services.settings.code_tries)]
     code = sent_code(services)
-    outcomes = race([partial(accounts.link, services, user_id, NUMBER, code, None) for user_id in ids])
+    outcomes = race([partial(accounts.link, services, user_id, NUMBER, code, None, "192.0.2.1") for user_id in ids])
     (winner,) = won(outcomes)
     assert set(refusals(outcomes)) <= {"409 conflict mobile_taken", "400 invalid_grant bad_code"}
     assert services.store.find_user_id(accounts.mobile_key(NUMBER)) == winner.id
@@ -186,7 +186,7 @@ def test_an_account_that_is_given_many_numbers_has_one(services: Services) -> No
     """Whoever changed it last: the names that find it are those that it has."""
     user_id = add(services)
     numbers = [f"+86138000000{i:02d}" for i in range(RACERS)]
-    outcomes = race([partial(accounts.link, services, user_id, number, None, None) for number in numbers])
+    outcomes = race([partial(accounts.link, services, user_id, number, None, None, "192.0.2.1") for number in numbers])
     assert won(outcomes)
     assert set(refusals(outcomes)) <= {"409 conflict changed_meanwhile"}
     user = services.store.get_user(user_id)
@@ -334,15 +334,15 @@ def test_100_guesses_at_once_are_100_guesses(services: Services) -> None:
     guesses = wrong_codes(sent_code(services), 100)
     shares = [guesses[i::RACERS] for i in range(RACERS)]
 
-    def guess(share: list[str]) -> list[str]:
+    def guess(share: list[str], address: str) -> list[str]:
         told = []
         for code in share:
             with pytest.raises(LingpaiError) as refused:
-                codes.check(services, NUMBER, code)
+                codes.check(services, NUMBER, code, address)
             told.append(refused.value.reason)
         return told
 
-    outcomes = won(race([partial(guess, share) for share in shares]))
+    outcomes = won(race([partial(guess, share, f"203.0.{i}.9") for i, share in enumerate(shares)]))
     assert Counter(reason for told in outcomes for reason in told) == {"bad_code": 5, "too_many_tries": 95}
     known = services.store.get_code(NUMBER)
     assert known is not None
@@ -354,7 +354,7 @@ def test_the_right_code_beyond_the_limit_opens_nothing(services: Services) -> No
     right = sent_code(services)
     for code in wrong_codes(right, services.settings.code_tries):
         with pytest.raises(LingpaiError, match="invalid_grant"):
-            codes.check(services, NUMBER, code)
+            codes.check(services, NUMBER, code, "192.0.2.1")
     outcomes = race(everywhere(partial(log_in_by_code, services, right)))
     assert refusals(outcomes) == {"429 too_many_requests too_many_tries": RACERS}
     assert everybody(services) == []
@@ -365,7 +365,7 @@ def test_the_right_code_among_guesses_counts_as_one_of_them(services: Services) 
     right = sent_code(services)
     mixed = [right, right, *wrong_codes(right, RACERS - 2)]
     random.shuffle(mixed)
-    outcomes = race([partial(codes.check, services, NUMBER, code) for code in mixed])
+    outcomes = race([partial(codes.check, services, NUMBER, code, "192.0.2.1") for code in mixed])
     told = refusals(outcomes)
     assert len(won(outcomes)) + told["400 invalid_grant bad_code"] == services.settings.code_tries
     assert told["429 too_many_requests too_many_tries"] == RACERS - services.settings.code_tries
@@ -375,7 +375,7 @@ def test_guesses_and_new_codes_at_once(services: Services) -> None:
     """A code that is sent while a number is guessed at takes none of the guesses back."""
     first = sent_code(services)
     later = replace(services, clock=Time(START + services.settings.code_resend).clock())
-    guess = partial(codes.check, later, NUMBER, wrong_codes(first, 1)[0])
+    guess = partial(codes.check, later, NUMBER, wrong_codes(first, 1)[0], "192.0.2.1")
     calls: list[Callable[[], object]] = [guess, partial(send, later)] * (RACERS // 2)
     outcomes = race(calls)
     assert len(outbox(services)) == 2
@@ -526,7 +526,7 @@ def test_right_passwords_meet_a_rehash(services: Services) -> None:
 def test_no_session_outlives_its_account(services: Services) -> None:
     """Logins by password while the account is deleted, by three at once: nothing of it is left, its names are free."""
     user_id = with_password(services)
-    accounts.link(services, user_id, NUMBER, None, None)
+    accounts.link(services, user_id, NUMBER, None, None, "192.0.2.1")
     calls: list[Callable[[], None]] = [partial(log_in_again_and_again, services)] * (RACERS - 3)
     for place in (5, 10, 15):
         calls.insert(place, partial(accounts.delete, services, user_id))
@@ -547,7 +547,7 @@ def test_an_account_is_deleted_while_its_names_change(services: Services) -> Non
     user_id = add(services)
     numbers = [f"+86138000000{i:02d}" for i in range(RACERS)]
     calls: list[Callable[[], object]] = [
-        partial(accounts.link, services, user_id, number, None, None) for number in numbers
+        partial(accounts.link, services, user_id, number, None, None, "192.0.2.1") for number in numbers
     ]
     calls[RACERS // 2] = partial(accounts.delete, services, user_id)
     outcomes = race(calls)

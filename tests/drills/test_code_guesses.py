@@ -97,14 +97,31 @@ def test_a_new_code_gives_no_new_guesses(api: Api, compared: Compared) -> None:
     assert spring(api, send(api), "198.51.100.1").status == 200
 
 
-def test_an_address_may_not_lock_numbers_for_long(api: Api) -> None:
+def at(number: str, door: str, api: Api, token: str) -> Answer:
+    """A wrong code for the number at this door, from one and the same address."""
+    match door:
+        case "verify":
+            path, form = "/mobile/code/verify", {"mobile": number, "code": "123456"}
+        case "token":
+            path, form = "/mobile/token", {"mobile": number, "code": "123456"}
+        case "usercenter":
+            path, form = "/oauth/token", {"client_id": "23", "username": number, "validateCode": "123456"}
+        case _:
+            body = {"id": api.user_id("bob"), "phone": number, "code": "123456"}
+            return api.post("/users/update", json_body=body, bearer=token, source_ip="203.0.113.9")
+    basic = WEB if door == "token" else None
+    return api.post(path, form=form, basic=basic, source_ip="203.0.113.9")
+
+
+@pytest.mark.parametrize("door", [*DOORS, "update"])
+def test_an_address_may_not_lock_numbers_for_long(api: Api, door: str) -> None:
     """Who guesses at one number after the other is stopped, and the numbers behind are left in peace."""
     settings = api.services.settings
+    token = api.token("bob", "battery staple correct")
     numbers = [f"139{n:08d}" for n in range(100)]
-    told = Counter(
-        api.post("/mobile/code/verify", form={"mobile": number, "code": "123456"}, source_ip="203.0.113.9").status
-        for number in numbers
-    )
-    assert told == {400: settings.limit_verify_ip, 429: 100 - settings.limit_verify_ip}
+    answers = [at(number, door, api, token) for number in numbers]
+    if door != "usercenter":
+        told = Counter(answer.status for answer in answers)
+        assert told == {400: settings.limit_verify_ip, 429: 100 - settings.limit_verify_ip}
     touched = [number for number in numbers if api.services.store.get_code(f"+86{number}") is not None]
     assert touched == numbers[: settings.limit_verify_ip]

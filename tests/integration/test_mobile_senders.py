@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from lingpai import bootstrap
+from lingpai import bootstrap, prefixes
 from lingpai.web import observability
 from tests.support.api import Answer, Api
 from tests.support.fake_sms import ALIYUN, KEY, TWILIO
@@ -84,3 +84,18 @@ def test_a_number_that_nobody_reaches_is_said(vendors: Shop, chain: Api) -> None
     vendors.webs["aliyun"].answer = lambda call: reply
     assert get(chain) == envelope(400, "该手机号无法接收短信")
     assert vendors.webs["twilio"].calls == []
+
+
+def test_one_message_is_proven_once_though_no_other_follows(vendors: Shop, chain: Api) -> None:
+    """Who owns a number that a vendor sends no more to asks again and again, and proves the code that is left."""
+    assert get(chain) == DONE
+    code = ALIYUN.read(vendors.webs["aliyun"].calls[0])["values"]["code"]
+    LOGS.hush("code", code)
+    for vendor in (ALIYUN, TWILIO):
+        reply = vendor.refusals["suspended"][0]
+        vendors.webs[vendor.name].answer = lambda call, reply=reply: reply  # type: ignore[misc]
+    for _ in range(3):
+        chain.time.advance(60)
+        assert get(chain).status == 503
+        assert chain.post("/mobile/code/verify", form={"mobile": NUMBER, "code": code}) == DONE
+    assert prefixes.traffic(chain.services, "+861395") == prefixes.Traffic(sent=1, unproven=0, verified=1)

@@ -18,10 +18,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 # answer: as it should. late: the whole request is read, then nothing. cut: read, then the connection is closed.
 # cut early: the connection is closed before anything is read. half: the answer stops in its middle.
-# endless: an answer that does not end. no handshake: the connection is taken, and TLS never answered.
+# endless: an answer that does not end. drip: one byte at a time, for ever.
+# no handshake: the connection is taken, and TLS never answered.
 # hang up: the connection is taken and closed. full: no connection is taken. closed: nobody listens.
 Mode = Literal[
-    "answer", "late", "cut", "cut early", "half", "endless", "no handshake", "hang up", "full", "closed"
+    "answer", "late", "cut", "cut early", "half", "endless", "drip", "no handshake", "hang up", "full", "closed"
 ]  # fmt: skip
 
 
@@ -151,6 +152,11 @@ class Web:
             f"HTTP/1.1 {reply.status} Whatever\r\nContent-Type: {reply.content_type}\r\n"
             f"Content-Length: {len(content)}\r\n\r\n"
         ).encode()
+        if self.mode == "drip":
+            secure.sendall(head[:-2])
+            while not self._stop.wait(0.05):
+                secure.sendall(b"X")
+            return
         secure.sendall(head + (content[: len(content) // 2] if self.mode == "half" else content))
 
 

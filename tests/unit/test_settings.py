@@ -106,6 +106,7 @@ def test_openid_providers_are_read_from_json() -> None:
     ("entries", "complaint"),
     [
         ("{", "is not JSON"),
+        ('{"google": {}, "google": {}}', "is not JSON, or has a name twice"),
         ("[]", "is not a JSON object"),
         ({"Google": GOOGLE}, "'Google' is no name for a provider"),
         ({"wechat": GOOGLE}, "'wechat' is no name for a provider"),

@@ -9,6 +9,7 @@ from lingpai.errors import LingpaiError, conflict, invalid_grant, invalid_reques
 from lingpai.model import Client, Detail, Identity, RoleBook, SessionKey, TokenSet, User, union_issuer
 from lingpai.ports import (
     ChangeUser,
+    CheckIdentity,
     CheckUser,
     Conflict,
     DeleteIdentity,
@@ -166,7 +167,7 @@ def _door(services: Services, name: str) -> str:
 
 
 def log_in_by_name_and_code(
-    services: Services, client: Client, scope: tuple[str, ...], name: str, code: str
+    services: Services, client: Client, scope: tuple[str, ...], name: str, code: str, address: str
 ) -> TokenSet:
     """As `log_in_by_code`, for a number or the username of an account that has one.
 
@@ -176,7 +177,7 @@ def log_in_by_name_and_code(
     if number is None:
         user = _user_of(services, name)
         number = user.mobile if user and user.mobile else _nobodys_number(name)
-    return log_in_by_code(services, client, scope, number, code)
+    return log_in_by_code(services, client, scope, number, code, address)
 
 
 def _nobodys_number(name: str) -> str:
@@ -188,12 +189,14 @@ def _nobodys(name: str) -> str:
     return f"nobody:{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
-def log_in_by_code(services: Services, client: Client, scope: tuple[str, ...], number: str, code: str) -> TokenSet:
+def log_in_by_code(
+    services: Services, client: Client, scope: tuple[str, ...], number: str, code: str, address: str
+) -> TokenSet:
     """Tokens for a number (E.164) and the code sent to it; the first time, the account is made.
 
     Using up the code, making the account and opening the session are one transaction.
     """
-    proof = codes.check(services, number, code)
+    proof = codes.check(services, number, code, address)
     tokens = _log_in_by_identity(
         services, client, scope, mobile_key(number), lambda user: replace(user, mobile=number), proof.consume
     )
@@ -244,21 +247,24 @@ def _log_in_by_identity(
 
 
 def _holder(services: Services, keys: tuple[str, ...], named: Callable[[User], User]) -> tuple[int, tuple[Write, ...]]:
-    """Whose account it is that the first of `keys` to find one finds, and the writes that make it so."""
+    """Whose account it is that the first of `keys` to find one finds, and the writes that make or keep it so."""
     found = _find_each(services, keys)
     if not found:
         user = named(User(id=services.clock.new_user_id(), created_at=services.clock.now()))
         return user.id, (PutUser(user), *(PutIdentity(key, user.id) for key in keys))
-    user_id = next(found[key] for key in keys if key in found)
+    key = next(key for key in keys if key in found)
+    user_id = found[key]
+    # A name that is taken from the account meanwhile opens no session that nobody would end.
+    still = (CheckUser(user_id), CheckIdentity(key, user_id))
     if len(found) == len(keys):
-        return user_id, (CheckUser(user_id),)
+        return user_id, still
     before = services.store.get_user(user_id)
     if before is None or before.disabled:
         raise invalid_grant("account_disabled")
     after = named(before)
     missed = sorted(set(keys_of(after)) - set(keys_of(before)))
     if not missed:
-        return user_id, (CheckUser(user_id),)
+        return user_id, still
     return user_id, (ChangeUser(before, after), *(PutIdentity(key, user_id) for key in missed))
 
 
@@ -373,13 +379,15 @@ def change(services: Services, user_id: int, edit: Callable[[User], User], *proo
     raise conflict("changed_meanwhile")
 
 
-def link(services: Services, user_id: int, number: str | None, code: str | None, identity: Identity | None) -> User:
+def link(
+    services: Services, user_id: int, number: str | None, code: str | None, identity: Identity | None, address: str
+) -> User:
     """Give the account the number (E.164) and the identity, or neither; what is None stays.
 
-    `code` is the proof that the number's holder asked for it. The identity takes the place of the one that the
-    account had with the same provider and app.
+    `code` is the proof that the number's holder asked for it, given from `address`. The identity takes the place of the
+    one that the account had with the same provider and app.
     """
-    proof = codes.check(services, number, code) if number is not None and code is not None else None
+    proof = codes.check(services, number, code, address) if number is not None and code is not None else None
 
     def edit(user: User) -> User:
         if number is not None:

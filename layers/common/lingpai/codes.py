@@ -60,28 +60,26 @@ def send(
 
 
 def verify(services: Services, number: str, code: str, address: str) -> None:
-    """Whether the code is right, as a LingpaiError where it is not. It stays good, and the asking counts as a guess.
+    """Whether the code is right, as a LingpaiError where it is not. It stays good, and the asking counts as a guess."""
+    proof = check(services, number, code, address)
+    if not proof.known and services.store.mark_proven(number, proof.consume.digest):
+        prefixes.proven(services, number, proof.sent_at)
 
-    Anyone may ask, so that an address may not ask for long.
+
+def check(services: Services, number: str, code: str, address: str) -> Proof:
+    """Count one guess and compare it; the write of the proof uses the code up, and `consumed` is to follow it.
+
+    LingpaiError `invalid_grant` for a code that is wrong, used or expired, 429 when the number's guesses are spent, or
+    the address's: one that guesses at a number after the other keeps their holders out.
     """
-    _refuse_shapeless(code)
+    if not _CODE_SHAPE.fullmatch(code):
+        # What cannot be a code is wrong and counts as no guess.
+        raise invalid_grant("bad_code")
     settings, now = services.settings, services.clock.now()
     throttle.spend(
         services,
         throttle.address_limit(settings, "verify", address, settings.limit_verify_ip, settings.limit_verify_net, now),
     )
-    proof = check(services, number, code)
-    if not proof.known and services.store.mark_proven(number, proof.consume.digest):
-        prefixes.proven(services, number, proof.sent_at)
-
-
-def check(services: Services, number: str, code: str) -> Proof:
-    """Count one guess and compare it; the write of the proof uses the code up, and `consumed` is to follow it.
-
-    LingpaiError `invalid_grant` for a code that is wrong, used or expired, 429 when the number's guesses are spent.
-    """
-    _refuse_shapeless(code)
-    settings, now = services.settings, services.clock.now()
     known = services.store.count_try(number, now, settings.code_tries_window)
     if known.tries > settings.code_tries:
         raise too_many_requests("too_many_tries", retry_after=max(1, known.tries_until - now))
@@ -97,12 +95,6 @@ def consumed(services: Services, proof: Proof) -> None:
         prefixes.proven(services, proof.consume.number, proof.sent_at)
 
 
-def _refuse_shapeless(code: str) -> None:
-    """What cannot be a code is wrong and counts as no guess."""
-    if not _CODE_SHAPE.fullmatch(code):
-        raise invalid_grant("bad_code")
-
-
 def _message(settings: Settings, number: str, code: str, now: int, language: Language, purpose: Purpose) -> Message:
     minutes = settings.code_ttl // 60
     text = CODE_MESSAGE[language].format(code=code, minutes=minutes)
@@ -112,7 +104,8 @@ def _message(settings: Settings, number: str, code: str, now: int, language: Lan
 def _save(services: Services, number: str, before: Code | None, digest: bytes, now: int) -> Code:
     """Keep the new code, and give what is kept.
 
-    Guesses counted meanwhile are no reason to fail; another sending is.
+    Guesses counted meanwhile are no reason to fail; another sending is. A code that was used up meanwhile stays so,
+    should this one not be sent.
     """
     settings = services.settings
     for _ in range(_SAVE_ATTEMPTS):
@@ -122,6 +115,7 @@ def _save(services: Services, number: str, before: Code | None, digest: bytes, n
             digest=digest,
             expires_at=now + settings.code_ttl,
             sent=(*(at for at in known.sent if at > now - throttle.DAY), now),
+            proven=False,
         )
         if known.tries_until <= now:
             after = replace(after, tries=0, tries_until=now + settings.code_tries_window)

@@ -77,6 +77,14 @@ class PutIdentity:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckIdentity:
+    """Writes nothing. Fails unless the name `key` finds the user."""
+
+    key: str = field(repr=False)
+    user_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class DeleteIdentity:
     """The name `key` is free again. Fails where it does not find this user."""
 
@@ -144,6 +152,7 @@ Write = (
     | DisableUser
     | DeleteUser
     | PutIdentity
+    | CheckIdentity
     | DeleteIdentity
     | PutSession
     | EndSession
@@ -335,7 +344,7 @@ class Codes(Protocol):
         ...
 
     def save_code(self, before: Code | None, after: Code, ttl: int) -> bool:
-        """Keep `after`; False where what is known is not `before` any more.
+        """Keep `after`; False where what is known is not `before` any more: another sending, or a code used up.
 
         Tries are left out of that: they stay as counted, unless `after` opens a new window for them.
         """

@@ -56,10 +56,17 @@ def _kinds(value: object) -> object:
     return pairs
 
 
+def _variables(words: tuple[str, ...]) -> tuple[str, ...]:
+    """What a template is filled in with; without the code it would be a message for nothing."""
+    if [word.rpartition("=")[2] for word in words].count("code") != 1:
+        raise ValueError("needs code once")
+    return words
+
+
 def _sms_text(value: str) -> str:
     """A text with the place `{code}` in it and, if it likes, `{minutes}`."""
     try:
-        places = [name for _, name, form, how in Formatter().parse(value) if name is not None or form or how]
+        places = [f"{name}{form}{how or ''}" for _, name, form, how in Formatter().parse(value) if name is not None]
         value.format(code="", minutes=0)
     except (ValueError, LookupError, AttributeError):
         places = []
@@ -90,11 +97,15 @@ Networks = Annotated[Words, AfterValidator(_networks)]
 Countries = Annotated[tuple[Annotated[str, Field(pattern="^[A-Z]{2}$")], ...], BeforeValidator(_words)]
 Prefixes = Annotated[tuple[Annotated[str, Field(pattern=r"^\+[1-9][0-9]{0,14}$")], ...], BeforeValidator(_words)]
 Seconds = Annotated[int, Field(gt=0)]
+# No function of Lambda runs longer; what is longer by far (`inf` is) no socket takes.
+TimeOut = Annotated[float, Field(gt=0, le=900)]
 Limit = Annotated[int, Field(ge=0)]
 Provider = Literal["console", "aliyun", "tencent", "aws", "sns", "twilio"]
 Kinds = Annotated[tuple[tuple[str, str], ...], BeforeValidator(_kinds)]
 Variables = Annotated[
-    tuple[Annotated[str, Field(pattern="^([A-Za-z0-9_]+=)?(code|minutes)$")], ...], BeforeValidator(_words)
+    tuple[Annotated[str, Field(pattern="^([A-Za-z0-9_]+=)?(code|minutes)$")], ...],
+    BeforeValidator(_words),
+    AfterValidator(_variables),
 ]
 SmsText = Annotated[str, AfterValidator(_sms_text)]
 # A host with or without a port; and what may stand in a header.
@@ -176,12 +187,18 @@ def _oidc_providers(value: object) -> object:
     if not isinstance(value, str):
         return value
     try:
-        content = json.loads(value)
+        content = json.loads(value, object_pairs_hook=_once_each)
     except (ValueError, RecursionError):
-        raise ValueError("is not JSON") from None
+        raise ValueError("is not JSON, or has a name twice") from None
     if not isinstance(content, dict):
         raise ValueError('is not a JSON object, as in {"google": {"issuer": "…", "audiences": ["…"]}}')  # noqa: TRY004  it is the content that is wrong
     return tuple(_oidc_provider(name, entry) for name, entry in content.items())
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError
+    return dict(pairs)
 
 
 def _oidc_provider(name: str, entry: Any) -> OidcProvider:
@@ -216,8 +233,8 @@ class Settings(BaseModel):
     codes_table: str = "CodesTable"
     counters_table: str = "CountersTable"
     aws_region: str = "us-east-1"
-    store_connect_timeout: Annotated[float, Field(gt=0)] = 1.0
-    store_read_timeout: Annotated[float, Field(gt=0)] = 2.0
+    store_connect_timeout: TimeOut = 1.0
+    store_read_timeout: TimeOut = 2.0
     store_attempts: Annotated[int, Field(ge=1)] = 3
 
     # clients and sessions
@@ -255,9 +272,9 @@ class Settings(BaseModel):
     sms_provider: Annotated[
         tuple[Provider, ...], BeforeValidator(_words), Field(min_length=1), AfterValidator(_providers)
     ] = ("console",)
-    sms_connect_timeout: Annotated[float, Field(gt=0)] = 1.5
-    sms_read_timeout: Annotated[float, Field(gt=0)] = 3.0
-    sms_deadline: Annotated[float, Field(gt=0)] = 8.0
+    sms_connect_timeout: TimeOut = 1.5
+    sms_read_timeout: TimeOut = 3.0
+    sms_deadline: TimeOut = 8.0
     sms_breaker_failures: Limit = 5
     sms_breaker_pause: Seconds = 30
     sms_text_zh_login: SmsText = ""
@@ -326,8 +343,8 @@ class Settings(BaseModel):
     oidc_keys_ttl: Seconds = 3600
     oidc_keys_pause: Seconds = 30
     link_providers: Words = ()
-    sign_connect_timeout: Annotated[float, Field(gt=0)] = 1.5
-    sign_timeout: Annotated[float, Field(gt=0)] = 3.0
+    sign_connect_timeout: TimeOut = 1.5
+    sign_timeout: TimeOut = 3.0
 
     # people
     admin_role: Annotated[str, Field(min_length=1)] = "admin"

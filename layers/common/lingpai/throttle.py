@@ -58,7 +58,8 @@ def address_limit(
 ) -> Limit | None:
     """The limit of an hour for an address and the network around it (/24, or /64 of IPv6), kept as one tally.
 
-    None for the addresses that the settings trust, such as those of one's own back ends.
+    None for the addresses that the settings trust, such as those of one's own back ends. Where networks have no limit,
+    each address has a tally of its own: nothing would end how many there are in that of a network.
     """
     import ipaddress
 
@@ -66,6 +67,8 @@ def address_limit(
     if any(ip in ipaddress.ip_network(trusted) for trusted in settings.trusted_addresses):
         return None
     network = ipaddress.ip_network((ip, _NETWORK_BITS[ip.version]), strict=False)
+    if not per_network:
+        return limit_of(f"{what}:{ip}", {"all": per_address}, HOUR, at)
     return limit_of(f"{what}:{network}", {"all": per_network, ip.packed.hex(): per_address}, HOUR, at)
 
 

@@ -10,7 +10,8 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -37,39 +38,49 @@ class Unreached(Exception):
 
 
 class Lost(Exception):
-    """The request went out, in part or whole, and no answer came: it may have been carried out. Text as above."""
+    """The request went out, in part or whole, and no whole answer came: it may have been carried out. Text as above."""
 
 
 class Https:
-    """Posts to web services. Certificates are verified against the machine's store (or `SSL_CERT_FILE`).
+    """Asks web services. Certificates are verified against the machine's store (or `SSL_CERT_FILE`).
 
-    `connect_timeout` (seconds) is for name, connection and TLS handshake together, `read_timeout` for each wait for
-    a part of the answer.
+    `connect_timeout` (seconds) is for name, connection and TLS handshake together, `answer_timeout` for all that
+    follows, to the answer's last byte. Nothing is asked twice, and redirects are answers.
     """
 
-    def __init__(self, connect_timeout: float, read_timeout: float) -> None:
+    def __init__(self, connect_timeout: float, answer_timeout: float) -> None:
         self._connect_timeout = connect_timeout
-        self._read_timeout = read_timeout
+        self._answer_timeout = answer_timeout
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """What the service answers; Unreached or Lost where there is no answer. Redirects are answers."""
+        """What the service answers; Unreached or Lost where there is no answer."""
+        return self._call("POST", url, headers, body, LARGEST_ANSWER)
+
+    def get(self, url: str, headers: Mapping[str, str], largest: int) -> Answer:
+        """As `post`, for an answer of at most so many bytes."""
+        return self._call("GET", url, headers, None, largest)
+
+    def _call(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, largest: int) -> Answer:
         parts = urlsplit(url)
         host, secure = parts.hostname or "", parts.scheme == "https"
         port = parts.port or (443 if secure else 80)
         connection = http.client.HTTPConnection(host, port)
         connection.sock = self._connect(host, port, secure=secure)
-        try:
-            connection.sock.settimeout(self._read_timeout)
-            target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-            connection.request("POST", target, body, {**headers, "Connection": "close"})
-            response = connection.getresponse()
-            answer = response.read(LARGEST_ANSWER + 1)
-        except (OSError, http.client.HTTPException) as error:
-            raise Lost(type(error).__name__) from None
-        finally:
-            connection.close()
-        if len(answer) > LARGEST_ANSWER:
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        with closing(connection), _ended_after(connection.sock, self._answer_timeout) as late:
+            try:
+                connection.request(method, target, body, {**headers, "Connection": "close"})
+                with connection.getresponse() as response:
+                    answer = response.read(largest + 1)
+                    missing = response.length
+            except (OSError, http.client.HTTPException) as error:
+                raise Lost("TimeoutError" if late.is_set() else type(error).__name__) from None
+        if len(answer) > largest:
             raise Lost("answer too long")
+        if late.is_set():
+            raise Lost("TimeoutError")
+        if missing:
+            raise Lost("answer cut off")
         return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, answer)
 
     def _connect(self, host: str, port: int, *, secure: bool) -> Any:
@@ -98,6 +109,27 @@ class Https:
     @cached_property
     def _context(self) -> ssl.SSLContext:
         return ssl.create_default_context()
+
+
+@contextmanager
+def _ended_after(connected: socket.socket, seconds: float) -> Iterator[threading.Event]:
+    """Hang up when the time is over, and set the event. A socket's own time-out begins anew with each byte."""
+    connected.settimeout(seconds)
+    late = threading.Event()
+
+    def hang_up() -> None:
+        late.set()
+        # Past SSLSocket's own, which forgets its cipher under the reader's hands.
+        with suppress(OSError):
+            socket.socket.shutdown(connected, socket.SHUT_RDWR)
+
+    watchdog = threading.Timer(seconds, hang_up)
+    watchdog.daemon = True
+    watchdog.start()
+    try:
+        yield late
+    finally:
+        watchdog.cancel()
 
 
 def _resolve(host: str, port: int, seconds: float) -> list[_Address]:

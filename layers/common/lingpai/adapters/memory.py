@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from lingpai.model import Client, Code, KnownAddress, RoleBook, Session, SessionKey, User
 from lingpai.ports import (
     ChangeUser,
+    CheckIdentity,
     CheckTally,
     CheckUser,
     Conflict,
@@ -74,7 +75,7 @@ class MemoryStore:
                 return known is not None and _names(known) == _names(user)
             case PutIdentity(key):
                 return key not in self.identities
-            case DeleteIdentity(key, user_id):
+            case CheckIdentity(key, user_id) | DeleteIdentity(key, user_id):
                 return self.identities.get(key) == user_id
             case PutSession() | EndSession():
                 return True
@@ -93,7 +94,7 @@ class MemoryStore:
             case ChangeUser(before, after):
                 changes = {name: getattr(after, name) for name in _differing(before, after)}
                 self.users[before.id] = replace(self.users[before.id], **changes)
-            case CheckUser():
+            case CheckUser() | CheckIdentity():
                 pass
             case DisableUser(user_id):
                 self.users[user_id] = replace(self.users[user_id], disabled=True)
@@ -241,7 +242,7 @@ class MemoryStore:
                 return False
             if known is not None and after.tries_until == known.tries_until:
                 after = replace(after, tries=known.tries)
-            self.codes[after.number] = replace(after, proven=False)
+            self.codes[after.number] = after
             return True
 
     def mark_proven(self, number: str, digest: bytes) -> bool:
@@ -307,7 +308,7 @@ def _names(user: User) -> tuple[object, ...]:
 
 
 def _sendings(code: Code | None) -> tuple[object, ...]:
-    return (code.sent, code.tries_until) if code else ((), 0)
+    return (code.sent, code.digest, code.tries_until) if code else ((), None, 0)
 
 
 def _hashes(session: Session) -> tuple[bytes | None, ...]:

@@ -12,5 +12,10 @@ def handle(services: Services, asked: TokenRequest) -> TokenSet:
     """Tokens for `username` (a name or a mobile number) and the code sent to its number."""
     granted = scopes.granted(asked.client, asked.scope)
     return accounts.log_in_by_name_and_code(
-        services, asked.client, granted, asked.parameters["username"], asked.parameters["validateCode"]
+        services,
+        asked.client,
+        granted,
+        asked.parameters["username"],
+        asked.parameters["validateCode"],
+        asked.address,
     )

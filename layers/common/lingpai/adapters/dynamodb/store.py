@@ -53,6 +53,7 @@ from lingpai.errors import unavailable
 from lingpai.model import Client, Code, RoleBook, Session, SessionKey, User
 from lingpai.ports import (
     ChangeUser,
+    CheckIdentity,
     CheckTally,
     CheckUser,
     Conflict,
@@ -224,6 +225,9 @@ class DynamoStore:
             case PutIdentity(key, user_id):
                 arguments = put(IdentityItem(key=key, user_id=user_id), IdentityItem.key.does_not_exist())
                 return {"Put": {"TableName": tables.identities_table, **arguments}}
+            case CheckIdentity(key, user_id):
+                arguments = expressions(IdentityItem.user_id == user_id)
+                return {"ConditionCheck": {"TableName": tables.identities_table, "Key": identity_key(key), **arguments}}
             case DeleteIdentity(key, user_id):
                 arguments = expressions(IdentityItem.user_id == user_id)
                 return {"Delete": {"TableName": tables.identities_table, "Key": identity_key(key), **arguments}}
@@ -457,13 +461,14 @@ class DynamoStore:
             CodeItem.digest.set(after.digest) if after.digest else CodeItem.digest.remove(),
             CodeItem.expires_at.set(after.expires_at),
             CodeItem.sent.set(list(after.sent)) if after.sent else CodeItem.sent.remove(),
-            CodeItem.proven.remove(),
+            CodeItem.proven.set(True) if after.proven else CodeItem.proven.remove(),
             CodeItem.ttl.set(ttl),
         ]
         if before is None:
             condition: Condition = CodeItem.number.does_not_exist()
         else:
             condition = CodeItem.sent == list(before.sent) if before.sent else CodeItem.sent.does_not_exist()
+            condition &= CodeItem.digest == before.digest if before.digest else CodeItem.digest.does_not_exist()
             condition &= CodeItem.tries_until == before.tries_until
         if before is None or after.tries_until != before.tries_until:
             actions += [CodeItem.tries.set(after.tries), CodeItem.tries_until.set(after.tries_until)]

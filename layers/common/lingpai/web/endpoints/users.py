@@ -74,7 +74,7 @@ def update(services: Services, request: Request) -> Reply:
         number = numbers.parse_mobile(phone, services.settings)
         code = None if admin else fields.text(body, "code")
     identity = _identity(services, caller, openid) if openid is not None else None
-    accounts.link(services, user_id, number, code, identity)
+    accounts.link(services, user_id, number, code, identity, request.source_ip)
     return envelope.done()
 
 
