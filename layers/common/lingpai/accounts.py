@@ -167,7 +167,7 @@ def _door(services: Services, name: str) -> str:
 
 
 def log_in_by_name_and_code(
-    services: Services, client: Client, scope: tuple[str, ...], name: str, code: str, address: str
+    services: Services, client: Client, scope: tuple[str, ...], name: str, code: str, guesser: str | None
 ) -> TokenSet:
     """As `log_in_by_code`, for a number or the username of an account that has one.
 
@@ -177,7 +177,7 @@ def log_in_by_name_and_code(
     if number is None:
         user = _user_of(services, name)
         number = user.mobile if user and user.mobile else _nobodys_number(name)
-    return log_in_by_code(services, client, scope, number, code, address)
+    return log_in_by_code(services, client, scope, number, code, guesser)
 
 
 def _nobodys_number(name: str) -> str:
@@ -190,13 +190,13 @@ def _nobodys(name: str) -> str:
 
 
 def log_in_by_code(
-    services: Services, client: Client, scope: tuple[str, ...], number: str, code: str, address: str
+    services: Services, client: Client, scope: tuple[str, ...], number: str, code: str, guesser: str | None
 ) -> TokenSet:
     """Tokens for a number (E.164) and the code sent to it; the first time, the account is made.
 
     Using up the code, making the account and opening the session are one transaction.
     """
-    proof = codes.check(services, number, code, address)
+    proof = codes.check(services, number, code, guesser)
     tokens = _log_in_by_identity(
         services, client, scope, mobile_key(number), lambda user: replace(user, mobile=number), proof.consume
     )

@@ -66,20 +66,19 @@ def verify(services: Services, number: str, code: str, address: str) -> None:
         prefixes.proven(services, number, proof.sent_at)
 
 
-def check(services: Services, number: str, code: str, address: str) -> Proof:
+def check(services: Services, number: str, code: str, guesser: str | None) -> Proof:
     """Count one guess and compare it; the write of the proof uses the code up, and `consumed` is to follow it.
 
     LingpaiError `invalid_grant` for a code that is wrong, used or expired, 429 when the number's guesses are spent, or
-    the address's: one that guesses at a number after the other keeps their holders out.
+    those of the address `guesser`: one that guesses at a number after the other keeps their holders out.
     """
     if not _CODE_SHAPE.fullmatch(code):
         # What cannot be a code is wrong and counts as no guess.
         raise invalid_grant("bad_code")
     settings, now = services.settings, services.clock.now()
-    throttle.spend(
-        services,
-        throttle.address_limit(settings, "verify", address, settings.limit_verify_ip, settings.limit_verify_net, now),
-    )
+    if guesser is not None:
+        per_address, per_network = settings.limit_verify_ip, settings.limit_verify_net
+        throttle.spend(services, throttle.address_limit(settings, "verify", guesser, per_address, per_network, now))
     known = services.store.count_try(number, now, settings.code_tries_window)
     if known.tries > settings.code_tries:
         raise too_many_requests("too_many_tries", retry_after=max(1, known.tries_until - now))

@@ -256,6 +256,14 @@ class TokenRequest:
     parameters: Mapping[str, str] = field(repr=False)
     address: str
 
+    @property
+    def guesser(self) -> str | None:
+        """The address that a guess at a code counts for; None where the client has proven itself.
+
+        Anybody may say that they are a public client; one with a secret may be a back end, behind which many people are.
+        """
+        return None if self.client.confidential else self.address
+
 
 @dataclass(frozen=True, slots=True)
 class TokenSet:

@@ -12,4 +12,4 @@ def handle(services: Services, asked: TokenRequest) -> TokenSet:
     """Tokens for `mobile` and the `code` that was sent to it."""
     granted = scopes.granted(asked.client, asked.scope)
     number = numbers.parse_mobile(asked.parameters["mobile"], services.settings)
-    return accounts.log_in_by_code(services, asked.client, granted, number, asked.parameters["code"], asked.address)
+    return accounts.log_in_by_code(services, asked.client, granted, number, asked.parameters["code"], asked.guesser)

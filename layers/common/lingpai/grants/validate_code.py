@@ -17,5 +17,5 @@ def handle(services: Services, asked: TokenRequest) -> TokenSet:
         granted,
         asked.parameters["username"],
         asked.parameters["validateCode"],
-        asked.address,
+        asked.guesser,
     )
