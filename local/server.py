@@ -31,7 +31,7 @@ SMS_PATH = "/_local/sms"
 PRESETS = {
     "AWS_REGION": "us-east-1",
     "DIGEST_LOGIN": "1",
-    "KEYS_FILE": str(ROOT / ".lingpai" / "keys.json"),
+    "KEYS_FILE": str(ROOT / ".lingpai" / "signing-keys.json"),
     "CODE_PEPPER": "local-pepper-that-protects-nothing",
     "SMS_PROVIDER": "console",
     # Everyone is 127.0.0.1 here, so limits for an address or a client would count all callers as one.
@@ -98,7 +98,9 @@ def _run(environ: MutableMapping[str, str]) -> int:
                 services = bootstrap.services()
                 dynamodb.create_tables(dynamodb.connect(), named(described.tables, services.settings))
                 invoke = functions.load(described, ROOT)
-                keys.first_keys(bootstrap.key_store(services.settings), services.clock)
+                keys.first_keys(
+                    bootstrap.key_store(services.settings), bootstrap.key_vault(services.settings), services.clock
+                )
                 seed.apply(demo, services)
                 api = gateway.Gateway(
                     routes=described.routes,

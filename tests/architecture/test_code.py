@@ -51,6 +51,7 @@ def test_functions_import_little(path: Path) -> None:
         "argon2",
         "aws_xray_sdk",
         "boto3",
+        "cryptography",
         "hypothesis",
         "jwt",
         "lingpai.adapters.https",
@@ -71,7 +72,12 @@ def test_functions_import_little(path: Path) -> None:
     ended = subprocess.run(  # noqa: S603 (our own code)
         [sys.executable, "-c", program],
         cwd=path.parent,
-        env={"PATH": "", "AWS_DEFAULT_REGION": "us-east-1", "POWERTOOLS_SERVICE_NAME": "lingpai"},
+        env={
+            "PATH": "",
+            "PYTHONPATH": str(CORE.parent),
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "POWERTOOLS_SERVICE_NAME": "lingpai",
+        },
         capture_output=True,
         text=True,
         timeout=60,

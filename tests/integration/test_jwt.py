@@ -56,7 +56,7 @@ def kept_key(algorithm: str) -> StoredKey:
 
 
 def private_key(algorithm: str) -> Any:
-    return serialization.load_pem_private_key(kept_key(algorithm).pem.encode(), None)
+    return serialization.load_der_private_key(kept_key(algorithm).private or b"", None)
 
 
 def public_pem(algorithm: str) -> bytes:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lingpai import accounts, bootstrap, roles
-from lingpai.adapters.keys import MemoryKeys
+from lingpai.adapters.keys import MemoryKeys, OpenVault
 from lingpai.adapters.sms.console import ConsoleSender
 from lingpai.clients import new_client
 from lingpai.keys import first_keys
@@ -191,7 +191,7 @@ def make_api(monkeypatch: pytest.MonkeyPatch, store: Any, *, populated: bool = T
 def signing_keys() -> tuple[StoredKey, ...]:
     """A key pair for each algorithm, good from the start of every test's clock: made once, since RSA takes long."""
     made = MemoryKeys()
-    first_keys(made, Time().clock())
+    first_keys(made, OpenVault(), Time().clock())
     return made.load_keys()
 
 

@@ -1,6 +1,7 @@
 """The key ring: when a key is published, when it signs, when it is gone; and the file that keeps it."""
 
 import base64
+import hashlib
 import json
 import os
 import stat
@@ -12,21 +13,25 @@ from typing import Any
 
 import jwt as pyjwt
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
+from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from lingpai import bootstrap, jwt, keys
-from lingpai.adapters.keys import FileKeys, MemoryKeys
+from lingpai.adapters.keys import FileKeys, MemoryKeys, OpenVault
 from lingpai.adapters.memory import MemoryStore
 from lingpai.clients import new_client
 from lingpai.clock import Clock
 from lingpai.errors import LingpaiError
 from lingpai.keys import AFTERLIFE, LEAD, KeyRing
-from lingpai.model import StoredKey
+from lingpai.model import Key, KeyPair, StoredKey
 from lingpai.sessions import issue
 from tests.support.api import signing_keys
 from tests.support.stores import settings
 from tests.support.time import START, Time
 
 CACHE = 300
+VAULT = OpenVault()
 
 
 def of(algorithm: str) -> StoredKey:
@@ -39,7 +44,7 @@ class House:
     def __init__(self) -> None:
         self.time = Time()
         self.store = MemoryKeys(*signing_keys())
-        self.ring = KeyRing(self.store, self.time.clock(), CACHE)
+        self.ring = KeyRing(self.store, VAULT, self.time.clock(), CACHE)
 
     @property
     def now(self) -> int:
@@ -47,7 +52,8 @@ class House:
 
     def rotate(self) -> StoredKey:
         """A next ES256 key, and a ring that knows of it."""
-        key = keys.rotate(self.store, self.time.clock(), "ES256")
+        key = keys.rotate(self.store, VAULT, self.time.clock(), "ES256")
+        assert key is not None
         self.time.advance(CACHE)
         return key
 
@@ -137,9 +143,9 @@ def test_without_a_key_nothing_is_signed(algorithm: str) -> None:
     """Nor with one that signs later only; the error is that of a service which is not ready."""
     time = Time()
     store = MemoryKeys()
-    keys.rotate(store, time.clock(), "ES256")
+    keys.rotate(store, VAULT, time.clock(), "ES256")
     with pytest.raises(LingpaiError) as raised:
-        KeyRing(store, time.clock(), CACHE).signing(algorithm, START)
+        KeyRing(store, VAULT, time.clock(), CACHE).signing(algorithm, START)
     assert (raised.value.status, raised.value.code) == (503, "temporarily_unavailable")
 
 
@@ -157,7 +163,7 @@ class Counted(MemoryKeys):
 
 def test_the_keys_are_read_once_in_a_while() -> None:
     time, store = Time(), Counted(*signing_keys())
-    ring = KeyRing(store, time.clock(), CACHE)
+    ring = KeyRing(store, VAULT, time.clock(), CACHE)
     for _ in range(3):
         ring.published()
         ring.signing("ES256", START)
@@ -171,13 +177,14 @@ def test_the_keys_are_read_once_in_a_while() -> None:
 def test_a_key_that_another_process_made_is_looked_for() -> None:
     """Once a second, however many made-up ids come."""
     time, store = Time(), Counted(*signing_keys())
-    ring = KeyRing(store, time.clock(), CACHE)
+    ring = KeyRing(store, VAULT, time.clock(), CACHE)
     assert ring.find("made-up") is None
     reads = store.reads
     for number in range(10):
         assert ring.find(f"made-up-{number}") is None
     assert store.reads == reads
-    new = keys.rotate(store, time.clock(), "ES256")
+    new = keys.rotate(store, VAULT, time.clock(), "ES256")
+    assert new is not None
     time.advance(1)
     found = ring.find(new.kid)
     assert found is not None
@@ -189,28 +196,47 @@ def test_a_key_that_another_process_made_is_looked_for() -> None:
 
 def test_the_first_keys_are_made_once_for_each_algorithm_and_sign_at_once() -> None:
     store, clock = MemoryKeys(*signing_keys()), Time().clock()
-    keys.first_keys(store, clock)
+    assert keys.first_keys(store, VAULT, clock) == ()
     assert store.load_keys() == signing_keys()
     only_rsa = MemoryKeys(of("RS256"))
-    keys.first_keys(only_rsa, clock)
+    keys.first_keys(only_rsa, VAULT, clock)
     assert [key.algorithm for key in only_rsa.load_keys()] == ["RS256", "ES256"]
     assert [key.signs_from for key in only_rsa.load_keys()] == [START, START]
 
 
-def test_keys_are_strong_and_ids_are_random() -> None:
+def test_keys_are_strong_and_each_is_another() -> None:
     """RFC 7518 section 3.3: RSA keys of 2048 bits or more; section 3.4: ES256 is P-256."""
     house = House()
-    sizes = {key.algorithm: key.private.key_size for key in house.ring.published()}
+    sizes = {key.algorithm: key.public.key_size for key in house.ring.published()}
     assert sizes["RS256"] >= 2048
     assert sizes["ES256"] == 256
-    made = [keys.generate(Clock(), "ES256", 0) for _ in range(5)]
-    assert len({key.kid for key in made}) == len({key.pem for key in made}) == 5
-    assert all(len(base64.urlsafe_b64decode(key.kid)) == 12 for key in made)
+    made = [VAULT.make_pair("ES256", 1) for _ in range(5)]
+    assert len({pair.public for pair in made}) == len({pair.private for pair in made}) == 5
+    assert len({keys.thumbprint(pair.public) for pair in made}) == 5
+
+
+def test_the_id_is_the_thumbprint() -> None:
+    """RFC 7638 section 3.1 gives one of an RSA key; and whoever has the JWK set can count it again (section 3)."""
+    modulus = (
+        "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknj"
+        "hMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQ"
+        "vRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzK"
+        "nqDKgw"
+    )
+    public = RSAPublicNumbers(65537, int.from_bytes(base64.urlsafe_b64decode(modulus + "=="))).public_key()
+    der = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    assert keys.thumbprint(der) == "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
+    assert [key.kid for key in signing_keys()] == [keys.thumbprint(key.public) for key in signing_keys()]
+    for jwk in jwt.public_keys(House().ring.published()):
+        members = {name: jwk[name] for name in ({"RSA": "e kty n", "EC": "crv kty x y"}[jwk["kty"]]).split()}
+        digest = hashlib.sha256(json.dumps(members, separators=(",", ":")).encode()).digest()
+        assert jwk["kid"] == base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def test_a_private_key_is_not_shown_by_accident() -> None:
     house = House()
-    assert all("PRIVATE" not in repr(key) for key in signing_keys())
+    assert all("private" not in repr(key) and repr(key.private)[2:20] not in repr(key) for key in signing_keys())
+    assert "private" not in repr(KeyPair(b"public", b"private"))
     assert all("object at" not in repr(key) for key in house.ring.published())
 
 
@@ -231,9 +257,9 @@ def test_the_jwk_set_holds_the_public_halves_alone(house: House) -> None:
 
 def test_every_coordinate_has_32_bytes() -> None:
     """One in 256 begins with a zero, which must not be left out: enough keys are made to meet some."""
-    clock = Clock()
-    store = MemoryKeys(*(keys.generate(clock, "ES256", 0) for _ in range(400)))
-    found = jwt.public_keys(KeyRing(store, Time().clock(), CACHE)._all(START))
+    pairs = [VAULT.make_pair("ES256", 1) for _ in range(400)]
+    halves = [load_der_public_key(pair.public) for pair in pairs]
+    found = jwt.public_keys(tuple(Key(str(number), "ES256", 0, half) for number, half in enumerate(halves)))
     assert len(found) == 400
     assert {len(key[name]) for key in found for name in ("x", "y")} == {43}
 
@@ -257,7 +283,7 @@ def test_signing_twice_gives_the_same_bytes(algorithm: str) -> None:
     options: Any = {"verify_iat": False}
     claims = pyjwt.decode(
         token,
-        key.private.public_key(),
+        next(known.public for known in services.keys.published() if known.kid == key.kid),
         [algorithm],
         audience="https://id.example",
         issuer="https://id.example",
@@ -296,7 +322,7 @@ def test_what_the_file_keeps_comes_back(tmp_path: Path) -> None:
     for key in signing_keys():
         FileKeys(path).add_key(key)
     assert FileKeys(path).load_keys() == signing_keys()
-    keys.first_keys(FileKeys(path), Clock())
+    keys.first_keys(FileKeys(path), VAULT, Clock())
     assert FileKeys(path).load_keys() == signing_keys()
 
 
@@ -311,7 +337,7 @@ def test_only_its_owner_may_read_the_file(tmp_path: Path) -> None:
         os.umask(before)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     others = [other for other in tmp_path.iterdir() if other != path]
-    assert all("PRIVATE" not in other.read_text() for other in others)
+    assert [other.read_text() for other in others] == [""], "the lock"
 
 
 def test_a_file_that_cannot_be_read_is_not_taken_for_none(tmp_path: Path) -> None:
@@ -326,7 +352,7 @@ def test_a_file_that_cannot_be_read_is_not_taken_for_none(tmp_path: Path) -> Non
 
 
 def a_key(number: int) -> StoredKey:
-    return StoredKey(f"key-{number}", "ES256", number, "pem " * 200)
+    return StoredKey("ES256", number, f"key-{number}", number, b"public" * 20, b"private" * 200)
 
 
 def _add_ten(path: Path, start: int) -> None:
@@ -338,9 +364,10 @@ def _add_ten(path: Path, start: int) -> None:
 _ADD_TEN = """
 import pathlib, sys
 from lingpai.adapters.keys import FileKeys
-from lingpai.model import StoredKey
+from lingpai.model import Key, KeyPair, StoredKey
 for number in range(int(sys.argv[2]), int(sys.argv[2]) + 10):
-    FileKeys(pathlib.Path(sys.argv[1])).add_key(StoredKey(f"key-{number}", "ES256", number, "pem " * 200))
+    key = StoredKey("ES256", number, f"key-{number}", number, b"public" * 20, b"private" * 200)
+    FileKeys(pathlib.Path(sys.argv[1])).add_key(key)
 """
 
 

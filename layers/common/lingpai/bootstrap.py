@@ -2,20 +2,22 @@
 
 import functools
 import os
+import random
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lingpai import password_filter, passwords
 from lingpai.adapters import metrics, secrets
 from lingpai.adapters.dynamodb import DynamoStore
-from lingpai.adapters.keys import FileKeys, MemoryKeys
+from lingpai.adapters.keys import FileKeys, MemoryKeys, OpenVault
+from lingpai.adapters.kms import KmsVault
 from lingpai.adapters.sign import trusted, wechat
 from lingpai.adapters.sign.oidc import OpenId
 from lingpai.adapters.sms.console import ConsoleSender
 from lingpai.clients import Registry
 from lingpai.clock import Clock
 from lingpai.keys import KeyRing
-from lingpai.ports import Counters, KeyStore, Meter, Sender, Services, SignProvider, Store
+from lingpai.ports import Counters, KeyStore, Meter, Sender, Services, SignProvider, Store, Vault
 from lingpai.settings import Provider, Settings, SettingsError, from_environment
 
 if TYPE_CHECKING:
@@ -23,15 +25,20 @@ if TYPE_CHECKING:
 
 
 def build(
-    settings: Settings, store: Store | None = None, clock: Clock | None = None, keys: KeyStore | None = None
+    settings: Settings,
+    store: Store | None = None,
+    clock: Clock | None = None,
+    keys: KeyStore | None = None,
+    vault: Vault | None = None,
 ) -> Services:
-    """The services that `settings` ask for; a test gives the store, the clock and the keys it wants.
+    """The services that `settings` ask for; a test gives the store, the clock, the keys and the vault it wants.
 
     SettingsError where a file that a setting names cannot be used.
     """
     _check_password_filter(settings)
     clock = clock or Clock()
-    store = store or DynamoStore(settings)
+    tables = DynamoStore(settings)
+    store = store or tables
     meter = metrics.meter(settings)
     return Services(
         settings=settings,
@@ -42,7 +49,7 @@ def build(
         meter=meter,
         sign_providers=sign_providers(settings, store, clock),
         pepper=secrets.pepper(settings),
-        keys=KeyRing(keys or key_store(settings), clock, settings.key_cache_ttl),
+        keys=KeyRing(keys or key_store(settings, tables), vault or key_vault(settings), clock, settings.key_cache_ttl),
         issuer=settings.issuer,
     )
 
@@ -104,9 +111,16 @@ def _sender(name: Provider, settings: Settings, clock: Clock, https: "Https") ->
             return TwilioSender(settings, secrets.secret(settings, "twilio_token"), https)
 
 
-def key_store(settings: Settings) -> KeyStore:
-    """Where the settings say that the key pairs are kept."""
+def key_store(settings: Settings, tables: DynamoStore | None = None) -> KeyStore:
+    """Where the settings say that the key pairs are kept: in the table if KMS wraps them, in a file, or nowhere."""
+    if settings.keys_kms_key:
+        return tables or DynamoStore(settings)
     return FileKeys(Path(settings.keys_file)) if settings.keys_file else MemoryKeys()
+
+
+def key_vault(settings: Settings) -> Vault:
+    """What the settings say that makes the key pairs and opens them."""
+    return KmsVault(settings) if settings.keys_kms_key else OpenVault()
 
 
 def _check_password_filter(settings: Settings) -> None:
@@ -119,5 +133,7 @@ def _check_password_filter(settings: Settings) -> None:
 
 @functools.cache
 def services() -> Services:
-    """The services of this process, built from its environment when first asked for."""
+    """The services of this process, built from its environment when first asked for: by a request, never before."""
+    # All environments restored from one snapshot came with the same seed, and botocore's retries would keep in step.
+    random.seed()
     return build(from_environment(os.environ))

@@ -8,6 +8,7 @@ from urllib.parse import unquote_plus
 
 from lingpai.clock import Clock
 from lingpai.errors import invalid_client
+from lingpai.keys import AFTERLIFE
 from lingpai.model import Client
 from lingpai.ports import Clients
 
@@ -56,11 +57,17 @@ def new_client(
     sign_provider: str | None = None,
     sign_app: str = "default",
 ) -> Client:
-    """A client's record with its dialect's defaults for what is not given; without a secret it is public."""
+    """A client's record with its dialect's defaults for what is not given; without a secret it is public.
+
+    A signed access token lives no longer than the key that signed it stays published.
+    """
     defaults = DEFAULTS[dialect]
     if grants is None:
         grants = defaults.grants | ({"sign"} if dialect == "spring" and sign_provider else set())
+    token_format = token_format or defaults.token_format
     access_ttl = access_ttl or defaults.access_ttl
+    if token_format == "jwt":
+        access_ttl = min(access_ttl, AFTERLIFE)
     return Client(
         id=client_id,
         dialect=dialect,
@@ -70,7 +77,7 @@ def new_client(
         refresh_ttl=refresh_ttl or REFRESH_TTL,
         session_ttl=max(session_ttl or SESSION_TTL, access_ttl),
         secret_hash=hash_secret(secret) if secret else None,
-        token_format=token_format or defaults.token_format,
+        token_format=token_format,
         token_alg=token_alg or defaults.token_alg,
         roles=frozenset(roles),
         sign_provider=sign_provider,

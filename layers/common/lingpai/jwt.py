@@ -101,7 +101,7 @@ def _read(services: Services, token: str) -> Claims:
         key = services.keys.find(header.get("kid", ""))
         if key is None or header.get("alg") != key.algorithm or set(header) - _HEADERS:
             raise invalid_token()
-        payload = _signer().decode(token, key.private.public_key(), algorithms=[key.algorithm])
+        payload = _signer().decode(token, key.public, algorithms=[key.algorithm])
         return _claims(header, json.loads(payload))
     except (pyjwt.PyJWTError, AttributeError, KeyError, RecursionError, TypeError, ValueError):
         raise invalid_token() from None
@@ -132,7 +132,7 @@ def public_keys(keys: tuple[Key, ...]) -> list[dict[str, Any]]:
     found = []
     for key in keys:
         algorithm = ECAlgorithm if key.algorithm == "ES256" else RSAAlgorithm
-        public = algorithm.to_jwk(key.private.public_key(), as_dict=True)
+        public = algorithm.to_jwk(key.public, as_dict=True)
         public.pop("key_ops", None)
         found.append({**public, "kid": key.kid, "use": "sig", "alg": key.algorithm})
     return found

@@ -179,22 +179,45 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredKey:
-    """A key pair as it is kept: `pem` is the private half (PKCS #8)."""
+class KeyPair:
+    """A new key pair: `public` in DER (SubjectPublicKeyInfo), `private` as the vault that made it gives it out."""
 
-    kid: str
+    public: bytes
+    private: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredKey:
+    """A key pair as it is kept, one of its algorithm's, which are numbered from 1.
+
+    `kid` is its thumbprint (RFC 7638), `public` in DER (SubjectPublicKeyInfo). `private` is what the vault made of the
+    private half; None where that is gone, since the key signs no more.
+    """
+
     algorithm: str
+    number: int
+    kid: str
     signs_from: int
-    pem: str = field(repr=False)
+    public: bytes = field(repr=False)
+    private: bytes | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key pair ready for use: `private` is an object of the cryptography library."""
+    """The public half of a key, ready for use: `public` is an object of the cryptography library."""
 
     kid: str
     algorithm: str
     signs_from: int
+    public: Any = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """The private half of a key, ready for use: `private` is an object of the cryptography library."""
+
+    kid: str
+    algorithm: str
     private: Any = field(repr=False)
 
 
@@ -260,7 +283,7 @@ class TokenRequest:
     def guesser(self) -> str | None:
         """The address that a guess at a code counts for; None where the client has proven itself.
 
-        Anybody may say that they are a public client; one with a secret may be a back end, behind which many people are.
+        Anybody may say that they are a public client; one with a secret may be a back end for many people.
         """
         return None if self.client.confidential else self.address
 

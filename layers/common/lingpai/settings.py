@@ -232,6 +232,7 @@ class Settings(BaseModel):
     sessions_table: str = "SessionsTable"
     codes_table: str = "CodesTable"
     counters_table: str = "CountersTable"
+    keys_table: str = "KeysTable"
     aws_region: str = "us-east-1"
     store_connect_timeout: TimeOut = 1.0
     store_read_timeout: TimeOut = 2.0
@@ -242,8 +243,13 @@ class Settings(BaseModel):
     refresh_grace: Limit = 30
     issuer: str = ""
     audience: str = ""
+
+    # the keys that sign: in the table, wrapped by a key of KMS, or in a file
+    keys_kms_key: str = ""
     keys_file: str = ""
-    key_cache_ttl: Limit = 300
+    key_cache_ttl: Annotated[int, Field(ge=0, le=3600)] = 300
+    key_lead: Annotated[int, Field(ge=86400)] = 86400
+    key_period: Annotated[int, Field(ge=86400)] = 90 * 86400
 
     # passwords, which argon2id hashes
     password_filter: str = ""

@@ -3,6 +3,7 @@
 import functools
 import os
 import traceback
+from collections.abc import Mapping
 from typing import Any
 
 from aws_lambda_powertools.logging import Logger
@@ -40,6 +41,11 @@ def answered(request: Request, reply: Reply) -> None:
         logger().warning("request", extra=line)
     else:
         logger().info("request", extra=line)
+
+
+def tended(kept: Mapping[str, object]) -> None:
+    """Log what was done to the keys that sign."""
+    logger().info("keys", extra={"keys": kept})
 
 
 def broken(request: Request, error: Exception) -> None:

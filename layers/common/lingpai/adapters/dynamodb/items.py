@@ -18,7 +18,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.operand import Path
 from pynamodb.models import Model
 
-from lingpai.model import Client, Code, Detail, KnownAddress, RoleBook, Session, SessionKey, User
+from lingpai.model import Client, Code, Detail, KnownAddress, RoleBook, Session, SessionKey, StoredKey, User
 
 Item = dict[str, dict[str, Any]]
 
@@ -162,6 +162,17 @@ class TallyItem(Model):
     ttl = Integer()
 
 
+class SigningKeyItem(Model):
+    """A key pair. `private` is what the vault made of the private half; it is gone where the key signs no more."""
+
+    algorithm = UnicodeAttribute(hash_key=True)
+    number = Integer(range_key=True)
+    kid = UnicodeAttribute()
+    signs_from = Integer()
+    public = BinaryAttribute(legacy_encoding=False)
+    private = BinaryAttribute(legacy_encoding=False, null=True)
+
+
 def user_key(user_id: int) -> Item:
     """The key of an account."""
     return {"id": {"N": str(user_id)}}
@@ -185,6 +196,11 @@ def identity_key(key: str) -> Item:
 def tally_key(key: str) -> Item:
     """The key of a tally."""
     return {"key": {"S": key}}
+
+
+def signing_key_key(key: StoredKey) -> Item:
+    """The key of a key pair."""
+    return {"algorithm": {"S": key.algorithm}, "number": {"N": str(key.number)}}
 
 
 def count_path(name: str) -> Path:
@@ -290,6 +306,30 @@ def to_role_book(item: RoleBookItem) -> RoleBook:
         names=tuple((role_id, name) for role_id, name in item.names),
         next_id=item.next_id,
         version=item.version,
+    )
+
+
+def signing_key_item(key: StoredKey) -> SigningKeyItem:
+    """The key pair as an item."""
+    return SigningKeyItem(
+        algorithm=key.algorithm,
+        number=key.number,
+        kid=key.kid,
+        signs_from=key.signs_from,
+        public=key.public,
+        private=key.private,
+    )
+
+
+def to_stored_key(item: SigningKeyItem) -> StoredKey:
+    """The key pair in an item."""
+    return StoredKey(
+        algorithm=item.algorithm,
+        number=item.number,
+        kid=item.kid,
+        signs_from=item.signs_from,
+        public=item.public,
+        private=item.private,
     )
 
 

@@ -29,6 +29,7 @@ from lingpai.adapters.dynamodb.items import (
     Item,
     RoleBookItem,
     SessionItem,
+    SigningKeyItem,
     TallyItem,
     UserItem,
     below,
@@ -38,6 +39,8 @@ from lingpai.adapters.dynamodb.items import (
     identity_key,
     session_item,
     session_key,
+    signing_key_item,
+    signing_key_key,
     tally_key,
     to_addresses,
     to_client,
@@ -45,12 +48,13 @@ from lingpai.adapters.dynamodb.items import (
     to_counts,
     to_role_book,
     to_session,
+    to_stored_key,
     to_user,
     user_item,
     user_key,
 )
 from lingpai.errors import unavailable
-from lingpai.model import Client, Code, RoleBook, Session, SessionKey, User
+from lingpai.model import Client, Code, RoleBook, Session, SessionKey, StoredKey, User
 from lingpai.ports import (
     ChangeUser,
     CheckIdentity,
@@ -553,6 +557,43 @@ class DynamoStore:
 
     def _tally(self, operation: str, key: str, **arguments: Any) -> dict[str, Any]:
         return self._call(operation, TableName=self.settings.counters_table, Key=tally_key(key), **arguments)
+
+    # --- keys
+
+    def load_keys(self) -> tuple[StoredKey, ...]:
+        """See `ports.KeyStore`; they are few, so one call reads the whole table."""
+        keys: list[StoredKey] = []
+        start: dict[str, Any] = {}
+        while True:
+            answer = self._call("Scan", TableName=self.settings.keys_table, ConsistentRead=True, **start)
+            keys += (to_stored_key(SigningKeyItem.from_raw_data(item)) for item in answer["Items"])
+            if "LastEvaluatedKey" not in answer:
+                return tuple(keys)
+            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+    def add_key(self, key: StoredKey) -> bool:
+        """See `ports.KeyStore`. botocore repeats a write whose answer was lost: then the key meets itself."""
+        absent = SigningKeyItem.algorithm.does_not_exist()
+        try:
+            self._call("PutItem", TableName=self.settings.keys_table, **put(signing_key_item(key), absent))
+        except _Refused as refused:
+            return refused.item is not None and to_stored_key(SigningKeyItem.from_raw_data(refused.item)) == key
+        return True
+
+    def forget_private(self, key: StoredKey) -> None:
+        """See `ports.KeyStore`."""
+        there = SigningKeyItem.algorithm.exists()
+        try:
+            self._key("UpdateItem", key, **expressions(there, SigningKeyItem.private.remove()))
+        except _Refused:
+            return
+
+    def delete_key(self, key: StoredKey) -> None:
+        """See `ports.KeyStore`."""
+        self._key("DeleteItem", key)
+
+    def _key(self, operation: str, key: StoredKey, **arguments: Any) -> dict[str, Any]:
+        return self._call(operation, TableName=self.settings.keys_table, Key=signing_key_key(key), **arguments)
 
     # --- calls
 

@@ -1,0 +1,126 @@
+"""What template.yaml gives to whom: keys, secrets, versions."""
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from local import template
+from tests.support.stores import ROOT
+
+DOCUMENT: Any = yaml.load((ROOT / "template.yaml").read_text("utf-8"), Loader=template._Loader)  # noqa: S506
+RESOURCES: Any = DOCUMENT["Resources"]
+GLOBALS: Any = DOCUMENT["Globals"]["Function"]
+FUNCTIONS = {
+    name: resource["Properties"] for name, resource in RESOURCES.items() if resource["Type"].endswith("::Function")
+}
+ISSUING = {"TokenFunction", "MobileFunction", "SignFunction"}
+# Those that know codes, or take temporary tokens, whose proof is made with the same pepper.
+PEPPERED = {"TokenFunction", "MobileFunction", "UsersFunction", "RolesFunction"}
+
+
+def allowed(function: str) -> set[tuple[str, str]]:
+    """Each action with the resource, by its logical id, that the function may do it to."""
+    found = set()
+    for policy in FUNCTIONS[function]["Policies"]:
+        for statement in policy["Statement"]:
+            if isinstance(statement, template._Call):
+                # One that a condition adds.
+                statement = statement.argument[1]  # noqa: PLW2901
+            if statement["Effect"] == "Deny":
+                continue
+            resources = statement["Resource"]
+            for resource in resources if isinstance(resources, list) else [resources]:
+                name = str(getattr(resource, "argument", resource)).removesuffix(".Arn")
+                found |= {(action, name) for action in statement["Action"]}
+    return found
+
+
+def who_may(action: str, resource: str) -> set[str]:
+    return {function for function in FUNCTIONS if (action, resource) in allowed(function)}
+
+
+def test_who_may_do_what_with_the_keys() -> None:
+    """Those that issue tokens open private halves; those that verify read; one makes and takes away, and opens none."""
+    assert who_may("kms:Decrypt", "KeysKey") == ISSUING
+    assert who_may("dynamodb:Scan", "KeysTable") == set(FUNCTIONS)
+    everything = {(function, *entry) for function in FUNCTIONS for entry in allowed(function)}
+    on_keys = {(function, action) for function, action, name in everything if name in ("KeysTable", "KeysKey")}
+    plain = {"dynamodb:Scan", "kms:Decrypt"}
+    assert {entry for entry in on_keys if entry[1] not in plain} == {
+        ("KeysFunction", "dynamodb:PutItem"),
+        ("KeysFunction", "dynamodb:UpdateItem"),
+        ("KeysFunction", "dynamodb:DeleteItem"),
+        ("KeysFunction", "kms:GenerateDataKeyPairWithoutPlaintext"),
+    }
+    assert {name for function, _, name in everything if function == "KeysFunction"} == {"KeysTable", "KeysKey"}
+
+
+def test_who_may_read_the_pepper() -> None:
+    """Whoever is told where it is may read it, and nobody else."""
+    told = {
+        function
+        for function, given in FUNCTIONS.items()
+        if "CODE_PEPPER_SECRET" in {**GLOBALS["Environment"], **given.get("Environment", {})}["Variables"]
+    }
+    assert told == who_may("secretsmanager:GetSecretValue", "CodePepper") == PEPPERED
+
+
+def references(value: Any) -> set[str]:
+    """The logical ids and parameters that a value names, the conditions' own parameters included."""
+    match value:
+        case template._Call("Ref", str(name)):
+            return {name}
+        case template._Call("If", [str(condition), yes, no]):
+            return references(DOCUMENT["Conditions"][condition]) | references(yes) | references(no)
+        case template._Call(_, argument):
+            return references(argument)
+        case dict():
+            return {name for part in value.values() for name in references(part)}
+        case list():
+            return {name for part in value for name in references(part)}
+        case _:
+            return set()
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_each_change_is_a_new_version(function: str) -> None:
+    """SAM publishes one where code, layer or properties change, and does not look at what a parameter's value is.
+
+    So what calls the alias would go on with the old value: the version's description has each parameter that the
+    function is configured by, since CloudFormation replaces a version whose description changes. It has at most 256
+    characters, and no other parameter: without a change of the function Lambda publishes no version, which is a fault.
+    For those that are too long to stand there, such as a provider's settings, stands `Release`, which is changed with them.
+    """
+    given = FUNCTIONS[function]
+    merged = {
+        **GLOBALS,
+        **given,
+        "Environment": [GLOBALS["Environment"], given.get("Environment", {})],
+    }
+    configured = {name: merged[name] for name in merged if name not in ("Policies", "Events", "LoggingConfig")}
+    description = configured.pop("VersionDescription").argument
+    parameters: Any = DOCUMENT["Parameters"]
+    named = re.findall(r"\$\{(\w+)\}", description)
+    used = references(configured) & set(parameters)
+    long = {name for name in used if not {"MaxLength", "AllowedValues"} & set(parameters[name])}
+    assert "Release" in named
+    assert set(named) == used - long
+    longest = {
+        name: value.get("MaxLength") or max(map(len, value["AllowedValues"]))
+        for name, value in parameters.items()
+        if name in named
+    }
+    assert len(re.sub(r"\$\{\w+\}", "", description)) + sum(longest[name] for name in named) <= 256
+    assert given["AutoPublishAliasAllProperties"] is True
+    assert GLOBALS["AutoPublishAlias"] == "live"
+    assert RESOURCES["CommonLayer"]["Properties"]["PublishLambdaVersion"] is True
+
+
+def test_the_first_keys_are_made_at_once() -> None:
+    """A rate without a start date: EventBridge Scheduler calls as soon as the schedule is there."""
+    (schedule,) = FUNCTIONS["KeysFunction"]["Events"].values()
+    assert schedule["Type"] == "ScheduleV2"
+    assert schedule["Properties"]["ScheduleExpression"] == "rate(1 hour)"
+    assert "StartDate" not in schedule["Properties"]
