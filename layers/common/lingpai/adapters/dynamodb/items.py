@@ -162,6 +162,11 @@ class TallyItem(Model):
     ttl = Integer()
 
 
+def client_key(client_id: str) -> Item:
+    """The key of a client's record."""
+    return {"client_id": {"S": client_id}}
+
+
 def user_key(user_id: int) -> Item:
     """The key of an account."""
     return {"id": {"N": str(user_id)}}
