@@ -176,7 +176,8 @@ def test_no_local_server(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["--local", "client", "list"], env={"PORT": "9"})
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == (
-        "no local server answers at http://127.0.0.1:9: start it by `make run`, or say where it is: PORT=3001 lingpai …\n"
+        "no local server answers at http://127.0.0.1:9: start it by `make run`, "
+        "or say where it is: PORT=3001 lingpai …\n"
         "For a DynamoDB that keeps its data set DYNAMODB_ENDPOINT, here and for `make run`.\n"
     )
     result = CliRunner().invoke(app, ["--local", "client", "list"], env={"PORT": "x"})
