@@ -36,6 +36,32 @@ class Store:
     serial: bool
 
 
+def embedded_answer(operation: str, body: bytes) -> tuple[int, bytes]:
+    """What the embedded store of this process answers to a DynamoDB request: HTTP status and JSON.
+
+    `operation` as in the header X-Amz-Target, `DynamoDB_20120810.GetItem` for one.
+    """
+    import botocore.awsrequest
+    from moto.core.models import botocore_stubber
+
+    region = botocore.session.get_session().get_config_variable("region")
+    request = botocore.awsrequest.AWSRequest(
+        method="POST",
+        url=f"https://dynamodb.{region}.amazonaws.com/",
+        headers={
+            "X-Amz-Target": operation,
+            "Content-Type": "application/x-amz-json-1.0",
+            # Whose data and which region's it is about; nobody verifies it.
+            "Authorization": f"AWS4-HMAC-SHA256 Credential=local/20300101/{region}/dynamodb/aws4_request",
+        },
+        data=body,
+    )
+    answer = botocore_stubber("before-send.dynamodb", request.prepare())
+    if answer is None:
+        raise StoreError("the embedded DynamoDB does not run in this process")
+    return int(answer.status_code), bytes(answer.content)
+
+
 @contextmanager
 def open_store(endpoint: str | None, environ: MutableMapping[str, str]) -> Iterator[Store]:
     """Point this process's AWS clients at the local store, by `environ`, as long as the context lasts."""

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from local import dynamodb, functions, gateway, template
-from local.front import HOST, Front, PortError, listen
+from local.front import HOST, Answer, Front, PortError, listen
 
 if TYPE_CHECKING:
     from lingpai.settings import Settings
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 SMS_PATH = "/_local/sms"
+STORE_PATH = "/_local/dynamodb"
 
 # What differs here from a deployment. Each can be overridden by its environment variable.
 PRESETS = {
@@ -112,7 +113,9 @@ def _run(environ: MutableMapping[str, str]) -> int:
                     turn=threading.Lock() if store.serial else nullcontext(),
                 )
                 # A sender that delivers has no outbox.
-                front.answer = make_answer(api, lambda: getattr(services.sms, "outbox", ()))
+                answer = make_answer(api, lambda: getattr(services.sms, "outbox", ()))
+                # A DynamoDB at an address of its own is asked there.
+                front.answer = answer if store.kept else with_store(answer, api)
                 front.say = say
                 summary = summarise(demo, secrets=not environ.get("SEED"))
                 say(banner(front.port, store, summary, time.monotonic() - start))
@@ -165,9 +168,7 @@ def words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
-def make_answer(
-    api: gateway.Gateway, outbox: Callable[[], Sequence[Any]]
-) -> Callable[[gateway.Request], gateway.Reply]:
+def make_answer(api: gateway.Gateway, outbox: Callable[[], Sequence[Any]]) -> Answer:
     """The API, and beside it the messages "sent": `GET /_local/sms`, which no deployment has."""
 
     def answer(request: gateway.Request) -> gateway.Reply:
@@ -180,6 +181,26 @@ def make_answer(
         return gateway.Reply(200, (("content-type", "application/json"), ("cache-control", "no-store")), body)
 
     return answer
+
+
+def with_store(answer: Answer, api: gateway.Gateway) -> Answer:
+    """`answer`, and beside it the embedded store: `POST /_local/dynamodb/`, for `lingpai --local`.
+
+    No page of a browser gets through: it would have to name a host of its own, or a header that needs leave first.
+    """
+    hosts = {f"{HOST}:{api.port}", f"localhost:{api.port}"}
+
+    def answer_or_ask(request: gateway.Request) -> gateway.Reply:
+        if request.path.rstrip("/") != STORE_PATH:
+            return answer(request)
+        operation = request.header("x-amz-target")
+        if request.method != "POST" or not operation or request.header("host") not in hosts:
+            return gateway.message(403, "Forbidden")
+        with api.turn:
+            status, body = dynamodb.embedded_answer(operation, request.body)
+        return gateway.Reply(status, (("content-type", "application/x-amz-json-1.0"),), body)
+
+    return answer_or_ask
 
 
 def summarise(seed: "Seed", *, secrets: bool) -> Summary:

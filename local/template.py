@@ -48,11 +48,15 @@ class Function:
 
 @dataclass(frozen=True)
 class Table:
-    """One table: the arguments for `create_table`, and the attribute by which its items expire, if any."""
+    """One table: the arguments for `create_table`, and the attribute by which its items expire, if any.
+
+    `recoverable`: it has point-in-time recovery.
+    """
 
     name: str
     create: Mapping[str, Any]
     ttl: str | None
+    recoverable: bool = False
 
 
 @dataclass(frozen=True)
@@ -183,7 +187,8 @@ def _table(name: str, given: Mapping[str, Any]) -> Table:
             create[kind] = [
                 {key: index[key] for key in ("IndexName", "KeySchema", "Projection")} for index in given[kind]
             ]
-    return Table(name, create, given.get("TimeToLiveSpecification", {}).get("AttributeName"))
+    recovery = given.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled")
+    return Table(name, create, given.get("TimeToLiveSpecification", {}).get("AttributeName"), recovery is True)
 
 
 def _cors(document: Mapping[str, Any], resources: Mapping[str, Any]) -> CorsRules:

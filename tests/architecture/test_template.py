@@ -91,7 +91,7 @@ def test_each_change_is_a_new_version(function: str) -> None:
     So what calls the alias would go on with the old value: the version's description has each parameter that the
     function is configured by, since CloudFormation replaces a version whose description changes. It has at most 256
     characters, and no other parameter: without a change of the function Lambda publishes no version, which is a fault.
-    For those that are too long to stand there, such as a provider's settings, stands `Release`, which is changed with them.
+    For those that are too long for it, such as a provider's settings, stands `Release`, which is changed with them.
     """
     given = FUNCTIONS[function]
     merged = {

@@ -1,6 +1,13 @@
 """The port Clients: records put by the operator, read whole by the functions."""
 
-from tests.support.samples import WholeStore, a_client
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from lingpai.adapters.dynamodb import DynamoStore
+from lingpai.model import Client
+from tests.support.races import RACERS, race
+from tests.support.samples import WholeStore, a_client, hashed
 
 
 def test_a_record_comes_back_whole(store: WholeStore) -> None:
@@ -33,3 +40,98 @@ def test_an_id_of_any_length_finds_nothing(store: WholeStore) -> None:
     """Whatever a request names as its client: the answer is None, not an error of the table."""
     for client_id in ("", "nobody", "x" * 2048, "x" * 2049, "龍" * 700):
         assert store.get_client(client_id) is None
+
+
+def test_a_record_is_created_once(store: WholeStore) -> None:
+    assert store.create_client(a_client())
+    assert not store.create_client(a_client())
+    assert not store.create_client(a_client(secret_hash=None, disabled=True))
+    assert store.get_client("web") == a_client()
+
+
+CHANGES: dict[str, Any] = {
+    "dialect": "standard",
+    "grants": frozenset({"password"}),
+    "scopes": ("other",),
+    "access_ttl": 1,
+    "refresh_ttl": 2,
+    "session_ttl": 3,
+    "secret_hash": hashed("another"),
+    "token_format": "opaque",
+    "token_alg": "RS256",
+    "roles": frozenset({"user"}),
+    "sign_provider": "wechat",
+    "sign_app": "other",
+    "disabled": True,
+}
+NOTHING: dict[str, Any] = {"grants": frozenset(), "scopes": (), "roles": frozenset(), "secret_hash": None}
+
+
+def test_each_field_can_be_changed(store: WholeStore) -> None:
+    """One after the other, to another value, to none, and back from none; then all at once."""
+    assert {"id", *CHANGES} == set(Client.__slots__)
+    now = a_client()
+    store.put_client(now)
+    for changes in (
+        *({name: value} for name, value in CHANGES.items()),
+        *({name: value} for name, value in NOTHING.items()),
+        {"disabled": False},
+        CHANGES,
+    ):
+        after = replace(now, **changes)
+        assert store.change_client(now, after)
+        assert store.get_client("web") == after
+        now = after
+
+
+def test_a_change_loses_no_other_ones(store: WholeStore) -> None:
+    """Fields that it leaves alone stay as somebody else has set them; one that it would overwrite refuses it."""
+    before = a_client()
+    store.put_client(before)
+    assert store.change_client(before, a_client(disabled=True))
+    assert store.change_client(before, a_client(secret_hash=hashed("new")))
+    now = a_client(disabled=True, secret_hash=hashed("new"))
+    assert store.get_client("web") == now
+    for stale in (a_client(secret_hash=hashed("newer")), a_client(secret_hash=hashed("new"), scopes=())):
+        assert not store.change_client(before, stale)
+    assert not store.change_client(replace(before, secret_hash=None), a_client())
+    assert store.get_client("web") == now
+
+
+def test_a_record_that_is_not_there_is_not_changed(store: WholeStore) -> None:
+    for after in (a_client(disabled=True), a_client()):
+        assert not store.change_client(a_client(), after)
+    assert store.list_clients() == ()
+    store.put_client(a_client())
+    assert store.change_client(a_client(), a_client())
+
+
+def test_all_records_are_listed(store: WholeStore) -> None:
+    """However many megabytes they are: a page of a scan holds one."""
+    clients = {a_client(id=f"client-{number}", scopes=("x" * 300_000,)) for number in range(5)}
+    for client in clients:
+        store.put_client(client)
+    listed = store.list_clients()
+    assert len(listed) == len(clients)
+    assert set(listed) == clients
+
+
+def test_of_many_creations_one_wins(reference: DynamoStore) -> None:
+    """And it is the winner's record that is there: no caller was told of a secret that is not good."""
+    wanted = [a_client(secret_hash=hashed(str(number))) for number in range(RACERS)]
+    outcomes = race([partial(reference.create_client, client) for client in wanted])
+    assert sorted(map(bool, outcomes)) == [False] * (RACERS - 1) + [True]
+    assert reference.get_client("web") == wanted[outcomes.index(True)]
+
+
+def test_of_many_new_secrets_one_wins(reference: DynamoStore) -> None:
+    """While another field is changed as often, which is in nobody's way."""
+    before = a_client()
+    reference.put_client(before)
+    wanted = [a_client(secret_hash=hashed(str(number))) for number in range(RACERS)]
+    calls = [partial(reference.change_client, before, client) for client in wanted]
+    outcomes = race([*calls, partial(reference.change_client, before, a_client(scopes=("new",)))])
+    assert outcomes.pop() is True
+    assert sorted(map(bool, outcomes)) == [False] * (RACERS - 1) + [True]
+    winner = wanted[outcomes.index(True)]
+    assert reference.get_client("web") == replace(winner, scopes=("new",))

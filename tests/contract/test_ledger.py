@@ -16,6 +16,7 @@ from lingpai.ports import (
     DeleteIdentity,
     DeleteUser,
     DisableUser,
+    EnableUser,
     EndSession,
     PutIdentity,
     PutSession,
@@ -199,6 +200,18 @@ def test_delete_user(store: WholeStore, commit: Commit, eye: Eye) -> None:
         assert store.get_user(1) is None
 
 
+def test_enable_user(store: WholeStore, commit: Commit, eye: Eye) -> None:
+    """It is as it was before it was disabled, and may be changed again."""
+    refused(commit, eye, EnableUser(1))
+    store.commit(PutUser(ALICE))
+    store.commit(DisableUser(1))
+    for _ in range(2):
+        commit(EnableUser(1))
+        assert store.get_user(1) == ALICE
+    store.commit(CheckUser(1), BYSTANDER)
+    store.commit(ChangeUser(ALICE, replace(ALICE, roles=frozenset())))
+
+
 def test_put_identity(store: WholeStore, commit: Commit, eye: Eye) -> None:
     commit(PutIdentity("username:alice", 1))
     assert store.find_user_id("username:alice") == 1
@@ -279,6 +292,7 @@ BAD: tuple[Write, ...] = (
     DeleteIdentity("username:nobody", 1),
     CheckUser(3),
     DisableUser(4),
+    EnableUser(7),
     DeleteUser(a_user(5)),
     ChangeUser(a_user(6), a_user(6, username="six")),
     consume(number="+8613800000000"),

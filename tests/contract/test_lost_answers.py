@@ -21,6 +21,7 @@ from lingpai.ports import (
     DeleteIdentity,
     DeleteUser,
     DisableUser,
+    EnableUser,
     EndSession,
     PutIdentity,
     PutSession,
@@ -30,7 +31,18 @@ from lingpai.ports import (
     Write,
 )
 from tests.support import stores
-from tests.support.samples import NOW, NUMBER, a_code, a_rotation, a_session, a_user, consume, open_sessions
+from tests.support.samples import (
+    NOW,
+    NUMBER,
+    a_client,
+    a_code,
+    a_rotation,
+    a_session,
+    a_user,
+    consume,
+    hashed,
+    open_sessions,
+)
 from tests.support.time import Time
 
 CLIENT = new_client("web-client", "spring", "web-secret", scopes=("web",), sign_provider="trusted")
@@ -103,6 +115,7 @@ def test_a_write_whose_answer_was_lost_is_done_once(scene: Scene, company: tuple
         (EndSession(session.key), lambda: store.get_session(session.key), None),
         (consume(), lambda: store.get_code(NUMBER), a_code(digest=None, expires_at=0, tries=1)),
         (DisableUser(1), lambda: store.get_user(1), a_user(roles=frozenset(), disabled=True)),
+        (EnableUser(1), lambda: store.get_user(1), a_user(roles=frozenset())),
         (DeleteIdentity("username:alice", 1), lambda: store.find_user_id("username:alice"), None),
         (DeleteUser(ALICE), lambda: store.get_user(1), None),
     ]
@@ -111,6 +124,14 @@ def test_a_write_whose_answer_was_lost_is_done_once(scene: Scene, company: tuple
         assert shown() == expected
         if company:
             store.commit(DeleteIdentity("username:bystander", 99))
+
+
+def test_a_client_whose_answer_was_lost_is_written_once(scene: Scene) -> None:
+    """The operator is told that it was created, or changed: else a secret that is good would never be shown."""
+    before, after = a_client(), a_client(secret_hash=hashed("new"))
+    assert scene.losing(partial(scene.store.create_client, before))
+    assert scene.losing(partial(scene.store.change_client, before, after))
+    assert scene.store.get_client(before.id) == after
 
 
 def test_a_conflict_is_still_a_conflict(scene: Scene) -> None:

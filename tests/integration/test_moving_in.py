@@ -5,14 +5,10 @@ import json
 import os
 import signal
 import stat
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -23,7 +19,10 @@ from local.moving import files
 from tests.support import stores
 from tests.support.logs import LOGS
 from tests.support.moving import BCRYPT, PASSWORD, bring_in, jsonl, plain, services_on, take_out
-from tests.support.stores import ROOT, TABLE_FIELDS
+from tests.support.shell import Shell, a_shell
+
+if TYPE_CHECKING:
+    import subprocess
 
 ARGON2 = passwords.hash_password(PASSWORD, stores.settings())
 
@@ -47,64 +46,31 @@ EVERYTHING: list[dict[str, Any]] = [
 ]
 
 
-@dataclass(frozen=True)
-class Shell:
-    """Runs `lingpai` as an operator would, on the tables of one store."""
+class Users:
+    """`lingpai users` on the tables of one store; no secret of a file is ever said."""
 
-    store: DynamoStore
-    endpoint: str
-    folder: Path
+    def __init__(self, shell: Shell) -> None:
+        self.shell = shell
+        self.store = shell.store
+        self.folder = shell.folder
+        self.file = shell.file
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         """It runs."""
-        return subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "local.cli", "users", *arguments],
-            cwd=self.folder,
-            env=self.environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+        return self.shell.start("users", *arguments)
 
     def run(self, *arguments: str) -> tuple[int, str, str]:
         """Exit code, output and errors, which show no secret."""
-        process = self.start(*arguments)
-        out, err = process.communicate(timeout=120)
-        for secret in ("Traceback", BCRYPT, ARGON2, "clear-text", "13312341234", "oABC"):
-            assert secret not in err
-        return process.returncode, out, err
-
-    def environment(self) -> dict[str, str]:
-        """As an operator sets it: where the store is, and what its tables are called."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "DYNAMODB_"))}
-        tables = {name.upper(): str(getattr(self.store.settings, name)) for name in TABLE_FIELDS}
-        return {
-            **kept,
-            **tables,
-            "PYTHONPATH": os.pathsep.join((str(ROOT / "layers" / "common"), str(ROOT))),
-            "DYNAMODB_ENDPOINT": self.endpoint,
-            "ARGON2_MEMORY_KIB": "8",
-            "ARGON2_TIME": "1",
-        }
-
-    def file(self, name: str, text: str) -> Path:
-        """A file of accounts."""
-        path = self.folder / name
-        path.write_text(text, "utf-8")
-        return path
-
-
-@contextmanager
-def a_shell(endpoint: str, folder: Path) -> Iterator[Shell]:
-    with stores.on_dynamodb_local(endpoint) as store:
-        yield Shell(store, endpoint, folder)
+        ended = self.shell.run("users", *arguments)
+        for secret in (BCRYPT, ARGON2, "clear-text", "13312341234", "oABC"):
+            assert secret not in ended.err
+        return ended.code, ended.out, ended.err
 
 
 @pytest.fixture
-def shell(dynamodb_endpoint: str, tmp_path: Path) -> Iterator[Shell]:
+def shell(dynamodb_endpoint: str, tmp_path: Path) -> Iterator[Users]:
     with a_shell(dynamodb_endpoint, tmp_path) as shell:
-        yield shell
+        yield Users(shell)
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
@@ -119,7 +85,7 @@ def test_import_export_import_gives_the_same_accounts(store: Any, kind: files.Fo
         assert bring_in(empty, out, kind).already_there == len(EVERYTHING)
 
 
-def test_in_and_out_by_the_command(shell: Shell, dynamodb_endpoint: str, tmp_path: Path) -> None:
+def test_in_and_out_by_the_command(shell: Users, dynamodb_endpoint: str, tmp_path: Path) -> None:
     given = shell.file("users.jsonl", jsonl([*EVERYTHING, *plain(300)]))
     code, out, err = shell.run("import", str(given), "--create-roles", "--json")
     assert (code, err) == (0, "")
@@ -139,7 +105,8 @@ def test_in_and_out_by_the_command(shell: Shell, dynamodb_endpoint: str, tmp_pat
     assert out.startswith("305 users exported")
     assert stat.S_IMODE((tmp_path / "out.csv").stat().st_mode) == 0o600
     exported = take_out(shell.store)
-    with a_shell(dynamodb_endpoint, tmp_path) as empty:
+    with a_shell(dynamodb_endpoint, tmp_path) as another:
+        empty = Users(another)
         code, out, err = empty.run("import", "out.csv", "--create-roles")
         assert (code, out, err) == (0, "305 lines: 305 imported, 0 there already, 0 refused\n", "")
         assert take_out(empty.store) == exported
@@ -158,7 +125,7 @@ def _settled(store: Any) -> int:
     return there
 
 
-def test_killed_half_way_and_run_again(shell: Shell) -> None:
+def test_killed_half_way_and_run_again(shell: Users) -> None:
     given = list(plain(2000))
     path = shell.file("users.jsonl", jsonl(given))
     process = shell.start("import", str(path), "--parallel", "4")
@@ -173,7 +140,7 @@ def test_killed_half_way_and_run_again(shell: Shell) -> None:
     _same_as(given, shell.store)
 
 
-def test_stopped_half_way_and_run_again(shell: Shell) -> None:
+def test_stopped_half_way_and_run_again(shell: Users) -> None:
     given = list(plain(2000))
     path = shell.file("users.jsonl", jsonl(given))
     process = shell.start("import", str(path), "--parallel", "4", "--json")
@@ -191,7 +158,7 @@ def test_stopped_half_way_and_run_again(shell: Shell) -> None:
     _same_as(given, shell.store)
 
 
-def test_refused_lines_are_told_kept_and_taken_once_they_are_mended(shell: Shell) -> None:
+def test_refused_lines_are_told_kept_and_taken_once_they_are_mended(shell: Users) -> None:
     bring_in(shell.store, [{"id": 77, "username": "taken"}])
     path = shell.file(
         "users.csv",
@@ -227,7 +194,7 @@ def test_refused_lines_are_told_kept_and_taken_once_they_are_mended(shell: Shell
     assert [record.get("profile", {}).get("name") for record in take_out(shell.store)] == [None, "好", "C", "D", "B"]
 
 
-def test_a_dry_run_tells_and_writes_nothing(shell: Shell) -> None:
+def test_a_dry_run_tells_and_writes_nothing(shell: Users) -> None:
     path = shell.file("users.jsonl", jsonl([*plain(20), {"username": "x", "roles": ["new"]}]))
     code, out, err = shell.run("import", str(path), "--dry-run")
     assert (code, out) == (1, "21 lines: 20 good, 1 refused, nothing written\n")
@@ -247,7 +214,7 @@ def test_a_dry_run_tells_and_writes_nothing(shell: Shell) -> None:
         (("export", "no-such-folder/users.csv"), "No such file"),
     ],
 )
-def test_what_cannot_begin_says_so(shell: Shell, arguments: tuple[str, ...], said: str) -> None:
+def test_what_cannot_begin_says_so(shell: Users, arguments: tuple[str, ...], said: str) -> None:
     shell.file("users.txt", "who\nme\n")
     code, out, err = shell.run(*arguments)
     assert (code, out) == (2, "")
@@ -263,11 +230,8 @@ def test_what_cannot_begin_says_so(shell: Shell, arguments: tuple[str, ...], sai
         ("ARGON2_TIME", "much", "ARGON2_TIME"),
     ],
 )
-def test_a_store_that_is_not_there(
-    shell: Shell, monkeypatch: pytest.MonkeyPatch, setting: str, value: str, said: str
-) -> None:
-    environment = {**shell.environment(), setting: value, "STORE_ATTEMPTS": "1"}
-    monkeypatch.setattr(Shell, "environment", lambda _: environment)
+def test_a_store_that_is_not_there(shell: Users, setting: str, value: str, said: str) -> None:
+    shell.shell.settings.update({setting: value, "STORE_ATTEMPTS": "1"})
     code, out, err = shell.run("export", "users.csv")
     assert (code, out) == (2, "")
     assert said in err

@@ -25,6 +25,7 @@ from lingpai.ports import (
     DeleteIdentity,
     Directory,
     DisableUser,
+    EnableUser,
     EndSession,
     PutIdentity,
     PutSession,
@@ -90,6 +91,7 @@ BEFORE, AFTER = a_user(), a_user(roles=frozenset({5}))
 PLAIN: dict[str, Callable[[DynamoStore], object]] = {
     "get_client": lambda store: store.get_client("web"),
     "put_client": lambda store: store.put_client(a_client()),
+    "list_clients": lambda store: store.list_clients(),
     "find_user_id": lambda store: store.find_user_id("username:alice"),
     "get_user": lambda store: store.get_user(1),
     "directory": lambda store: store.directory(1),
@@ -109,8 +111,11 @@ PLAIN: dict[str, Callable[[DynamoStore], object]] = {
     "put a session": lambda store: store.commit(PutSession(a_session(), NOW)),
     "end a session": lambda store: store.commit(EndSession(a_session().key)),
     "disable a user": lambda store: store.commit(DisableUser(1)),
+    "enable a user": lambda store: store.commit(EnableUser(1)),
 }
 TRANSACTIONS: dict[str, Callable[[DynamoStore], object]] = {
+    "create_client": lambda store: store.create_client(a_client()),
+    "change_client": lambda store: store.change_client(a_client(), a_client(scopes=())),
     "save_roles": lambda store: store.save_roles(RoleBook()),
     "change a user": lambda store: store.commit(ChangeUser(BEFORE, AFTER)),
     "check a user": lambda store: store.commit(CheckUser(1)),

@@ -15,6 +15,7 @@ from lingpai.ports import (
     DeleteIdentity,
     DeleteUser,
     DisableUser,
+    EnableUser,
     EndSession,
     KnowAddresses,
     PutIdentity,
@@ -514,14 +515,30 @@ def save(
         sessions.end_all(services.store, user_id)
 
 
+def disable(services: Services, user_id: int) -> int:
+    """Nobody logs in to the account any more, and its sessions end; gives how many there were. Can be repeated.
+
+    A login that was under way has either put its session by now, or finds the account disabled.
+    """
+    try:
+        services.store.commit(DisableUser(user_id))
+    except Conflict:
+        raise not_found("user_not_found") from None
+    return sessions.end_all(services.store, user_id)
+
+
+def enable(services: Services, user_id: int) -> None:
+    """The account may be used again, with the names, the password and the roles that it had. Can be repeated."""
+    try:
+        services.store.commit(EnableUser(user_id))
+    except Conflict:
+        raise not_found("user_not_found") from None
+
+
 def delete(services: Services, user_id: int) -> None:
     """The account is gone: nobody logs in any more, its sessions end, its names are free. Can be repeated."""
     for _ in range(_ATTEMPTS):
-        try:
-            services.store.commit(DisableUser(user_id))
-        except Conflict:
-            raise not_found("user_not_found") from None
-        sessions.end_all(services.store, user_id)
+        disable(services, user_id)
         user = services.store.get_user(user_id)
         if user is None:
             return

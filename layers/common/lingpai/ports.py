@@ -64,6 +64,13 @@ class DisableUser:
 
 
 @dataclass(frozen=True, slots=True)
+class EnableUser:
+    """The account may be used again. Fails where there is none."""
+
+    user_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class DeleteUser:
     """The account is gone. Fails where its names are not exactly those of `user`, so that none of them stays behind."""
 
@@ -152,6 +159,7 @@ Write = (
     | ChangeUser
     | CheckUser
     | DisableUser
+    | EnableUser
     | DeleteUser
     | PutIdentity
     | CheckIdentity
@@ -197,6 +205,21 @@ class ClientWriter(Clients, Protocol):
 
     def put_client(self, client: Client) -> None:
         """Keep the record, in place of one of the same id."""
+        ...
+
+    def create_client(self, client: Client) -> bool:
+        """Keep the record; False where there is one of this id."""
+        ...
+
+    def change_client(self, before: Client, after: Client) -> bool:
+        """Make `after` of the record `before`; False where a field that differs is no longer as in `before`.
+
+        False, too, where the record is gone. Fields that are alike in both stay as they are by then.
+        """
+        ...
+
+    def list_clients(self) -> tuple[Client, ...]:
+        """All records, in any order."""
         ...
 
 

@@ -165,9 +165,11 @@ def end(store: Sessions, key: SessionKey) -> None:
     store.end_sessions((key,))
 
 
-def end_all(store: Sessions, user_id: int, keep: SessionKey | None = None) -> None:
-    """All sessions of the user are gone, but for `keep`."""
-    store.end_sessions(tuple(key for key in store.sessions_of(user_id) if key != keep))
+def end_all(store: Sessions, user_id: int, keep: SessionKey | None = None) -> int:
+    """All sessions of the user are gone, but for `keep`; gives how many there were."""
+    keys = tuple(key for key in store.sessions_of(user_id) if key != keep)
+    store.end_sessions(keys)
+    return len(keys)
 
 
 def parse(token: str) -> Presented | None:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from lingpai.model import Client, Code, KnownAddress, RoleBook, Session, SessionKey, User
 from lingpai.ports import (
@@ -17,6 +18,7 @@ from lingpai.ports import (
     Directory,
     DisableUser,
     Door,
+    EnableUser,
     Ended,
     EndSession,
     KnowAddresses,
@@ -68,7 +70,7 @@ class MemoryStore:
             case CheckUser(user_id, password):
                 known = self.users.get(user_id)
                 return known is not None and not known.disabled and password in (None, known.password)
-            case DisableUser(user_id):
+            case DisableUser(user_id) | EnableUser(user_id):
                 return user_id in self.users
             case DeleteUser(user):
                 known = self.users.get(user.id)
@@ -92,12 +94,13 @@ class MemoryStore:
             case PutUser(user):
                 self.users[user.id] = user
             case ChangeUser(before, after):
-                changes = {name: getattr(after, name) for name in _differing(before, after)}
-                self.users[before.id] = replace(self.users[before.id], **changes)
+                self.users[before.id] = replace(self.users[before.id], **_changes(before, after))
             case CheckUser() | CheckIdentity():
                 pass
             case DisableUser(user_id):
                 self.users[user_id] = replace(self.users[user_id], disabled=True)
+            case EnableUser(user_id):
+                self.users[user_id] = replace(self.users[user_id], disabled=False)
             case DeleteUser(user):
                 del self.users[user.id]
             case PutIdentity(key, user_id):
@@ -127,7 +130,27 @@ class MemoryStore:
 
     def put_client(self, client: Client) -> None:
         """See `ports.ClientWriter`."""
-        self.clients[client.id] = client
+        with self.lock:
+            self.clients[client.id] = client
+
+    def create_client(self, client: Client) -> bool:
+        """See `ports.ClientWriter`."""
+        with self.lock:
+            return self.clients.setdefault(client.id, client) is client
+
+    def change_client(self, before: Client, after: Client) -> bool:
+        """See `ports.ClientWriter`."""
+        with self.lock:
+            known = self.clients.get(before.id)
+            if known is None or not _unchanged(known, before, after):
+                return False
+            self.clients[before.id] = replace(known, **_changes(before, after))
+            return True
+
+    def list_clients(self) -> tuple[Client, ...]:
+        """See `ports.ClientWriter`."""
+        with self.lock:
+            return tuple(self.clients.values())
 
     # --- accounts and roles
 
@@ -295,12 +318,14 @@ def _below(counts: Mapping[str, int], limits: Mapping[str, int]) -> bool:
     return all(counts.get(name, 0) < limit for name, limit in limits.items())
 
 
-def _differing(before: User, after: User) -> list[str]:
-    return [name for name in User.__slots__ if getattr(before, name) != getattr(after, name)]
+def _changes[T: (User, Client)](before: T, after: T) -> dict[str, Any]:
+    """The fields that differ, as they are in `after`."""
+    new = {name: getattr(after, name) for name in type(before).__slots__}
+    return {name: value for name, value in new.items() if value != getattr(before, name)}
 
 
-def _unchanged(known: User, before: User, after: User) -> bool:
-    return all(getattr(known, name) == getattr(before, name) for name in _differing(before, after))
+def _unchanged[T: (User, Client)](known: T, before: T, after: T) -> bool:
+    return all(getattr(known, name) == getattr(before, name) for name in _changes(before, after))
 
 
 def _names(user: User) -> tuple[object, ...]:

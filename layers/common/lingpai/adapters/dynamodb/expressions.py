@@ -8,8 +8,8 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action, Update
 from pynamodb.models import Model
 
-from lingpai.adapters.dynamodb.items import TallyItem, UserItem, below, count_path, user_item
-from lingpai.model import User
+from lingpai.adapters.dynamodb.items import ClientItem, TallyItem, UserItem, below, client_item, count_path, user_item
+from lingpai.model import Client, User
 
 Arguments = dict[str, Any]
 
@@ -41,7 +41,7 @@ def alive_user() -> Condition:
     return alive
 
 
-def as_it_was(attribute: Attribute[Any], item: UserItem) -> Condition:
+def as_it_was(attribute: Attribute[Any], item: Model) -> Condition:
     """That the attribute stored is that of `item`."""
     value = getattr(item, attribute.attr_name)
     unchanged: Condition = attribute.does_not_exist() if value in (None, set()) else attribute == value
@@ -50,10 +50,17 @@ def as_it_was(attribute: Attribute[Any], item: UserItem) -> Condition:
 
 def user_changes(before: User, after: User) -> tuple[list[Action], Condition]:
     """What to set so that `before` becomes `after`, and the condition that those fields are still as before."""
-    old, new = user_item(before), user_item(after)
+    return _changes(user_item(before), user_item(after), alive_user())
+
+
+def client_changes(before: Client, after: Client) -> tuple[list[Action], Condition]:
+    """As `user_changes`, of a client's record."""
+    return _changes(client_item(before), client_item(after), ClientItem.client_id.exists())
+
+
+def _changes[T: Model](old: T, new: T, condition: Condition) -> tuple[list[Action], Condition]:
     actions: list[Action] = []
-    condition = alive_user()
-    for name, attribute in UserItem.get_attributes().items():
+    for name, attribute in type(old).get_attributes().items():
         value = getattr(new, name)
         if value != getattr(old, name):
             actions.append(attribute.remove() if value in (None, set()) else attribute.set(value))

@@ -173,6 +173,11 @@ class SigningKeyItem(Model):
     private = BinaryAttribute(legacy_encoding=False, null=True)
 
 
+def client_key(client_id: str) -> Item:
+    """The key of a client's record."""
+    return {"client_id": {"S": client_id}}
+
+
 def user_key(user_id: int) -> Item:
     """The key of an account."""
     return {"id": {"N": str(user_id)}}

@@ -16,6 +16,7 @@ from lingpai.adapters.dynamodb.expressions import (
     Arguments,
     alive_user,
     as_it_was,
+    client_changes,
     expressions,
     put,
     spending,
@@ -34,6 +35,7 @@ from lingpai.adapters.dynamodb.items import (
     UserItem,
     below,
     client_item,
+    client_key,
     code_key,
     count_path,
     identity_key,
@@ -67,6 +69,7 @@ from lingpai.ports import (
     Directory,
     DisableUser,
     Door,
+    EnableUser,
     Ended,
     EndSession,
     KnowAddresses,
@@ -93,7 +96,7 @@ _WINDOW_ATTEMPTS = 5
 # What a partition key may hold, in bytes of UTF-8.
 _LONGEST_KEY = 2048
 # Writes that do no more the second time than the first.
-_REPEATABLE = (DisableUser, PutSession, EndSession)
+_REPEATABLE = (DisableUser, EnableUser, PutSession, EndSession)
 _BUSY = {
     "InternalServerError",
     "ItemCollectionSizeLimitExceededException",
@@ -219,6 +222,9 @@ class DynamoStore:
             case DisableUser(user_id):
                 arguments = expressions(UserItem.id.exists(), UserItem.disabled.set(True))
                 return {"Update": {"TableName": tables.users_table, "Key": user_key(user_id), **arguments}}
+            case EnableUser(user_id):
+                arguments = expressions(UserItem.id.exists(), UserItem.disabled.remove())
+                return {"Update": {"TableName": tables.users_table, "Key": user_key(user_id), **arguments}}
             case DeleteUser(user):
                 item = user_item(user)
                 condition = UserItem.id.exists()
@@ -265,12 +271,35 @@ class DynamoStore:
 
     def get_client(self, client_id: str) -> Client | None:
         """See `ports.Clients`."""
-        item = self._get(self.settings.clients_table, {"client_id": {"S": client_id}})
+        item = self._get(self.settings.clients_table, client_key(client_id))
         return to_client(ClientItem.from_raw_data(item)) if item else None
 
     def put_client(self, client: Client) -> None:
         """See `ports.ClientWriter`."""
         self._call("PutItem", TableName=self.settings.clients_table, **put(client_item(client)))
+
+    def create_client(self, client: Client) -> bool:
+        """See `ports.ClientWriter`."""
+        arguments = put(client_item(client), ClientItem.client_id.does_not_exist())
+        return self._transact([{"Put": {"TableName": self.settings.clients_table, **arguments}}]) is None
+
+    def change_client(self, before: Client, after: Client) -> bool:
+        """See `ports.ClientWriter`."""
+        actions, condition = client_changes(before, after)
+        arguments = {"Key": client_key(before.id), **expressions(condition, *actions)}
+        kind = "Update" if actions else "ConditionCheck"
+        return self._transact([{kind: {"TableName": self.settings.clients_table, **arguments}}]) is None
+
+    def list_clients(self) -> tuple[Client, ...]:
+        """See `ports.ClientWriter`; one call for each megabyte of records."""
+        scan: Arguments = {"TableName": self.settings.clients_table, "ConsistentRead": True}
+        clients: list[Client] = []
+        while True:
+            answer = self._call("Scan", **scan)
+            clients += [to_client(ClientItem.from_raw_data(item)) for item in answer["Items"]]
+            if "LastEvaluatedKey" not in answer:
+                return tuple(clients)
+            scan["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     # --- accounts and roles
 

@@ -1,0 +1,27 @@
+"""All commands in one."""
+
+import typer
+
+from local.operator import clients, doctor, keys, moving, prefixes, seeding, users
+from local.operator.desk import accept_options
+
+_CODES = (
+    "Exit codes: 0 done; 1 refused, or done in part, or doctor found a fault; 2 could not begin or go on; "
+    "3 what it is about is not there; 130 stopped."
+)
+
+app = typer.Typer(
+    name="lingpai",
+    help="Lingpai, for its operator.",
+    epilog=_CODES,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+accept_options(app)
+seeding.add_to(app)
+doctor.add_to(app)
+for group in (clients.group, users.group, keys.group, prefixes.group, moving.group):
+    accept_options(group)
+    app.add_typer(group)

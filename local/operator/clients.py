@@ -1,0 +1,257 @@
+"""`lingpai client`: the applications that may ask for tokens."""
+
+import base64
+from collections.abc import Callable
+from dataclasses import replace
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from lingpai.clients import ID_MAX, hash_secret, new_client
+from lingpai.clock import Clock
+from lingpai.model import Client
+from lingpai.ports import Services
+from local.operator.desk import Desk, clients_of, command
+from local.operator.talk import Failed, Missing, Refused, say, sheet, table, unbroken, words
+from local.seed import SeedClient
+
+group = typer.Typer(name="client", no_args_is_help=True, help="The applications that may ask for tokens.")
+
+_ONCE = "Keep the secret now: it is shown this once, and stored as a hash alone."
+
+
+class DialectName(StrEnum):
+    """The dialects by name."""
+
+    django = "django"
+    passport = "passport"
+    spring = "spring"
+    standard = "standard"
+    usercenter = "usercenter"
+
+
+class TokenFormat(StrEnum):
+    """What its access tokens are."""
+
+    opaque = "opaque"
+    jwt = "jwt"
+
+
+class Algorithm(StrEnum):
+    """What signs its tokens."""
+
+    ES256 = "ES256"
+    RS256 = "RS256"
+
+
+ClientId = Annotated[str, typer.Argument(metavar="ID", help="The client's id.")]
+
+
+@command(group, "create")
+def create(
+    desk: Desk,
+    client_id: ClientId,
+    dialect: Annotated[DialectName, typer.Option(help="Whose requests it sends, and whose answers it reads.")],
+    *,
+    public: Annotated[bool, typer.Option("--public", help="Without a secret: an app that could not keep one.")] = False,
+    grant: Annotated[
+        list[str] | None, typer.Option(metavar="GRANT", help="A grant it may use, in place of the dialect's.")
+    ] = None,
+    scope: Annotated[
+        list[str] | None, typer.Option(metavar="SCOPE", help="A scope it may have, in place of the dialect's.")
+    ] = None,
+    role: Annotated[
+        list[str] | None, typer.Option(metavar="ROLE", help="A role of its own (client credentials).")
+    ] = None,
+    access_ttl: Annotated[
+        int | None, typer.Option(min=1, metavar="SECONDS", help="Life of an access token, in seconds.")
+    ] = None,
+    refresh_ttl: Annotated[
+        int | None, typer.Option(min=1, metavar="SECONDS", help="Life of a refresh token, in seconds.")
+    ] = None,
+    session_ttl: Annotated[
+        int | None, typer.Option(min=1, metavar="SECONDS", help="After this one logs in again, in seconds.")
+    ] = None,
+    token_format: Annotated[TokenFormat | None, typer.Option(help="What its access tokens are.")] = None,
+    token_alg: Annotated[Algorithm | None, typer.Option(help="What signs its JWTs.")] = None,
+    sign_provider: Annotated[str | None, typer.Option(metavar="NAME", help="Who resolves its sign: trusted.")] = None,
+    sign_app: Annotated[str, typer.Option(metavar="NAME", help="Whose openIds it brings.")] = "default",
+) -> None:
+    """Create the client ID and show its secret, once.
+
+    Refused where there is a client of this id.
+    """
+    if not 0 < len(client_id) <= ID_MAX:
+        raise Failed(f"ID: must have 1 to {ID_MAX} characters")
+    secret = None if public else new_secret(Clock())
+    entry = _checked(
+        client_id=client_id,
+        dialect=dialect.value,
+        grant_types=grant or None,
+        scopes=scope or None,
+        access_token_ttl=access_ttl,
+        refresh_token_ttl=refresh_ttl,
+        session_ttl=session_ttl,
+        token_format=token_format.value if token_format else None,
+        token_alg=token_alg.value if token_alg else None,
+        roles=role or (),
+        sign_provider=sign_provider,
+        sign_app=sign_app,
+    )
+    client = new_client(
+        entry.client_id,
+        entry.dialect,
+        secret,
+        grants=entry.grant_types,
+        scopes=entry.scopes,
+        access_ttl=entry.access_token_ttl,
+        refresh_ttl=entry.refresh_token_ttl,
+        session_ttl=entry.session_ttl,
+        token_format=entry.token_format,
+        token_alg=entry.token_alg,
+        roles=entry.roles,
+        sign_provider=entry.sign_provider,
+        sign_app=entry.sign_app,
+    )
+    with desk.services() as services, unbroken():
+        _warn_of_roles(services, client)
+        if not clients_of(services).create_client(client):
+            raise Refused(
+                f"there is a client {client_id} already; "
+                f"`lingpai client rotate-secret {client_id}` gives it a new secret"
+            )
+        _show_secret(desk, client, secret)
+
+
+@command(group, "list")
+def list_clients(desk: Desk) -> None:
+    """List all clients, without their secrets: nobody has those."""
+    with desk.services() as services:
+        found = sorted(clients_of(services).list_clients(), key=lambda client: client.id)
+    columns = ("id", "dialect", "kind", "grants", "scopes", "tokens", "roles", "state")
+    rows = [
+        (
+            client.id,
+            client.dialect,
+            "confidential" if client.confidential else "public",
+            words(sorted(client.grants)),
+            words(client.scopes),
+            f"{client.token_alg} {client.access_ttl} s" if client.token_format == "jwt" else f"{client.access_ttl} s",
+            words(sorted(client.roles)),
+            _state(client),
+        )
+        for client in found
+    ]
+    desk.show({"clients": [document(client) for client in found]}, table(columns, rows))
+
+
+@command(group, "rotate-secret", asks=True)
+def rotate_secret(desk: Desk, client_id: ClientId) -> None:
+    """Give the client a new secret and show it, once. The old one is refused from then on."""
+    with desk.services() as services:
+        before = _found(services, client_id)
+        if not before.confidential:
+            raise Refused(f"the client {client_id} is public: it has no secret")
+        desk.agreed(f"the secret of the client {client_id} is replaced; whoever uses the old one is refused.")
+        secret = new_secret(services.clock)
+        after = replace(before, secret_hash=hash_secret(secret))
+        with unbroken():
+            _change(services, before, after)
+            _show_secret(desk, after, secret)
+            _say_when(services)
+
+
+@command(group, "disable", asks=True)
+def disable(desk: Desk, client_id: ClientId) -> None:
+    """Refuse the client from now on. What it was is kept, and `enable` brings it back."""
+    question = f"the client {client_id} is refused; access tokens that it has stay good until they expire."
+    _switch(desk, client_id, disabled=True, sure=lambda: desk.agreed(question))
+
+
+@command(group, "enable")
+def enable(desk: Desk, client_id: ClientId) -> None:
+    """Let a disabled client ask for tokens again."""
+    _switch(desk, client_id, disabled=False, sure=lambda: None)
+
+
+def new_secret(clock: Clock) -> str:
+    """256 random bits as 43 characters, all of them safe in a form, a header and a shell."""
+    return base64.urlsafe_b64encode(clock.new_secret()).rstrip(b"=").decode()
+
+
+def document(client: Client) -> dict[str, Any]:
+    """The record as JSON has it, in the words of a seed file."""
+    return {
+        "client_id": client.id,
+        "dialect": client.dialect,
+        "confidential": client.confidential,
+        "disabled": client.disabled,
+        "grant_types": sorted(client.grants),
+        "scopes": list(client.scopes),
+        "access_token_ttl": client.access_ttl,
+        "refresh_token_ttl": client.refresh_ttl,
+        "session_ttl": client.session_ttl,
+        "token_format": client.token_format,
+        "token_alg": client.token_alg,
+        "roles": sorted(client.roles),
+        "sign_provider": client.sign_provider,
+        "sign_app": client.sign_app,
+    }
+
+
+def _checked(**given: Any) -> SeedClient:
+    """What was given as a seed has it, by a seed's rules; Failed with a line for each thing that is wrong."""
+    try:
+        return SeedClient.model_validate({name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        lines = (f"{problem['loc'][0]}: {problem['msg'].removeprefix('Value error, ')}" for problem in error.errors())
+        raise Failed("\n".join(lines)) from None
+
+
+def _found(services: Services, client_id: str) -> Client:
+    client = services.store.get_client(client_id)
+    if client is None:
+        raise Missing(f"there is no client {client_id}; `lingpai client list` has those that there are")
+    return client
+
+
+def _switch(desk: Desk, client_id: str, *, disabled: bool, sure: Callable[[], None]) -> None:
+    with desk.services() as services:
+        before = _found(services, client_id)
+        after = replace(before, disabled=disabled)
+        if after != before:
+            sure()
+            _change(services, before, after)
+            _say_when(services)
+    changed = after != before
+    said = f"the client {client_id} is {_state(after)}" + ("" if changed else " already")
+    desk.show({"client_id": client_id, "disabled": disabled, "changed": changed}, said)
+
+
+def _change(services: Services, before: Client, after: Client) -> None:
+    if not clients_of(services).change_client(before, after):
+        raise Refused(f"somebody else changed the client {before.id} meanwhile, and nothing was done: run it again")
+
+
+def _show_secret(desk: Desk, client: Client, secret: str | None) -> None:
+    lost = f"`lingpai client rotate-secret {client.id}` makes another secret: nobody saw this one" if secret else ""
+    fields = {"client_id": client.id, "client_secret": secret or "– (public)", "dialect": client.dialect}
+    desk.show({**document(client), "client_secret": secret}, sheet(fields), unread=lost)
+    if secret is not None and not desk.options.as_json:
+        say(_ONCE)
+
+
+def _warn_of_roles(services: Services, client: Client) -> None:
+    known = {name for _, name in services.store.directory().roles.names}
+    for name in sorted(client.roles - known):
+        say(f"there is no role {name} yet: until there is, it gives the client nothing")
+
+
+def _say_when(services: Services) -> None:
+    say(f"the functions know it within {services.settings.client_cache_ttl} s")
+
+
+def _state(client: Client) -> str:
+    return "disabled" if client.disabled else "enabled"

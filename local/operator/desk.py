@@ -1,0 +1,142 @@
+"""What every command has: the options that stand before or after its name, and the desk that it works at."""
+
+import inspect
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Concatenate
+
+import typer
+from rich.table import Table
+
+from lingpai.ports import ClientWriter, Services
+from local.operator import place, talk
+from local.operator.place import Place
+
+_PANEL = "Where and how (also before the command)"
+_OPTIONS: dict[str, tuple[Any, Any]] = {
+    "stack": (
+        Annotated[
+            str | None,
+            typer.Option("--stack", metavar="NAME", help="The deployed stack of this name.", rich_help_panel=_PANEL),
+        ],
+        None,
+    ),
+    "local": (
+        Annotated[bool, typer.Option("--local", help="The local server, `make run`.", rich_help_panel=_PANEL)],
+        False,
+    ),
+    "as_json": (
+        Annotated[bool, typer.Option("--json", help="One JSON document on standard output.", rich_help_panel=_PANEL)],
+        False,
+    ),
+    "yes": (
+        Annotated[bool, typer.Option("--yes", help="Do not ask first.", rich_help_panel=_PANEL)],
+        False,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options that any command takes, wherever they stand."""
+
+    stack: str | None = None
+    local: bool = False
+    as_json: bool = False
+    yes: bool = False
+
+    def also(self, given: Mapping[str, Any]) -> "Options":
+        """With what was given further on; a usage error where that contradicts."""
+        stack = given.get("stack")
+        if None not in (self.stack, stack) and stack != self.stack:
+            raise typer.BadParameter(f"--stack: names both {self.stack} and {stack}")
+        flags = {name: getattr(self, name) or bool(given.get(name)) for name in ("local", "as_json", "yes")}
+        options = replace(self, stack=stack or self.stack, **flags)
+        if options.stack is not None and options.local:
+            raise typer.BadParameter("--stack and --local: name one of them")
+        return options
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A command at work: where, and how it answers."""
+
+    options: Options
+    place: Place
+
+    @contextmanager
+    def services(self, parallel: int = 1) -> Iterator[Services]:
+        """The services of the place; `parallel` connections to its store at most."""
+        with place.services(self.place, parallel) as opened:
+            yield opened
+
+    def agreed(self, question: str) -> None:
+        """Go on only if the operator agrees."""
+        talk.agreed(f"{self.place.name}: {question}", yes=self.options.yes)
+
+    def show(self, document: Mapping[str, Any], for_people: str | Table, unread: str = "") -> None:
+        """The result: `document` where JSON was asked for, else `for_people`. `unread` is said where nobody reads."""
+        talk.show(talk.as_json(document) if self.options.as_json else for_people, unread)
+
+
+def clients_of(services: Services) -> ClientWriter:
+    """The store as the operator has it, who may write clients."""
+    writer: ClientWriter = services.store  # type: ignore[assignment]  # every store that the command opens is one
+    return writer
+
+
+type Work[**P] = Callable[Concatenate[Desk, P], None]
+
+
+def command[**P](group: typer.Typer, name: str, *, asks: bool = False) -> Callable[[Work[P]], Work[P]]:
+    """Registers a command that works at a desk; `asks` is for one that wants to be sure first, and so has `--yes`."""
+    common = {key: option for key, option in _OPTIONS.items() if asks or key != "yes"}
+
+    def register(function: Work[P]) -> Work[P]:
+        def run(context: typer.Context, **given: Any) -> None:
+            options = _options_of(context).also({key: given.pop(key) for key in common})
+            stoppable = talk.signals({signal.SIGTERM: signal.default_int_handler})
+            with talk.told(), stoppable, place.opened(options.stack, local=options.local) as opened:
+                function(Desk(options, opened), **given)  # type: ignore[call-arg]  # typer gives what the signature asks
+
+        own = list(inspect.signature(function).parameters.values())[1:]
+        _describe(run, function, own, common)
+        group.command(name)(run)
+        return function
+
+    return register
+
+
+def accept_options(group: typer.Typer) -> None:
+    """Lets the common options stand right behind the group's name, too."""
+
+    def take(context: typer.Context, **given: Any) -> None:
+        context.obj = _options_of(context).also(given)
+
+    _describe(take, None, [], _OPTIONS)
+    group.callback()(take)
+
+
+def _options_of(context: typer.Context) -> Options:
+    return context.obj if isinstance(context.obj, Options) else Options()
+
+
+def _describe(
+    run: Callable[..., None],
+    function: Callable[..., None] | None,
+    own: list[inspect.Parameter],
+    common: Mapping[str, tuple[Any, Any]],
+) -> None:
+    """Give `run` the signature that Typer reads: the context, the command's own parameters, the common options."""
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    context = inspect.Parameter("context", keyword, annotation=typer.Context)
+    kept = [parameter.replace(kind=keyword) for parameter in own]
+    added = [
+        inspect.Parameter(key, keyword, default=default, annotation=kind) for key, (kind, default) in common.items()
+    ]
+    parameters = [context, *kept, *added]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what `inspect` looks for first
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    run.__doc__ = function.__doc__ if function else None

@@ -1,0 +1,184 @@
+"""`lingpai users`: accounts moved in from another system, and out again."""
+
+import json
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, nullcontext
+from enum import StrEnum
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+from local.moving import exporting, files, importing, records
+from local.moving.pace import Pace
+from local.operator.desk import Desk, command
+from local.operator.talk import DONE, REFUSED, STOPPED, Failed, end, say, screen, show, signals
+
+group = typer.Typer(name="users", no_args_is_help=True, help="Move users in from another system, and out again.")
+
+
+class FormatName(StrEnum):
+    """The formats by name."""
+
+    csv = "csv"
+    jsonl = "jsonl"
+
+
+@command(group, "import")
+def import_users(
+    desk: Desk,
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="CSV or JSON lines.")],
+    kind: Annotated[FormatName | None, typer.Option("--format", help="Where the file's name does not tell.")] = None,
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every line, write nothing.")] = False,
+    rejects: Annotated[Path | None, typer.Option(help="Write refused lines here, each with its reason.")] = None,
+    parallel: Annotated[int, typer.Option(min=1, max=64, help="Transactions at once, at most.")] = 16,
+    create_roles: Annotated[bool, typer.Option("--create-roles", help="Make the roles that are not there.")] = False,
+    openid_app: Annotated[str, typer.Option(help="Provider and app of the field openid.")] = records.DEFAULT_OPENID_APP,
+) -> None:
+    """Move users in from FILE.
+
+    The whole file is checked first. Then the good lines are written; lines whose account is there already are counted
+    and left alone, so it can be stopped (Ctrl-C) and run again.
+    """
+    if rejects is not None and rejects.resolve() == file.resolve():
+        raise typer.BadParameter("--rejects: is the file itself")
+    if not records.is_app(openid_app):
+        raise typer.BadParameter("--openid-app: is a provider and its app, as in wechat:wx123")
+    start = time.monotonic()
+    report = importing.Report()
+    with ExitStack() as stack:
+        kind_known = files.format_of(file, kind.value if kind else None)
+        stream = stack.enter_context(file.open("rb"))
+        services = stack.enter_context(desk.services(parallel))
+        book = services.store.directory().roles
+        source = importing.Source(stream, kind_known, records.rules(services, book, openid_app, new_roles=create_roles))
+        write_reject = None
+        if rejects is not None:
+            columns = (*records.REMARKS, *files.columns(stream, kind_known))
+            write_reject = files.writer(stack.enter_context(files.private(rejects)), kind_known, columns)
+        stop = stack.enter_context(_stoppable())
+        progress = stack.enter_context(_progress())
+        report.on_refused = _teller(write_reject, importing.SHOWN)
+        task = progress.add_task("checking", total=file.stat().st_size)
+        report.on_progress = lambda amount: progress.advance(task, amount)
+
+        def checked(good: int) -> None:
+            nonlocal task
+            task = progress.add_task("writing", total=good, visible=not dry_run)
+
+        importing.run(source, report, stop, parallel=parallel, dry_run=dry_run, on_checked=checked)
+    _conclude(report, dry_run=dry_run, as_json=desk.options.as_json, seconds=time.monotonic() - start)
+
+
+@command(group, "export")
+def export_users(
+    desk: Desk,
+    file: Annotated[Path | None, typer.Argument(dir_okay=False, help="Standard output where there is none.")] = None,
+    kind: Annotated[FormatName | None, typer.Option("--format", help="Where the file's name does not tell.")] = None,
+) -> None:
+    """Write all users, hashes included, to FILE: such that `import` makes the same accounts of it.
+
+    The file can be read by its owner alone, and is there when all of it is written.
+    """
+    start = time.monotonic()
+    count = 0
+    with ExitStack() as stack:
+        kind_known = files.format_of(file, kind.value if kind else None)
+        if file is None and sys.stdout.isatty():
+            raise Failed("password hashes are not for a terminal: name a FILE, or send the output on")
+        services = stack.enter_context(desk.services())
+        book = services.store.directory().roles
+        stream = stack.enter_context(files.private(file) if file else nullcontext(sys.stdout))
+        progress = stack.enter_context(_progress())
+        task = progress.add_task("reading", total=None)
+        write = files.writer(stream, kind_known, tuple(name for name in records.FIELDS if name != "openid"))
+        for record in exporting.accounts(services, book, Pace(1, threading.Event())):
+            write(record)
+            count += 1
+            progress.advance(task)
+        stream.flush()
+    seconds = round(time.monotonic() - start, 1)
+    summary = (
+        json.dumps({"exported": count, "seconds": seconds})
+        if desk.options.as_json
+        else f"{count} users exported in {seconds} s"
+    )
+    if file:
+        show(summary)
+    else:
+        print(summary, file=sys.stderr)
+
+
+@contextmanager
+def _stoppable() -> Iterator[threading.Event]:
+    """An event that the first Ctrl-C or SIGTERM sets; the second one ends the process."""
+    stop = threading.Event()
+
+    def ask(number: int, _: FrameType | None) -> None:
+        signal.signal(number, signal.default_int_handler)
+        stop.set()
+        say("stopping when what is under way is done; once more stops at once")
+
+    with signals(dict.fromkeys((signal.SIGINT, signal.SIGTERM), ask)):
+        yield stop
+
+
+def _progress() -> Progress:
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=screen,
+        disable=not screen.is_terminal,
+    )
+
+
+def _teller(write: files.Writer | None, most: int) -> Callable[[int, str, Mapping[str, Any]], None]:
+    """Tells of refused lines, the first ones on the terminal, all of them to `write`."""
+    told = 0
+
+    def tell(line: int, reason: str, record: Mapping[str, Any]) -> None:
+        nonlocal told
+        told += 1
+        if told <= most:
+            say(f"line {line}: {reason}")
+        if told == most + 1:
+            say("… and more" + ("" if write else "; --rejects FILE keeps them all"))
+        if write is not None:
+            write({**record, "line": line, "reason": reason})
+
+    return tell
+
+
+def _conclude(report: importing.Report, *, dry_run: bool, as_json: bool, seconds: float) -> None:
+    summary = {
+        "lines": report.lines,
+        "imported": report.imported,
+        "already_there": report.already_there,
+        "refused": report.refused,
+        "dry_run": dry_run,
+        "stopped": report.stopped,
+        "seconds": round(seconds, 1),
+    }
+    if as_json:
+        refused = [{"line": line, "reason": reason} for line, reason in report.first_refused]
+        show(json.dumps({**summary, "first_refused": refused}, ensure_ascii=False))
+    elif dry_run:
+        show(f"{report.lines} lines: {report.lines - report.refused} good, {report.refused} refused, nothing written")
+    else:
+        show(
+            f"{report.lines} lines: {report.imported} imported, {report.already_there} there already, "
+            f"{report.refused} refused"
+        )
+    if report.stopped:
+        end(STOPPED, "stopped; run it again to go on: what is there is left alone")
+    raise typer.Exit(REFUSED if report.refused else DONE)

@@ -1,0 +1,114 @@
+"""Which deployment a command works on: a stack, the local server, or the one that the environment names."""
+
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+
+from lingpai import bootstrap
+from lingpai.adapters.dynamodb import DynamoStore, connect
+from lingpai.ports import Services
+from lingpai.settings import Settings, from_environment
+from local import deployment, dynamodb
+from local.deployment import Deployment
+from local.operator.talk import Failed
+
+# Seconds: a transaction of a hundred items is no login.
+_STORE_TIMEOUTS = {"store_connect_timeout": 5.0, "store_read_timeout": 20.0}
+_ANSWERS_WITHIN = 5.0
+# What names another deployment than the stack does.
+_NOT_THE_STACKS = ("DYNAMODB_ENDPOINT", "KEYS_FILE", "CODE_PEPPER", "CODE_PEPPER_SECRET")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A deployment: what it is called, where its API answers if that is known, and its stack if it is one."""
+
+    name: str
+    url: str | None
+    stack: Deployment | None = None
+    local: bool = False
+
+
+@contextmanager
+def opened(stack: str | None, *, local: bool) -> Iterator[Place]:
+    """The deployment; as long as the context lasts this process's environment is that of its functions."""
+    before = dict(os.environ)
+    try:
+        if "AWS_REGION" not in os.environ and "AWS_DEFAULT_REGION" in os.environ:
+            os.environ["AWS_REGION"] = os.environ["AWS_DEFAULT_REGION"]
+        # botocore reads the one, the settings the other.
+        if "AWS_REGION" in os.environ:
+            os.environ["AWS_DEFAULT_REGION"] = os.environ["AWS_REGION"]
+        if stack is not None:
+            yield _stack(stack, os.environ)
+        elif local:
+            yield _local(os.environ)
+        else:
+            endpoint = os.environ.get("DYNAMODB_ENDPOINT")
+            name = f"DynamoDB at {endpoint}" if endpoint else "the tables that the environment names"
+            yield Place(name, os.environ.get("ISSUER") or None, local=bool(endpoint))
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@contextmanager
+def services(place: Place, parallel: int = 1) -> Iterator[Services]:
+    """The services of the place; `parallel` connections to its store at most."""
+    settings = _patient(from_environment(os.environ), os.environ)
+    endpoint = None if place.stack else os.environ.get("DYNAMODB_ENDPOINT")
+    with dynamodb.open_store(endpoint, os.environ) if endpoint else nullcontext():
+        client = connect(settings, max_connections=parallel)
+        yield bootstrap.build(settings, DynamoStore(settings, client=lambda: client))
+
+
+def _stack(name: str, environ: MutableMapping[str, str]) -> Place:
+    for other in _NOT_THE_STACKS:
+        environ.pop(other, None)
+    found = deployment.find(name)
+    environ.update(found.environment)
+    environ["AWS_DEFAULT_REGION"] = found.region
+    return Place(f"the stack {name}", found.url, stack=found)
+
+
+def _local(environ: MutableMapping[str, str]) -> Place:
+    """The local server's settings, and its store: one of its own at DYNAMODB_ENDPOINT, or the one that it embeds."""
+    from local import server
+    from local.front import HOST
+
+    try:
+        port = server.read_port(environ)
+    except server.SettingError as error:
+        raise Failed(str(error)) from None
+    server.prepare(environ, port)
+    url = f"http://{HOST}:{port}"
+    if not environ.get("DYNAMODB_ENDPOINT"):
+        if not _answers(f"{url}/health"):
+            raise Failed(
+                f"no local server answers at {url}: start it by `make run`, or say where it is: PORT=3001 lingpai …"
+                "\nFor a DynamoDB that keeps its data set DYNAMODB_ENDPOINT, here and for `make run`."
+            )
+        environ["DYNAMODB_ENDPOINT"] = url + server.STORE_PATH
+    # No profile or session of AWS's: nothing here is theirs.
+    for other in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+        environ.pop(other, None)
+    environ["AWS_ACCESS_KEY_ID"] = environ["AWS_SECRET_ACCESS_KEY"] = "local"
+    return Place(f"the local server at {url}", url, local=True)
+
+
+def _answers(url: str) -> bool:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=_ANSWERS_WITHIN):
+            return True
+    except (OSError, ValueError):
+        return False
+
+
+def _patient(settings: Settings, environ: Mapping[str, str]) -> Settings:
+    return settings.model_copy(
+        update={name: value for name, value in _STORE_TIMEOUTS.items() if not environ.get(name.upper())}
+    )

@@ -1,0 +1,94 @@
+"""`lingpai prefix`: where messages go, and the stop of a prefix whose codes do not come back."""
+
+import re
+from typing import Annotated, Any
+
+import typer
+
+from lingpai import numbers, prefixes
+from lingpai.ports import Services
+from lingpai.prefixes import Traffic
+from lingpai.settings import Settings
+from local.operator.desk import Desk, command
+from local.operator.talk import Failed, say, sheet
+
+group = typer.Typer(name="prefix", no_args_is_help=True, help="SMS to a prefix: how it stands, and its stop lifted.")
+
+_SHAPE = re.compile(r"\+[1-9][0-9]{2,14}")
+
+Prefix = Annotated[
+    str, typer.Argument(metavar="PREFIX", help="+861331, or any number in it: the calling code and the first digits.")
+]
+
+
+@command(group, "show")
+def show(desk: Desk, prefix: Prefix) -> None:
+    """Show what a prefix has had today (UTC), and whether it is stopped."""
+    with desk.services() as services:
+        name = _prefix(prefix, services.settings)
+        traffic = prefixes.traffic(services, name)
+        settings = services.settings
+    fields = {
+        "prefix": name,
+        "state": "stopped" if _stopped(traffic, settings) else "open",
+        "sent": f"{traffic.sent} of {settings.limit_sms_prefix or 'any number'}",
+        "unproven": f"{traffic.unproven} of {settings.sms_unproven or 'any number'}",
+        "verified": str(traffic.verified),
+    }
+    desk.show(_document(name, traffic, settings), sheet(fields))
+
+
+@command(group, "lift")
+def lift(desk: Desk, prefix: Prefix) -> None:
+    """End the stop of a prefix: its day begins anew, with the whole allowance. One that is open is left as it is."""
+    with desk.services() as services:
+        name = _prefix(prefix, services.settings)
+        traffic = prefixes.traffic(services, name)
+        stopped = _stopped(traffic, services.settings)
+        if stopped:
+            prefixes.lift(services, name)
+        document = {**_after(services, name), "lifted": stopped, "was": _counts(traffic)}
+    said = f"{name} is open again" if stopped else f"{name} is not stopped"
+    desk.show(document, f"{said}: {traffic.sent} sent, {traffic.unproven} unproven, {traffic.verified} verified so far")
+    if stopped and not traffic.verified:
+        say("not one code came back from it today: it will be stopped again if that goes on")
+
+
+def _after(services: Services, name: str) -> dict[str, Any]:
+    return _document(name, prefixes.traffic(services, name), services.settings)
+
+
+def _document(name: str, traffic: Traffic, settings: Settings) -> dict[str, Any]:
+    return {
+        "prefix": name,
+        "stopped": _stopped(traffic, settings),
+        **_counts(traffic),
+        "limit_sent": settings.limit_sms_prefix or None,
+        "limit_unproven": settings.sms_unproven or None,
+    }
+
+
+def _counts(traffic: Traffic) -> dict[str, int]:
+    return {"sent": traffic.sent, "unproven": traffic.unproven, "verified": traffic.verified}
+
+
+def _stopped(traffic: Traffic, settings: Settings) -> bool:
+    pairs = ((traffic.sent, settings.limit_sms_prefix), (traffic.unproven, settings.sms_unproven))
+    return any(0 < limit <= count for count, limit in pairs)
+
+
+def _prefix(text: str, settings: Settings) -> str:
+    """The prefix that the text is, or lies in: as `prefixes` counts it."""
+    import phonenumbers
+
+    digits = settings.sms_prefix_digits
+    plain = re.sub(r"[\s-]", "", text)
+    try:
+        if not _SHAPE.fullmatch(plain):
+            raise Failed("PREFIX: begins with + and the calling code, as in +861331")
+        code = numbers.prefix(plain, 0)[1]
+    except phonenumbers.NumberParseException:
+        raise Failed("PREFIX: its calling code is no country's; it begins as in +861331") from None
+    if len(plain) < len(code) + digits:
+        raise Failed(f"PREFIX: has {digits} digits behind the calling code {code} (SMS_PREFIX_DIGITS)")
+    return plain[: len(code) + digits]

@@ -1,0 +1,278 @@
+"""`lingpai user`: one account at a time."""
+
+import sys
+from dataclasses import replace
+from typing import Annotated, Any
+
+import typer
+
+from lingpai import accounts, numbers, passwords, sessions
+from lingpai.errors import LingpaiError
+from lingpai.model import RoleBook, Session, User
+from lingpai.ports import Services
+from local.operator.clients import new_secret
+from local.operator.desk import Desk, command
+from local.operator.talk import Failed, Missing, Refused, moment, say, sheet, table, unbroken, words
+
+group = typer.Typer(name="user", no_args_is_help=True, help="One account: made, looked at, switched off and on.")
+
+_LONGEST_ID = 16
+_ONCE = "Keep the password now: it is shown this once, and stored as a hash alone."
+
+Who = Annotated[
+    str,
+    typer.Argument(metavar="WHO", help="A username, a mobile number or a user id; id:1 or name:1 tells apart."),
+]
+RoleName = Annotated[str, typer.Argument(metavar="ROLE", help="The role's name.")]
+
+
+@command(group, "create")
+def create(
+    desk: Desk,
+    username: Annotated[str | None, typer.Argument(metavar="USERNAME", help="Its username.")] = None,
+    *,
+    mobile: Annotated[str | None, typer.Option(metavar="NUMBER", help="Its mobile number, taken as proven.")] = None,
+    role: Annotated[list[str] | None, typer.Option(metavar="ROLE", help="A role that it gets, by name.")] = None,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read its password from standard input.")
+    ] = False,
+    no_password: Annotated[bool, typer.Option("--no-password", help="It logs in by code alone.")] = False,
+) -> None:
+    """Create an account and show its password, once, unless you gave it or want none.
+
+    A password is never an argument: every process of the machine could read it there.
+    """
+    if not username and not mobile:
+        raise Failed("an account needs a USERNAME or a --mobile")
+    if password_stdin and no_password:
+        raise Failed("--password-stdin and --no-password: name one of them")
+    if no_password and not mobile:
+        raise Failed("--no-password: an account without a --mobile could never log in")
+    given = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
+    with desk.services() as services:
+        settings, clock = services.settings, services.clock
+        number = numbers.as_mobile(mobile, settings.home_country) if mobile else None
+        if mobile and number is None:
+            raise Failed("--mobile: is not a mobile number")
+        user = User(id=clock.new_user_id(), created_at=clock.now(), username=username or None, mobile=number)
+        if username:
+            accounts.check_username(settings, username, owner=user)
+            # A name that is the account's own number needs no row of its own: the number finds it.
+            if numbers.as_mobile(username, settings.home_country) is not None:
+                user = replace(user, username=None)
+        book = services.store.directory().roles
+        user = replace(user, roles=frozenset(_role_id(book, name) for name in role or ()))
+        password = None if no_password else given if password_stdin else new_secret(clock)
+        if password is not None:
+            passwords.check_new(password, accounts.display_name(services, user), settings)
+            user = accounts.with_password(services, user, password)
+        with unbroken():
+            user_id = accounts.add(services, user)
+            made = password if given is None else None
+            _show_new(desk, services, replace(user, id=user_id), book, made)
+
+
+@command(group, "show")
+def show(desk: Desk, who: Who) -> None:
+    """Show an account: its names, roles, state and how many sessions it has. Of its password, whether there is one."""
+    with desk.services() as services:
+        user = _found(services, who)
+        book = services.store.directory().roles
+        count = len(_alive(services, user))
+    fields = {
+        "id": str(user.id),
+        "username": user.username or "–",
+        "mobile": user.mobile or "–",
+        "openids": words(f"{app}={openid}" for app, openid in user.openids),
+        "roles": words(_role_names(book, user)),
+        "created": moment(user.created_at),
+        "state": "disabled" if user.disabled else "enabled",
+        "password": "set" if user.password else "none",
+        "digest login": "possible" if user.digests else "no",
+        "sessions": str(count),
+    }
+    desk.show({**document(user, book), "sessions": count}, sheet(fields))
+
+
+@command(group, "disable", asks=True)
+def disable(desk: Desk, who: Who) -> None:
+    """Let nobody log in to the account any more, and end its sessions. It keeps its names; `enable` brings it back."""
+    with desk.services() as services:
+        user = _found(services, who)
+        desk.agreed(f"{_named(user)} is disabled, and all of its sessions end.")
+        ended = accounts.disable(services, user.id)
+    changed = not user.disabled
+    said = f"{_named(user)} is disabled{'' if changed else ' already'}; {ended} sessions ended"
+    desk.show({"id": user.id, "disabled": True, "changed": changed, "ended": ended}, said)
+
+
+@command(group, "enable")
+def enable(desk: Desk, who: Who) -> None:
+    """Let a disabled account log in again."""
+    with desk.services() as services:
+        user = _found(services, who)
+        accounts.enable(services, user.id)
+    said = f"{_named(user)} is enabled{'' if user.disabled else ' already'}"
+    desk.show({"id": user.id, "disabled": False, "changed": user.disabled}, said)
+
+
+@command(group, "sessions")
+def list_sessions(desk: Desk, who: Who) -> None:
+    """List the sessions of an account that are alive, the newest first: where, since when and until when."""
+    with desk.services() as services:
+        user = _found(services, who)
+        alive = _alive(services, user)
+    rows = [
+        (
+            session.client_id,
+            words(session.scope),
+            moment(session.created_at),
+            moment(session.rotated_at) if session.rotated_at else "–",
+            moment(_ends(session)),
+        )
+        for session in alive
+    ]
+    shown = [
+        {
+            "client_id": session.client_id,
+            "scope": list(session.scope),
+            "created_at": session.created_at,
+            "refreshed_at": session.rotated_at or None,
+            "ends_at": _ends(session),
+        }
+        for session in alive
+    ]
+    columns = ("client", "scope", "created", "refreshed", "ends, unless refreshed")
+    desk.show({"id": user.id, "sessions": shown}, table(columns, rows))
+
+
+@command(group, "logout", asks=True)
+def logout(desk: Desk, who: Who) -> None:
+    """End all sessions of an account. Its owner can log in again."""
+    with desk.services() as services:
+        user = _found(services, who)
+        desk.agreed(f"all sessions of {_named(user)} end.")
+        ended = sessions.end_all(services.store, user.id)
+    desk.show({"id": user.id, "ended": ended}, f"{ended} sessions of {_named(user)} ended")
+
+
+@command(group, "grant-role")
+def grant_role(desk: Desk, who: Who, role: RoleName) -> None:
+    """Give an account a role, which it has from the next request on."""
+    _change_role(desk, who, role, granted=True)
+
+
+@command(group, "revoke-role", asks=True)
+def revoke_role(desk: Desk, who: Who, role: RoleName) -> None:
+    """Take a role from an account, from the next request on."""
+    _change_role(desk, who, role, granted=False)
+
+
+def document(user: User, book: RoleBook) -> dict[str, Any]:
+    """The account as JSON has it; no hash is in it."""
+    return {
+        "id": user.id,
+        "username": user.username,
+        "mobile": user.mobile,
+        "openids": dict(user.openids),
+        "roles": _role_names(book, user),
+        "created_at": user.created_at,
+        "disabled": user.disabled,
+        "has_password": user.password is not None,
+        "digest_login": user.digests is not None,
+    }
+
+
+def _found(services: Services, who: str) -> User:
+    """The account that the operator means.
+
+    A username may look like somebody's id: where a text means two accounts it is refused, lest the wrong one is hit.
+    """
+    kind, colon, rest = who.partition(":")
+    by_id = _by_id(services, rest if (kind, colon) == ("id", ":") else who)
+    if (kind, colon) == ("id", ":"):
+        by_name = None
+    else:
+        by_name = _by_name(services, rest if (kind, colon) == ("name", ":") else who)
+        by_id = None if (kind, colon) == ("name", ":") else by_id
+    if by_id is not None and by_name is not None and by_id.id != by_name.id:
+        raise Failed(f"{who} is the id of one account and the name of another: say id:{who} or name:{who}")
+    user = by_name or by_id
+    if user is None:
+        raise Missing("there is no such account: WHO is a username, a mobile number, id:NUMBER or name:USERNAME")
+    return user
+
+
+def _by_id(services: Services, text: str) -> User | None:
+    if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_ID):
+        return None
+    return services.store.get_user(int(text))
+
+
+def _by_name(services: Services, name: str) -> User | None:
+    user_id = accounts.find_by_name(services, name)
+    return services.store.get_user(user_id) if user_id is not None else None
+
+
+def _change_role(desk: Desk, who: str, name: str, *, granted: bool) -> None:
+    with desk.services() as services:
+        user = _found(services, who)
+        book = services.store.directory().roles
+        role_id = _role_id(book, name)
+        if user.disabled:
+            raise Refused(f"{_named(user)} is disabled, and cannot be changed: `lingpai user enable` comes first")
+        changed = (role_id in user.roles) != granted
+        if changed:
+            if not granted:
+                desk.agreed(f"{_named(user)} loses the role {name}.")
+            wanted = frozenset({role_id})
+            user = accounts.change(
+                services,
+                user.id,
+                lambda now: replace(now, roles=now.roles | wanted if granted else now.roles - wanted),
+            )
+    state = "has" if granted else "does not have"
+    said = f"{_named(user)} {state} the role {name}{'' if changed else ' already' if granted else ' anyway'}"
+    desk.show({"id": user.id, "roles": _role_names(book, user), "changed": changed}, said)
+
+
+def _role_id(book: RoleBook, name: str) -> int:
+    try:
+        (role_id,) = accounts.role_ids(book, [name])
+    except LingpaiError:
+        there = ", ".join(sorted(known for _, known in book.names)) or "none"
+        raise Missing(f"there is no role {name}; there are: {there}. `lingpai seed` makes roles") from None
+    return role_id
+
+
+def _role_names(book: RoleBook, user: User) -> list[str]:
+    """Without those that were deleted since: they give nothing."""
+    return sorted(name for role_id, name in book.names if role_id in user.roles)
+
+
+def _alive(services: Services, user: User) -> list[Session]:
+    now = services.clock.now()
+    found = (services.store.get_session(key) for key in services.store.sessions_of(user.id))
+    alive = [session for session in found if session is not None and _ends(session) > now]
+    return sorted(alive, key=lambda session: session.created_at, reverse=True)
+
+
+def _ends(session: Session) -> int:
+    """When no token of it is good any more, as it stands."""
+    return min(session.ends_at, max(session.access_expires_at, session.refresh_expires_at))
+
+
+def _named(user: User) -> str:
+    """How a message calls the account: never by its number."""
+    return f"{user.username} ({user.id})" if user.username else f"the account {user.id}"
+
+
+def _show_new(desk: Desk, services: Services, user: User, book: RoleBook, password: str | None) -> None:
+    fields = {"id": str(user.id), "username": accounts.display_name(services, user) or "–"}
+    if password is not None:
+        fields["password"] = password
+    fields["roles"] = words(_role_names(book, user))
+    lost = "nobody saw its password: have an admin set another (/users/save)" if password else ""
+    desk.show({**document(user, book), "password": password}, sheet(fields), unread=lost)
+    if password is not None and not desk.options.as_json:
+        say(_ONCE)

@@ -1,0 +1,468 @@
+"""`lingpai doctor`, and where a command works: a stack, the local server, the tables that the environment names."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import moto
+import pytest
+from typer.testing import CliRunner
+
+from lingpai import keys, roles
+from lingpai.adapters.keys import FileKeys
+from lingpai.clients import new_client
+from lingpai.clock import Clock
+from local import dynamodb
+from local.operator.app import app
+from local.template import Table
+from tests.e2e.server import is_proxy, serving
+from tests.support import aws, stores
+from tests.support.logs import LOGS
+from tests.support.moving import services_on
+from tests.support.shell import Ended, Shell, a_shell
+from tests.support.stores import TABLE_FIELDS, TEMPLATE
+
+SEED = {
+    "clients": [{"client_id": "web", "dialect": "passport"}],
+    "roles": [{"id": 1, "roleName": "admin"}],
+    "users": [],
+}
+DAY = 86400
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in filter(is_proxy, list(os.environ)):
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def shell(dynamodb_endpoint: str, tmp_path: Path) -> Iterator[Shell]:
+    with a_shell(dynamodb_endpoint, tmp_path) as shell:
+        yield shell
+
+
+@pytest.fixture
+def cloud() -> Iterator[aws.Aws]:
+    with aws.serving() as started:
+        yield started
+
+
+def findings(ended: Ended) -> dict[str, tuple[str, str]]:
+    """State and text of each check."""
+    return {each["check"]: (each["state"], each["text"]) for each in ended.json["checks"]}
+
+
+def wrong(ended: Ended) -> dict[str, tuple[str, str]]:
+    """Those that are not ok."""
+    return {check: found for check, found in findings(ended).items() if found[0] != "ok"}
+
+
+NAMES = ("clients", "users", "identities", "roles", "sessions", "codes", "counters")
+EXPIRING = ("sessions", "codes", "counters")
+
+
+def healthy_tables(shell: Shell) -> list[str]:
+    """What is said of tables that are as they should be."""
+    lines = []
+    for name in NAMES:
+        lines += [("ok", f"table {name}", getattr(shell.store.settings, f"{name}_table"))]
+        lines += [("ok", f"access {name}", "can be read")]
+        lines += [("ok", f"ttl {name}", "by the attribute ttl")] if name in EXPIRING else []
+    return ["|".join(line) for line in lines]
+
+
+# --- the local server --------------------------------------------------------------------------------------
+
+
+def test_the_local_server_is_well(shell: Shell, tmp_path: Path) -> None:
+    """On a DynamoDB that keeps its data; the whole answer, for people and for programs."""
+    turn_on_ttl(shell)
+    shell.settings["KEYS_FILE"] = str(tmp_path / "keys.json")
+    kept = {
+        name: shell.environment()[name] for name in ("DYNAMODB_ENDPOINT", "KEYS_FILE", *map(str.upper, TABLE_FIELDS))
+    }
+    with serving(tmp_path, SEED=str(shell.file("seed.json", json.dumps(SEED))), **kept) as server:
+        shell.settings["PORT"] = str(server.port)
+        ended = shell.run("doctor", "--local", "--json")
+        people = shell.run("--local", "doctor")
+    place = f"the local server at {server.url}"
+    lines = [
+        "ok|store|DynamoDB answers",
+        "ok|clock|0 s behind the store's",
+        *healthy_tables(shell),
+        "ok|roles|admin is there",
+        "ok|clients|1 enabled of 1",
+        "ok|keys ES256|the key has signed for 0 days",
+        "ok|keys RS256|the key has signed for 0 days",
+        "ok|pepper|can be read",
+        "ok|sms|console: no message is delivered; SMS_PROVIDER names who shall",
+        f"ok|health|{server.url} answers",
+        "ok|jwks|2 keys are published",
+    ]
+    expected = [dict(zip(("state", "check", "text"), line.split("|"), strict=True)) for line in lines]
+    assert (ended.code, ended.err) == (0, "")
+    document = ended.json
+    clock = document["checks"][1]["text"]
+    assert clock in {"0 s behind the store's", "1 s ahead of the store's", "1 s behind the store's"}
+    document["checks"][1]["text"] = expected[1]["text"]
+    assert document == {"deployment": place, "ok": len(lines), "warn": 0, "fail": 0, "checks": expected}
+    assert (people.code, people.err) == (0, "")
+    shown = people.out.splitlines()
+    assert [line.split()[0] for line in shown[:-1]] == ["ok"] * len(lines)
+    assert shown[2].split() == ["ok", "table", "clients", shell.store.settings.clients_table]
+    assert shown[-1] == f"{place}: {len(lines)} ok, 0 warn, 0 fail"
+
+
+def test_the_embedded_store_is_reached(tmp_path: Path) -> None:
+    """What `make run` holds in its own process: seen, changed, and known to its API at once."""
+    with serving(tmp_path) as server:
+
+        def call(*arguments: str) -> Ended:
+            result = CliRunner().invoke(app, ["--local", *arguments], env={"PORT": str(server.port)})
+            return Ended(result.exit_code, result.stdout, result.stderr)
+
+        listed = call("client", "list", "--json")
+        assert [client["client_id"] for client in listed.json["clients"]] == [
+            *("2", "23", "app-client", "django-app", "machine-client", "standard-client", "web-client")
+        ]
+        secret = call("client", "create", "shop", "--dialect", "standard", "--json").json["client_secret"]
+        LOGS.hush("client secret", secret)
+        form = {"grant_type": "client_credentials"}
+        assert server.post("/oauth/token", form=form, basic=f"shop:{secret}")[0] == 200
+        again = call("client", "create", "shop", "--dialect", "standard")
+        assert (again.code, again.out) == (1, "")
+        server.log_in("alice", "correct horse battery")
+        assert call("user", "disable", "alice", "--yes", "--json").json["ended"] == 1
+        refused = {"grant_type": "password", "username": "alice", "password": "correct horse battery"}
+        assert server.post("/oauth/token", form=refused, basic="web-client:web-secret")[0] == 400
+        assert wrong(call("doctor", "--json")) == {}
+        server.hush(secret)
+
+
+def test_no_page_of_a_browser_reaches_the_embedded_store(tmp_path: Path) -> None:
+    """It cannot send the header without leave, nor read under a name of its own."""
+    import http.client
+
+    with serving(tmp_path) as server:
+        target = {"X-Amz-Target": "DynamoDB_20120810.ListTables"}
+        here = {"Host": f"127.0.0.1:{server.port}"}
+        for method, headers, status in (
+            ("POST", {**target, **here}, 200),
+            ("POST", here, 403),
+            ("POST", {**target, "Host": "evil.example"}, 403),
+            ("GET", {**target, **here}, 403),
+            ("OPTIONS", {"Origin": "https://evil.example", **here}, 403),
+        ):
+            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+            connection.putrequest(method, "/_local/dynamodb/", skip_host=True)
+            for name, value in {**headers, "Content-Length": "2"}.items():
+                connection.putheader(name, value)
+            connection.endheaders(b"{}")
+            answer = connection.getresponse()
+            body = answer.read()
+            connection.close()
+            assert answer.status == status, (method, headers)
+            assert (b"TableNames" in body) == (status == 200)
+            assert answer.getheader("access-control-allow-origin") is None
+
+
+def test_no_local_server(tmp_path: Path) -> None:
+    """It says what to do."""
+    result = CliRunner().invoke(app, ["--local", "client", "list"], env={"PORT": "9"})
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == (
+        "no local server answers at http://127.0.0.1:9: start it by `make run`, "
+        "or say where it is: PORT=3001 lingpai …\n"
+        "For a DynamoDB that keeps its data set DYNAMODB_ENDPOINT, here and for `make run`.\n"
+    )
+    result = CliRunner().invoke(app, ["--local", "client", "list"], env={"PORT": "x"})
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("PORT: 'x' is not a port")
+
+
+# --- what is wrong -----------------------------------------------------------------------------------------
+
+
+def turn_on_ttl(shell: Shell) -> None:
+    for name in EXPIRING:
+        specification = {"Enabled": True, "AttributeName": "ttl"}
+        table = getattr(shell.store.settings, f"{name}_table")
+        shell.store._call("UpdateTimeToLive", TableName=table, TimeToLiveSpecification=specification)
+
+
+def test_nothing_is_there_yet(shell: Shell) -> None:
+    """Each finding says what to do about it."""
+    ended = shell.call("doctor", "--json")
+    table = shell.store.settings.sessions_table
+    ttl = f"what has expired is never deleted: turn on time to live of {table}, by the attribute ttl"
+    found = wrong(ended)
+    assert found.pop("ttl sessions") == ("warn", ttl)
+    assert {check: state for check, (state, _) in found.items() if check.startswith("ttl")} == {
+        "ttl codes": "warn",
+        "ttl counters": "warn",
+    }
+    assert {check: told for check, told in found.items() if not check.startswith("ttl")} == {
+        "roles": ("warn", "there is no role admin, so nobody is an admin: `lingpai seed` makes roles"),
+        "clients": ("warn", "there is no client, so nobody gets a token: `lingpai client create`"),
+        "keys": ("warn", "there is no place for keys: name one by KEYS_FILE"),
+        "pepper": ("warn", "is not named here: CODE_PEPPER_SECRET, or --stack, says where it is"),
+        "health": ("warn", "where the API answers is not known: --url says it"),
+    }
+    assert (ended.code, ended.json["fail"]) == (0, 0)
+
+
+def test_tables_that_are_missing_or_others(shell: Shell) -> None:
+    shell.settings.update({"USERS_TABLE": "None", "ROLES_TABLE": shell.store.settings.clients_table})
+    ended = shell.call("doctor", "--json")
+    found = findings(ended)
+    assert ended.code == 1
+    assert found["table users"] == (
+        "fail",
+        "there is no table None: deploy the stack, or name the right one (--stack, or its variable)",
+    )
+    other = shell.store.settings.clients_table
+    assert found["table roles"] == (
+        "fail",
+        f"{other} has the key client_id (S), and needs book (S): it is not this service's table",
+    )
+    assert found["roles"][0] == "fail"
+    assert found["table sessions"][0] == "ok"
+    assert not {"access users", "access roles"} & set(found)
+
+
+def test_keys_that_are_missing_or_old(shell: Shell, tmp_path: Path) -> None:
+    services = services_on(shell.store)
+    services.store.put_client(new_client("p", "passport", "s"))  # type: ignore[attr-defined]
+    found = findings(shell.call("doctor", "--json"))
+    said = "there is no place for keys, and clients are to get JWTs (RS256): name one by KEYS_FILE"
+    assert found["keys"] == ("fail", said)
+    store = FileKeys(tmp_path / "keys.json")
+    shell.settings["KEYS_FILE"] = str(tmp_path / "keys.json")
+    keys.rotate(store, Clock(time=lambda: time.time() - 181 * DAY), "ES256", lead=0)
+    ended = shell.call("doctor", "--json")
+    mend = "`lingpai keys rotate --algorithm"
+    assert findings(ended)["keys RS256"] == ("fail", f"no key signs: {mend} RS256` makes one")
+    assert findings(ended)["keys ES256"] == (
+        "warn",
+        f"the key has signed for 181 days, and none follows: {mend} ES256`",
+    )
+    assert ended.code == 1
+    assert shell.call("keys", "rotate", "--yes").code == 0
+    found = findings(shell.call("doctor", "--json"))
+    assert found["keys ES256"] == ("ok", "the key has signed for 181 days, and the next one is published")
+    assert found["keys RS256"] == ("ok", "the key has signed for 0 days")
+
+
+def test_an_api_that_is_not_there_or_another(shell: Shell, tmp_path: Path, cloud: aws.Aws) -> None:
+    shell.settings["KEYS_FILE"] = str(tmp_path / "keys.json")
+    keys.first_keys(FileKeys(tmp_path / "keys.json"), Clock())
+    down = findings(shell.call("doctor", "--url", "http://127.0.0.1:9", "--json"))
+    assert down["health"] == down["jwks"] == ("fail", "no answer: [Errno 111] Connection refused")
+    other = findings(shell.call("doctor", "--url", cloud.url, "--json"))
+    assert other["health"] == ("fail", f"{cloud.url}/health answers 501")
+    bad = findings(shell.call("doctor", "--url", "file:///etc/passwd", "--json"))
+    assert bad["health"] == ("fail", "file:///etc/passwd/health is no address such as https://login.example.com")
+    with serving(tmp_path) as server:
+        foreign = findings(shell.call("doctor", "--url", server.url, "--json"))
+    assert foreign["health"][0] == "ok"
+    state, text = foreign["jwks"]
+    assert state == "warn"
+    assert text.startswith("the API does not publish ")
+    assert text.endswith(": look again in 300 s; else it has other keys")
+
+
+def test_a_pepper_that_protects_nothing(shell: Shell) -> None:
+    shell.settings["CODE_PEPPER"] = "short-pepper"
+    LOGS.hush("pepper", "short-pepper")
+    ended = shell.call("doctor", "--json")
+    assert findings(ended)["pepper"] == (
+        "fail",
+        "is too short: codes could be told from their hashes. Make a long one",
+    )
+    assert "short-pepper" not in ended.out + ended.err
+
+
+@pytest.mark.parametrize(
+    ("ahead", "state", "text"),
+    [
+        (-100, "warn", "100 s ahead of the store's: set this machine's clock (NTP)"),
+        (400, "fail", "400 s behind the store's: set this machine's clock (NTP)"),
+    ],
+)
+def test_no_permissions_and_a_clock_that_is_wrong(
+    shell: Shell, cloud: aws.Aws, ahead: float, state: str, text: str
+) -> None:
+    """What is denied is named, table by table; the time stands in the refusal."""
+    shell.settings["DYNAMODB_ENDPOINT"] = cloud.url
+    cloud.ahead = ahead
+    ended = shell.call("doctor", "--json")
+    found = findings(ended)
+    assert ended.code == 1
+    told = found["clock"]
+    assert told[0] == state
+    assert abs(int(told[1].split()[0]) - abs(ahead)) <= 2
+    assert told[1].partition(" ")[2] == text.partition(" ")[2]
+    for name in NAMES:
+        table = getattr(shell.store.settings, f"{name}_table")
+        for check, action in (("table", "DescribeTable"), ("access", "GetItem")):
+            said = f"the caller lacks dynamodb:{action} on {table}: give it the permission"
+            assert found[f"{check} {name}"] == ("fail", said)
+    assert found["roles"][0] == found["clients"][0] == "fail"
+
+
+def test_a_store_that_is_not_there(shell: Shell) -> None:
+    """The rest of the checks go on."""
+    shell.settings["DYNAMODB_ENDPOINT"] = "http://127.0.0.1:9"
+    ended = shell.call("doctor", "--json")
+    assert ended.code == 1
+    found = findings(ended)
+    assert found["store"] == ("fail", 'Could not connect to the endpoint URL: "http://127.0.0.1:9/"')
+    assert set(found) == {"store", "keys", "pepper", "sms", "health"}
+
+
+def test_credentials_that_are_wrong(shell: Shell, cloud: aws.Aws) -> None:
+    shell.settings["DYNAMODB_ENDPOINT"] = cloud.url
+    cloud.denied = "UnrecognizedClientException"
+    ended = shell.call("doctor", "--json")
+    assert ended.code == 1
+    state, text = findings(ended)["store"]
+    assert (state, "UnrecognizedClientException" in text) == ("fail", True)
+
+
+@pytest.mark.parametrize(
+    ("number", "found"),
+    [
+        ("13312341234", ("warn", "console keeps it, and delivers none")),
+        ("12", ("fail", "not sent: This is not a valid mobile number")),
+        ("+12015550123", ("fail", "not sent: Numbers of this country are not served")),
+    ],
+)
+def test_a_message_is_sent_where_one_is_asked_for(shell: Shell, number: str, found: tuple[str, str]) -> None:
+    ended = shell.call("doctor", "--send-test", number, "--json")
+    assert findings(ended)["test message"] == found
+    assert ended.code == (1 if found[0] == "fail" else 0)
+    assert "test message" not in findings(shell.call("doctor", "--json"))
+
+
+def test_recovery_is_looked_at_on_aws(tmp_path: Path) -> None:
+    """By moto, which knows of point-in-time recovery: on where it is on, and a fault where it is off."""
+    with moto.mock_aws():
+        client = stores._client(None)
+        dynamodb.create_tables(client, TEMPLATE.tables)
+        for name in ("Clients", "Users", "Identities", "Roles"):
+            client._make_api_call(
+                "UpdateContinuousBackups",
+                {
+                    "TableName": f"{name}Table",
+                    "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
+                },
+            )
+        result = CliRunner().invoke(
+            app, ["doctor", "--json"], env={"DYNAMODB_ENDPOINT": None, "AWS_REGION": "us-east-1"}
+        )
+    found = findings(Ended(result.exit_code, result.stdout, result.stderr))
+    assert {check: told for check, told in found.items() if check.startswith("recovery")} == {
+        **{f"recovery {name}": ("ok", "to a point in time") for name in ("clients", "users", "identities", "roles")},
+        "recovery sessions": (
+            "fail",
+            "what is lost cannot be brought back: turn on point-in-time recovery of SessionsTable",
+        ),
+    }
+    assert result.exit_code == 1
+
+
+def test_which_tables_have_what() -> None:
+    """The template says which tables expire and which can be recovered; doctor looks at those."""
+    assert {table.name for table in TEMPLATE.tables if table.ttl} == {"SessionsTable", "CodesTable", "CountersTable"}
+    assert {table.name for table in TEMPLATE.tables if not table.recoverable} == {"CodesTable", "CountersTable"}
+    assert not Table("x", {}, None).recoverable
+
+
+# --- a stack -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stack(shell: Shell, cloud: aws.Aws) -> Shell:
+    """A stack whose tables are those of the shell; the environment names none of them."""
+    outputs = {f"{name.capitalize()}Table": getattr(shell.store.settings, f"{name}_table") for name in NAMES}
+    cloud.outputs = {"ApiUrl": "http://127.0.0.1:9", **outputs}
+    cloud.parameters = {"DigestLogin": "true", "SmsProvider": "console", "Stage": "dev"}
+    cleared = {name.upper(): "" for name in TABLE_FIELDS}
+    shell.settings.update(
+        {
+            **cleared,
+            **cloud.environment("CLOUDFORMATION", "SECRETS_MANAGER"),
+            "AWS_ENDPOINT_URL_DYNAMODB": shell.endpoint,
+            "AWS_ACCESS_KEY_ID": "operator",
+            "AWS_SECRET_ACCESS_KEY": "operator",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            # Of another deployment, and so none of the stack's business.
+            "DYNAMODB_ENDPOINT": "http://127.0.0.1:9",
+            "CODE_PEPPER": "another pepper",
+        }
+    )
+    return shell
+
+
+def test_a_stack_is_found_by_its_name(stack: Shell, cloud: aws.Aws) -> None:
+    """Before or after the command; its tables, and its parameters."""
+    path = stack.file("seed.json", json.dumps(SEED))
+    seeded = stack.run("seed", str(path), "--stack", aws.STACK, "--json")
+    assert (seeded.code, seeded.json, seeded.err) == (0, {"clients": 1, "roles": 1, "users": 0}, "")
+    people = stack.run("--stack", aws.STACK, "seed", str(path))
+    assert (people.code, people.out, people.err) == (0, "1 clients, 1 roles, 0 users are there\n", "")
+    made = stack.call("user", "create", "mei", "--stack", aws.STACK, "--json")
+    assert (made.code, made.json["digest_login"]) == (0, True)
+    found = stack.store.get_client("web")
+    assert found is not None
+    assert replace(found, secret_hash=None).dialect == "passport"
+
+
+def test_doctor_of_a_stack(stack: Shell, cloud: aws.Aws) -> None:
+    """Its own pepper is read, and its own address asked."""
+    LOGS.hush("pepper", str(cloud.secret))
+    roles.save(services_on(stack.store), "admin")
+    ended = stack.call("doctor", "--stack", aws.STACK, "--json")
+    assert ended.json["deployment"] == f"the stack {aws.STACK}"
+    found = findings(ended)
+    assert found["pepper"] == ("ok", "can be read")
+    assert found["health"] == ("fail", "no answer: [Errno 111] Connection refused")
+    assert found["sms"] == ("warn", "console: no message is delivered; SMS_PROVIDER names who shall")
+    assert str(cloud.secret) not in ended.out + ended.err
+    cloud.secret = None
+    state, text = findings(stack.call("doctor", "--stack", aws.STACK, "--json"))["pepper"]
+    assert state == "fail"
+    assert "AccessDeniedException" in text
+
+
+def test_a_stack_that_is_none(stack: Shell, cloud: aws.Aws) -> None:
+    ended = stack.call("client", "list", "--stack", "other")
+    assert (ended.code, ended.out) == (2, "")
+    assert "Stack with id other does not exist" in ended.err
+    del cloud.outputs["CodesTable"]
+    ended = stack.call("client", "list", "--stack", aws.STACK)
+    said = f"{aws.STACK}: is no stack of this service: it has no output CodesTable\n"
+    assert (ended.code, ended.out, ended.err) == (2, "", said)
+
+
+def test_the_environment_is_as_it_was(stack: Shell) -> None:
+    """A command within this process changes nothing of it."""
+    before = dict(os.environ)
+    for arguments in (("client", "list", "--stack", aws.STACK), ("client", "list", "--stack", "other")):
+        stack.call(*arguments)
+        assert dict(os.environ) == before
+
+
+def test_a_seed_that_is_wrong(shell: Shell) -> None:
+    """Nothing is written, and each line tells where it is."""
+    wrong_seed: Any = {"clients": [{"client_id": "web"}], "users": [{"username": "x", "roles": ["none"]}]}
+    path = shell.file("seed.json", json.dumps(wrong_seed))
+    ended = shell.call("seed", str(path))
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == f"{path}: clients[0] (web): dialect: Field required\n"
+    assert shell.store.list_clients() == ()

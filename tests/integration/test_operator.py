@@ -1,0 +1,823 @@
+"""`lingpai client | user | keys | prefix` on DynamoDB Local: what each writes, says, refuses, and ends with."""
+
+import contextlib
+import json
+import os
+import pty
+import re
+import select
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lingpai import accounts, clients, keys, prefixes, roles, sessions
+from lingpai.adapters.keys import FileKeys
+from lingpai.clients import Credentials, hash_secret, new_client
+from lingpai.clock import Clock
+from lingpai.errors import LingpaiError
+from lingpai.model import Client, StoredKey, User
+from lingpai.ports import Services
+from local.operator.keys import standing
+from tests.support.logs import LOGS
+from tests.support.moving import services_on
+from tests.support.samples import a_client
+from tests.support.shell import Ended, Shell, a_shell
+
+SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
+MOBILE = "+8613312341234"
+PASSWORD = "correct horse battery"
+WEB = new_client("web", "spring", "web-secret", scopes=("web",))
+
+
+@pytest.fixture
+def shell(dynamodb_endpoint: str, tmp_path: Path) -> Iterator[Shell]:
+    with a_shell(dynamodb_endpoint, tmp_path) as shell:
+        yield shell
+
+
+@pytest.fixture
+def services(shell: Shell) -> Services:
+    """The services on the same tables, at the time that it is."""
+    return services_on(shell.store)
+
+
+def same(ended: Ended, code: int, out: str, err: str) -> None:
+    """It ended like that, and said that and nothing else."""
+    assert (ended.code, ended.out, ended.err) == (code, out, err)
+
+
+def hushed(secret: str) -> str:
+    """No line that anything logs shows it."""
+    assert SECRET.fullmatch(secret)
+    LOGS.hush("made by the command", secret)
+    return secret
+
+
+def authenticated(services: Services, client_id: str, secret: str | None) -> Client | None:
+    """The client, if it is let in."""
+    try:
+        return clients.authenticate(services.store, Credentials(client_id, secret))
+    except LingpaiError:
+        return None
+
+
+def at(seconds: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
+
+
+# --- clients -----------------------------------------------------------------------------------------------
+
+SHOP = {
+    "client_id": "shop",
+    "dialect": "standard",
+    "confidential": True,
+    "disabled": False,
+    "grant_types": ["client_credentials", "mobile"],
+    "scopes": ["read", "write"],
+    "access_token_ttl": 60,
+    "refresh_token_ttl": 120,
+    "session_ttl": 180,
+    "token_format": "jwt",
+    "token_alg": "RS256",
+    "roles": ["admin"],
+    "sign_provider": "trusted",
+    "sign_app": "wx1",
+}
+CREATE_SHOP = (
+    *("client", "create", "shop", "--dialect", "standard", "--access-ttl", "60", "--refresh-ttl", "120"),
+    *(
+        "--grant",
+        "client_credentials",
+        "--grant",
+        "urn:lingpai:grant:mobile-code",
+        "--scope",
+        "read",
+        "--scope",
+        "write",
+    ),
+    *("--session-ttl", "180", "--token-format", "jwt", "--token-alg", "RS256", "--role", "admin"),
+    *("--sign-provider", "trusted", "--sign-app", "wx1"),
+)
+
+
+def test_a_client_from_first_to_last(shell: Shell, services: Services) -> None:
+    """By the process itself; what its secret is stands on standard output, once, and in no table."""
+    made = shell.run(*CREATE_SHOP, "--json")
+    assert (made.code, made.err) == (0, "there is no role admin yet: until there is, it gives the client nothing\n")
+    first = hushed(made.json["client_secret"])
+    assert made.json == {**SHOP, "client_secret": first}
+    client = services.store.get_client("shop")
+    assert client is not None
+    assert client.secret_hash == hash_secret(first)
+    raw = str(shell.store._call("Scan", TableName=shell.store.settings.clients_table)["Items"])
+    assert "shop" in raw
+    assert first not in raw
+
+    listed = shell.run("client", "list", "--json")
+    assert (listed.code, listed.json, listed.err) == (0, {"clients": [SHOP]}, "")
+
+    rotated = shell.run("client", "rotate-secret", "shop", "--yes", "--json")
+    second = hushed(rotated.json["client_secret"])
+    assert (rotated.code, rotated.json) == (0, {**SHOP, "client_secret": second})
+    assert rotated.err == "the functions know it within 60 s\n"
+    assert services.store.get_client("shop") == replace(client, secret_hash=hash_secret(second))
+    assert authenticated(services, "shop", first) is None
+    assert authenticated(services, "shop", second) is not None
+
+    off = shell.run("client", "disable", "shop", "--yes", "--json")
+    assert (off.code, off.json) == (0, {"client_id": "shop", "disabled": True, "changed": True})
+    assert authenticated(services, "shop", second) is None
+    again = shell.run("client", "disable", "shop", "--json")
+    assert (again.code, again.json, again.err) == (0, {"client_id": "shop", "disabled": True, "changed": False}, "")
+    on = shell.run("client", "enable", "shop", "--json")
+    assert (on.code, on.json) == (0, {"client_id": "shop", "disabled": False, "changed": True})
+    assert authenticated(services, "shop", second) is not None
+
+
+def test_clients_for_people(shell: Shell) -> None:
+    made = shell.call("client", "create", "shop", "--dialect", "standard")
+    secret = hushed(made.out.split()[3])
+    same(
+        made,
+        0,
+        f"client_id      shop\nclient_secret  {secret}\ndialect        standard\n",
+        "Keep the secret now: it is shown this once, and stored as a hash alone.\n",
+    )
+    same(
+        shell.call("client", "create", "[bold]app", "--dialect", "usercenter", "--public"),
+        0,
+        "client_id      [bold]app\nclient_secret  – (public)\ndialect        usercenter\n",
+        "",
+    )
+    same(shell.call("client", "disable", "shop", "--yes"), 0, "the client shop is disabled\n", KNOWN)
+    same(
+        shell.call("client", "list"),
+        0,
+        "id         dialect     kind          grants                            scopes  tokens   roles  state\n"
+        "[bold]app  usercenter  public        mobile password refresh_token     –       86400 s  –      enabled\n"
+        "shop       standard    confidential  client_credentials refresh_token  –       3600 s   –      disabled\n",
+        "",
+    )
+    same(shell.call("client", "enable", "shop"), 0, "the client shop is enabled\n", KNOWN)
+    same(shell.call("client", "enable", "shop"), 0, "the client shop is enabled already\n", "")
+
+
+KNOWN = "the functions know it within 60 s\n"
+
+
+def test_a_client_is_not_created_over_another(shell: Shell) -> None:
+    shell.store.put_client(a_client(id="shop", disabled=True))
+    said = "there is a client shop already; `lingpai client rotate-secret shop` gives it a new secret\n"
+    same(shell.call("client", "create", "shop", "--dialect", "standard", "--json"), 1, "", said)
+    assert shell.store.get_client("shop") == a_client(id="shop", disabled=True)
+
+
+def test_of_many_operators_one_creates_it(shell: Shell, services: Services) -> None:
+    """And the secret that one of them reads is the one that is good."""
+    started = [shell.start("client", "create", "shop", "--dialect", "standard", "--json") for _ in range(6)]
+    outs = [process.communicate(timeout=120)[0] for process in started]
+    assert sorted(process.returncode for process in started) == [0, 1, 1, 1, 1, 1]
+    (out,) = filter(None, outs)
+    assert authenticated(services, "shop", hushed(json.loads(out)["client_secret"])) is not None
+
+
+def test_who_is_asked_while_another_acts_overwrites_nothing(shell: Shell) -> None:
+    """The secret that somebody else was given meanwhile stays good."""
+    before = a_client(id="shop")
+    shell.store.put_client(before)
+    after = replace(before, secret_hash=hash_secret("of somebody else"))
+
+    def meanwhile() -> None:
+        assert shell.store.change_client(before, after)
+
+    ended = at_a_terminal(shell, ("client", "rotate-secret", "shop"), "y", meanwhile)
+    assert (ended.code, ended.out) == (1, "")
+    assert "somebody else changed the client shop meanwhile, and nothing was done: run it again" in ended.err
+    assert shell.store.get_client("shop") == after
+
+
+def test_a_public_client_has_no_secret_to_rotate(shell: Shell) -> None:
+    shell.store.put_client(a_client(id="app", secret_hash=None))
+    said = "the client app is public: it has no secret\n"
+    same(shell.call("client", "rotate-secret", "app", "--yes"), 1, "", said)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--dialect", "standard", "--grant", "implicit"), "grant_types: there is no grant 'implicit'; there are: "),
+        (("--dialect", "standard", "--scope", ""), "scopes: String should have at least 1 character"),
+        (("--dialect", "standard", "--sign-provider", "x"), "sign_provider: Input should be 'trusted'"),
+        (("--dialect", "standard", "--sign-app", "a:b"), "sign_app: String should match pattern"),
+        (("--dialect", "summer"), "'summer' is not one of"),
+        (("--dialect", "standard", "--access-ttl", "0"), "Input should be greater than or equal to 1"),
+        ((), "Missing option '--dialect'"),
+    ],
+)
+def test_a_client_that_cannot_be(shell: Shell, arguments: tuple[str, ...], said: str) -> None:
+    ended = shell.call("client", "create", "shop", *arguments)
+    assert (ended.code, ended.out) == (2, "")
+    assert said in ended.err
+    assert shell.store.list_clients() == ()
+
+
+def test_an_id_that_no_request_could_name(shell: Shell) -> None:
+    for client_id in ("", "x" * 256):
+        ended = shell.call("client", "create", client_id, "--dialect", "standard")
+        same(ended, 2, "", "ID: must have 1 to 255 characters\n")
+
+
+# --- users -------------------------------------------------------------------------------------------------
+
+
+def test_a_user_logs_in_by_the_password_that_was_shown(shell: Shell, services: Services) -> None:
+    assert [roles.save(services, name) for name in ("admin", "editor")] == [1, 2]
+    made = shell.run("user", "create", "mei", "--mobile", "13312341234", "--role", "editor", "--json")
+    password = hushed(made.json["password"])
+    user_id = made.json["id"]
+    user = services.store.get_user(user_id)
+    assert user is not None
+    assert made.json == {
+        "id": user_id,
+        "username": "mei",
+        "mobile": MOBILE,
+        "openids": {},
+        "roles": ["editor"],
+        "created_at": user.created_at,
+        "disabled": False,
+        "has_password": True,
+        "digest_login": False,
+        "password": password,
+    }
+    assert (made.code, made.err) == (0, "")
+    assert password not in str(user.password)
+    for name in ("mei", "13312341234"):
+        assert accounts.log_in_by_password(services, WEB, (), name, password, "192.0.2.1").user_id == user_id
+
+
+def test_users_for_people(shell: Shell, services: Services) -> None:
+    roles.save(services, "admin")
+    made = shell.call("user", "create", "mei", "--role", "admin")
+    user_id, password = made.out.split()[1], hushed(made.out.split()[5])
+    same(
+        made,
+        0,
+        f"id        {user_id}\nusername  mei\npassword  {password}\nroles     admin\n",
+        "Keep the password now: it is shown this once, and stored as a hash alone.\n",
+    )
+    user = services.store.get_user(int(user_id))
+    assert user is not None
+    sheet = (
+        f"id            {user_id}\n"
+        "username      mei\n"
+        "mobile        –\n"
+        "openids       –\n"
+        "roles         admin\n"
+        f"created       {at(user.created_at)}\n"
+        "state         enabled\n"
+        "password      set\n"
+        "digest login  no\n"
+        "sessions      0\n"
+    )
+    for who in ("mei", "MEI", user_id, f"id:{user_id}", "name:mei"):
+        same(shell.call("user", "show", who), 0, sheet, "")
+
+
+def test_a_password_comes_by_standard_input_or_not_at_all(shell: Shell, services: Services) -> None:
+    made = shell.call("user", "create", "mei", "--password-stdin", "--json", given=PASSWORD + "\n")
+    assert (made.code, made.json["password"], made.json["has_password"]) == (0, None, True)
+    assert accounts.log_in_by_password(services, WEB, (), "mei", PASSWORD, "192.0.2.1").user_id == made.json["id"]
+    made = shell.call("user", "create", "--mobile", MOBILE, "--no-password", "--json")
+    assert (made.code, made.json["password"], made.json["has_password"]) == (0, None, False)
+    assert services.store.find_user_id(accounts.mobile_key(MOBILE)) == made.json["id"]
+    number = shell.call("user", "create", "13312341235", "--mobile", "13312341235", "--no-password", "--json")
+    assert (number.json["username"], number.json["mobile"]) == (None, "+8613312341235")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "given", "code", "said"),
+    [
+        ((), None, 2, "an account needs a USERNAME or a --mobile"),
+        (("", "--mobile", ""), None, 2, "an account needs a USERNAME or a --mobile"),
+        (("zoe", "--no-password"), None, 2, "--no-password: an account without a --mobile could never log in"),
+        (("zoe", "--no-password", "--password-stdin"), "x", 2, "--password-stdin and --no-password: name one of them"),
+        (("--mobile", "12"), None, 2, "--mobile: is not a mobile number"),
+        (("zoe", "--role", "none"), None, 3, "there is no role none; there are: admin. `lingpai seed` makes roles"),
+        (("zoe", "--password-stdin"), "short", 1, "A password needs at least 8 characters"),
+        (("zoe", "--password-stdin"), "", 1, "A password needs at least 8 characters"),
+        (("mei",), None, 1, "This username is taken"),
+        (("13312341239",), None, 1, "A username that looks like a mobile number can be used only by the account"),
+        (("a b ",), None, 1, "it holds an invisible character or a space at its end"),
+    ],
+)
+def test_a_user_that_cannot_be(
+    shell: Shell, services: Services, arguments: tuple[str, ...], given: str | None, code: int, said: str
+) -> None:
+    roles.save(services, "admin")
+    accounts.add(services, User(id=1, created_at=1, username="mei"))
+    ended = shell.call("user", "create", *arguments, given=given)
+    assert (ended.code, ended.out) == (code, ""), ended.err
+    assert said in ended.err
+    assert [user.id for user in services.store.list_users(10, None).users] == [1]
+
+
+def test_who_is_meant(shell: Shell, services: Services) -> None:
+    """Somebody may have taken another's id for a name: nobody is hit by mistake."""
+    accounts.add(services, User(id=12345, created_at=1, username="victim", mobile=MOBILE))
+    accounts.add(services, User(id=2, created_at=1, username="12345"))
+    accounts.add(services, User(id=3, created_at=1, username="name:victim"))
+
+    def shown(who: str) -> int:
+        found = shell.call("user", "show", who, "--json")
+        assert (found.code, found.err) == (0, "")
+        user_id: int = found.json["id"]
+        return user_id
+
+    assert [shown(who) for who in ("victim", "13312341234", MOBILE, "id:12345", "name:victim")] == [12345] * 5
+    assert [shown(who) for who in ("name:12345", "2", "id:2")] == [2] * 3
+    assert shown("name:name:victim") == 3
+    for command in ("show", "disable", "logout", "sessions"):
+        ended = shell.call("user", command, "12345", *(("--yes",) if command in {"disable", "logout"} else ()))
+        said = "12345 is the id of one account and the name of another: say id:12345 or name:12345\n"
+        same(ended, 2, "", said)
+    user = services.store.get_user(12345)
+    assert user is not None
+    assert not user.disabled
+
+
+def test_what_an_account_is(shell: Shell, services: Services) -> None:
+    """No hash is shown, nor a role that was deleted since."""
+    for name in ("admin", "old", "editor"):
+        roles.save(services, name)
+    openids = (("trusted:default", "o-1"), ("wechat:wx1", "o-2"))
+    user = User(7, 1_700_000_000, "mei", MOBILE, openids, "$argon2id$x", "$argon2id$y", frozenset({1, 2, 3}))
+    accounts.add(services, user)
+    roles.delete(services, 2)
+    shown = shell.call("user", "show", "mei", "--json")
+    assert (shown.code, shown.err) == (0, "")
+    assert shown.json == {
+        "id": 7,
+        "username": "mei",
+        "mobile": MOBILE,
+        "openids": {"trusted:default": "o-1", "wechat:wx1": "o-2"},
+        "roles": ["admin", "editor"],
+        "created_at": 1_700_000_000,
+        "disabled": False,
+        "has_password": True,
+        "digest_login": True,
+        "sessions": 0,
+    }
+    assert "argon2" not in shell.call("user", "show", "mei").out
+
+
+def test_sessions_are_listed_without_secrets_and_ended(shell: Shell, services: Services) -> None:
+    """Those that have ended are not listed; another's are left alone."""
+    now = Clock().now()
+    hours_ago = replace(services, clock=Clock(time=lambda: now - 7200))
+    for user_id, name in ((7, "mei"), (8, "zoe")):
+        accounts.add(services, User(user_id, 1, name))
+    first = sessions.issue(hours_ago, replace(WEB, id="old"), ("read", "write"), 7)
+    assert first.refresh_token is not None
+    second = sessions.issue(replace(services, clock=Clock(time=lambda: now)), WEB, (), 7)
+    ended = sessions.issue(hours_ago, replace(WEB, access_ttl=1, refresh_ttl=2), (), 7)
+    others = sessions.issue(services, WEB, (), 8)
+    at_now = replace(services, clock=Clock(time=lambda: now))
+    refreshed = sessions.refresh(at_now, replace(WEB, id="old"), first.refresh_token, None)
+    listed = shell.call("user", "sessions", "mei", "--json")
+    assert (listed.code, listed.err) == (0, "")
+    month = 30 * 86400
+    assert listed.json == {
+        "id": 7,
+        "sessions": [
+            {"client_id": "web", "scope": [], "created_at": now, "refreshed_at": None, "ends_at": now + month},
+            {
+                "client_id": "old",
+                "scope": ["read", "write"],
+                "created_at": now - 7200,
+                "refreshed_at": now,
+                "ends_at": now + month,
+            },
+        ],
+    }
+    people = shell.call("user", "sessions", "mei")
+    assert people.out == (
+        "client  scope       created                  refreshed                ends, unless refreshed\n"
+        f"web     –           {at(now)}  –                        {at(now + month)}\n"
+        f"old     read write  {at(now - 7200)}  {at(now)}  {at(now + month)}\n"
+    )
+    for tokens in (first, second, ended, refreshed):
+        for token in filter(None, (tokens.access_token, tokens.refresh_token)):
+            for part in token.split("."):
+                assert part not in listed.out + people.out
+
+    out = shell.call("user", "logout", "mei", "--yes", "--json")
+    assert (out.code, out.json, out.err) == (0, {"id": 7, "ended": 3}, "")
+    assert services.store.sessions_of(7) == ()
+    assert sessions.check(services.store, others.access_token, now, 30).key.owner == 8
+    same(shell.call("user", "logout", "mei", "--yes"), 0, "0 sessions of mei (7) ended\n", "")
+
+
+def test_a_disabled_account_is_out_until_it_is_enabled(shell: Shell, services: Services) -> None:
+    user = accounts.with_password(services, User(7, 1, "mei", MOBILE), PASSWORD)
+    accounts.add(services, user)
+    tokens = accounts.log_in_by_password(services, WEB, (), "mei", PASSWORD, "192.0.2.1")
+    off = shell.run("user", "disable", "mei", "--yes", "--json")
+    assert (off.code, off.json, off.err) == (0, {"id": 7, "disabled": True, "changed": True, "ended": 1}, "")
+    with pytest.raises(LingpaiError):
+        sessions.check(services.store, tokens.access_token, Clock().now(), 30)
+    with pytest.raises(LingpaiError):
+        accounts.log_in_by_password(services, WEB, (), "mei", PASSWORD, "192.0.2.1")
+    again = shell.call("user", "disable", "mei", "--yes")
+    same(again, 0, "mei (7) is disabled already; 0 sessions ended\n", "")
+    said = "mei (7) is disabled, and cannot be changed: `lingpai user enable` comes first\n"
+    roles.save(services, "admin")
+    same(shell.call("user", "grant-role", "mei", "admin"), 1, "", said)
+    on = shell.call("user", "enable", "mei", "--json")
+    assert (on.code, on.json, on.err) == (0, {"id": 7, "disabled": False, "changed": True}, "")
+    assert accounts.log_in_by_password(services, WEB, (), "mei", PASSWORD, "192.0.2.1").user_id == 7
+    same(shell.call("user", "enable", "mei"), 0, "mei (7) is enabled already\n", "")
+    assert services.store.get_user(7) == user
+
+
+def test_roles_are_granted_and_taken(shell: Shell, services: Services) -> None:
+    for name in ("admin", "editor"):
+        roles.save(services, name)
+    accounts.add(services, User(7, 1, "mei", roles=frozenset({2})))
+    given = shell.call("user", "grant-role", "mei", "admin", "--json")
+    assert (given.code, given.json, given.err) == (0, {"id": 7, "roles": ["admin", "editor"], "changed": True}, "")
+    same(shell.call("user", "grant-role", "mei", "admin"), 0, "mei (7) has the role admin already\n", "")
+    taken = shell.call("user", "revoke-role", "mei", "editor", "--yes", "--json")
+    assert (taken.code, taken.json, taken.err) == (0, {"id": 7, "roles": ["admin"], "changed": True}, "")
+    same(shell.call("user", "revoke-role", "mei", "editor"), 0, "mei (7) does not have the role editor anyway\n", "")
+    user = services.store.get_user(7)
+    assert user is not None
+    assert user.roles == {1}
+    said = "there is no role none; there are: admin, editor. `lingpai seed` makes roles\n"
+    same(shell.call("user", "grant-role", "mei", "none"), 3, "", said)
+
+
+# --- what is not there, what is asked, where options stand -----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(("client", command, "none") for command in ("rotate-secret", "disable", "enable")),
+        *(("user", command, "none") for command in ("show", "disable", "enable", "sessions", "logout")),
+        *(("user", command, "none", "admin") for command in ("grant-role", "revoke-role")),
+        *(("user", "show", who) for who in ("", "9" * 17, "id:x", "id:", "name:", "x" * 5000, "٣")),
+    ],
+    ids=" ".join,
+)
+def test_what_is_not_there(shell: Shell, arguments: tuple[str, ...]) -> None:
+    """Exit code 3, before anything is asked, and a hint."""
+    ended = shell.call(*arguments)
+    assert (ended.code, ended.out) == (3, "")
+    hint = "`lingpai client list` has those" if arguments[0] == "client" else "WHO is a username, a mobile number"
+    assert hint in ended.err
+
+
+ASKING = {
+    (
+        "client",
+        "rotate-secret",
+        "web",
+    ): "the secret of the client web is replaced; whoever uses the old one is refused.",
+    (
+        "client",
+        "disable",
+        "web",
+    ): "the client web is refused; access tokens that it has stay good until they expire.",
+    ("user", "disable", "mei"): "mei (7) is disabled, and all of its sessions end.",
+    ("user", "logout", "mei"): "all sessions of mei (7) end.",
+    ("user", "revoke-role", "mei", "admin"): "mei (7) loses the role admin.",
+}
+
+
+@pytest.fixture
+def inhabited(shell: Shell, services: Services) -> Shell:
+    """With the client web, the role admin, and mei who has it, logged in once."""
+    services.store.put_client(WEB)  # type: ignore[attr-defined]
+    roles.save(services, "admin")
+    accounts.add(services, User(7, 1, "mei", roles=frozenset({1})))
+    sessions.issue(services, WEB, (), 7)
+    return shell
+
+
+def everything(shell: Shell) -> str:
+    tables = (getattr(shell.store.settings, f"{name}_table") for name in ("clients", "users", "sessions"))
+    return str([shell.store._call("Scan", TableName=table)["Items"] for table in tables])
+
+
+@pytest.mark.parametrize("arguments", ASKING, ids=" ".join)
+def test_it_asks_before_it_destroys(inhabited: Shell, arguments: tuple[str, ...]) -> None:
+    """Without a terminal it refuses, and says how to go on; at one, anything but yes is no."""
+    before = everything(inhabited)
+    place = f"DynamoDB at {inhabited.endpoint}"
+    question = f"{place}: {ASKING[arguments]}"
+    said = f"{question}\nnothing was done: there is no terminal to ask on; --yes answers it\n"
+    same(inhabited.call(*arguments), 1, "", said)
+    ended = at_a_terminal(inhabited, arguments, "n")
+    assert (ended.code, ended.out) == (1, "")
+    assert question in ended.err
+    assert "nothing was done" in ended.err
+    assert everything(inhabited) == before
+    ended = at_a_terminal(inhabited, arguments, "y")
+    assert ended.code == 0
+    assert ended.out
+    assert everything(inhabited) != before
+
+
+@pytest.mark.parametrize("answer", ["", "yesterday", "\x04", "\x03"])
+def test_whatever_is_not_yes_is_no(inhabited: Shell, answer: str) -> None:
+    """Also the end of the input, and Ctrl-C."""
+    before = everything(inhabited)
+    ended = at_a_terminal(inhabited, ("user", "logout", "mei"), answer)
+    assert (ended.code, ended.out) == (130 if answer == "\x03" else 1, "")
+    assert everything(inhabited) == before
+
+
+def at_a_terminal(
+    shell: Shell, arguments: tuple[str, ...], answer: str, meanwhile: Callable[[], None] = lambda: None
+) -> Ended:
+    """Run it with a terminal for standard input and error; once it asks, call `meanwhile`, then type the answer."""
+    ours, theirs = pty.openpty()
+    try:
+        process = shell.start(*arguments, stdin=theirs, stderr=theirs, preexec_fn=_take_terminal)
+        os.close(theirs)
+        said = ""
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            if not select.select([ours], [], [], 60)[0]:
+                break
+            try:
+                got = os.read(ours, 65536).decode()
+            except OSError:
+                break
+            asked = "[y/N]" in said
+            said += got
+            if "[y/N]" in said and not asked:
+                meanwhile()
+                os.write(ours, answer.encode() + (b"" if answer in {"\x03", "\x04"} else b"\n"))
+        assert process.stdout is not None
+        out = process.stdout.read()
+        process.stdout.close()
+        return Ended(process.wait(timeout=60), out, " ".join(said.split()))
+    finally:
+        os.close(ours)
+
+
+def _take_terminal() -> None:
+    """Ctrl-C reaches who has the terminal."""
+    import fcntl
+    import termios
+
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--json", "client", "list"),
+        ("client", "--json", "list"),
+        ("client", "list", "--json"),
+        ("--json", "client", "--json", "list", "--json"),
+    ],
+    ids=" ".join,
+)
+def test_options_stand_before_or_after_the_command(shell: Shell, arguments: tuple[str, ...]) -> None:
+    same(shell.call(*arguments), 0, '{\n  "clients": []\n}\n', "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--stack", "a", "client", "list", "--stack", "b"), "--stack: names both a and b"),
+        (("--local", "client", "list", "--stack", "b"), "--stack and --local: name one of them"),
+        (("client", "--stack", "a", "list", "--local"), "--stack and --local: name one of them"),
+        (("client", "list", "--yes"), "No such option: --yes"),
+        (("clients", "list"), "No such command 'clients'"),
+        (("client", "rotate"), "No such command 'rotate'"),
+        (("user", "show"), "Missing argument 'WHO'"),
+    ],
+    ids=str,
+)
+def test_what_is_no_command(shell: Shell, arguments: tuple[str, ...], said: str) -> None:
+    ended = shell.call(*arguments)
+    assert (ended.code, ended.out) == (2, "")
+    assert said in ended.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [(), ("client",), ("user",), ("keys",), ("prefix",), ("users",), ("--help",), ("client", "create", "-h")],
+)
+def test_help_needs_no_deployment(shell: Shell, arguments: tuple[str, ...]) -> None:
+    shell.settings["DYNAMODB_ENDPOINT"] = "http://127.0.0.1:9"
+    ended = shell.call(*arguments)
+    assert "Usage: lingpai" in ended.out + ended.err
+
+
+# --- keys --------------------------------------------------------------------------------------------------
+
+
+def test_keys_are_made_published_and_used_in_their_turn(shell: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "keys" / "keys.json"
+    shell.settings["KEYS_FILE"] = str(path)
+    assert shell.call("keys", "list", "--json").json == {"keys": []}
+    before = int(time.time())
+    first = shell.run("keys", "rotate", "--json")
+    assert (first.code, first.err) == (0, "")
+    es, rs = first.json["keys"]
+    assert [key["algorithm"] for key in (es, rs)] == ["ES256", "RS256"]
+    assert all(before <= key["signs_from"] <= time.time() for key in (es, rs)), "the first keys sign at once"
+    ring = keys.KeyRing(FileKeys(path), Clock(), 0)
+    assert ring.signing("ES256", int(time.time())).kid == es["kid"]
+
+    second = shell.call("keys", "rotate", "--algorithm", "ES256", "--json")
+    ((following),) = second.json["keys"]
+    assert before + keys.LEAD <= following["signs_from"] <= time.time() + keys.LEAD
+    assert ring.signing("ES256", int(time.time())).kid == es["kid"]
+    assert ring.signing("ES256", following["signs_from"]).kid == following["kid"]
+    listed = shell.call("keys", "list", "--json")
+    until = following["signs_from"]
+    assert (listed.code, listed.err) == (0, "")
+    assert listed.json == {
+        "keys": [
+            {**es, "state": "signing", "signs_until": until, "published_until": until + keys.AFTERLIFE},
+            {**following, "state": "next", "signs_until": None, "published_until": None},
+            {**rs, "state": "signing", "signs_until": None, "published_until": None},
+        ]
+    }
+    assert shell.call("keys", "list").out == (
+        "kid               algorithm  state    signs from               signs until              published until\n"
+        f"{es['kid']}  ES256      signing  {at(es['signs_from'])}  {at(until)}  {at(until + keys.AFTERLIFE)}\n"
+        f"{following['kid']}  ES256      next     {at(until)}  –                        –\n"
+        f"{rs['kid']}  RS256      signing  {at(rs['signs_from'])}  –                        –\n"
+    )
+    for pem in (key.pem for key in FileKeys(path).load_keys()):
+        assert pem.splitlines()[1] not in first.out + second.out + listed.out
+
+
+def test_rotating_asks_where_it_could_harm(shell: Shell, tmp_path: Path) -> None:
+    """One more key than is needed, or one that signs before everybody knows it."""
+    store = FileKeys(tmp_path / "keys.json")
+    shell.settings["KEYS_FILE"] = str(tmp_path / "keys.json")
+    keys.first_keys(store, Clock())
+    ended = shell.call("keys", "rotate", "--lead", "60")
+    assert (ended.code, ended.out) == (1, "")
+    assert "who keeps a copy of the keys for longer than 60 s refuses the new tokens meanwhile." in ended.err
+    assert len(store.load_keys()) == 2
+    assert shell.call("keys", "rotate", "--lead", "60", "--yes").code == 0
+    ended = shell.call("keys", "rotate")
+    assert (ended.code, ended.out) == (1, "")
+    assert "a next key is there already (ES256, RS256); one more is made." in ended.err
+    assert len(store.load_keys()) == 4
+    assert shell.call("keys", "rotate", "--algorithm", "RS256", "--yes").code == 0
+    assert len(store.load_keys()) == 5
+
+
+def test_a_deployment_without_a_place_for_keys(shell: Shell) -> None:
+    for command in ("list", "rotate"):
+        said = "this deployment has no place for keys: none is named by KEYS_FILE\n"
+        same(shell.call("keys", command), 2, "", said)
+
+
+def test_where_a_key_stands() -> None:
+    """The rules of `lingpai.keys`, in words."""
+    day = 86400
+    made = [StoredKey(f"k{i}", "ES256", i * day, "pem") for i in (0, 2, 10)]
+    other = StoredKey("r", "RS256", 0, "pem")
+
+    def states(now: int) -> dict[str, str]:
+        return {each.key.kid: each.state for each in standing([*reversed(made), other], now)}
+
+    assert states(day) == {"k0": "signing", "k2": "next", "k10": "next", "r": "signing"}
+    assert states(2 * day) == {"k0": "retired", "k2": "signing", "k10": "next", "r": "signing"}
+    assert states(10 * day) == {"k0": "retired", "k2": "retired", "k10": "signing", "r": "signing"}
+    assert states(2 * day + keys.AFTERLIFE - 1)["k0"] == "retired"
+    assert states(2 * day + keys.AFTERLIFE) == {"k0": "gone", "k2": "retired", "k10": "signing", "r": "signing"}
+    assert standing([], 0) == []
+
+
+# --- prefixes ----------------------------------------------------------------------------------------------
+
+
+def test_a_stopped_prefix_is_shown_and_lifted(shell: Shell, services: Services) -> None:
+    shell.settings["SMS_UNPROVEN"] = "3"
+    few = replace(services, settings=services.settings.model_copy(update={"sms_unproven": 3}))
+    if time.time() % 86400 > 86340:
+        time.sleep(61)  # the day of a prefix ends at midnight
+    fresh = {"prefix": "+861331", "stopped": False, "sent": 0, "unproven": 0, "verified": 0}
+    limits = {"limit_sent": 2000, "limit_unproven": 3}
+    assert shell.call("prefix", "show", "+861331", "--json").json == {**fresh, **limits}
+    for _ in range(2):
+        prefixes.spend(few, MOBILE)
+    not_yet = shell.call("prefix", "lift", "+861331")
+    same(not_yet, 0, "+861331 is not stopped: 2 sent, 2 unproven, 0 verified so far\n", "")
+    prefixes.spend(few, MOBILE)
+    with pytest.raises(LingpaiError):
+        prefixes.spend(few, MOBILE)
+    same(
+        shell.call("prefix", "show", MOBILE),
+        0,
+        "prefix    +861331\nstate     stopped\nsent      3 of 2000\nunproven  3 of 3\nverified  0\n",
+        "",
+    )
+    lifted = shell.run("prefix", "lift", "+86 133-1", "--json")
+    assert lifted.code == 0
+    assert lifted.json == {**fresh, **limits, "lifted": True, "was": {"sent": 3, "unproven": 3, "verified": 0}}
+    assert lifted.err == "not one code came back from it today: it will be stopped again if that goes on\n"
+    prefixes.spend(few, MOBILE)
+    assert prefixes.traffic(few, "+861331").sent == 1
+
+
+@pytest.mark.parametrize(
+    ("prefix", "said"),
+    [
+        ("861331", "PREFIX: begins with + and the calling code, as in +861331"),
+        ("+86133x", "PREFIX: begins with + and the calling code, as in +861331"),
+        ("+", "PREFIX: begins with + and the calling code, as in +861331"),
+        ("+86133", "PREFIX: has 4 digits behind the calling code +86 (SMS_PREFIX_DIGITS)"),
+        ("+9991234", "PREFIX: its calling code is no country's; it begins as in +861331"),
+    ],
+)
+def test_what_is_no_prefix(shell: Shell, prefix: str, said: str) -> None:
+    for command in ("show", "lift"):
+        same(shell.call("prefix", command, prefix), 2, "", said + "\n")
+
+
+# --- how it ends -------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def nobody_answers() -> Iterator[tuple[str, socket.socket]]:
+    """An address where connections are taken and nothing is ever said."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}", listening
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_can_be_stopped(shell: Shell, number: signal.Signals) -> None:
+    with nobody_answers() as (url, listening):
+        shell.settings["DYNAMODB_ENDPOINT"] = url
+        process = shell.start("client", "list")
+        listening.settimeout(60)
+        connection, _ = listening.accept()
+        process.send_signal(number)
+        out, err = process.communicate(timeout=30)
+        connection.close()
+    assert (process.returncode, out, err) == (130, "", "stopped\n")
+
+
+def test_a_store_that_does_not_answer(shell: Shell) -> None:
+    shell.settings.update({"STORE_READ_TIMEOUT": "0.2", "STORE_ATTEMPTS": "1"})
+    with nobody_answers() as (url, _):
+        shell.settings["DYNAMODB_ENDPOINT"] = url
+        ended = shell.call("client", "create", "shop", "--dialect", "standard", "--json")
+    same(ended, 2, "", f'the store does not answer: Read timeout on endpoint URL: "{url}/"\n')
+
+
+def test_a_table_that_is_not_there(shell: Shell) -> None:
+    shell.settings["CLIENTS_TABLE"] = "None"
+    ended = shell.call("client", "list")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith("the store refuses: ")
+    assert ended.err.endswith("is this the right deployment? Name it by --stack or --local, or by its tables\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "lost"),
+    [
+        (
+            ("client", "create", "shop", "--dialect", "standard"),
+            "`lingpai client rotate-secret shop` makes another secret: nobody saw this one\n",
+        ),
+        (("user", "create", "mei"), "nobody saw its password: have an admin set another (/users/save)\n"),
+        (("client", "list"), ""),
+    ],
+)
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_nobody_reads_it(shell: Shell, arguments: tuple[str, ...], lost: str, form: tuple[str, ...]) -> None:
+    """A secret that nobody saw is told of, and not shown elsewhere."""
+    ours, theirs = os.pipe()
+    os.close(ours)
+    process = shell.start(*arguments, *form, stdout=theirs)
+    os.close(theirs)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (2, f"nobody reads the output any more\n{lost}")
+
+
+def test_settings_that_are_wrong_are_named(shell: Shell) -> None:
+    shell.settings["SMS_UNPROVEN"] = "many"
+    ended: Any = shell.call("client", "list")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith("SMS_UNPROVEN: ")

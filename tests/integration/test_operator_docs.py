@@ -1,0 +1,107 @@
+"""docs/operator.md: each command and option is there, each example is run, and answers what stands below it."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+from typer.testing import CliRunner
+
+from lingpai import accounts, roles, sessions
+from lingpai.adapters.keys import FileKeys
+from lingpai.clients import new_client
+from local.operator.app import app
+from tests.support.logs import LOGS
+from tests.support.moving import services_on
+from tests.support.shell import Shell, a_shell
+from tests.support.stores import ROOT
+
+PAGE = (ROOT / "docs" / "operator.md").read_text("utf-8")
+SECTIONS = dict(re.findall(r"^### `lingpai ([a-z -]+)`\n(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL))
+COMMON = {"--stack", "--local", "--json", "--yes", "--help"}
+SEED = {
+    "clients": [{"client_id": "shop", "dialect": "standard"}],
+    "roles": [{"id": 1, "roleName": "admin"}],
+    "users": [{"username": "root", "password": "the-first-of-the-gate", "roles": ["admin"]}],
+}
+
+
+def commands() -> Iterator[tuple[str, Any]]:
+    """Every command by its words."""
+    root: Any = typer.main.get_command(app)
+    for name, command in root.commands.items():
+        if hasattr(command, "commands"):
+            for inner, leaf in command.commands.items():
+                yield f"{name} {inner}", leaf
+        else:
+            yield name, command
+
+
+def test_every_command_has_its_section() -> None:
+    assert sorted(SECTIONS) == sorted(name for name, _ in commands())
+
+
+@pytest.mark.parametrize(("name", "command"), [*commands()], ids=str)
+def test_every_option_is_told_of(name: str, command: Any) -> None:
+    """And no option that is not there; `--yes` where it asks."""
+    options = {option for parameter in command.params for option in parameter.opts if option.startswith("--")}
+    told = set(re.findall(r"--[a-z][a-z-]*", SECTIONS[name]))
+    assert options - COMMON <= told
+    assert told <= options
+    assert {"--stack", "--local", "--json"} <= options
+
+
+@pytest.mark.parametrize(("name", "command"), [*commands()], ids=str)
+def test_help(name: str, command: Any) -> None:
+    """Its first words are what the command says of itself; the common options stand at the end of it."""
+    result = CliRunner().invoke(app, [*name.split(), "--help"], prog_name="lingpai")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith(f"Usage: lingpai {name} [OPTIONS]")
+    assert " ".join(command.help.split()) in " ".join(result.stdout.split())
+    assert re.search(r"--stack NAME +The deployed stack of this name\.\n  --local +The local server", result.stdout)
+
+
+def test_exit_codes() -> None:
+    """Those of the page are those of the code."""
+    from local.operator import talk
+
+    told = [int(code) for code in re.findall(r"^\| ([0-9]+) \|", PAGE, re.MULTILINE)]
+    assert told == [talk.DONE, talk.REFUSED, talk.FAILED, talk.MISSING, talk.STOPPED]
+
+
+def test_the_examples(dynamodb_endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them, one after the other, on one deployment."""
+    monkeypatch.chdir(tmp_path)
+    keys_file = tmp_path / "keys.json"
+    with a_shell(
+        dynamodb_endpoint, tmp_path, KEYS_FILE=str(keys_file), CODE_PEPPER="a pepper for these examples"
+    ) as shell:
+        services = services_on(shell.store)
+        roles.save(services, "admin")
+        shell.file("seed.json", json.dumps(SEED))
+        shell.file("users.csv", "username\nzoe\n")
+        _turn_on_ttl(shell)
+        steps = re.findall(r"^\$ lingpai (.*)\n((?:(?!\$ |```).*\n)*)", PAGE, re.MULTILINE)
+        assert {name for name, _ in commands()} == {
+            next(known for known in SECTIONS if typed.startswith(f"{known} ") or typed == known) for typed, _ in steps
+        }
+        for typed, answer in steps:
+            if typed.startswith("user sessions"):
+                user_id = accounts.find_by_name(services, "mei")
+                sessions.issue(services, new_client("shop", "standard"), ("read",), user_id)
+            result = CliRunner().invoke(app, typed.split(), env=shell.environment(), prog_name="lingpai")
+            pattern = ".*".join(re.escape(part) for part in answer.split("…"))
+            assert re.fullmatch(pattern, result.output, re.DOTALL), f"{typed}\n{result.output}is not\n{answer}"
+            for secret in re.findall(r"^(?:client_secret|password)  +(\S{43})$", result.stdout, re.MULTILINE):
+                LOGS.hush("made by the command", secret)
+        assert len(FileKeys(keys_file).load_keys()) == 2
+
+
+def _turn_on_ttl(shell: Shell) -> None:
+    for name in ("sessions", "codes", "counters"):
+        specification = {"Enabled": True, "AttributeName": "ttl"}
+        table = getattr(shell.store.settings, f"{name}_table")
+        shell.store._call("UpdateTimeToLive", TableName=table, TimeToLiveSpecification=specification)
