@@ -34,7 +34,7 @@ def build(
         store=store,
         clients=Registry(store, clock, settings.client_cache_ttl),
         sms=ConsoleSender(),
-        meter=meter(settings),
+        meter=meter(settings, clock),
         sign_providers={trusted.NAME: trusted.resolve},
         pepper=secrets.pepper(settings),
         keys=KeyRing(keys or key_store(settings), clock, settings.key_cache_ttl),
