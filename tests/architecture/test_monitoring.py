@@ -20,7 +20,7 @@ NAMESPACE = "Lingpai/${AWS::StackName}"
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
 # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/metrics-dimensions.html
-OF_AWS = {
+OF_AWS: dict[str, dict[tuple[str, ...], set[str]]] = {
     "AWS/ApiGateway": {("ApiId",): {"4xx", "5xx", "Count", "Latency", "IntegrationLatency"}},
     "AWS/Lambda": {("FunctionName",): {"Errors", "Throttles", "Duration", "ConcurrentExecutions"}},
     "AWS/DynamoDB": {
@@ -210,8 +210,8 @@ json.dump(Translator({}, Parser()).translate(template, parameters), sys.stdout)
 """
 
 
-def translated(**parameters: str) -> dict[str, Any]:
-    """The resources that SAM makes of the template for these parameters."""
+def translated(layer: str = "layer-1", **parameters: str) -> dict[str, Any]:
+    """The resources that SAM makes of the template for these parameters, and for a layer with this content."""
     python = ROOT / ".cache" / "sam" / "bin" / "python"
     if not python.exists():
         pytest.skip("SAM is not installed: `make build` does that")
@@ -219,7 +219,7 @@ def translated(**parameters: str) -> dict[str, Any]:
     for name, resource in content["Resources"].items():
         for key in ("CodeUri", "ContentUri"):
             if key in resource["Properties"]:
-                resource["Properties"][key] = f"s3://bucket/{name}"
+                resource["Properties"][key] = f"s3://bucket/{layer if key == 'ContentUri' else name}"
     given = {name: given["Default"] for name, given in content["Parameters"].items() if "Default" in given}
     ended = subprocess.run(  # noqa: S603 (a tool of this project)
         [python, "-c", _TRANSLATE],
@@ -263,6 +263,19 @@ def test_dev_does_it_at_once() -> None:
     assert [name for name, resource in resources.items() if resource["Type"].startswith("AWS::CodeDeploy")] == []
     aliases = [resource for resource in resources.values() if resource["Type"] == "AWS::Lambda::Alias"]
     assert len(aliases) == len(functions())
+
+
+def test_a_change_of_the_layer_is_a_new_version_of_each_function() -> None:
+    """Nearly all code is there. Else the alias would stay with the old one, for good."""
+
+    def versions(layer: str) -> set[str]:
+        resources = translated(layer=layer)
+        return {name for name, resource in resources.items() if resource["Type"] == "AWS::Lambda::Version"}
+
+    before, after = versions("layer-1"), versions("layer-2")
+    assert len(before) == len(after) == len(functions())
+    assert before & after == set()
+    assert before == versions("layer-1")
 
 
 @pytest.mark.parametrize("tracing", ["Disabled", "Active"])
