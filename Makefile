@@ -114,6 +114,15 @@ npm-clients: .cache/npm-clients/.installed ## Fetch the OAuth clients of npm tha
 bench-timing: $(VENV) dynamodb-local ## Measure whether the time of an answer tells who has an account (ARGS='--pairs 200')
 	@.venv/bin/python -m benchmarks.timing $(ARGS)
 
+.PHONY: cost
+cost: $(VENV) ## Write docs/cost.md: what a deployment costs and how it scales
+	@.venv/bin/python -m tools.cost
+
+.PHONY: cost-data
+cost-data: $(VENV) dynamodb-local ## Count and measure what docs/cost.md is computed from, and write it (a minute; ARGS='--runs 200')
+	@.venv/bin/python -m benchmarks.operations docs/cost.json $(ARGS)
+	@.venv/bin/python -m tools.cost
+
 ##: Ship it
 
 .PHONY: build

@@ -50,7 +50,6 @@ PRESETS = {
     "POWERTOOLS_SERVICE_NAME": "lingpai",
     # The terminal is for a person: an access line for each request, and what went wrong.
     "LOG_LEVEL": "WARNING",
-    "POWERTOOLS_METRICS_DISABLED": "true",
 }
 
 

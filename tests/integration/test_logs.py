@@ -131,14 +131,17 @@ def test_a_request_is_one_line_with_the_gateways_id(api: Api, printed: Printed) 
         "method": "POST",
         "path": "/oauth/token",
         "status": 200,
+        "ms": line["ms"],
         "client_id": "web-client",
         "grant": "client_credentials",
+        "dialect": "spring",
     }
+    assert 0 < line["ms"] < 60_000
 
 
 def said(line: Any) -> Any:
     """A line without what every line has."""
-    common = ("location", "message", "timestamp", "service", "correlation_id", "method", "path")
+    common = ("location", "message", "timestamp", "service", "correlation_id", "method", "path", "ms")
     return {name: value for name, value in line.items() if name not in common}
 
 
@@ -153,12 +156,33 @@ def test_a_refusal_is_named(api: Api, printed: Printed) -> None:
             "status": 400,
             "client_id": "web-client",
             "grant": "password",
+            "dialect": "spring",
             "error": "invalid_grant",
             "reason": "bad_credentials",
         },
         {"level": "INFO", "status": 401, "error": "invalid_client", "reason": "bad_client"},
         {"level": "INFO", "status": 400, "error": "invalid_grant", "reason": "bad_code"},
         {"level": "INFO", "status": 405, "error": "invalid_request", "reason": "wrong_method"},
+    ]
+
+
+def test_who_asked_is_told_where_it_was_proven(api: Api, printed: Printed) -> None:
+    """Not at the token endpoint alone, and of a refusal, too."""
+    token = api.log_in("alice", "correct horse battery", client=STANDARD)["refresh_token"]
+    api.post("/mobile/code/get", form={"mobile": NUMBER}, basic=WEB)
+    api.post("/mobile/code/get", form={"mobile": NUMBER}, basic=WEB)
+    api.post("/oauth/introspect", form={"token": token}, basic=STANDARD)
+    api.post("/oauth/revoke", form={"token": token}, basic=WEB)
+    api.post("/oauth/revoke", form={"token": token}, basic=STANDARD)
+    api.post("/oauth/refreshAccessToken", form={"refreshToken": token}, basic=STANDARD)
+    fields = ("path", "status", "client_id", "reason")
+    assert [tuple(line.get(field) for field in fields) for line in printed()[1:]] == [
+        ("/mobile/code/get", 200, "web-client", None),
+        ("/mobile/code/get", 429, "web-client", "resend_too_soon"),
+        ("/oauth/introspect", 200, "standard-client", None),
+        ("/oauth/revoke", 400, "web-client", "token_of_another_client"),
+        ("/oauth/revoke", 200, "standard-client", None),
+        ("/oauth/refreshAccessToken", 200, "standard-client", "bad_refresh_token"),
     ]
 
 
@@ -172,6 +196,7 @@ def test_a_theft_is_told_in_the_log_and_nowhere_else(api: Api, printed: Printed)
         "status": 400,
         "client_id": "web-client",
         "grant": "refresh_token",
+        "dialect": "spring",
         "error": "invalid_grant",
         "reason": "bad_refresh_token",
         "detail": "refresh_token_reused",

@@ -12,7 +12,10 @@ class MemoryMeter:
     counted: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def count(self, name: str, **dimensions: str) -> None:
+    def count(self, name: str, **told: str) -> None:
         """See `ports.Meter`."""
         with self._lock:
-            self.counted[" ".join([name, *(f"{key}={value}" for key, value in sorted(dimensions.items()))])] += 1
+            self.counted[" ".join([name, *(f"{key}={value}" for key, value in sorted(told.items()))])] += 1
+
+    def flush(self) -> None:
+        """See `ports.Meter`."""

@@ -39,7 +39,7 @@ def build(
     clock = clock or Clock()
     tables = DynamoStore(settings)
     store = store or tables
-    meter = metrics.meter(settings)
+    meter = metrics.meter(settings, clock)
     return Services(
         settings=settings,
         clock=clock,

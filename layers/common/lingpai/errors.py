@@ -11,7 +11,8 @@ class LingpaiError(Exception):
     """A refusal that the caller may read.
 
     `retry_after` is in seconds; `allow` names the methods that the path takes; `detail` is for the log alone;
-    `dialect` is that of the client refused, where its record is known.
+    `dialect` is that of the client refused, where its record is known. `client_id` is set on the way, where the client
+    has proven who it is.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class LingpaiError(Exception):
         self.detail = detail
         self.dialect = dialect
         self.values = values
+        self.client_id: str | None = None
 
 
 def invalid_request(reason: str, **values: Any) -> LingpaiError:

@@ -512,8 +512,12 @@ class Sender(Protocol):
 class Meter(Protocol):
     """Counts what an operator watches."""
 
-    def count(self, name: str, **dimensions: str) -> None:
-        """One more of `name` (CamelCase), told apart by `dimensions`, which hold nothing about a person."""
+    def count(self, name: str, **told: str) -> None:
+        """One more of `name` (CamelCase). What is `told` of it holds nothing about a person."""
+        ...
+
+    def flush(self) -> None:
+        """Write down what this thread has counted since it last did so: at the end of each request."""
         ...
 
 

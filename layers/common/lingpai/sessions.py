@@ -16,6 +16,8 @@ from lingpai.errors import invalid_grant, invalid_scope, invalid_token
 from lingpai.model import Client, Session, SessionKey, TokenSet
 from lingpai.ports import PutSession, Rotation, Services, Sessions, Write
 
+# For the log: a refresh token came back that had been used, so somebody holds a stolen one.
+REUSED = "refresh_token_reused"
 _TOKEN_SHAPE = re.compile(r"[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}")
 
 
@@ -218,7 +220,7 @@ def _after_refusal(
     if _same(hashed, session.previous_refresh_hash) and now <= session.rotated_at + services.settings.refresh_grace:
         return _repeat(services, client, session, presented, scope, now)
     end(services.store, session.key)
-    raise invalid_grant("bad_refresh_token", detail="refresh_token_reused")
+    raise invalid_grant("bad_refresh_token", detail=REUSED)
 
 
 def _repeat(

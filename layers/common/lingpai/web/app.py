@@ -4,6 +4,7 @@ Powertools' resolver keeps the event in its class, where two requests of one pro
 path here is exact: a dictionary finds it.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from lingpai import bootstrap
 from lingpai.errors import LingpaiError, method_not_allowed
 from lingpai.ports import Services
+from lingpai.settings import SettingsError
 from lingpai.web import dialects, envelope, observability
 from lingpai.web.oauth_error import oauth_error
 from lingpai.web.reply import JSON, Reply, json_reply
@@ -60,14 +62,24 @@ def gate(*routes: Route) -> Handler:
 
 
 def _serve(request: Request, route: Route) -> Reply:
+    begun = time.perf_counter()
     try:
         reply = _answer(request, route)
     except Exception as error:  # noqa: BLE001  the last resort: a bare 500, never a stack trace
         observability.broken(request, error)
         content = {"error": "server_error", "error_description": "Unexpected fault", "request_id": request.id}
         reply = json_reply(500, content)
-    observability.answered(request, reply)
+    observability.answered(request, reply, time.perf_counter() - begun)
+    _count(reply)
     return reply
+
+
+def _count(reply: Reply) -> None:
+    try:
+        meter = bootstrap.services().meter
+    except SettingsError:
+        return  # there is no service to be watched: the line above says so
+    observability.counted(meter, reply)
 
 
 def _answer(request: Request, route: Route) -> Reply:
@@ -81,7 +93,7 @@ def _answer(request: Request, route: Route) -> Reply:
         refuse_credentials_in_query(request)
         return route.endpoint(_services(request), request)
     except LingpaiError as error:
-        return replace(route.refused(error, request), error=error)
+        return replace(route.refused(error, request), error=error, client_id=error.client_id)
 
 
 def _services(request: Request) -> Services:

@@ -1,13 +1,21 @@
-"""One structured line for each request: what was asked and how it ended, and nothing secret."""
+"""One structured line for each request: what was asked and how it ended, and nothing secret. And what is counted of it.
+
+How to read both, and what the metrics cost: docs/operations.md.
+"""
 
 import functools
 import os
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from aws_lambda_powertools.logging import Logger
 
+from lingpai.errors import LingpaiError
+from lingpai.model import Client
+from lingpai.ports import Meter
+from lingpai.sessions import REUSED
 from lingpai.web.reply import Reply
 from lingpai.web.request import Request
 
@@ -18,15 +26,20 @@ def logger() -> Logger:
     return Logger(service=os.environ.get("POWERTOOLS_SERVICE_NAME", "lingpai"), use_rfc3339=True)
 
 
-def answered(request: Request, reply: Reply) -> None:
-    """Log an answer: as an error where the fault is ours, as a warning where there is a detail to look into."""
+def answered(request: Request, reply: Reply, seconds: float) -> None:
+    """Log an answer: as an error where the fault is ours, as a warning where there is a detail to look into.
+
+    `seconds` is how long it took.
+    """
     line: dict[str, Any] = {
         "correlation_id": request.id,
         "method": request.method,
         "path": request.path,
         "status": reply.status,
+        "ms": round(seconds * 1000, 1),
     }
-    line |= {name: value for name, value in (("client_id", reply.client_id), ("grant", reply.grant)) if value}
+    known = {"client_id": reply.client_id, "grant": reply.grant, "dialect": reply.dialect}
+    line |= {name: value for name, value in known.items() if value}
     error = reply.error
     if error is not None:
         line |= {"error": error.code, "reason": error.reason}
@@ -46,6 +59,33 @@ def answered(request: Request, reply: Reply) -> None:
 def tended(kept: Mapping[str, object]) -> None:
     """Log what was done to the keys that sign."""
     logger().info("keys", extra={"keys": kept})
+
+
+def counted(meter: Meter, reply: Reply) -> None:
+    """Count what the answer gave or refused, and write that down with what else the request counted."""
+    error = reply.error
+    if error is None:
+        if reply.grant and reply.dialect:
+            meter.count("TokensIssued", grant=reply.grant, dialect=reply.dialect)
+    else:
+        meter.count("Refused", reason=error.reason)
+        if error.status == 429:
+            meter.count("Throttled")
+        if error.reason == "store_unavailable":
+            meter.count("StoreErrors")
+        if error.detail == REUSED:
+            meter.count("RefreshReuse")
+    meter.flush()
+
+
+@contextmanager
+def asked_by(client: Client) -> Iterator[None]:
+    """A refusal within the block is logged with the client."""
+    try:
+        yield
+    except LingpaiError as error:
+        error.client_id = client.id
+        raise
 
 
 def broken(request: Request, error: Exception) -> None:

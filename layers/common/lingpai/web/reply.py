@@ -14,7 +14,10 @@ JSON = "application/json;charset=UTF-8"
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer. `body` is JSON text, empty for none; `error`, `client_id` and `grant` are for the log."""
+    """An answer. `body` is JSON text, empty for none.
+
+    `error`, `client_id`, `grant` and `dialect` (of the client's record) are for the log and the metrics.
+    """
 
     status: int
     body: str = field(default="", repr=False)
@@ -22,6 +25,7 @@ class Reply:
     error: LingpaiError | None = None
     client_id: str | None = None
     grant: str | None = None
+    dialect: str | None = None
 
 
 def json_reply(status: int, content: Any, headers: Mapping[str, str] | None = None) -> Reply:

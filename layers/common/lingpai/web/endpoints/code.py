@@ -1,10 +1,12 @@
 """`/mobile/code/*` (seed 003): send a code, and tell whether one is right."""
 
+from dataclasses import replace
+
 from lingpai import clients, codes, numbers
 from lingpai.errors import invalid_request
 from lingpai.model import Purpose
 from lingpai.ports import Services
-from lingpai.web import envelope
+from lingpai.web import envelope, observability
 from lingpai.web.reply import Reply
 from lingpai.web.request import Request, client_credentials, parameters
 
@@ -13,9 +15,10 @@ def get(services: Services, request: Request) -> Reply:
     """Send a code to `mobile`. The answer never tells whether the number has an account."""
     given = parameters(request)
     client = clients.authenticate(services.clients, client_credentials(request, given))
-    number = _number(services, given)
-    codes.send(services, number, client.id, request.source_ip, request.language, _purpose(given))
-    return envelope.done()
+    with observability.asked_by(client):
+        number = _number(services, given)
+        codes.send(services, number, client.id, request.source_ip, request.language, _purpose(given))
+    return replace(envelope.done(), client_id=client.id)
 
 
 def verify(services: Services, request: Request) -> Reply:

@@ -7,6 +7,7 @@ from lingpai import access, clients, jwt, sessions
 from lingpai.errors import invalid_client, invalid_request
 from lingpai.model import Session
 from lingpai.ports import Services
+from lingpai.web import observability
 from lingpai.web.reply import Reply, json_reply
 from lingpai.web.request import Request, client_credentials, parameters
 
@@ -24,16 +25,18 @@ def introspect(services: Services, request: Request) -> Reply:
     token = _token(given)
     # Section 2.2: a token that is not active is not told about, not even why. `token_type_hint` (section 2.1) may be
     # ignored, since the shape of a token and its secret tell its kind.
-    found = _introspected_access(services, token) or _introspected_refresh(services, token)
-    return json_reply(200, found or {"active": False})
+    with observability.asked_by(client):
+        found = _introspected_access(services, token) or _introspected_refresh(services, token)
+    return replace(json_reply(200, found or {"active": False}), client_id=client.id)
 
 
 def revoke(services: Services, request: Request) -> Reply:
     """End what a token belongs to (RFC 7009): 200 whether it was known or not (section 2.2)."""
     given = parameters(request)
     client = clients.authenticate(services.clients, client_credentials(request, given))
-    access.revoke(services, _token(given), client)
-    return json_reply(200, {})
+    with observability.asked_by(client):
+        access.revoke(services, _token(given), client)
+    return replace(json_reply(200, {}), client_id=client.id)
 
 
 def metadata(services: Services, _: Request) -> Reply:

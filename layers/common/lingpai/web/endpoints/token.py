@@ -26,17 +26,19 @@ def sign_token(services: Services, request: Request) -> Reply:
 
 
 def _answer(services: Services, request: Request, grant: str | None) -> Reply:
-    dialect, client_id = dialects.resembled(request, {}), None
+    dialect, client = dialects.resembled(request, {}), None
     try:
         raw = all_parameters(request)
         dialect = dialects.resembled(request, raw)
         given = {name: value for name, value in raw.items() if value}
         client = clients.authenticate(services.clients, client_credentials(request, given))
-        client_id, dialect = client.id, dialects.of_record(client.dialect)
+        dialect = dialects.of_record(client.dialect)
         grant = grant or dialect.grant(given)
         reply = dialect.success(grants.run(services, client, grant, given, request.source_ip), request)
     except LingpaiError as error:
         if error.dialect is not None:
             dialect = dialects.of_record(error.dialect)
         reply = replace(dialect.failure(error, request), error=error)
-    return replace(reply, client_id=client_id, grant=grant)
+    if client is None:
+        return replace(reply, grant=grant)
+    return replace(reply, client_id=client.id, grant=grant, dialect=client.dialect)

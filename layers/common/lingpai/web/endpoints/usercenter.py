@@ -1,11 +1,12 @@
 """The calls of the SDK class UserCenter (seed 002): HTTP 200 always, `status` 1 or 0 in the body."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from lingpai import access, clients, grants, sessions
 from lingpai.errors import invalid_client, invalid_grant, invalid_request
 from lingpai.ports import Services
-from lingpai.web import bearer
+from lingpai.web import bearer, observability
 from lingpai.web.dialects import usercenter
 from lingpai.web.endpoints.users import shown
 from lingpai.web.reply import Reply
@@ -51,8 +52,10 @@ def refresh_token(services: Services, request: Request) -> Reply:
         if known.confidential or known.disabled:
             raise invalid_client()
         client = known
-    tokens = grants.run(services, client, "refresh_token", {"refresh_token": token}, request.source_ip)
-    return usercenter.success(tokens, request)
+    with observability.asked_by(client):
+        tokens = grants.run(services, client, "refresh_token", {"refresh_token": token}, request.source_ip)
+    reply = usercenter.success(tokens, request)
+    return replace(reply, client_id=client.id, grant="refresh_token", dialect=client.dialect)
 
 
 def temporary_token(services: Services, request: Request) -> Reply:
