@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from local.seed import DEMO, Seed
+from tests.blackbox import codes
 from tests.blackbox.service import Service
 from tests.blackbox.target import Target
 from tests.deploy.stand_in import ACCOUNT, REGION, Credentials, StandIn
@@ -35,6 +36,7 @@ class Stack:
     deployer: Credentials
     operator: Credentials
     seed: Seed = field(repr=False)
+    _names: dict[str, str] = field(default_factory=dict, repr=False)
 
     def client(self, service: str) -> Any:
         """A client that may do anything."""
@@ -52,8 +54,10 @@ class Stack:
         return f"{self.stand_in.url}/_aws/execute-api/{api['ApiId']}/$default"
 
     def service(self) -> Service:
-        """The deployed API, to be called."""
-        return Service(Target(self.url, seed=self.seed, certificates=str(self.stand_in.certificate)), lambda _: "")
+        """The deployed API, to be called; codes are read from its table with its pepper."""
+        pepper = self.client("secretsmanager").get_secret_value(SecretId=self.physical("CodePepper"))["SecretString"]
+        read_code = codes.from_table(self.client("dynamodb"), self.physical("CodesTable"), pepper)
+        return Service(Target(self.url, seed=self.seed, certificates=str(self.stand_in.certificate)), read_code)
 
     def deploy(self, **parameters: str) -> str:
         """Deploy what was built, with these parameters besides `PARAMETERS`; what SAM said."""
@@ -123,9 +127,10 @@ class Stack:
 
     def physical(self, logical: str) -> str:
         """The name that a resource of the template got."""
-        found = self.client("cloudformation").describe_stack_resource(StackName=self.name, LogicalResourceId=logical)
-        name: str = found["StackResourceDetail"]["PhysicalResourceId"]
-        return name
+        if logical not in self._names:
+            resources = self.client("cloudformation").describe_stack_resources(StackName=self.name)["StackResources"]
+            self._names.update({found["LogicalResourceId"]: found["PhysicalResourceId"] for found in resources})
+        return self._names[logical]
 
 
 def new_stack(stand_in: StandIn) -> Stack:
