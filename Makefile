@@ -115,18 +115,26 @@ build: $(SAM) ## Build the functions and the layer into .aws-sam (ARGS='--config
 
 ##: Test what is shipped (docs/deployment-tests.md)
 
-# For the processor of this machine: what is tested here runs here.
-BUILD_HERE := .aws-sam/here
-
 .PHONY: e2e-deploy
 e2e-deploy: $(VENV) $(MINISTACK) build-here ## Deploy to a stand-in for AWS, test it from outside, and each permission
 	@exec .venv/bin/pytest tests/deploy $(ARGS)
 
-.PHONY: build-here
+.PHONY: e2e-runtime
+e2e-runtime: $(VENV) $(RUNTIME) .cache/bare-python/.made build-here build-arm64 dynamodb-local ## Run the built functions in Lambda's own runtime, without Docker
+	@exec .venv/bin/pytest tests/runtime $(ARGS)
+
+.PHONY: build-here build-arm64
+# For the processor of this machine: what is tested here runs here.
 build-here: $(SAM)
 	$(call say,functions and layer for this machine: sam build)
-	@report=$$($(sam) build --build-dir $(BUILD_HERE) --cache-dir .aws-sam/cache-here \
-		--parameter-overrides Architecture=$(subst aarch64,arm64,$(shell uname -m)) 2>&1) || { printf '%s\n' "$$report"; exit 1; }
+	@$(call build-for,here,$(subst aarch64,arm64,$(shell uname -m)))
+
+build-arm64: $(SAM)
+	$(call say,functions and layer for arm64: sam build)
+	@$(call build-for,arm64,arm64)
+
+build-for = report=$$($(sam) build --build-dir .aws-sam/$(1) --cache-dir .aws-sam/cache-$(1) \
+	--parameter-overrides Architecture=$(2) 2>&1) || { printf '%s\n' "$$report"; exit 1; }
 
 $(MINISTACK) $(RUNTIME) $(CHECKOV): .cache/%/.synced: tools/requirements/%.txt $(UV)
 	$(call say,installing $* into $(@D))
@@ -135,9 +143,9 @@ $(MINISTACK) $(RUNTIME) $(CHECKOV): .cache/%/.synced: tools/requirements/%.txt $
 	@touch $@
 
 # What the stand-in runs on, and so the functions in it: a Python that has no packages.
-$(MINISTACK): .cache/ministack-bare/.made
+$(MINISTACK): .cache/bare-python/.made
 
-.cache/ministack-bare/.made: $(UV)
+.cache/bare-python/.made: $(UV)
 	@$(UV) venv --quiet --clear --python .cache/uv-$(UV_VERSION)/bin/python $(@D)
 	@touch $@
 

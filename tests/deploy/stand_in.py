@@ -26,7 +26,7 @@ import botocore.session
 from tests.support.stores import ROOT
 
 ENVIRONMENT = ROOT / ".cache" / "ministack"
-BARE = ROOT / ".cache" / "ministack-bare"
+BARE = ROOT / ".cache" / "bare-python"
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
 READY_WITHIN = 60.0
