@@ -119,6 +119,11 @@ build: $(SAM) ## Build the functions and the layer into .aws-sam (ARGS='--config
 e2e-deploy: $(VENV) $(MINISTACK) build-here ## Deploy to a stand-in for AWS, test it from outside, and each permission
 	@exec .venv/bin/pytest tests/deploy $(ARGS)
 
+.PHONY: check-security
+check-security: $(CHECKOV) ## Scan the template for what is insecure (exceptions: .checkov.yaml)
+	$(call say,security: checkov)
+	@report=$$(.cache/checkov/bin/checkov --config-file .checkov.yaml 2>&1) || { printf '%s\n' "$$report"; exit 1; }
+
 .PHONY: e2e-runtime
 e2e-runtime: $(VENV) $(RUNTIME) .cache/bare-python/.made build-here build-arm64 dynamodb-local ## Run the built functions in Lambda's own runtime, without Docker
 	@exec .venv/bin/pytest tests/runtime $(ARGS)

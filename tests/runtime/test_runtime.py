@@ -112,7 +112,7 @@ class Emulators:
         """What the function behind the event's route answers."""
         function = function_of(event).name
         port, _ = self.running[function]
-        asked = urllib.request.Request(  # noqa: S310  127.0.0.1
+        asked = urllib.request.Request(
             f"http://127.0.0.1:{port}/2015-03-31/functions/function/invocations", data=json.dumps(event).encode()
         )
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(asked, timeout=60) as answer:
