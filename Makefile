@@ -36,7 +36,7 @@ say = @echo '· $(1)'
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##: / { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
+		/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 	@echo
 
 .PHONY: run
@@ -113,11 +113,20 @@ build: $(SAM) ## Build the functions and the layer into .aws-sam (ARGS='--config
 	@report=$$($(sam) build $(ARGS) 2>&1) || { printf '%s\n' "$$report"; exit 1; }
 	$(call say,built into .aws-sam/build)
 
+.PHONY: clean
+clean: ## Remove everything that make made
+	@rm -rf .venv .cache .aws-sam .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
 ##: Test what is shipped (docs/deployment-tests.md)
 
 .PHONY: e2e-deploy
 e2e-deploy: $(VENV) $(MINISTACK) build-here ## Deploy to a stand-in for AWS, test it from outside, and each permission
 	@exec .venv/bin/pytest tests/deploy $(ARGS)
+
+.PHONY: e2e-sam-local
+e2e-sam-local: $(VENV) $(RUNTIME) .cache/bare-python/.made build-here dynamodb-local ## Run the built functions in Docker by `sam local`: events, and as an API
+	@exec tools/sam-local/run.sh .venv/bin/pytest tests/sam_local $(ARGS)
 
 .PHONY: check-security
 check-security: $(CHECKOV) ## Scan the template for what is insecure (exceptions: .checkov.yaml)
@@ -153,11 +162,6 @@ $(MINISTACK): .cache/bare-python/.made
 .cache/bare-python/.made: $(UV)
 	@$(UV) venv --quiet --clear --python .cache/uv-$(UV_VERSION)/bin/python $(@D)
 	@touch $@
-
-.PHONY: clean
-clean: ## Remove everything that make made
-	@rm -rf .venv .cache .aws-sam .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
-	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 comma := ,
 
