@@ -37,7 +37,7 @@ say = @echo '· $(1)'
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##: / { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
+		/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 	@echo
 
 .PHONY: run
@@ -133,20 +133,42 @@ build: $(SAM) ## Build the functions and the layer into .aws-sam (ARGS='--config
 	@report=$$($(sam) build $(ARGS) 2>&1) || { printf '%s\n' "$$report"; exit 1; }
 	$(call say,built into .aws-sam/build)
 
-##: Test what is shipped (docs/deployment-tests.md)
+.PHONY: clean
+clean: ## Remove everything that make made
+	@rm -rf .venv .cache .aws-sam .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# For the processor of this machine: what is tested here runs here.
-BUILD_HERE := .aws-sam/here
+##: Test what is shipped (docs/deployment-tests.md)
 
 .PHONY: e2e-deploy
 e2e-deploy: $(VENV) $(MINISTACK) build-here ## Deploy to a stand-in for AWS, test it from outside, and each permission
 	@exec .venv/bin/pytest tests/deploy $(ARGS)
 
-.PHONY: build-here
+.PHONY: e2e-sam-local
+e2e-sam-local: $(VENV) $(RUNTIME) .cache/bare-python/.made build-here dynamodb-local ## Run the built functions in Docker by `sam local`: events, and as an API
+	@exec tools/sam-local/run.sh .venv/bin/pytest tests/sam_local $(ARGS)
+
+.PHONY: check-security
+check-security: $(CHECKOV) ## Scan the template for what is insecure (exceptions: .checkov.yaml)
+	$(call say,security: checkov)
+	@report=$$(.cache/checkov/bin/checkov --config-file .checkov.yaml 2>&1) || { printf '%s\n' "$$report"; exit 1; }
+
+.PHONY: e2e-runtime
+e2e-runtime: $(VENV) $(RUNTIME) .cache/bare-python/.made build-here build-arm64 dynamodb-local ## Run the built functions in Lambda's own runtime, without Docker
+	@exec .venv/bin/pytest tests/runtime $(ARGS)
+
+.PHONY: build-here build-arm64
+# For the processor of this machine: what is tested here runs here.
 build-here: $(SAM)
 	$(call say,functions and layer for this machine: sam build)
-	@report=$$($(sam) build --build-dir $(BUILD_HERE) --cache-dir .aws-sam/cache-here \
-		--parameter-overrides Architecture=$(subst aarch64,arm64,$(shell uname -m)) 2>&1) || { printf '%s\n' "$$report"; exit 1; }
+	@$(call build-for,here,$(subst aarch64,arm64,$(shell uname -m)))
+
+build-arm64: $(SAM)
+	$(call say,functions and layer for arm64: sam build)
+	@$(call build-for,arm64,arm64)
+
+build-for = report=$$($(sam) build --build-dir .aws-sam/$(1) --cache-dir .aws-sam/cache-$(1) \
+	--parameter-overrides Architecture=$(2) 2>&1) || { printf '%s\n' "$$report"; exit 1; }
 
 $(MINISTACK) $(RUNTIME) $(CHECKOV): .cache/%/.synced: tools/requirements/%.txt $(UV)
 	$(call say,installing $* into $(@D))
@@ -155,16 +177,11 @@ $(MINISTACK) $(RUNTIME) $(CHECKOV): .cache/%/.synced: tools/requirements/%.txt $
 	@touch $@
 
 # What the stand-in runs on, and so the functions in it: a Python that has no packages.
-$(MINISTACK): .cache/ministack-bare/.made
+$(MINISTACK): .cache/bare-python/.made
 
-.cache/ministack-bare/.made: $(UV)
+.cache/bare-python/.made: $(UV)
 	@$(UV) venv --quiet --clear --python .cache/uv-$(UV_VERSION)/bin/python $(@D)
 	@touch $@
-
-.PHONY: clean
-clean: ## Remove everything that make made
-	@rm -rf .venv .cache .aws-sam .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
-	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 comma := ,
 

@@ -168,7 +168,7 @@ def test_make_targets() -> None:
     named = {
         (page.name, target)
         for page in PAGES
-        for target in re.findall(r"(?:^|`|=\S* )make ([a-z][a-z-]*)", page.read_text("utf-8"), re.MULTILINE)
+        for target in re.findall(r"(?:^|`|=\S* )make ([a-z][a-z0-9-]*)", page.read_text("utf-8"), re.MULTILINE)
     }
     assert ("README.md", "run") in named
     assert [(page, target) for page, target in sorted(named) if f"\n{target}:" not in makefile] == []

@@ -99,7 +99,11 @@ def test_each_change_is_a_new_version(function: str) -> None:
         **given,
         "Environment": [GLOBALS["Environment"], given.get("Environment", {})],
     }
-    configured = {name: merged[name] for name in merged if name not in ("Policies", "Events", "LoggingConfig")}
+    configured = {
+        name: merged[name]
+        for name in merged
+        if name not in ("Policies", "Events", "LoggingConfig", "DeploymentPreference")
+    }
     description = configured.pop("VersionDescription").argument
     parameters: Any = DOCUMENT["Parameters"]
     named = re.findall(r"\$\{(\w+)\}", description)

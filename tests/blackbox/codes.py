@@ -18,9 +18,9 @@ def reader(target: Target) -> Callable[[str], str]:
             return lambda number: _shown(target.url, number)
         case ["stack", name]:
             found = deployment.find(name)
-            return _from_table(found.tables["CODES_TABLE"], deployment.pepper(found))
+            return from_table(_dynamodb(), found.tables["CODES_TABLE"], deployment.pepper(found))
         case ["table", name, pepper]:
-            return _from_table(name, pepper)
+            return from_table(_dynamodb(), name, pepper)
         case _:
             raise ValueError("BLACKBOX_CODES: is `local`, `stack NAME` or `table NAME PEPPER`")
 
@@ -31,9 +31,8 @@ def _shown(url: str, number: str) -> str:
     return codes[-1]
 
 
-def _from_table(table: str, pepper: str) -> Callable[[str], str]:
+def from_table(client: Any, table: str, pepper: str) -> Callable[[str], str]:
     """The table keeps a keyed hash. With the key, the million codes are tried out in a second or so."""
-    client: Any = botocore.session.get_session().create_client("dynamodb")
 
     def read(number: str) -> str:
         item = client.get_item(TableName=table, Key={"number": {"S": number}}, ConsistentRead=True)["Item"]
@@ -43,3 +42,8 @@ def _from_table(table: str, pepper: str) -> Callable[[str], str]:
         return next(code for code in codes if hmac.digest(key, f"{number}:{code}".encode(), "sha256") == digest)
 
     return read
+
+
+def _dynamodb() -> Any:
+    """A client of the deployment's DynamoDB, with the operator's credentials."""
+    return botocore.session.get_session().create_client("dynamodb")

@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local.seed import DEMO, Seed
+from local.seed import Seed
+from tests.blackbox import codes
 from tests.blackbox.service import Service
 from tests.blackbox.target import Target
 from tests.deploy.stand_in import ACCOUNT, REGION, Credentials, StandIn
+from tests.support.outcomes import architecture
 from tests.support.stores import ROOT, TEMPLATE
+from tools.blackbox_seed import with_secrets
 
 BUILT = ROOT / ".aws-sam" / "here"
 ORIGIN = "https://app.example.com"
@@ -35,6 +38,7 @@ class Stack:
     deployer: Credentials
     operator: Credentials
     seed: Seed = field(repr=False)
+    _names: dict[str, str] = field(default_factory=dict, repr=False)
 
     def client(self, service: str) -> Any:
         """A client that may do anything."""
@@ -52,12 +56,14 @@ class Stack:
         return f"{self.stand_in.url}/_aws/execute-api/{api['ApiId']}/$default"
 
     def service(self) -> Service:
-        """The deployed API, to be called."""
-        return Service(Target(self.url, seed=self.seed, certificates=str(self.stand_in.certificate)), lambda _: "")
+        """The deployed API, to be called; codes are read from its table with its pepper."""
+        pepper = self.client("secretsmanager").get_secret_value(SecretId=self.physical("CodePepper"))["SecretString"]
+        read_code = codes.from_table(self.client("dynamodb"), self.physical("CodesTable"), pepper)
+        return Service(Target(self.url, seed=self.seed, certificates=str(self.stand_in.certificate)), read_code)
 
     def deploy(self, **parameters: str) -> str:
         """Deploy what was built, with these parameters besides `PARAMETERS`; what SAM said."""
-        given = {**PARAMETERS, "Architecture": _architecture(), **parameters}
+        given = {**PARAMETERS, "Architecture": architecture(), **parameters}
         said = self.sam(
             "deploy",
             *("--template-file", str(BUILT / "template.yaml")),
@@ -123,9 +129,10 @@ class Stack:
 
     def physical(self, logical: str) -> str:
         """The name that a resource of the template got."""
-        found = self.client("cloudformation").describe_stack_resource(StackName=self.name, LogicalResourceId=logical)
-        name: str = found["StackResourceDetail"]["PhysicalResourceId"]
-        return name
+        if logical not in self._names:
+            resources = self.client("cloudformation").describe_stack_resources(StackName=self.name)["StackResources"]
+            self._names.update({found["LogicalResourceId"]: found["PhysicalResourceId"] for found in resources})
+        return self._names[logical]
 
 
 def new_stack(stand_in: StandIn) -> Stack:
@@ -138,24 +145,9 @@ def new_stack(stand_in: StandIn) -> Stack:
             text = text.replace(f"${{{placeholder}}}", value)
         return stand_in.user(kind, text)
 
-    stack = Stack(stand_in, name, user("deployer"), user("operator"), with_secrets())
+    stack = Stack(stand_in, name, user("deployer"), user("operator"), Seed.model_validate(with_secrets()))
     stack.seed_file.write_text(stack.seed.model_dump_json(exclude_none=True, exclude_defaults=True), "utf-8")
     return stack
-
-
-def with_secrets() -> Seed:
-    """The demo data with secrets of its own, as a deployment has to have them."""
-    content: Any = json.loads(json.dumps(DEMO))
-    for client in content["clients"]:
-        if "client_secret" in client:
-            client["client_secret"] = secrets.token_urlsafe(24)
-    for user in content["users"]:
-        user["password"] = secrets.token_urlsafe(24)
-    return Seed.model_validate(content)
-
-
-def _architecture() -> str:
-    return {"aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
 
 
 def role_policies(stack: Stack) -> dict[str, tuple[str, str, Any]]:

@@ -5,6 +5,7 @@ hand, so that the functions find their code, their layer and the standard librar
 """
 
 import contextlib
+import functools
 import os
 import secrets
 import shutil
@@ -25,7 +26,7 @@ import botocore.session
 from tests.support.stores import ROOT
 
 ENVIRONMENT = ROOT / ".cache" / "ministack"
-BARE = ROOT / ".cache" / "ministack-bare"
+BARE = ROOT / ".cache" / "bare-python"
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
 READY_WITHIN = 60.0
@@ -76,16 +77,16 @@ class StandIn:
         """What its TLS is verified by. (SAM's bucket, as SAM makes it, takes nothing without TLS.)"""
         return self.folder / "ministack-tls" / "server.crt"
 
-    def client(self, service: str, credentials: Credentials | None = None) -> Any:
-        """A client with these credentials, or with the root's."""
-        used = credentials or self.root
+    @functools.cache  # noqa: B019  there is one stand-in, as long as the tests last
+    def client(self, service: str) -> Any:
+        """A client that may do anything."""
         return botocore.session.get_session().create_client(
             service,
             region_name=REGION,
             endpoint_url=self.url,
             verify=str(self.certificate),
-            aws_access_key_id=used.key_id,
-            aws_secret_access_key=used.secret,
+            aws_access_key_id=self.root.key_id,
+            aws_secret_access_key=self.root.secret,
             config=botocore.config.Config(retries={"total_max_attempts": 1}, read_timeout=60),
         )
 

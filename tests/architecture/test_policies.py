@@ -1,0 +1,62 @@
+"""template.yaml: what each function may do is named, action by action and resource by resource."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from local.template import _Call, _Loader
+from tests.support.stores import ROOT
+
+DOCUMENT: Any = yaml.load((ROOT / "template.yaml").read_text("utf-8"), Loader=_Loader)  # noqa: S506  a SafeLoader
+RESOURCES: dict[str, Any] = DOCUMENT["Resources"]
+FUNCTIONS = [name for name, found in RESOURCES.items() if found["Type"] == "AWS::Serverless::Function"]
+KNOWN = ("dynamodb:", "kms:", "secretsmanager:", "sms-voice:")
+# To IAM a phone number is no resource of SNS: the one thing that needs a star, and what it must not mean is denied.
+MESSAGES = {"Effect": "Allow", "Action": ["sns:Publish"], "Resource": "*"}
+NO_TOPICS = {"Effect": "Deny", "Action": ["sns:Publish"], "Resource": _Call("Sub", "arn:${AWS::Partition}:sns:*:*:*")}
+
+
+def statements(function: str) -> list[Any]:
+    """The statements of all policies of a function, which all stand in the template."""
+    policies = RESOURCES[function]["Properties"]["Policies"]
+    assert all(isinstance(policy, dict) for policy in policies), f"{function}: a policy of AWS's own, or by a name"
+    listed = [statement for policy in policies for statement in policy["Statement"]]
+    # What a condition adds is as good as there.
+    return [statement.argument[1] if isinstance(statement, _Call) else statement for statement in listed]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_nothing_is_allowed_with_a_star(function: str) -> None:
+    """Each allowed action has its whole name, and each resource is one of this template's, found by reference."""
+    allowed = [statement for statement in statements(function) if statement["Effect"] == "Allow"]
+    assert allowed
+    if MESSAGES in allowed:
+        assert function == "MobileFunction"
+        assert NO_TOPICS in statements(function)
+        allowed.remove(MESSAGES)
+    for statement in allowed:
+        assert set(statement) == {"Effect", "Action", "Resource"}, statement
+        for action in statement["Action"]:
+            assert action.startswith(KNOWN), action
+            assert "*" not in action, action
+        resources = statement["Resource"]
+        for resource in resources if isinstance(resources, list) else [resources]:
+            assert isinstance(resource, _Call), resource
+            assert resource.name in {"GetAtt", "Ref"}, resource
+            assert str(resource.argument).removesuffix(".Arn") in {**RESOURCES, **DOCUMENT["Parameters"]}, resource
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_no_log_but_its_own(function: str) -> None:
+    """SAM gives each role AWS's own policy for logs, which allows every log of the account."""
+    own = RESOURCES[function]["Properties"]["LoggingConfig"]["LogGroup"].argument
+    denied = [
+        statement for statement in statements(function) if statement["Effect"] == "Deny" and statement != NO_TOPICS
+    ]
+    assert denied == [{"Effect": "Deny", "Action": "logs:*", "NotResource": _Call("GetAtt", f"{own}.Arn")}]
+
+
+def test_no_role_is_made_elsewhere() -> None:
+    """All permissions are those above: no role or policy stands beside the functions."""
+    assert [name for name, found in RESOURCES.items() if found["Type"].startswith("AWS::IAM::")] == []

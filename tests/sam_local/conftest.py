@@ -1,0 +1,40 @@
+"""What `make e2e-sam-local` has built and started before it runs this folder; `make test` leaves it out."""
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.server import is_proxy, serving
+from tests.sam_local.sam import Sam, template_for
+from tests.support import stores
+
+
+def pytest_configure() -> None:
+    """End as Ctrl-C does when told to stop; say at once what is not there."""
+    for signal_number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signal_number, signal.default_int_handler)
+    if not os.environ.get("DOCKER_HOST"):
+        raise pytest.UsageError("DOCKER_HOST names no engine: run `make e2e-sam-local`")
+    for name in filter(is_proxy, list(os.environ)):
+        del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+def dynamodb_endpoint() -> Iterator[str]:
+    """A DynamoDB Local: nothing here makes sense without one."""
+    reason = stores.missing()
+    assert reason is None, reason
+    with stores.dynamodb_local() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(scope="session")
+def sam(tmp_path_factory: pytest.TempPathFactory, dynamodb_endpoint: str) -> Iterator[Sam]:
+    """`sam local`, on tables that a server has seeded."""
+    folder = tmp_path_factory.mktemp("sam")
+    with serving(folder, DYNAMODB_ENDPOINT=dynamodb_endpoint, KEYS_FILE=str(folder / "keys.json")):
+        pass
+    with template_for(dynamodb_endpoint) as template:
+        yield Sam(template, folder)

@@ -1,0 +1,73 @@
+"""The built functions in containers: by the events one by one, and as an API by the black-box suite."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.e2e.server import serving
+from tests.sam_local.sam import ORIGIN, PEPPER, Sam
+from tests.support.outcomes import EVENTS, Outcome, of_lambda, of_server
+from tests.support.stores import ROOT, TEMPLATE
+
+LACKS = {
+    "cors": "`sam local start-api` answers an OPTIONS itself, and sets CORS headers in a way of its own",
+    "options": "`sam local start-api` answers every OPTIONS itself where CORS is on; AWS hands it to the function",
+    "own address": "`sam local start-api` tells the function that it is called at https://localhost",
+    "signed tokens": "a deployment has no place for the keys that sign yet",
+}
+# Signed by a key that only the local server has.
+SIGNED = {"token-passport"}
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory, dynamodb_endpoint: str) -> dict[str, Outcome]:
+    """What the local server answers, on tables of its own, in the order of the names."""
+    folder = tmp_path_factory.mktemp("expected")
+    names = {table.name.removesuffix("Table").upper(): table.name for table in TEMPLATE.tables}
+    tables = {f"{name}_TABLE": f"Expected{table}" for name, table in names.items()}
+    keys = str(folder / "keys.json")
+    with serving(folder, DYNAMODB_ENDPOINT=dynamodb_endpoint, KEYS_FILE=keys, **tables) as server:
+        return {name: of_server(server, event) for name, event in EVENTS.items()}
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_invoke(sam: Sam, expected: dict[str, Outcome], name: str) -> None:
+    """Status, headers, body: the same as the local server's."""
+    outcome = of_lambda(sam.invoke(EVENTS[name]))
+    if name in SIGNED:
+        assert outcome.status == 503
+        assert outcome.body["message"] == "This deployment has no key to sign tokens with"
+    else:
+        assert outcome == expected[name]
+
+
+def test_start_api(sam: Sam, dynamodb_endpoint: str) -> None:
+    """The black-box suite."""
+    with sam.api() as url:
+        ended = subprocess.run(
+            [sys.executable, "-m", "pytest", "tests/blackbox", "-q", "-p", "no:cacheprovider"],
+            cwd=ROOT,
+            env={
+                "PATH": os.environ["PATH"],
+                "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
+                "HOME": str(sam.folder),
+                "BASE_URL": url,
+                "BLACKBOX_CODES": f"table CodesTable {PEPPER}",
+                "BLACKBOX_ORIGIN": ORIGIN,
+                "BLACKBOX_LACKS": json.dumps(LACKS),
+                "AWS_ENDPOINT_URL_DYNAMODB": dynamodb_endpoint,
+                "AWS_ACCESS_KEY_ID": "local",
+                "AWS_SECRET_ACCESS_KEY": "local",
+                "AWS_DEFAULT_REGION": "us-east-1",
+            },
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=900,
+            check=False,
+        )
+    assert ended.returncode == 0, ended.stdout

@@ -1,0 +1,90 @@
+"""What events are answered, in a form that can be compared between runs: ids, tokens and times become their types."""
+
+import base64
+import json
+import os
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local.template import Function, Route
+from tests.e2e.server import Server
+from tests.support.stores import ROOT, TEMPLATE
+
+EVENTS: dict[str, dict[str, Any]] = {
+    path.stem: json.loads(path.read_text("utf-8")) for path in sorted((ROOT / "events").glob("*.json"))
+}
+# What no two runs have alike.
+_DRAWN = {"access_token", "refresh_token", "accessToken", "refreshToken", "id", "createTime", "iss", "issuer", "keys"}
+_DRAWN_WHERE_LONG = {"result", "user", "message"}
+_OF_THE_WAY = {"apigw-requestid", "connection", "content-length", "date", "server"}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Status, headers in lower case, and the body with what differs from run to run as its type."""
+
+    status: int
+    headers: dict[str, str]
+    body: Any
+
+
+def of_lambda(answer: dict[str, Any]) -> Outcome:
+    """The outcome of a function's answer in payload format 2.0."""
+    assert set(answer) >= {"statusCode"}, answer
+    body = answer.get("body") or ""
+    text = base64.b64decode(body).decode() if answer.get("isBase64Encoded") else body
+    return _outcome(answer["statusCode"], answer.get("headers") or {}, text)
+
+
+def of_server(server: Server, event: dict[str, Any]) -> Outcome:
+    """The outcome of the request that the event tells of, at the local server."""
+    body = event.get("body") or ""
+    raw = base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
+    asked = urllib.request.Request(  # noqa: S310  127.0.0.1
+        server.url + event["rawPath"],
+        data=raw or None,
+        headers={name: value for name, value in event["headers"].items() if name not in {"host", "content-length"}},
+        method=event["requestContext"]["http"]["method"],
+    )
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(asked, timeout=30) as answer:
+            return _outcome(answer.status, dict(answer.headers), answer.read().decode())
+    except urllib.error.HTTPError as error:
+        with error:
+            return _outcome(error.code, dict(error.headers), error.read().decode())
+
+
+def function_of(event: dict[str, Any]) -> Function:
+    """The function behind the event's route."""
+    route: Route = next(route for route in TEMPLATE.routes if route.key == event["routeKey"])
+    return next(function for function in TEMPLATE.functions if function.name == route.function)
+
+
+def architecture() -> str:
+    """This machine's processor as the template names it."""
+    return {"aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
+
+
+def built(folder: str) -> Path:
+    """What SAM built into .aws-sam/<folder>."""
+    return ROOT / ".aws-sam" / folder
+
+
+def _outcome(status: int, headers: dict[str, str], text: str) -> Outcome:
+    kept = {name.lower(): value for name, value in headers.items() if name.lower() not in _OF_THE_WAY}
+    return Outcome(status, kept, _plain(json.loads(text)) if text else "")
+
+
+def _plain(value: Any, name: str = "") -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(inner, key) for key, inner in value.items()}
+    if isinstance(value, list):
+        return "list" if name in _DRAWN else [_plain(inner) for inner in value]
+    drawn = name in _DRAWN or (name in _DRAWN_WHERE_LONG and (isinstance(value, int) or len(str(value)) > 60))
+    if value is not None and (drawn or name.endswith(("_endpoint", "_uri"))):
+        return type(value).__name__
+    return value
