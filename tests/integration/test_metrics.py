@@ -255,6 +255,29 @@ def test_a_dimension_with_two_values_takes_two_lines() -> None:
     assert found[0]["_aws"]["CloudWatchMetrics"] == [directive(["provider"], "SmsFailed"), directive([], "CodesSent")]
 
 
+def test_who_pays_for_it_has_the_codes_of_each_prefix_told_apart() -> None:
+    """Beside the count of all, so that the alarms go on looking at that."""
+    lines: list[str] = []
+    meter = EmfMeter(NAMESPACE, Time().clock(), lines.append, by_prefix=True)
+    for name in ("CodesSent", "PrefixStopped"):
+        meter.count(name, country="CN", prefix="+861391")
+    meter.count("Throttled")
+    meter.flush()
+    (written,) = map(json.loads, lines)
+    (codes, others) = written.pop("_aws")["CloudWatchMetrics"]
+    assert codes["Dimensions"] == [["service"], ["service", "country", "prefix"]]
+    assert [metric["Name"] for metric in codes["Metrics"]] == ["CodesSent", "PrefixStopped"]
+    assert others == directive([], "Throttled")
+    assert written == {
+        "service": "lingpai",
+        "country": "CN",
+        "prefix": "+861391",
+        "CodesSent": 1,
+        "PrefixStopped": 1,
+        "Throttled": 1,
+    }
+
+
 def test_each_thread_writes_what_it_counted() -> None:
     """The local server answers each request in a thread of its own."""
     meter, lines = emf()

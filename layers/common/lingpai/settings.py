@@ -340,6 +340,7 @@ class Settings(BaseModel):
 
     # what is watched
     metrics_namespace: str = ""
+    metrics_by_prefix: bool = False
 
     # who says who somebody is, besides passwords and codes
     wechat_apps: SecretStr = SecretStr("")

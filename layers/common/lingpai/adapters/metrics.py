@@ -36,18 +36,24 @@ DIMENSIONS: Mapping[str, tuple[str, ...]] = {
     "SmsBreakerBlind": ("provider",),
 }
 
+# By what the operator may have them told apart besides (METRICS_BY_PREFIX): a metric for each prefix that gets codes.
+BY_PREFIX: Mapping[str, tuple[str, ...]] = dict.fromkeys(
+    ("CodesSent", "CodesVerified", "PrefixStopped"), ("country", "prefix")
+)
+
 
 @dataclass(slots=True)
 class _Document:
-    """What fits into one line: a dimension has one value in it."""
+    """What fits into one line: a dimension has one value in it. `finer` are the dimensions told besides, by name."""
 
+    finer: Mapping[str, tuple[str, ...]]
     dimensions: dict[str, str] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     details: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def add(self, name: str, told: Mapping[str, str]) -> bool:
         """Count one more, or tell that it does not fit."""
-        wanted = {key: told[key] for key in DIMENSIONS.get(name, ()) if key in told}
+        wanted = {key: told[key] for key in (*DIMENSIONS.get(name, ()), *self.finer.get(name, ())) if key in told}
         if any(self.dimensions.get(key, value) != value for key, value in wanted.items()):
             return False
         self.dimensions |= wanted
@@ -58,16 +64,18 @@ class _Document:
 
     def text(self, namespace: str, at: int) -> str:
         """The line: one directive for each set of dimensions. `at` is in seconds."""
-        directives: dict[tuple[str, ...], list[dict[str, str]]] = {}
+        directives: dict[tuple[tuple[str, ...], ...], list[dict[str, str]]] = {}
         for name in self.counts:
             keys = ("service", *(key for key in DIMENSIONS.get(name, ()) if key in self.dimensions))
-            directives.setdefault(keys, []).append({"Name": name, "Unit": "Count"})
+            finer = self.finer.get(name)
+            sets = (keys, (*keys, *finer)) if finer else (keys,)
+            directives.setdefault(sets, []).append({"Name": name, "Unit": "Count"})
         content: dict[str, Any] = {
             "_aws": {
                 "Timestamp": at * 1000,
                 "CloudWatchMetrics": [
-                    {"Namespace": namespace, "Dimensions": [keys], "Metrics": metrics}
-                    for keys, metrics in directives.items()
+                    {"Namespace": namespace, "Dimensions": sets, "Metrics": metrics}
+                    for sets, metrics in directives.items()
                 ],
             },
             "service": SERVICE,
@@ -83,10 +91,19 @@ class EmfMeter:
     """Gathers what a request counts and writes it as one line of the log, which costs no call.
 
     It takes a second line where a dimension has two values in one request. Each thread has counts of its own.
+    `by_prefix` tells the codes of each prefix apart.
     """
 
-    def __init__(self, namespace: str, clock: Clock, write: Callable[[str], object] | None = None) -> None:
+    def __init__(
+        self,
+        namespace: str,
+        clock: Clock,
+        write: Callable[[str], object] | None = None,
+        *,
+        by_prefix: bool = False,
+    ) -> None:
         self._namespace = namespace
+        self._finer = BY_PREFIX if by_prefix else {}
         self._clock = clock
         self._write = write or _print
         self._gathered = threading.local()
@@ -95,7 +112,7 @@ class EmfMeter:
         """See `ports.Meter`."""
         documents: list[_Document] = self._gathered.__dict__.setdefault("documents", [])
         if not any(document.add(name, told) for document in documents):
-            documents.append(_Document())
+            documents.append(_Document(self._finer))
             documents[-1].add(name, told)
 
     def flush(self) -> None:
@@ -117,7 +134,9 @@ class NoMeter:
 
 def meter(settings: Settings, clock: Clock) -> Meter:
     """The meter that the settings ask for."""
-    return EmfMeter(settings.metrics_namespace, clock) if settings.metrics_namespace else NoMeter()
+    if not settings.metrics_namespace:
+        return NoMeter()
+    return EmfMeter(settings.metrics_namespace, clock, by_prefix=settings.metrics_by_prefix)
 
 
 def _print(line: str) -> None:
