@@ -13,8 +13,14 @@ import botocore.exceptions
 import botocore.session
 
 # Settings of the functions that the template takes from a parameter of the stack, and that its operator's part needs.
-_PARAMETERS = {"DigestLogin": "DIGEST_LOGIN", "SmsProvider": "SMS_PROVIDER"}
-_TABLES = ("Clients", "Users", "Identities", "Roles", "Sessions", "Codes", "Counters")
+# Who sends is none of them: the operator's part sends nothing, and need not have what a sender cannot do without.
+_PARAMETERS = {
+    "DigestLogin": "DIGEST_LOGIN",
+    "WechatAppsSecret": "WECHAT_APPS_SECRET",
+    "OidcProviders": "OIDC_PROVIDERS",
+}
+_TABLES = ("Clients", "Users", "Identities", "Roles", "Sessions", "Codes", "Counters", "Keys")
+_SENDERS = "SmsProvider"
 
 
 class DeploymentError(Exception):
@@ -23,18 +29,24 @@ class DeploymentError(Exception):
 
 @dataclass(frozen=True)
 class Deployment:
-    """What CloudFormation says of a stack. `tables` and `parameters` bear the names of the settings that they are."""
+    """What CloudFormation says of a stack. `tables` and `parameters` bear the names of the settings that they are.
+
+    `keys_key` is the ARN of the KMS key that wraps the keys which sign; `senders` what its functions have as
+    SMS_PROVIDER.
+    """
 
     stack: str
     url: str
     region: str
     tables: Mapping[str, str]
     parameters: Mapping[str, str]
+    keys_key: str
+    senders: str
 
     @property
     def environment(self) -> dict[str, str]:
         """The settings of the stack's functions, as far as the stack itself gives them."""
-        return {**self.tables, **self.parameters, "AWS_REGION": self.region}
+        return {**self.tables, **self.parameters, "KEYS_KMS_KEY": self.keys_key, "AWS_REGION": self.region}
 
 
 def find(stack: str) -> Deployment:
@@ -46,7 +58,7 @@ def find(stack: str) -> Deployment:
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
         raise DeploymentError(f"{stack}: {error}") from error
     outputs = {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
-    wanted = ["ApiUrl", *(f"{name}Table" for name in _TABLES)]
+    wanted = ["ApiUrl", *(f"{name}Table" for name in _TABLES), "KeysKey"]
     missing = [name for name in wanted if name not in outputs]
     if missing:
         raise DeploymentError(f"{stack}: is no stack of this service: it has no output {missing[0]}")
@@ -57,6 +69,8 @@ def find(stack: str) -> Deployment:
         region=client.meta.region_name,
         tables={f"{name.upper()}_TABLE": outputs[f"{name}Table"] for name in _TABLES},
         parameters={setting: given[name] for name, setting in _PARAMETERS.items() if name in given},
+        keys_key=outputs["KeysKey"],
+        senders=given.get(_SENDERS, "console"),
     )
 
 

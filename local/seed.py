@@ -270,7 +270,7 @@ def _contradictions(seed: Seed, settings: Settings) -> Iterator[str]:
     yield from _repeated("users", "mobile", mobiles, lambda mobile: numbers.as_mobile(mobile, country) or mobile)
     yield from _repeated("users", "openid", [user.openid for user in seed.users if user.openid])
     for index, client in enumerate(seed.clients):
-        if wrong := _unprovided(client, settings):
+        if wrong := unprovided(client, settings):
             yield f"clients[{index}] ({client.client_id}): {wrong}"
     roles = {role.roleName for role in seed.roles}
     for index, user in enumerate(seed.users):
@@ -293,7 +293,7 @@ def _contradictions(seed: Seed, settings: Settings) -> Iterator[str]:
                 yield f"{where}: roles: there is no role {role!r} in this file"
 
 
-def _unprovided(client: SeedClient, settings: Settings) -> str | None:
+def unprovided(client: SeedClient, settings: Settings) -> str | None:
     """Why nobody could log in by this client's sign provider here; None where somebody could, or it names none."""
     wechat = bool(settings.wechat_apps.get_secret_value() or settings.wechat_apps_secret)
     audiences = {provider.name: provider.audiences for provider in settings.oidc_providers}

@@ -19,19 +19,19 @@ from typing import TYPE_CHECKING, Any
 import botocore.exceptions
 
 from lingpai import bootstrap, keys, messages, numbers
-from lingpai.adapters.keys import MemoryKeys
 from lingpai.errors import LingpaiError
 from lingpai.model import Message
-from lingpai.ports import MaybeSent, NotSent, Services
+from lingpai.ports import MaybeSent, NotSent, Sender, Services
+from lingpai.settings import Settings, SettingsError, from_environment
 from local import deployment, dynamodb, server, template
 from local.operator.desk import clients_of
-from local.operator.keys import standing
+from local.operator.keys import place_of, standing
 from local.operator.place import Place
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-# How old a key may grow with none to follow it, in seconds.
+# How old a key may grow with none to follow it where no schedule makes the next one, in seconds.
 KEY_AGE = 180 * 24 * 3600
 # AWS refuses requests whose time is five minutes off.
 _SKEW_WARN, _SKEW_FAIL = 30, 300
@@ -218,14 +218,16 @@ def clients(case: Case) -> Iterator[Finding]:
 def signing_keys(case: Case) -> Iterator[Finding]:
     """Of each algorithm: a key that signs, not too old, or one to follow it."""
     wanted = _algorithms_wanted(case)
-    store = bootstrap.key_store(case.services.settings)
-    if isinstance(store, MemoryKeys):
+    settings, store = case.services.settings, place_of(case.services)
+    if store is None:
         state = State.fail if wanted else State.warn
         whom = f", and clients are to get JWTs ({', '.join(sorted(wanted))})" if wanted else ""
-        yield Finding("keys", state, f"there is no place for keys{whom}: name one by KEYS_FILE")
+        yield Finding("keys", state, f"there is no place for keys{whom}: name one by KEYS_KMS_KEY or KEYS_FILE")
         return
     now = case.services.clock.now()
     known = standing(store.load_keys(), now)
+    oldest = settings.key_period if settings.keys_kms_key else KEY_AGE
+    tended = "; the schedule should have made it: see the log of KeysFunction" if settings.keys_kms_key else ""
     for algorithm in keys.ALGORITHMS:
         check = f"keys {algorithm}"
         rotate = f"`lingpai keys rotate --algorithm {algorithm}`"
@@ -234,11 +236,11 @@ def signing_keys(case: Case) -> Iterator[Finding]:
         following = any(each.state == "next" for each in mine)
         if not signing:
             state = State.fail if algorithm in wanted else State.warn
-            yield Finding(check, state, f"no key signs: {rotate} makes one")
+            yield Finding(check, state, f"no key signs: {rotate} makes one{tended}")
             continue
         days = (now - signing[-1].signs_from) // 86400
-        if now - signing[-1].signs_from > KEY_AGE and not following:
-            yield Finding(check, State.warn, f"the key has signed for {days} days, and none follows: {rotate}")
+        if now - signing[-1].signs_from > oldest and not following:
+            yield Finding(check, State.warn, f"the key has signed for {days} days, and none follows: {rotate}{tended}")
         else:
             after = ", and the next one is published" if following else ""
             yield Finding(check, State.ok, f"the key has signed for {days} days{after}")
@@ -270,13 +272,29 @@ def pepper(case: Case) -> Iterator[Finding]:
 
 
 def sms(case: Case) -> Iterator[Finding]:
-    """Who delivers messages. What the settings lack has been said by now: the command would not have begun."""
-    provider = str(case.services.settings.sms_provider)
-    if provider == "console":
+    """Who delivers messages. What the settings lack has been said by now: the command would not have begun.
+
+    Not so of a stack, whose functions alone have them.
+    """
+    stack = case.place.stack
+    senders = stack.senders if stack else ",".join(case.services.settings.sms_provider)
+    if senders == "console":
         state = State.ok if case.place.local else State.warn
-        yield Finding("sms", state, "console: no message is delivered; SMS_PROVIDER names who shall")
+        named = "the parameter SmsProvider" if stack else "SMS_PROVIDER"
+        yield Finding("sms", state, f"console: no message is delivered; {named} names who shall")
+    elif stack:
+        yield Finding("sms", State.ok, f"{senders}, by the functions' settings, which are not looked at")
     else:
-        yield Finding("sms", State.ok, f"{provider}: its settings are there; --send-test NUMBER tries it")
+        yield Finding("sms", State.ok, f"{senders}: the settings are there; --send-test NUMBER tries it")
+
+
+def _sending(case: Case) -> tuple[Settings, Sender]:
+    """What a message is sent by; SettingsError where this environment lacks what the senders of a stack need."""
+    services, stack = case.services, case.place.stack
+    if stack is None:
+        return services.settings, services.sms
+    settings = from_environment({**os.environ, "SMS_PROVIDER": stack.senders})
+    return settings, bootstrap.sender(settings, services.store, services.clock, services.meter)
 
 
 def health(case: Case) -> Iterator[Finding]:
@@ -301,7 +319,8 @@ def jwks(case: Case) -> Iterator[Finding]:
         return
     published = {entry.get("kid") for entry in entries}
     now = case.services.clock.now()
-    stored = standing(bootstrap.key_store(case.services.settings).load_keys(), now)
+    store = place_of(case.services)
+    stored = standing(store.load_keys() if store else (), now)
     missing = sorted(each.key.kid for each in stored if each.state != "gone" and each.key.kid not in published)
     if missing:
         seconds = case.services.settings.key_cache_ttl
@@ -315,7 +334,13 @@ def test_message(case: Case) -> Iterator[Finding]:
     """A message by the provider, where one was asked for."""
     if case.send_test is None:
         return
-    settings, check = case.services.settings, "test message"
+    check = "test message"
+    try:
+        settings, sender = _sending(case)
+    except SettingsError as error:
+        lacking = "; ".join(str(error).splitlines())
+        yield Finding(check, State.fail, f"not sent: this environment lacks what the functions have: {lacking}")
+        return
     try:
         number = numbers.parse_mobile(case.send_test, settings)
     except LingpaiError as error:
@@ -324,13 +349,13 @@ def test_message(case: Case) -> Iterator[Finding]:
     code, minutes = "000000", settings.code_ttl // 60
     text = messages.CODE_MESSAGE["zh"].format(code=code, minutes=minutes)
     try:
-        case.services.sms.send(Message(number, code, text, case.services.clock.now(), minutes))
+        sender.send(Message(number, code, text, case.services.clock.now(), minutes))
     except NotSent as error:
         yield Finding(check, State.fail, f"not sent: {error.detail}")
     except MaybeSent as error:
         yield Finding(check, State.warn, f"nobody knows whether it was sent: {error.detail}")
     else:
-        delivered = str(settings.sms_provider) != "console"
+        delivered = settings.sms_provider != ("console",)
         state = State.ok if delivered else State.warn
         yield Finding(check, state, "taken by the provider" if delivered else "console keeps it, and delivers none")
 

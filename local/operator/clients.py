@@ -13,6 +13,7 @@ from lingpai.clients import ID_MAX, hash_secret, new_client
 from lingpai.clock import Clock
 from lingpai.model import Client
 from lingpai.ports import Services
+from local import seed
 from local.operator.desk import Desk, clients_of, command
 from local.operator.talk import Failed, Missing, Refused, say, sheet, table, unbroken, words
 from local.seed import SeedClient
@@ -76,7 +77,9 @@ def create(
     ] = None,
     token_format: Annotated[TokenFormat | None, typer.Option(help="What its access tokens are.")] = None,
     token_alg: Annotated[Algorithm | None, typer.Option(help="What signs its JWTs.")] = None,
-    sign_provider: Annotated[str | None, typer.Option(metavar="NAME", help="Who resolves its sign: trusted.")] = None,
+    sign_provider: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Who resolves its sign: trusted, wechat, …")
+    ] = None,
     sign_app: Annotated[str, typer.Option(metavar="NAME", help="Whose openIds it brings.")] = "default",
 ) -> None:
     """Create the client ID and show its secret, once.
@@ -116,6 +119,8 @@ def create(
         sign_app=entry.sign_app,
     )
     with desk.services() as services, unbroken():
+        if reason := seed.unprovided(entry, services.settings):
+            raise Failed(reason)
         _warn_of_roles(services, client)
         if not clients_of(services).create_client(client):
             raise Refused(

@@ -7,17 +7,17 @@ from typing import Annotated, Any
 import typer
 
 from lingpai import bootstrap, keys
+from lingpai.adapters.dynamodb import DynamoStore
 from lingpai.adapters.keys import MemoryKeys
 from lingpai.model import StoredKey
-from lingpai.ports import KeyStore
-from lingpai.settings import Settings
+from lingpai.ports import KeyStore, Services
 from local.operator.clients import Algorithm
 from local.operator.desk import Desk, command
-from local.operator.talk import Failed, moment, table
+from local.operator.talk import Failed, Refused, moment, table
 
 group = typer.Typer(name="keys", no_args_is_help=True, help="The keys that sign tokens.")
 
-# Long after this key nothing of its algorithm takes over.
+# What `keys.retired_at` says of a key that nothing follows.
 _FOREVER = 2**62
 
 
@@ -35,6 +35,7 @@ class Known:
         return {
             "kid": self.key.kid,
             "algorithm": self.key.algorithm,
+            "number": self.key.number,
             "state": self.state,
             "signs_from": self.key.signs_from,
             "signs_until": self.retires_at,
@@ -46,11 +47,11 @@ class Known:
 def list_keys(desk: Desk) -> None:
     """List the keys: which one signs, which one comes next, and until when the others are published."""
     with desk.services() as services:
-        known = standing(store_of(services.settings).load_keys(), services.clock.now())
+        known = standing(store_of(services).load_keys(), services.clock.now())
     rows = [
         (
+            keys.named(each.key),
             each.key.kid,
-            each.key.algorithm,
             each.state,
             moment(each.key.signs_from),
             moment(each.retires_at) if each.retires_at else "–",
@@ -58,7 +59,7 @@ def list_keys(desk: Desk) -> None:
         )
         for each in known
     ]
-    columns = ("kid", "algorithm", "state", "signs from", "signs until", "published until")
+    columns = ("key", "kid", "state", "signs from", "signs until", "published until")
     desk.show({"keys": [each.document() for each in known]}, table(columns, rows))
 
 
@@ -70,51 +71,69 @@ def rotate(
         list[Algorithm] | None, typer.Option(metavar="ES256|RS256", help="Of this algorithm alone; else of each.")
     ] = None,
     lead: Annotated[
-        int, typer.Option(min=0, metavar="SECONDS", help="Seconds that the key is published before it signs.")
-    ] = keys.LEAD,
+        int | None,
+        typer.Option(
+            min=0, metavar="SECONDS", help="Seconds that the key is published before it signs; else KEY_LEAD."
+        ),
+    ] = None,
 ) -> None:
-    """Make a key that signs after a day; the one that signs now is retired then, and its tokens stay good.
+    """Make the next key early: it signs after a day, and the one that signs now is retired then; its tokens stay good.
 
     It asks where a next key is waiting already, and where the lead is shorter than callers keep a copy of the keys.
     """
     wanted = [each.value for each in algorithm] if algorithm else list(keys.ALGORITHMS)
     with desk.services() as services:
-        store = store_of(services.settings)
+        store, vault = store_of(services), bootstrap.key_vault(services.settings)
+        usual = services.settings.key_lead
+        wait = usual if lead is None else lead
         known = standing(store.load_keys(), services.clock.now())
         signing = {each.key.algorithm for each in known if each.state == "signing"}
         waiting = sorted({each.key.algorithm for each in known if each.state == "next"} & set(wanted))
         if waiting:
             desk.agreed(f"a next key is there already ({', '.join(waiting)}); one more is made.")
-        if lead < keys.LEAD and signing & set(wanted):
-            desk.agreed(f"who keeps a copy of the keys for longer than {lead} s refuses the new tokens meanwhile.")
+        if wait < usual and signing & set(wanted):
+            desk.agreed(f"who keeps a copy of the keys for longer than {wait} s refuses the new tokens meanwhile.")
         # Where nothing signs yet, nothing has to wait.
-        made = [
-            keys.rotate(store, services.clock, each, lead if each in signing else 0) for each in dict.fromkeys(wanted)
-        ]
-    shown = [{"kid": key.kid, "algorithm": key.algorithm, "signs_from": key.signs_from} for key in made]
-    rows = [(key.kid, key.algorithm, moment(key.signs_from)) for key in made]
-    desk.show({"keys": shown}, table(("kid", "algorithm", "signs from"), rows))
+        tried = {
+            each: keys.rotate(store, vault, services.clock, each, wait if each in signing else 0)
+            for each in dict.fromkeys(wanted)
+        }
+    made = [key for key in tried.values() if key is not None]
+    shown = [
+        {"kid": key.kid, "algorithm": key.algorithm, "number": key.number, "signs_from": key.signs_from} for key in made
+    ]
+    rows = [(keys.named(key), key.kid, moment(key.signs_from)) for key in made]
+    desk.show({"keys": shown}, table(("key", "kid", "signs from"), rows))
+    if late := [each for each, key in tried.items() if key is None]:
+        raise Refused(f"somebody else made the next key meanwhile, and none was added: {', '.join(late)}")
 
 
-def store_of(settings: Settings) -> KeyStore:
+def store_of(services: Services) -> KeyStore:
     """Where the deployment keeps its keys; Failed where it has no place for them."""
-    store = bootstrap.key_store(settings)
-    if isinstance(store, MemoryKeys):
-        raise Failed("this deployment has no place for keys: none is named by KEYS_FILE")
+    if (store := place_of(services)) is None:
+        raise Failed("this deployment has no place for keys: neither KEYS_KMS_KEY nor KEYS_FILE names one")
     return store
+
+
+def place_of(services: Services) -> KeyStore | None:
+    """Where the deployment keeps its keys, or None: what this process has in memory is nobody's."""
+    tables = services.store if isinstance(services.store, DynamoStore) else None
+    store = bootstrap.key_store(services.settings, tables)
+    return None if isinstance(store, MemoryKeys) else store
 
 
 def standing(stored: Iterable[StoredKey], now: int) -> list[Known]:
     """Each key and where it stands (`lingpai.keys` has the rules), by algorithm and time."""
+    ordered = sorted(stored, key=lambda key: (key.algorithm, key.signs_from, key.number))
+    # Of two that begin at the same moment the later one signs.
+    signing = {key.algorithm: key.kid for key in ordered if key.signs_from <= now}
     known = []
-    ordered = sorted(stored, key=lambda key: (key.algorithm, key.signs_from, key.kid))
     for key in ordered:
-        after = (other.signs_from for other in ordered if other.algorithm == key.algorithm)
-        retires_at = min((at for at in after if at > key.signs_from), default=_FOREVER)
+        retires_at = keys.retired_at(key, ordered)
         gone_at = retires_at + keys.AFTERLIFE
         if key.signs_from > now:
             state = "next"
-        elif now < retires_at:
+        elif signing[key.algorithm] == key.kid:
             state = "signing"
         else:
             state = "retired" if now < gone_at else "gone"

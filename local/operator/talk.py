@@ -176,13 +176,15 @@ def _plain(drawn: Table) -> str:
 
 
 def _end_refused(error: LingpaiError) -> None:
+    if error.reason == "no_signing_key":
+        end(FAILED, f"no key was made: KMS refuses: {error.__cause__ or error}", *_advice(error.__cause__))
     if error.code == "temporarily_unavailable":
         end(FAILED, f"the store does not answer: {error.__cause__ or error}")
     code = MISSING if error.code == "not_found" else REFUSED
     end(code, messages.text(error.reason, "en", error.values))
 
 
-def _advice(error: Exception) -> tuple[str, ...]:
+def _advice(error: BaseException | None) -> tuple[str, ...]:
     code = error.response["Error"]["Code"] if isinstance(error, botocore.exceptions.ClientError) else ""
     advice = {
         "ResourceNotFoundException": "is this the right deployment? Name it by --stack or --local, or by its tables",

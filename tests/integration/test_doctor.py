@@ -13,14 +13,15 @@ import pytest
 from typer.testing import CliRunner
 
 from lingpai import keys, roles
-from lingpai.adapters.keys import FileKeys
+from lingpai.adapters.keys import FileKeys, OpenVault
 from lingpai.clients import new_client
 from lingpai.clock import Clock
 from local import dynamodb
 from local.operator.app import app
 from local.template import Table
 from tests.e2e.server import is_proxy, serving
-from tests.support import aws, stores
+from tests.support import aws, kms, stores
+from tests.support.kms import KEY_ARN
 from tests.support.logs import LOGS
 from tests.support.moving import services_on
 from tests.support.shell import Ended, Shell, a_shell
@@ -62,7 +63,7 @@ def wrong(ended: Ended) -> dict[str, tuple[str, str]]:
     return {check: found for check, found in findings(ended).items() if found[0] != "ok"}
 
 
-NAMES = ("clients", "users", "identities", "roles", "sessions", "codes", "counters")
+NAMES = ("clients", "users", "identities", "roles", "sessions", "keys", "codes", "counters")
 EXPIRING = ("sessions", "codes", "counters")
 
 
@@ -209,7 +210,7 @@ def test_nothing_is_there_yet(shell: Shell) -> None:
     assert {check: told for check, told in found.items() if not check.startswith("ttl")} == {
         "roles": ("warn", "there is no role admin, so nobody is an admin: `lingpai seed` makes roles"),
         "clients": ("warn", "there is no client, so nobody gets a token: `lingpai client create`"),
-        "keys": ("warn", "there is no place for keys: name one by KEYS_FILE"),
+        "keys": ("warn", "there is no place for keys: name one by KEYS_KMS_KEY or KEYS_FILE"),
         "pepper": ("warn", "is not named here: CODE_PEPPER_SECRET, or --stack, says where it is"),
         "health": ("warn", "where the API answers is not known: --url says it"),
     }
@@ -239,11 +240,11 @@ def test_keys_that_are_missing_or_old(shell: Shell, tmp_path: Path) -> None:
     services = services_on(shell.store)
     services.store.put_client(new_client("p", "passport", "s"))  # type: ignore[attr-defined]
     found = findings(shell.call("doctor", "--json"))
-    said = "there is no place for keys, and clients are to get JWTs (RS256): name one by KEYS_FILE"
+    said = "there is no place for keys, and clients are to get JWTs (RS256): name one by KEYS_KMS_KEY or KEYS_FILE"
     assert found["keys"] == ("fail", said)
     store = FileKeys(tmp_path / "keys.json")
     shell.settings["KEYS_FILE"] = str(tmp_path / "keys.json")
-    keys.rotate(store, Clock(time=lambda: time.time() - 181 * DAY), "ES256", lead=0)
+    keys.rotate(store, OpenVault(), Clock(time=lambda: time.time() - 181 * DAY), "ES256", lead=0)
     ended = shell.call("doctor", "--json")
     mend = "`lingpai keys rotate --algorithm"
     assert findings(ended)["keys RS256"] == ("fail", f"no key signs: {mend} RS256` makes one")
@@ -260,7 +261,7 @@ def test_keys_that_are_missing_or_old(shell: Shell, tmp_path: Path) -> None:
 
 def test_an_api_that_is_not_there_or_another(shell: Shell, tmp_path: Path, cloud: aws.Aws) -> None:
     shell.settings["KEYS_FILE"] = str(tmp_path / "keys.json")
-    keys.first_keys(FileKeys(tmp_path / "keys.json"), Clock())
+    keys.first_keys(FileKeys(tmp_path / "keys.json"), OpenVault(), Clock())
     down = findings(shell.call("doctor", "--url", "http://127.0.0.1:9", "--json"))
     assert down["health"] == down["jwks"] == ("fail", "no answer: [Errno 111] Connection refused")
     other = findings(shell.call("doctor", "--url", cloud.url, "--json"))
@@ -354,7 +355,7 @@ def test_recovery_is_looked_at_on_aws(tmp_path: Path) -> None:
     with moto.mock_aws():
         client = stores._client(None)
         dynamodb.create_tables(client, TEMPLATE.tables)
-        for name in ("Clients", "Users", "Identities", "Roles"):
+        for name in ("Clients", "Users", "Identities", "Roles", "Keys"):
             client._make_api_call(
                 "UpdateContinuousBackups",
                 {
@@ -367,7 +368,10 @@ def test_recovery_is_looked_at_on_aws(tmp_path: Path) -> None:
         )
     found = findings(Ended(result.exit_code, result.stdout, result.stderr))
     assert {check: told for check, told in found.items() if check.startswith("recovery")} == {
-        **{f"recovery {name}": ("ok", "to a point in time") for name in ("clients", "users", "identities", "roles")},
+        **{
+            f"recovery {name}": ("ok", "to a point in time")
+            for name in ("clients", "users", "identities", "roles", "keys")
+        },
         "recovery sessions": (
             "fail",
             "what is lost cannot be brought back: turn on point-in-time recovery of SessionsTable",
@@ -390,8 +394,8 @@ def test_which_tables_have_what() -> None:
 def stack(shell: Shell, cloud: aws.Aws) -> Shell:
     """A stack whose tables are those of the shell; the environment names none of them."""
     outputs = {f"{name.capitalize()}Table": getattr(shell.store.settings, f"{name}_table") for name in NAMES}
-    cloud.outputs = {"ApiUrl": "http://127.0.0.1:9", **outputs}
-    cloud.parameters = {"DigestLogin": "true", "SmsProvider": "console", "Stage": "dev"}
+    cloud.outputs = {"ApiUrl": "http://127.0.0.1:9", **outputs, "KeysKey": KEY_ARN}
+    cloud.parameters = {"DigestLogin": "true", "SmsProvider": "console", "Stage": "dev", "WechatAppsSecret": ""}
     cleared = {name.upper(): "" for name in TABLE_FIELDS}
     shell.settings.update(
         {
@@ -404,6 +408,8 @@ def stack(shell: Shell, cloud: aws.Aws) -> Shell:
             # Of another deployment, and so none of the stack's business.
             "DYNAMODB_ENDPOINT": "http://127.0.0.1:9",
             "CODE_PEPPER": "another pepper",
+            "KEYS_FILE": "another.json",
+            "SMS_PROVIDER": "aliyun",
         }
     )
     return shell
@@ -432,7 +438,12 @@ def test_doctor_of_a_stack(stack: Shell, cloud: aws.Aws) -> None:
     found = findings(ended)
     assert found["pepper"] == ("ok", "can be read")
     assert found["health"] == ("fail", "no answer: [Errno 111] Connection refused")
-    assert found["sms"] == ("warn", "console: no message is delivered; SMS_PROVIDER names who shall")
+    said = "console: no message is delivered; the parameter SmsProvider names who shall"
+    assert found["sms"] == ("warn", said)
+    schedule = "; the schedule should have made it: see the log of KeysFunction"
+    for algorithm in keys.ALGORITHMS:
+        said = f"no key signs: `lingpai keys rotate --algorithm {algorithm}` makes one{schedule}"
+        assert found[f"keys {algorithm}"] == ("warn", said)
     assert str(cloud.secret) not in ended.out + ended.err
     cloud.secret = None
     state, text = findings(stack.call("doctor", "--stack", aws.STACK, "--json"))["pepper"]
@@ -440,14 +451,86 @@ def test_doctor_of_a_stack(stack: Shell, cloud: aws.Aws) -> None:
     assert "AccessDeniedException" in text
 
 
+def test_the_keys_of_a_stack(stack: Shell, cloud: aws.Aws) -> None:
+    """In its table, wrapped by its KMS, which is asked to make them and nothing else."""
+    with kms.running() as running:
+        stack.settings["AWS_ENDPOINT_URL_KMS"] = running.url
+        made = stack.run("keys", "rotate", "--stack", aws.STACK, "--json")
+        assert (made.code, made.err) == (0, "")
+        es, rs = made.json["keys"]
+        listed = stack.call("keys", "list", "--stack", aws.STACK, "--json")
+        assert listed.json == {
+            "keys": [{**key, "state": "signing", "signs_until": None, "published_until": None} for key in (es, rs)]
+        }
+        following = stack.call("keys", "rotate", "--algorithm", "ES256", "--stack", aws.STACK, "--json")
+        assert (following.code, following.json["keys"][0]["number"]) == (0, 2)
+        found = findings(stack.call("doctor", "--stack", aws.STACK, "--json"))
+        assert found["keys ES256"] == ("ok", "the key has signed for 0 days, and the next one is published")
+        assert found["keys RS256"] == ("ok", "the key has signed for 0 days")
+        ring = keys.KeyRing(stack.store, running.vault(), Clock(), 0)
+        assert ring.signing("ES256", es["signs_from"]).kid == es["kid"]
+        assert running.operations() == ["GenerateDataKeyPairWithoutPlaintext"] * 3 + ["Decrypt"]
+        running.denied.add("GenerateDataKeyPairWithoutPlaintext")
+        refused = stack.call("keys", "rotate", "--algorithm", "RS256", "--stack", aws.STACK)
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.startswith("no key was made: KMS refuses: An error occurred (AccessDeniedException)")
+    assert {(key.algorithm, key.number) for key in stack.store.load_keys()} == {
+        ("ES256", 1),
+        ("ES256", 2),
+        ("RS256", 1),
+    }
+
+
+def test_a_schedule_that_stands_still(stack: Shell) -> None:
+    """A stack's key is followed by the next after 90 days: doctor says where it is not."""
+    with kms.running() as running:
+        past = Clock(time=lambda: time.time() - 91 * DAY)
+        keys.first_keys(stack.store, running.vault(), past)
+    found = findings(stack.call("doctor", "--stack", aws.STACK, "--json"))
+    said = (
+        "the key has signed for 91 days, and none follows: `lingpai keys rotate --algorithm ES256`"
+        "; the schedule should have made it: see the log of KeysFunction"
+    )
+    assert found["keys ES256"] == ("warn", said)
+
+
+def test_a_stack_whose_senders_are_not_the_operators(stack: Shell, cloud: aws.Aws) -> None:
+    """What the functions send by does not stop the command; only a message for a test asks for it."""
+    cloud.parameters["SmsProvider"] = "aliyun,sns"
+    assert stack.run("client", "list", "--stack", aws.STACK, "--json").json == {"clients": []}
+    found = findings(stack.call("doctor", "--stack", aws.STACK, "--send-test", "13312341234", "--json"))
+    assert found["sms"] == ("ok", "aliyun,sns, by the functions' settings, which are not looked at")
+    needed = ("ALIYUN_KEY_ID", "ALIYUN_KEY", "ALIYUN_SIGN_NAMES", "ALIYUN_TEMPLATES")
+    state, text = found["test message"]
+    assert (state, text.partition("ALIYUN")[0]) == (
+        "fail",
+        "not sent: this environment lacks what the functions have: ",
+    )
+    assert [line.partition(":")[0] for line in text.partition(" have: ")[2].split("; ")] == [*needed]
+    cloud.parameters["SmsProvider"] = "console"
+    found = findings(stack.call("doctor", "--stack", aws.STACK, "--send-test", "13312341234", "--json"))
+    assert found["test message"] == ("warn", "console keeps it, and delivers none")
+
+
+def test_the_sign_providers_of_a_stack(stack: Shell, cloud: aws.Aws) -> None:
+    """Its parameters name them: a client may have those and no others."""
+    create = ("client", "create", "mini", "--dialect", "standard", "--public", "--stack", aws.STACK)
+    ended = stack.call(*create, "--sign-provider", "wechat")
+    said = "sign_provider: there is no 'wechat' in this deployment's settings; there are: trusted\n"
+    assert (ended.code, ended.out, ended.err) == (2, "", said)
+    cloud.parameters["WechatAppsSecret"] = "arn:aws:secretsmanager:us-east-1:123456789012:secret:wechat-abcdef"
+    assert stack.call(*create, "--sign-provider", "wechat").code == 0
+
+
 def test_a_stack_that_is_none(stack: Shell, cloud: aws.Aws) -> None:
     ended = stack.call("client", "list", "--stack", "other")
     assert (ended.code, ended.out) == (2, "")
     assert "Stack with id other does not exist" in ended.err
-    del cloud.outputs["CodesTable"]
-    ended = stack.call("client", "list", "--stack", aws.STACK)
-    said = f"{aws.STACK}: is no stack of this service: it has no output CodesTable\n"
-    assert (ended.code, ended.out, ended.err) == (2, "", said)
+    for output in ("KeysKey", "CodesTable"):
+        del cloud.outputs[output]
+        ended = stack.call("client", "list", "--stack", aws.STACK)
+        said = f"{aws.STACK}: is no stack of this service: it has no output {output}\n"
+        assert (ended.code, ended.out, ended.err) == (2, "", said)
 
 
 def test_the_environment_is_as_it_was(stack: Shell) -> None:

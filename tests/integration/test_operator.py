@@ -1,5 +1,6 @@
 """`lingpai client | user | keys | prefix` on DynamoDB Local: what each writes, says, refuses, and ends with."""
 
+import base64
 import contextlib
 import json
 import os
@@ -17,7 +18,7 @@ from typing import Any
 import pytest
 
 from lingpai import accounts, clients, keys, prefixes, roles, sessions
-from lingpai.adapters.keys import FileKeys
+from lingpai.adapters.keys import FileKeys, OpenVault
 from lingpai.clients import Credentials, hash_secret, new_client
 from lingpai.clock import Clock
 from lingpai.errors import LingpaiError
@@ -213,7 +214,10 @@ def test_a_public_client_has_no_secret_to_rotate(shell: Shell) -> None:
     [
         (("--dialect", "standard", "--grant", "implicit"), "grant_types: there is no grant 'implicit'; there are: "),
         (("--dialect", "standard", "--scope", ""), "scopes: String should have at least 1 character"),
-        (("--dialect", "standard", "--sign-provider", "x"), "sign_provider: Input should be 'trusted'"),
+        (
+            ("--dialect", "standard", "--sign-provider", "x"),
+            "sign_provider: there is no 'x' in this deployment's settings; there are: trusted",
+        ),
         (("--dialect", "standard", "--sign-app", "a:b"), "sign_app: String should match pattern"),
         (("--dialect", "summer"), "'summer' is not one of"),
         (("--dialect", "standard", "--access-ttl", "0"), "Input should be greater than or equal to 1"),
@@ -635,9 +639,9 @@ def test_keys_are_made_published_and_used_in_their_turn(shell: Shell, tmp_path: 
     first = shell.run("keys", "rotate", "--json")
     assert (first.code, first.err) == (0, "")
     es, rs = first.json["keys"]
-    assert [key["algorithm"] for key in (es, rs)] == ["ES256", "RS256"]
+    assert [(key["algorithm"], key["number"]) for key in (es, rs)] == [("ES256", 1), ("RS256", 1)]
     assert all(before <= key["signs_from"] <= time.time() for key in (es, rs)), "the first keys sign at once"
-    ring = keys.KeyRing(FileKeys(path), Clock(), 0)
+    ring = keys.KeyRing(FileKeys(path), OpenVault(), Clock(), 0)
     assert ring.signing("ES256", int(time.time())).kid == es["kid"]
 
     second = shell.call("keys", "rotate", "--algorithm", "ES256", "--json")
@@ -656,20 +660,20 @@ def test_keys_are_made_published_and_used_in_their_turn(shell: Shell, tmp_path: 
         ]
     }
     assert shell.call("keys", "list").out == (
-        "kid               algorithm  state    signs from               signs until              published until\n"
-        f"{es['kid']}  ES256      signing  {at(es['signs_from'])}  {at(until)}  {at(until + keys.AFTERLIFE)}\n"
-        f"{following['kid']}  ES256      next     {at(until)}  –                        –\n"
-        f"{rs['kid']}  RS256      signing  {at(rs['signs_from'])}  –                        –\n"
+        f"key      {'kid':43}  state    signs from               signs until              published until\n"
+        f"ES256.1  {es['kid']}  signing  {at(es['signs_from'])}  {at(until)}  {at(until + keys.AFTERLIFE)}\n"
+        f"ES256.2  {following['kid']}  next     {at(until)}  –                        –\n"
+        f"RS256.1  {rs['kid']}  signing  {at(rs['signs_from'])}  –                        –\n"
     )
-    for pem in (key.pem for key in FileKeys(path).load_keys()):
-        assert pem.splitlines()[1] not in first.out + second.out + listed.out
+    for key in FileKeys(path).load_keys():
+        assert base64.b64encode(key.private or b"")[-40:].decode() not in first.out + second.out + listed.out
 
 
 def test_rotating_asks_where_it_could_harm(shell: Shell, tmp_path: Path) -> None:
     """One more key than is needed, or one that signs before everybody knows it."""
     store = FileKeys(tmp_path / "keys.json")
     shell.settings["KEYS_FILE"] = str(tmp_path / "keys.json")
-    keys.first_keys(store, Clock())
+    keys.first_keys(store, OpenVault(), Clock())
     ended = shell.call("keys", "rotate", "--lead", "60")
     assert (ended.code, ended.out) == (1, "")
     assert "who keeps a copy of the keys for longer than 60 s refuses the new tokens meanwhile." in ended.err
@@ -685,15 +689,15 @@ def test_rotating_asks_where_it_could_harm(shell: Shell, tmp_path: Path) -> None
 
 def test_a_deployment_without_a_place_for_keys(shell: Shell) -> None:
     for command in ("list", "rotate"):
-        said = "this deployment has no place for keys: none is named by KEYS_FILE\n"
+        said = "this deployment has no place for keys: neither KEYS_KMS_KEY nor KEYS_FILE names one\n"
         same(shell.call("keys", command), 2, "", said)
 
 
 def test_where_a_key_stands() -> None:
     """The rules of `lingpai.keys`, in words."""
     day = 86400
-    made = [StoredKey(f"k{i}", "ES256", i * day, "pem") for i in (0, 2, 10)]
-    other = StoredKey("r", "RS256", 0, "pem")
+    made = [StoredKey("ES256", i + 1, f"k{i}", i * day, b"", None) for i in (0, 2, 10)]
+    other = StoredKey("RS256", 1, "r", 0, b"", None)
 
     def states(now: int) -> dict[str, str]:
         return {each.key.kid: each.state for each in standing([*reversed(made), other], now)}
@@ -704,6 +708,9 @@ def test_where_a_key_stands() -> None:
     assert states(2 * day + keys.AFTERLIFE - 1)["k0"] == "retired"
     assert states(2 * day + keys.AFTERLIFE) == {"k0": "gone", "k2": "retired", "k10": "signing", "r": "signing"}
     assert standing([], 0) == []
+    twin = replace(made[1], number=4, kid="twin")
+    of_twins = {each.key.kid: each.state for each in standing([twin, *made], 3 * day)}
+    assert of_twins == {"k0": "retired", "k2": "retired", "twin": "signing", "k10": "next"}, "as the key ring has it"
 
 
 # --- prefixes ----------------------------------------------------------------------------------------------
