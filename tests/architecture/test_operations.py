@@ -21,9 +21,6 @@ from tests.support.stores import ROOT
 
 PAGE = (ROOT / "docs" / "operations.md").read_text("utf-8")
 BLOCKS = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
-# The operator's commands that may not be there yet.
-TO_COME = {("doctor",), ("keys", "list"), ("keys", "rotate"), ("client", "rotate-secret"), ("user", "logout")}
-TO_COME |= {("prefix", "show"), ("prefix", "lift")}
 # What the AWS CLI takes with every command, and its names for services that botocore calls otherwise.
 GLOBAL = {"query", "output", "region"}
 SERVICES = {"deploy": "codedeploy"}
@@ -59,18 +56,13 @@ def test_every_command_of_the_operator_is_there() -> None:
     assert len(found) > 10
     for words in found:
         node: Any = typer.main.get_command(app)
-        path: tuple[str, ...] = ()
         arguments = words[1:]
         while hasattr(node, "commands"):
             name = arguments.pop(0)
-            path = (*path, name)
-            if name not in node.commands:
-                assert any(path == known[: len(path)] for known in TO_COME), words
-                break
+            assert name in node.commands, words
             node = node.commands[name]
-        else:
-            known = {option for parameter in node.params for option in parameter.opts}
-            assert {word for word in arguments if word.startswith("--")} <= known, words
+        known = {option for parameter in node.params for option in parameter.opts}
+        assert {word for word in arguments if word.startswith("--")} <= known, words
 
 
 def test_every_command_of_aws_is_there() -> None:

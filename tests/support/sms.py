@@ -39,6 +39,8 @@ class Metered:
     def count(self, name: str, **dimensions: str) -> None:
         self.counted[" ".join((name, *dimensions.values()))] += 1
 
+    def flush(self) -> None: ...
+
 
 @dataclass
 class Shop:
