@@ -1,6 +1,7 @@
 """`/sign/token`: a third party's id as its client says it."""
 
 import secrets
+from typing import Any
 
 from tests.blackbox.service import Person, Service
 from tests.support.expect import asks_for_token, gives, refuses
@@ -37,7 +38,7 @@ def test_what_logs_in_is_told_and_the_last_way_in_stays(service: Service) -> Non
 def test_whoever_has_a_password_has_no_identity(service: Service, person: Person) -> None:
     """None to unlink; and none to link, for a client's word is not the user's to use."""
     token = person.token
-    known = {"username": True, "password": True, "phone": None, "identities": []}
+    known: dict[str, Any] = {"username": True, "password": True, "phone": None, "identities": []}
     assert gives(service.get("/users/identities", bearer=token)) == known
     answer = service.post("/users/identities/unlink", json_body={"provider": "trusted"}, bearer=token)
     refuses(answer, 404, "账号未关联该身份")
