@@ -140,7 +140,10 @@ def test_a_refresh_token_works_once(service: Service, person: Person) -> None:
     first = person.log_in()
     second = spring_tokens(refresh(service, first["refresh_token"]))
     assert second["access_token"] != first["access_token"]
-    assert spring_tokens(refresh(service, first["refresh_token"])) == second
+    again = refresh(service, first["refresh_token"])
+    left = again.json["expires_in"]  # at a slow target the clock goes on between the two
+    assert second["expires_in"] - 10 <= left <= second["expires_in"]
+    assert spring_tokens(again, expires_in=left) == {**second, "expires_in": left}
     third = spring_tokens(refresh(service, second["refresh_token"]))
     assert opens(service, third["access_token"]) == person.id
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.blackbox.service import Person, Service, new_name, new_number, new_password, somebody
-from tests.deploy.stack import Stack, role_policies
+from tests.deploy.stack import ALIAS, Stack, role_policies
 from tests.deploy.stand_in import ACCOUNT, REGION
 from tests.support.api import Answer
 from tests.support.stores import TEMPLATE
@@ -41,12 +41,28 @@ class World:
 
     def machine(self) -> tuple[str, str]:
         """A client with the role admin that no function has in its cache yet: a copy of machine-client."""
+        return self._copy("machine-client")
+
+    def signed(self) -> tuple[str, str]:
+        """A copy of web-client whose access tokens are signed ones."""
+        return self._copy("web-client", token_format={"S": "jwt"})
+
+    def _copy(self, known: str, **changes: Any) -> tuple[str, str]:
         dynamodb, table = self.stack.client("dynamodb"), self.table("ClientsTable")
-        known, secret = self.service.client("machine-client")
+        _, secret = self.service.client(known)
         item = dynamodb.get_item(TableName=table, Key={"client_id": {"S": known}})["Item"]
         name = new_name()
-        dynamodb.put_item(TableName=table, Item={**item, "client_id": {"S": name}})
+        dynamodb.put_item(TableName=table, Item={**item, **changes, "client_id": {"S": name}})
         return name, secret
+
+    def put_old_key(self, number: int, days: int) -> None:
+        """A copy of the first key ES256 that has signed since so many days ago."""
+        dynamodb, table = self.stack.client("dynamodb"), self.table("KeysTable")
+        first = {"algorithm": {"S": "ES256"}, "number": {"N": "1"}}
+        item = dynamodb.get_item(TableName=table, Key=first)["Item"]
+        began = int(item["signs_from"]["N"]) - days * 24 * 3600
+        old = {"number": {"N": str(number)}, "kid": {"S": f"old{number}"}, "signs_from": {"N": str(began)}}
+        dynamodb.put_item(TableName=table, Item={**item, **old})
 
     def post(self, path: str, **arguments: Any) -> Call:
         """The call, to be made later."""
@@ -164,6 +180,69 @@ def _machine_token(w: World) -> str:
     return token
 
 
+def passport_login(w: World) -> Call:
+    return w.post("/oauth/token", form={**w.service.by_body("2"), **w.somebody().by_password})
+
+
+def extension_sign_again(w: World) -> Call:
+    sign = secrets.token_hex(12)
+    assert w.by_standard("sign", sign=sign)().status == 200
+    return w.by_standard("sign", sign=sign)
+
+
+def signed_code_login(w: World) -> Call:
+    number = w.somebody(number=True).number
+    assert number is not None
+    return w.post("/mobile/token", form={"mobile": number, "code": w.service.code_for(number)}, basic=w.signed())
+
+
+def signed_sign_login(w: World) -> Call:
+    return w.post("/sign/token", form={"sign": secrets.token_hex(12)}, basic=w.signed())
+
+
+def current_user_by_a_signed_token(w: World) -> Call:
+    return w.post("/users/current", bearer=passport_login(w)().json["access_token"])
+
+
+def list_roles_by_a_signed_token(w: World) -> Call:
+    username, password = w.service.target.admin
+    form = {**w.service.by_body("2"), "grant_type": "password", "username": username, "password": password}
+    token = w.post("/oauth/token", form=form)().json["access_token"]
+    return w.post("/roles/list", json_body={}, bearer=token)
+
+
+def tend_keys(w: World) -> Call:
+    return _by_schedule(w)
+
+
+def rotate_keys(w: World) -> Call:
+    return _by_schedule(w, "ES256")
+
+
+def take_away_a_private_half(w: World) -> Call:
+    w.put_old_key(-1, days=10)
+    w.put_old_key(0, days=9)
+    return _by_schedule(w)
+
+
+def take_away_a_key(w: World) -> Call:
+    w.put_old_key(-1, days=800)
+    w.put_old_key(0, days=400)
+    return _by_schedule(w)
+
+
+def _by_schedule(w: World, *rotate: str) -> Call:
+    """The call of the function that has no route. An error, by which the schedule knows to call again, is a 500."""
+
+    def call() -> Answer:
+        name = w.table("KeysFunction")
+        payload = json.dumps({"rotate": rotate}).encode()
+        answer = w.stack.client("lambda").invoke(FunctionName=name, Qualifier=ALIAS, Payload=payload)
+        return Answer(500 if "FunctionError" in answer else 200, {}, answer["Payload"].read().decode())
+
+    return call
+
+
 def find_by_a_machine(w: World) -> Call:
     return w.post("/users/find", json_body={"username": new_name()}, bearer=_machine_token(w))
 
@@ -249,6 +328,7 @@ GET, BATCH_GET, QUERY, SCAN = "dynamodb:GetItem", "dynamodb:BatchGetItem", "dyna
 PUT, UPDATE, DELETE = "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"
 BATCH_WRITE, CHECK = "dynamodb:BatchWriteItem", "dynamodb:ConditionCheckItem"
 SECRET = "secretsmanager:GetSecretValue"
+DECRYPT, MAKE_PAIR = "kms:Decrypt", "kms:GenerateDataKeyPairWithoutPlaintext"
 
 NEEDED: dict[tuple[str, str, str], Callable[[World], Call]] = {
     ("TokenFunction", "ClientsTable", GET): an_unknown_client,
@@ -256,6 +336,7 @@ NEEDED: dict[tuple[str, str, str], Callable[[World], Call]] = {
     ("TokenFunction", "IdentitiesTable", BATCH_GET): password_login,
     ("TokenFunction", "IdentitiesTable", PUT): extension_sign_of_a_newcomer,
     ("TokenFunction", "IdentitiesTable", UPDATE): password_login,
+    ("TokenFunction", "IdentitiesTable", CHECK): extension_sign_again,
     ("TokenFunction", "CountersTable", BATCH_GET): password_login,
     ("TokenFunction", "CountersTable", UPDATE): wrong_password,
     ("TokenFunction", "CountersTable", CHECK): password_login,
@@ -271,22 +352,30 @@ NEEDED: dict[tuple[str, str, str], Callable[[World], Call]] = {
     ("TokenFunction", "SessionsTable", DELETE): revoke,
     ("TokenFunction", "CodesTable", UPDATE): extension_code,
     ("TokenFunction", "CodePepper", SECRET): extension_code,
+    ("TokenFunction", "KeysTable", SCAN): passport_login,
+    ("TokenFunction", "KeysKey", DECRYPT): passport_login,
     ("MobileFunction", "ClientsTable", GET): code_by_an_unknown_client,
     ("MobileFunction", "CodesTable", GET): send_code,
     ("MobileFunction", "CodesTable", UPDATE): verify_code,
     ("MobileFunction", "CountersTable", UPDATE): send_code,
     ("MobileFunction", "IdentitiesTable", GET): code_login,
     ("MobileFunction", "IdentitiesTable", PUT): code_login_of_a_newcomer,
+    ("MobileFunction", "IdentitiesTable", CHECK): code_login,
     ("MobileFunction", "UsersTable", PUT): code_login_of_a_newcomer,
     ("MobileFunction", "UsersTable", CHECK): code_login,
     ("MobileFunction", "SessionsTable", PUT): code_login,
     ("MobileFunction", "CodePepper", SECRET): send_code,
+    ("MobileFunction", "KeysTable", SCAN): signed_code_login,
+    ("MobileFunction", "KeysKey", DECRYPT): signed_code_login,
     ("SignFunction", "ClientsTable", GET): sign_by_an_unknown_client,
     ("SignFunction", "IdentitiesTable", GET): sign_login,
     ("SignFunction", "IdentitiesTable", PUT): sign_login_of_a_newcomer,
+    ("SignFunction", "IdentitiesTable", CHECK): sign_login,
     ("SignFunction", "UsersTable", PUT): sign_login_of_a_newcomer,
     ("SignFunction", "UsersTable", CHECK): sign_login,
     ("SignFunction", "SessionsTable", PUT): sign_login,
+    ("SignFunction", "KeysTable", SCAN): signed_sign_login,
+    ("SignFunction", "KeysKey", DECRYPT): signed_sign_login,
     ("UsersFunction", "ClientsTable", GET): find_by_a_machine,
     ("UsersFunction", "SessionsTable", GET): current_user,
     ("UsersFunction", "SessionsTable", QUERY): change_password,
@@ -306,15 +395,33 @@ NEEDED: dict[tuple[str, str, str], Callable[[World], Call]] = {
     ("UsersFunction", "CodesTable", UPDATE): prove_a_number,
     ("UsersFunction", "CountersTable", UPDATE): register,
     ("UsersFunction", "CodePepper", SECRET): current_user_by_a_temporary_token,
+    ("UsersFunction", "KeysTable", SCAN): current_user_by_a_signed_token,
     ("RolesFunction", "ClientsTable", GET): list_roles_by_a_machine,
     ("RolesFunction", "SessionsTable", GET): list_roles,
     ("RolesFunction", "UsersTable", BATCH_GET): list_roles,
     ("RolesFunction", "RolesTable", BATCH_GET): list_roles,
     ("RolesFunction", "RolesTable", PUT): save_role,
     ("RolesFunction", "CodePepper", SECRET): list_roles_by_a_temporary_token,
+    ("RolesFunction", "KeysTable", SCAN): list_roles_by_a_signed_token,
+    ("KeysFunction", "KeysTable", SCAN): tend_keys,
+    ("KeysFunction", "KeysTable", PUT): rotate_keys,
+    ("KeysFunction", "KeysTable", UPDATE): take_away_a_private_half,
+    ("KeysFunction", "KeysTable", DELETE): take_away_a_key,
+    ("KeysFunction", "KeysKey", MAKE_PAIR): rotate_keys,
+}
+_BREAKER = "only a sender has a breaker, there is none here, and whoever cannot read or close one sends all the same"
+_SEVERAL_IDS = "only WeChat says two ids of one person, and there is none here"
+# Granted, and not shown to be needed: the suite says so each time it runs.
+UNPROVEN: dict[tuple[str, str, str], str] = {
+    ("MobileFunction", "CountersTable", GET): _BREAKER,
+    ("MobileFunction", "CountersTable", DELETE): _BREAKER,
+    ("SignFunction", "IdentitiesTable", BATCH_GET): _SEVERAL_IDS,
+    ("SignFunction", "UsersTable", GET): _SEVERAL_IDS,
+    ("SignFunction", "UsersTable", UPDATE): _SEVERAL_IDS,
+    ("SignFunction", "CountersTable", UPDATE): "only an ID token is counted, and there is no OpenID provider here",
 }
 # What is read once for an execution environment: a new one has to be made to see that it is read.
-READ_ONCE = {SECRET}
+READ_ONCE = {("CodePepper", SECRET), ("KeysTable", SCAN), ("KeysKey", DECRYPT)}
 
 
 @pytest.fixture(scope="module")
@@ -335,7 +442,12 @@ def _fresh_counters(stack: Stack) -> None:
 
 def test_the_table_is_whole(stack: Stack) -> None:
     """A permission that is granted and not in the table is one too many, or wants its line there."""
-    assert set(granted(stack)) == set(NEEDED)
+    assert set(granted(stack)) == set(NEEDED) | set(UNPROVEN)
+
+
+@pytest.mark.parametrize(("function", "resource", "action"), UNPROVEN, ids=[" ".join(line) for line in UNPROVEN])
+def test_it_is_not_shown_to_be_needed(function: str, resource: str, action: str) -> None:
+    pytest.skip(UNPROVEN[function, resource, action])
 
 
 @pytest.mark.parametrize(("function", "resource", "action"), NEEDED, ids=[" ".join(line) for line in NEEDED])
@@ -345,7 +457,7 @@ def test_it_is_needed(world: World, function: str, resource: str, action: str) -
     assert answer.status < 500, answer
     call = prepare(world)
     with without(world.stack, function, resource, action):
-        if action in READ_ONCE:
+        if (resource, action) in READ_ONCE:
             renew(world.stack, function)
         answer = call()
     assert answer.status in {500, 503}, answer
@@ -367,7 +479,9 @@ def test_a_function_writes_to_its_own_log_alone(stack: Stack, function: str) -> 
         return {result["EvalDecision"] for result in found["EvaluationResults"]}
 
     assert decisions(f"{log}/{own}") == {"allowed"}
-    others = [f"{log}/{other}" for other in ("api", "token", "mobile", "sign", "users", "roles") if other != own]
+    others = [
+        f"{log}/{other}" for other in ("api", "token", "mobile", "sign", "users", "roles", "keys") if other != own
+    ]
     others.append(f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/something-else")
     assert {decision for other in others for decision in decisions(other)} == {"explicitDeny"}
 
@@ -387,7 +501,8 @@ def arns(stack: Stack) -> dict[str, str]:
     tables = {logical for _, logical, _ in NEEDED if logical.endswith("Table")}
     found = {name: f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{stack.physical(name)}" for name in tables}
     secret = stack.client("secretsmanager").describe_secret(SecretId=stack.physical("CodePepper"))
-    return {**found, "CodePepper": secret["ARN"]}
+    key = stack.client("kms").describe_key(KeyId=stack.physical("KeysKey"))["KeyMetadata"]
+    return {**found, "CodePepper": secret["ARN"], "KeysKey": key["Arn"]}
 
 
 @contextlib.contextmanager
@@ -415,9 +530,11 @@ def without(stack: Stack, function: str, resource: str, action: str) -> Iterator
 
 
 def renew(stack: Stack, function: str) -> None:
-    """Have the function's next call met by a new execution environment."""
-    (timeout,) = {found.timeout for found in TEMPLATE.functions if found.name == function}
-    stack.client("lambda").update_function_configuration(FunctionName=stack.physical(function), Timeout=timeout)
+    """Have the function's next call met by a new execution environment: one of a new version."""
+    client, name = stack.client("lambda"), stack.physical(function)
+    client.update_function_configuration(FunctionName=name, Description=secrets.token_hex(8))
+    version = client.publish_version(FunctionName=name)["Version"]
+    client.update_alias(FunctionName=name, Name=ALIAS, FunctionVersion=version)
 
 
 def as_list(value: Any) -> list[Any]:

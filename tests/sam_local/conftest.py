@@ -34,7 +34,8 @@ def dynamodb_endpoint() -> Iterator[str]:
 def sam(tmp_path_factory: pytest.TempPathFactory, dynamodb_endpoint: str) -> Iterator[Sam]:
     """`sam local`, on tables that a server has seeded."""
     folder = tmp_path_factory.mktemp("sam")
-    with serving(folder, DYNAMODB_ENDPOINT=dynamodb_endpoint, KEYS_FILE=str(folder / "keys.json")):
+    keys = folder / "keys.json"
+    with serving(folder, DYNAMODB_ENDPOINT=dynamodb_endpoint, KEYS_FILE=str(keys)):
         pass
-    with template_for(dynamodb_endpoint) as template:
+    with template_for(dynamodb_endpoint, keys) as template:
         yield Sam(template, folder)

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,41 +15,53 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from tests.support.outcomes import architecture, built, function_of
-from tests.support.stores import ROOT
+from tests.support.stores import ROOT, TEMPLATE
 
 PEPPER = "a-pepper-for-containers"
 ORIGIN = "https://app.example.com"
 READY_WITHIN = 120.0
 
 _BIN = ROOT / ".cache" / "sam" / "bin"
-# The last of the variables that the template gives to every function.
-_MARK = "METRICS_NAMESPACE: Lingpai\n"
+# SAM gives a container the folder of its function alone, there.
+_TASK = "/var/task"
+_KEYS = "sam-local-keys.json"
 # What differs in a container on one's own machine: `sam local` hands on no variable that the template has not.
 _SETTINGS = {
     "CODE_PEPPER": PEPPER,
     "DIGEST_LOGIN": "true",
+    # No KMS here: the keys that sign are in a file, as on one's own machine.
+    "KEYS_FILE": f"{_TASK}/{_KEYS}",
     **dict.fromkeys(("LIMIT_SMS_IP", "LIMIT_SMS_NET", "LIMIT_SMS_CLIENT", "LIMIT_REGISTER_IP"), "0"),
     **dict.fromkeys(("LIMIT_LOGIN_IP", "LIMIT_LOGIN_NET", "LIMIT_VERIFY_IP", "LIMIT_VERIFY_NET"), "0"),
 }
 
 
 @contextmanager
-def template_for(endpoint: str) -> Iterator[Path]:
-    """The built template with the settings that a container needs; it lies beside it, for its paths are relative."""
+def template_for(endpoint: str, keys: Path) -> Iterator[Path]:
+    """The built template with the settings that a container needs; it lies beside it, for its paths are relative.
+
+    `keys` is laid beside each function's code, for as long as the context lasts.
+    """
     port = urllib.parse.urlsplit(endpoint).port
     settings = {**_SETTINGS, "AWS_ENDPOINT_URL_DYNAMODB": f"http://host.docker.internal:{port}"}
-    text = (built("here") / "template.yaml").read_text("utf-8")
-    lines = [line for line in text.splitlines(keepends=True) if line.strip().partition(":")[0] != "DIGEST_LOGIN"]
-    (at,) = (number for number, line in enumerate(lines) if line.endswith(_MARK))
-    indent = lines[at].partition(_MARK)[0]
-    lines[at + 1 : at + 1] = [f"{indent}{name}: {json.dumps(value)}\n" for name, value in settings.items()]
+    document = yaml.safe_load((built("here") / "template.yaml").read_text("utf-8"))
+    variables = document["Globals"]["Function"]["Environment"]["Variables"]
+    del variables["KEYS_KMS_KEY"]
+    variables.update(settings)
     path = built("here") / "sam-local.yaml"
-    path.write_text("".join(lines), "utf-8")
+    copies = [built("here") / function.name / _KEYS for function in TEMPLATE.functions]
+    path.write_text(json.dumps(document), "utf-8")
     try:
+        for copy in copies:
+            shutil.copyfile(keys, copy)
+            copy.chmod(0o644)  # whoever the function is in its container
         yield path
     finally:
-        path.unlink()
+        for made in (path, *copies):
+            made.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
