@@ -41,8 +41,7 @@ def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         for client in opened.target.seed.clients:
             LOGS.hush("client secret", client.client_secret or "")
         yield opened
-    # A local server has stopped by now, and handed over what it printed.
-    assert LOGS.leaks() == []
+    # A local server has stopped by now, and handed over what it printed: it is searched at the end of the suite.
 
 
 def _reader(given: target.Target) -> Any:
