@@ -34,7 +34,10 @@ def test_its_refreshing(service: Service, tokens: Any) -> None:
     body = {"client_id": "23", "refresh_token": tokens["refreshToken"]}
     fresh = usercenter_tokens(service.post("/oauth/refreshAccessToken", json_body=body))
     assert fresh["accessToken"] != tokens["accessToken"]
-    assert usercenter_tokens(service.post("/oauth/refreshAccessToken", json_body=body)) == fresh
+    again = service.post("/oauth/refreshAccessToken", json_body=body).json["data"]
+    # At a slow target the clock goes on between the two.
+    assert 86390 <= int(again["expires_in"]) <= 86400
+    assert {**again, "expires_in": fresh["expires_in"]} == fresh
     refused = service.post("/oauth/refreshAccessToken", json_body={"refreshToken": "nonsense"})
     assert refused == failed("刷新令牌无效")
 
