@@ -176,6 +176,7 @@ def test_a_wrong_key_is_refused(shop: Shop, vendor: Vendor, monkeypatch: pytest.
         Reply(200, b"[1, 2]"),
         Reply(200, b'{"Code": 7, "Response": {"SendStatusSet": []}}'),
         Reply(200, b"\xff\xfe\xfd"),
+        Reply(200, b"[" * 200_000),
         Reply(302, b"", "text/plain"),
         Reply(403, b"<html>who are you?</html>", "text/html"),
     ],

@@ -74,14 +74,9 @@ class AliyunSender:
         }
         headers["authorization"] = authorization(settings.aliyun_key_id, self._key(), query, headers)
         answer = outcomes.post(NAME, self._https, f"https://{settings.aliyun_endpoint}/?{query}", headers, b"")
-        try:
-            code = outcomes.member(json.loads(answer.body), "Code")
-        except ValueError:
-            code = None
+        code = outcomes.member(outcomes.read(answer), "Code")
         if code == "OK" and answer.status == 200:
             return
-        if not isinstance(code, str) or not code:
-            raise outcomes.unreadable(NAME, answer.status)
         raise outcomes.failed(NAME, code, CODES, answer.status)
 
 

@@ -4,6 +4,7 @@ A vendor's error code is looked up in that vendor's table. The codes of a table 
 in parts (`Throttling.User`) is found by its first ones (`Throttling`) as well.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -48,12 +49,14 @@ def table(**codes: str) -> dict[str, Reason]:
     return {code: reason for reason, listed in codes.items() for code in listed.split()}  # type: ignore[misc]
 
 
-def failed(provider: str, code: str, known: Table, status: int) -> NotSent | MaybeSent:
-    """The failure that a vendor's error code tells.
+def failed(provider: str, code: object, known: Table, status: int) -> NotSent | MaybeSent:
+    """The failure that a vendor's error code tells; where the answer has no code in it, that of an unreadable one.
 
     An unknown code is a refusal, unless the HTTP status says that the vendor broke down (500 and above): then nobody
     knows what it did before.
     """
+    if not isinstance(code, str) or not code:
+        return unreadable(provider, status)
     reason = _find(code, known) or ("in_doubt" if status >= 500 else "refused")
     shown = code if _CODE.fullmatch(code) else "a code that cannot be shown"
     if reason == "in_doubt":
@@ -79,6 +82,14 @@ def post(provider: str, https: Https, url: str, headers: Mapping[str, str], body
         raise Refused(provider, str(error), "unreachable") from error
     except Lost as error:
         raise lost(provider, error) from error
+
+
+def read(answer: Answer) -> Any:
+    """The JSON of an answer, None where it is none."""
+    try:
+        return json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return None
 
 
 def member(value: Any, *path: str | int) -> Any:

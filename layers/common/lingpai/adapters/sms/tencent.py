@@ -84,16 +84,11 @@ class TencentSender:
             "Authorization": authorization(settings.tencent_secret_id, self._key(), "sms", host, "SendSms", body, at),
         }
         answer = outcomes.post(NAME, self._https, f"https://{host}/", headers, body)
-        try:
-            read = json.loads(answer.body)
-        except ValueError:
-            read = None
+        read = outcomes.read(answer)
         code = outcomes.member(read, "Response", "SendStatusSet", 0, "Code")
         if code == "Ok" and answer.status == 200:
             return
         code = outcomes.member(read, "Response", "Error", "Code") or code
-        if not isinstance(code, str) or not code:
-            raise outcomes.unreadable(NAME, answer.status)
         raise outcomes.failed(NAME, code, CODES, answer.status)
 
 

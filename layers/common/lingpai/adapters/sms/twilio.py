@@ -7,7 +7,6 @@ Messages has no idempotency key. So no request is made a second time.
 """
 
 import base64
-import json
 from collections.abc import Callable
 from urllib.parse import quote, urlencode
 
@@ -61,14 +60,9 @@ class TwilioSender:
         }
         url = f"https://{settings.twilio_endpoint}/2010-04-01/Accounts/{quote(account)}/Messages.json"
         answer = outcomes.post(NAME, self._https, url, headers, urlencode(form).encode())
-        try:
-            read = json.loads(answer.body)
-        except ValueError:
-            read = None
+        read = outcomes.read(answer)
         created = 200 <= answer.status < 300
         code = outcomes.member(read, "error_code" if created else "code")
         if created and code is None and isinstance(outcomes.member(read, "sid"), str):
             return
-        if not isinstance(code, int):
-            raise outcomes.unreadable(NAME, answer.status)
-        raise outcomes.failed(NAME, str(code), CODES, answer.status)
+        raise outcomes.failed(NAME, str(code) if isinstance(code, int) else None, CODES, answer.status)
