@@ -725,12 +725,12 @@ def test_a_stopped_prefix_is_shown_and_lifted(shell: Shell, services: Services) 
     limits = {"limit_sent": 2000, "limit_unproven": 3}
     assert shell.call("prefix", "show", "+861331", "--json").json == {**fresh, **limits}
     for _ in range(2):
-        prefixes.spend(few, MOBILE)
+        prefixes.spend(few, prefixes.destination(few, MOBILE))
     not_yet = shell.call("prefix", "lift", "+861331")
     same(not_yet, 0, "+861331 is not stopped: 2 sent, 2 unproven, 0 verified so far\n", "")
-    prefixes.spend(few, MOBILE)
+    prefixes.spend(few, prefixes.destination(few, MOBILE))
     with pytest.raises(LingpaiError):
-        prefixes.spend(few, MOBILE)
+        prefixes.spend(few, prefixes.destination(few, MOBILE))
     same(
         shell.call("prefix", "show", MOBILE),
         0,
@@ -741,7 +741,7 @@ def test_a_stopped_prefix_is_shown_and_lifted(shell: Shell, services: Services) 
     assert lifted.code == 0
     assert lifted.json == {**fresh, **limits, "lifted": True, "was": {"sent": 3, "unproven": 3, "verified": 0}}
     assert lifted.err == "not one code came back from it today: it will be stopped again if that goes on\n"
-    prefixes.spend(few, MOBILE)
+    prefixes.spend(few, prefixes.destination(few, MOBILE))
     assert prefixes.traffic(few, "+861331").sent == 1
 
 

@@ -8,8 +8,12 @@ from lingpai.throttle import Limit, address_limit
 NOW = 3600
 
 
+def limits_of(per_address: int, per_network: int) -> Settings:
+    return Settings(limit_sms_ip=per_address, limit_sms_net=per_network)
+
+
 def keys(*addresses: str, per_network: int) -> set[str]:
-    limits = [address_limit(Settings(), "sms", address, 3, per_network, NOW) for address in addresses]
+    limits = [address_limit(limits_of(3, per_network), "sms", address, NOW) for address in addresses]
     return {limit.key for limit in limits if limit is not None}
 
 
@@ -21,7 +25,7 @@ def keys(*addresses: str, per_network: int) -> set[str]:
     ],
 )
 def test_an_address_and_its_network_are_one_tally(address: str, network: str, count: str) -> None:
-    assert address_limit(Settings(), "sms", address, 3, 9, NOW + 5) == Limit(
+    assert address_limit(limits_of(3, 9), "sms", address, NOW + 5) == Limit(
         f"sms:{network}:3600:3600", {"all": 9, count: 3}, 7200, 10800
     )
 
@@ -34,4 +38,4 @@ def test_without_a_limit_for_networks_no_tally_is_shared(addresses: tuple[str, s
 
 
 def test_nothing_is_counted_where_both_are_off() -> None:
-    assert address_limit(Settings(), "sms", "203.0.113.9", 0, 0, NOW) is None
+    assert address_limit(limits_of(0, 0), "sms", "203.0.113.9", NOW) is None

@@ -289,9 +289,7 @@ def register(services: Services, username: str, password: str, address: str, pho
     """A new account for anyone, as often as the address may; gives the user id. `phone` is unproven: profile only."""
     settings = services.settings
     _check_new(settings, username, password)
-    per_address, per_network = settings.limit_register_ip, settings.limit_register_net
-    now = services.clock.now()
-    throttle.spend(services, throttle.address_limit(settings, "register", address, per_address, per_network, now))
+    throttle.spend(services, throttle.address_limit(settings, "register", address, services.clock.now()))
     return _create(services, username, password, phone=phone)
 
 

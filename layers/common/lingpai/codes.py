@@ -40,15 +40,13 @@ def send(
     settings, now = services.settings, services.clock.now()
     before = services.store.get_code(number)
     _refuse_resend(services, before, now)
-    throttle.spend(
-        services,
-        throttle.address_limit(settings, "sms", address, settings.limit_sms_ip, settings.limit_sms_net, now),
-    )
+    throttle.spend(services, throttle.address_limit(settings, "sms", address, now))
+    destination = prefixes.destination(services, number)
     by_client = throttle.limit_of(f"sms:client:{client_id}", {"all": settings.limit_sms_client}, throttle.HOUR, now)
     by_day = throttle.limit_of("sms:all", {"all": settings.limit_sms_day}, throttle.DAY, now)
     try:
         with throttle.given_back(services) as taken:
-            taken.append(prefixes.spend(services, number))
+            taken.append(prefixes.spend(services, destination))
             taken.append(throttle.spend(services, by_client))
             taken.append(throttle.spend(services, by_day))
             code = services.clock.new_code()
@@ -56,7 +54,7 @@ def send(
             _deliver(services, _message(settings, number, code, now, language, purpose), before, after)
     except MaybeSent as error:
         raise unavailable("maybe_sent", settings.code_resend or 1, error.detail) from error
-    prefixes.sent(services, number)
+    prefixes.sent(services, destination)
 
 
 def verify(services: Services, number: str, code: str, address: str) -> None:
@@ -77,8 +75,7 @@ def check(services: Services, number: str, code: str, guesser: str | None) -> Pr
         raise invalid_grant("bad_code")
     settings, now = services.settings, services.clock.now()
     if guesser is not None:
-        per_address, per_network = settings.limit_verify_ip, settings.limit_verify_net
-        throttle.spend(services, throttle.address_limit(settings, "verify", guesser, per_address, per_network, now))
+        throttle.spend(services, throttle.address_limit(settings, "verify", guesser, now))
     known = services.store.count_try(number, now, settings.code_tries_window)
     if known.tries > settings.code_tries:
         raise too_many_requests("too_many_tries", retry_after=max(1, known.tries_until - now))

@@ -26,31 +26,42 @@ class Traffic:
     verified: int
 
 
-def spend(services: Services, number: str) -> Limit | None:
-    """Take a message for the prefix of `number` (E.164); LingpaiError 429 where it is stopped or has had its day's.
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a number is: its country (ISO 3166-1), and the calling code with the digits that make its prefix."""
+
+    country: str
+    prefix: str
+
+
+def destination(services: Services, number: str) -> Destination:
+    """Where messages to `number` (E.164) go."""
+    return Destination(*numbers.prefix(number, services.settings.sms_prefix_digits))
+
+
+def spend(services: Services, to: Destination) -> Limit | None:
+    """Take a message for the prefix; LingpaiError 429 where it is stopped or has had its day's.
 
     Gives the limit that it was taken from.
     """
-    country, prefix = numbers.prefix(number, services.settings.sms_prefix_digits)
     now = services.clock.now()
-    limit = _limit(services, prefix, now)
+    limit = _limit(services, to.prefix, now)
     if limit is None:
         return None
     spent = services.store.spend(limit.key, limit.counts, limit.ttl)
     used_up = _UNPROVEN in limit.counts and spent.counts.get(_UNPROVEN, 0) >= limit.counts[_UNPROVEN]
     if not spent.done:
-        detail = f"{country} {prefix}: {_traffic(spent.counts)}"
+        detail = f"{to.country} {to.prefix}: {_traffic(spent.counts)}"
         raise limit.refusal(now, "prefix_stopped" if used_up else "limit_reached", detail)
     if used_up:
         # One message alone is the last of the allowance, so each stop is reported once.
-        services.meter.count("PrefixStopped", country=country, prefix=prefix)
+        services.meter.count("PrefixStopped", country=to.country, prefix=to.prefix)
     return limit
 
 
-def sent(services: Services, number: str) -> None:
-    """A message went to `number`."""
-    country, prefix = numbers.prefix(number, services.settings.sms_prefix_digits)
-    services.meter.count("CodesSent", country=country, prefix=prefix)
+def sent(services: Services, to: Destination) -> None:
+    """A message went there."""
+    services.meter.count("CodesSent", country=to.country, prefix=to.prefix)
 
 
 def proven(services: Services, number: str, sent_at: int) -> None:
@@ -58,9 +69,9 @@ def proven(services: Services, number: str, sent_at: int) -> None:
 
     A store that cannot note it brings a stop nearer, and is no reason to refuse who has proven their number.
     """
-    country, prefix = numbers.prefix(number, services.settings.sms_prefix_digits)
-    services.meter.count("CodesVerified", country=country, prefix=prefix)
-    limit = _limit(services, prefix, sent_at)
+    to = destination(services, number)
+    services.meter.count("CodesVerified", country=to.country, prefix=to.prefix)
+    limit = _limit(services, to.prefix, sent_at)
     if limit is not None and _UNPROVEN in limit.counts:
         with contextlib.suppress(LingpaiError):
             services.store.give_back(limit.key, _UNPROVEN, services.settings.sms_proof, add=_VERIFIED)

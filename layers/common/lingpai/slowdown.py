@@ -42,7 +42,7 @@ def begin(services: Services, key: str, address: str) -> Try:
     mark = _mark(key, address)
     strangers = _present(
         throttle.limit_of(f"login:{_hashed(key)}", {"all": settings.login_tries}, settings.login_window, now),
-        throttle.address_limit(settings, "login", address, settings.limit_login_ip, settings.limit_login_net, now),
+        throttle.address_limit(settings, "login", address, now),
     )
     familiar = _present(throttle.limit_of(f"login:{mark}", {"all": settings.login_tries}, settings.login_window, now))
     door = services.store.find_door(key, tuple(limit.key for limit in strangers + familiar))

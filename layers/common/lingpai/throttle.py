@@ -7,10 +7,14 @@ refused: what costs money fails closed.
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Literal
 
 from lingpai.errors import LingpaiError, too_many_requests
 from lingpai.ports import CheckTally, Services, SpendTally
 from lingpai.settings import Settings
+
+# What addresses are limited in.
+Counted = Literal["sms", "login", "verify", "register"]
 
 HOUR = 3600
 DAY = 86400
@@ -53,16 +57,17 @@ def limit_of(key: str, counts: Mapping[str, int], window: int, at: int) -> Limit
     return Limit(f"{key}:{window}:{begins}", on, begins + window, begins + 2 * window) if on else None
 
 
-def address_limit(
-    settings: Settings, what: str, address: str, per_address: int, per_network: int, at: int
-) -> Limit | None:
+def address_limit(settings: Settings, what: Counted, address: str, at: int) -> Limit | None:
     """The limit of an hour for an address and the network around it (/24, or /64 of IPv6), kept as one tally.
 
-    None for the addresses that the settings trust, such as those of one's own back ends. Where networks have no limit,
-    each address has a tally of its own: nothing would end how many there are in that of a network.
+    How much of `what` they have is in the settings, as `LIMIT_<what>_IP` and `LIMIT_<what>_NET`. None for the addresses
+    that the settings trust, such as one's own back ends'. Where networks have no limit, each address has a tally
+    of its own: nothing would end how many there are in that of a network.
     """
     import ipaddress
 
+    per_address: int = getattr(settings, f"limit_{what}_ip")
+    per_network: int = getattr(settings, f"limit_{what}_net")
     ip = ipaddress.ip_address(address)
     if any(ip in ipaddress.ip_network(trusted) for trusted in settings.trusted_addresses):
         return None
