@@ -199,7 +199,7 @@ def log_in_by_code(
     """
     proof = codes.check(services, number, code, guesser)
     tokens = _log_in_by_identity(
-        services, client, scope, mobile_key(number), lambda user: replace(user, mobile=number), proof.consume
+        services, client, scope, (mobile_key(number),), lambda user: replace(user, mobile=number), proof.consume
     )
     codes.consumed(services, proof)
     return tokens
@@ -208,7 +208,7 @@ def log_in_by_code(
 def log_in_by_identity(services: Services, client: Client, scope: tuple[str, ...], identity: Identity) -> TokenSet:
     """Tokens for an identity that a third party has proven; the first time, the account is made."""
     keys = tuple(openid_key(issuer, openid) for issuer, openid in identity.names)
-    return _log_in_by_identity(services, client, scope, keys[0], lambda user: with_identity(user, identity), keys=keys)
+    return _log_in_by_identity(services, client, scope, keys, lambda user: with_identity(user, identity))
 
 
 def _user_of(services: Services, name: str) -> User | None:
@@ -224,18 +224,17 @@ def _log_in_by_identity(
     services: Services,
     client: Client,
     scope: tuple[str, ...],
-    key: str,
+    keys: tuple[str, ...],
     named: Callable[[User], User],
     *proof: Write,
-    keys: tuple[str, ...] = (),
 ) -> TokenSet:
-    """Open a session for whoever `key` finds, or for a new account `named` by it, with `proof` in the transaction.
+    """Open a session for whoever `keys` find, or for a new account `named` by them, with `proof` in the transaction.
 
-    `keys` are all that the name stands for, `key` the first of them. Another one finds the account where `key` finds
-    nobody, and those that find nobody are given to the account, unless it has others in their places.
+    The first key that finds an account decides; those that find nobody are given to the account, unless it has others
+    in their places.
     """
     for _ in range(_ATTEMPTS):
-        user_id, account = _holder(services, keys or (key,), named)
+        user_id, account = _holder(services, keys, named)
         try:
             return sessions.issue(services, client, scope, user_id, together_with=(*proof, *account))
         except Conflict as failed:
