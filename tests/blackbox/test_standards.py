@@ -10,6 +10,7 @@ from tests.blackbox.service import Person, Service
 from tests.support.api import NO_STORE, Answer
 from tests.support.dialects import reply
 from tests.support.expect import asks_for_token, refuses_token, succeeds
+from tests.support.metadata import metadata_of
 from tests.support.tokens import BAD_CLIENT, error, missing, spring_tokens
 
 HOUR, DAY = 3600, 86400
@@ -38,25 +39,7 @@ def test_health(service: Service) -> None:
 
 def test_metadata(service: Service) -> None:
     found = metadata(service)
-    issuer = found["issuer"]
-    assert found == {
-        "issuer": issuer,
-        "token_endpoint": f"{issuer}/oauth/token",
-        "jwks_uri": f"{issuer}/.well-known/jwks.json",
-        "response_types_supported": [],
-        "grant_types_supported": [
-            "client_credentials",
-            "password",
-            "refresh_token",
-            "urn:lingpai:grant:mobile-code",
-            "urn:lingpai:grant:sign",
-        ],
-        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
-        "revocation_endpoint": f"{issuer}/oauth/revoke",
-        "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
-        "introspection_endpoint": f"{issuer}/oauth/introspect",
-        "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
-    }
+    assert found == metadata_of(found["issuer"])
 
 
 def test_the_issuer_is_the_address_that_was_called(service: Service) -> None:

@@ -14,7 +14,7 @@ from lingpai.bootstrap import build
 from lingpai.clients import new_client
 from lingpai.model import Identity, TokenSet, User
 from lingpai.ports import DisableUser, PutIdentity, PutUser, Services, Store, Write
-from tests.support.contention import Contended
+from tests.support.contention import queued_or_refused, racing_store
 from tests.support.races import RACERS, race, refusals, won
 from tests.support.time import START, Time
 from tests.support.wechat import APPS, MINI, SECOND
@@ -25,16 +25,10 @@ ONE = Identity("wechat", MINI, "open-1", "union-1")
 TWO = Identity("wechat", SECOND, "open-2", "union-1")
 GOOGLE = Identity("oidc", "https://accounts.google.com", "subject-1")
 
-# DynamoDB Local lets writes that meet a transaction queue; AWS refuses them. These races are run both ways.
-queued_or_refused = pytest.mark.parametrize("services", ["queued", "refused"], indirect=True)
-
 
 @pytest.fixture
 def services(request: pytest.FixtureRequest, reference: DynamoStore) -> Services:
-    store = reference
-    if getattr(request, "param", "queued") == "refused":
-        client = Contended(reference._connect())
-        store = DynamoStore(reference.settings, client=lambda: client)
+    store = racing_store(request, reference)
     providers = '{"google": {"issuer": "https://accounts.google.com", "audiences": ["ours.example"]}}'
     settings = reference.settings.model_validate(
         {**reference.settings.model_dump(), "wechat_apps": APPS, "oidc_providers": providers}

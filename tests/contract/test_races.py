@@ -17,7 +17,7 @@ from lingpai.clients import new_client
 from lingpai.errors import LingpaiError
 from lingpai.model import Client, Identity, RoleBook, SessionKey, TokenSet, User
 from lingpai.ports import ChangeUser, CheckUser, Conflict, PutSession, PutUser, Services, Write
-from tests.support.contention import Contended
+from tests.support.contention import queued_or_refused, racing_store
 from tests.support.races import RACERS, race, refusals, won
 from tests.support.samples import NUMBER, WholeStore, a_code, a_rotation, a_session, consume, open_sessions
 from tests.support.time import START, Time
@@ -31,17 +31,10 @@ OLD, NEW = "correct horse battery", "battery staple correct"
 OPENID = Identity("trusted", "default", "o-1")
 
 
-# DynamoDB Local lets writes that meet a transaction queue; AWS refuses them. These races are run both ways.
-queued_or_refused = pytest.mark.parametrize("services", ["queued", "refused"], indirect=True)
-
-
 @pytest.fixture
 def services(request: pytest.FixtureRequest, reference: DynamoStore) -> Services:
     """The use cases on DynamoDB Local, with a clock that stands still."""
-    store = reference
-    if getattr(request, "param", "queued") == "refused":
-        client = Contended(reference._connect())
-        store = DynamoStore(reference.settings, client=lambda: client)
+    store = racing_store(request, reference)
     return build(reference.settings, store, Time().clock())
 
 

@@ -11,6 +11,7 @@ from lingpai import keys
 from tests.support import stores
 from tests.support.api import NO_STORE, Api, make_api
 from tests.support.dialects import BY_PASSWORD, ISSUER, JWT, MACHINE_JWT, PASSPORT, signed_tokens
+from tests.support.metadata import metadata_of
 from tests.support.tokens import MACHINE, STANDARD
 
 METADATA = "/.well-known/oauth-authorization-server"
@@ -45,24 +46,7 @@ def test_whole(metadata: Any) -> None:
     The last is a list of what the authorization endpoint takes. There is none, so it is empty: section 3.2 would
     leave out claims of no elements, and section 2 this one in.
     """
-    assert metadata == {
-        "issuer": ISSUER,
-        "token_endpoint": f"{ISSUER}/oauth/token",
-        "jwks_uri": f"{ISSUER}/.well-known/jwks.json",
-        "response_types_supported": [],
-        "grant_types_supported": [
-            "client_credentials",
-            "password",
-            "refresh_token",
-            "urn:lingpai:grant:mobile-code",
-            "urn:lingpai:grant:sign",
-        ],
-        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
-        "revocation_endpoint": f"{ISSUER}/oauth/revoke",
-        "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
-        "introspection_endpoint": f"{ISSUER}/oauth/introspect",
-        "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
-    }
+    assert metadata == metadata_of(ISSUER)
 
 
 def test_the_issuer_is_an_https_address(metadata: Any) -> None:

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from botocore.exceptions import ClientError
+
+from lingpai.adapters.dynamodb import DynamoStore
 
 _KEYS = ("client_id", "id", "owner", "key", "book", "number")
 _WRITES = ("PutItem", "UpdateItem", "DeleteItem")
@@ -60,3 +63,15 @@ def _place(action: Mapping[str, Any]) -> tuple[str, ...]:
     """Table and key of the item that an action writes or checks."""
     found = action.get("Key") or action["Item"]
     return (action["TableName"], *(str(found[name]) for name in _KEYS if name in found))
+
+
+# DynamoDB Local lets writes that meet a transaction queue; AWS refuses them. Races marked so are run both ways.
+queued_or_refused = pytest.mark.parametrize("services", ["queued", "refused"], indirect=True)
+
+
+def racing_store(request: pytest.FixtureRequest, reference: DynamoStore) -> DynamoStore:
+    """For a fixture `services` that `queued_or_refused` may parametrise: the reference store, one way or the other."""
+    if getattr(request, "param", "queued") == "queued":
+        return reference
+    client = Contended(reference._connect())
+    return DynamoStore(reference.settings, client=lambda: client)
