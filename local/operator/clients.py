@@ -1,6 +1,5 @@
 """`lingpai client`: the applications that may ask for tokens."""
 
-import base64
 from collections.abc import Callable
 from dataclasses import replace
 from enum import StrEnum
@@ -9,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
+from lingpai import selector
 from lingpai.clients import ID_MAX, hash_secret, new_client
 from lingpai.clock import Clock
 from lingpai.model import Client
@@ -183,7 +183,7 @@ def enable(desk: Desk, client_id: ClientId) -> None:
 
 def new_secret(clock: Clock) -> str:
     """256 random bits as 43 characters, all of them safe in a form, a header and a shell."""
-    return base64.urlsafe_b64encode(clock.new_secret()).rstrip(b"=").decode()
+    return selector.encode(clock.new_secret())
 
 
 def document(client: Client) -> dict[str, Any]:

@@ -5,13 +5,13 @@ moment it is in the ring until no token that it signed can be alive; so a new ke
 Its private half goes as soon as it signs no more.
 """
 
-import base64
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lingpai import selector
 from lingpai.clock import Clock
 from lingpai.errors import unavailable
 from lingpai.model import Key, SigningKey, StoredKey
@@ -184,7 +184,7 @@ def thumbprint(public: bytes) -> str:
         else {"crv": "P-256", "kty": "EC", "x": _encode(numbers.x, 32), "y": _encode(numbers.y, 32)}
     )
     text = json.dumps(members, separators=(",", ":"), sort_keys=True)
-    return _base64url(hashlib.sha256(text.encode()).digest())
+    return selector.encode(hashlib.sha256(text.encode()).digest())
 
 
 def _make(store: KeyStore, vault: Vault, algorithm: str, number: int, signs_from: int) -> StoredKey | None:
@@ -213,8 +213,4 @@ def _load_private(der: bytes) -> Any:
 
 def _encode(number: int, length: int | None = None) -> str:
     """A number as a JWK has it (RFC 7518 section 2, Base64urlUInt)."""
-    return _base64url(number.to_bytes(length or (number.bit_length() + 7) // 8))
-
-
-def _base64url(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+    return selector.encode(number.to_bytes(length or (number.bit_length() + 7) // 8))
