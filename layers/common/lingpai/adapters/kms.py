@@ -8,6 +8,7 @@ private half of one row is of no use in another. (The thumbprint could not say i
 from collections.abc import Callable
 from typing import Any
 
+from lingpai.adapters.aws_client import aws_client
 from lingpai.errors import unavailable
 from lingpai.model import KeyPair, StoredKey
 from lingpai.settings import Settings
@@ -20,7 +21,7 @@ class KmsVault:
 
     def __init__(self, settings: Settings, connect: Callable[[], Any] | None = None) -> None:
         self._settings = settings
-        self._connect = connect or (lambda: _connect(settings))
+        self._connect = connect or (lambda: aws_client(settings, "kms"))
         self._client: Any = None
 
     def make_pair(self, algorithm: str, number: int) -> KeyPair:
@@ -60,15 +61,3 @@ class KmsVault:
 def _context(algorithm: str, number: int) -> dict[str, str]:
     """What is bound to the private half, and stands in CloudTrail; nothing secret."""
     return {"purpose": "lingpai signing key", "algorithm": algorithm, "number": str(number)}
-
-
-def _connect(settings: Settings) -> Any:
-    import botocore.config
-    import botocore.session
-
-    config = botocore.config.Config(
-        connect_timeout=settings.store_connect_timeout,
-        read_timeout=settings.store_read_timeout,
-        retries={"total_max_attempts": settings.store_attempts, "mode": "standard"},
-    )
-    return botocore.session.get_session().create_client("kms", region_name=settings.aws_region, config=config)

@@ -5,8 +5,8 @@ A setting FOO may come as FOO, or be fetched from the secret that FOO_SECRET nam
 
 import functools
 from collections.abc import Callable
-from typing import Any
 
+from lingpai.adapters.aws_client import aws_client
 from lingpai.errors import unavailable
 from lingpai.settings import Settings
 
@@ -30,21 +30,11 @@ def pepper(settings: Settings) -> Callable[[], bytes]:
 
 
 def _fetch(settings: Settings, secret_id: str) -> str:
-    import botocore.config
-    import botocore.exceptions
-    import botocore.session
+    from botocore.exceptions import BotoCoreError, ClientError
 
-    config = botocore.config.Config(
-        connect_timeout=settings.store_connect_timeout,
-        read_timeout=settings.store_read_timeout,
-        retries={"total_max_attempts": settings.store_attempts, "mode": "standard"},
-    )
-    client: Any = botocore.session.get_session().create_client(
-        "secretsmanager", region_name=settings.aws_region, config=config
-    )
     try:
-        answer = client.get_secret_value(SecretId=secret_id)
-    except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
+        answer = aws_client(settings, "secretsmanager").get_secret_value(SecretId=secret_id)
+    except (BotoCoreError, ClientError) as error:
         raise unavailable() from error
     text: str = answer.get("SecretString", "")
     if not text:
