@@ -89,7 +89,8 @@ def _run(environ: MutableMapping[str, str]) -> int:
 
         # Only now: what they import may read its environment.
         from lingpai import bootstrap, keys
-        from lingpai.settings import SettingsError, from_environment
+        from lingpai.errors import SettingsError
+        from lingpai.settings import from_environment
         from local import seed
 
         try:

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 import botocore.exceptions
 
 from lingpai import bootstrap, keys, messages, numbers
-from lingpai.errors import LingpaiError
+from lingpai.errors import LingpaiError, SettingsError
 from lingpai.model import Message
 from lingpai.ports import MaybeSent, NotSent, Sender, Services
-from lingpai.settings import Settings, SettingsError, from_environment
+from lingpai.settings import Settings, from_environment
 from local import deployment, dynamodb, server, template
 from local.operator.desk import clients_of
 from local.operator.keys import place_of, standing

@@ -19,8 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lingpai import messages
-from lingpai.errors import LingpaiError
-from lingpai.settings import SettingsError
+from lingpai.errors import LingpaiError, SettingsError
 from local import deployment, dynamodb, seed
 from local.moving.files import FileError
 from local.moving.pace import Stopped

@@ -14,7 +14,8 @@ from lingpai import bootstrap
 from lingpai.adapters import metrics
 from lingpai.adapters.memory import MemoryStore
 from lingpai.adapters.metrics import DIMENSIONS, EmfMeter, NoMeter
-from lingpai.settings import Settings, SettingsError
+from lingpai.errors import SettingsError
+from lingpai.settings import Settings
 from tests.support.api import Api, make_api
 from tests.support.logs import LOGS
 from tests.support.stores import ROOT

@@ -17,9 +17,8 @@ from hypothesis import settings as hypothesis_settings
 
 from lingpai import bootstrap, password_filter, passwords
 from lingpai.adapters.memory import MemoryStore
-from lingpai.errors import LingpaiError
+from lingpai.errors import LingpaiError, SettingsError
 from lingpai.password_filter import FilterError, Header, PasswordFilter
-from lingpai.settings import SettingsError
 from tests.support.api import make_api
 from tests.support.stores import ROOT, settings
 from tools.password_filter import ListError, build, main

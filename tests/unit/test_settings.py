@@ -5,7 +5,8 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from lingpai.settings import OidcProvider, Settings, SettingsError, from_environment, wechat_apps
+from lingpai.errors import SettingsError
+from lingpai.settings import OidcProvider, Settings, from_environment, wechat_apps
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:

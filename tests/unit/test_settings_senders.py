@@ -2,7 +2,8 @@
 
 import pytest
 
-from lingpai.settings import Settings, SettingsError, from_environment
+from lingpai.errors import SettingsError
+from lingpai.settings import Settings, from_environment
 from tests.support.fake_sms import ACCOUNT, ALIYUN, AWS, SNS, TENCENT, TWILIO, VENDORS, Vendor
 
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:lingpai/sms-AbCdEf"

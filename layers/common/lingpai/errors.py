@@ -1,10 +1,14 @@
-"""Every refusal is one `LingpaiError`; a dialect turns it into an answer.
+"""Every refusal of a request is one `LingpaiError`; a dialect turns it into an answer.
 
 `code` is the word of RFC 6749 section 5.2 where it has one, `status` the HTTP status, `reason` a key of
 `messages.TEXTS` and `values` what its text names. Nothing secret may stand in `values`: they are shown.
 """
 
 from typing import Any
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used, which is for the operator. The text names it and says why."""
 
 
 class LingpaiError(Exception):

@@ -23,9 +23,7 @@ from pydantic import (
     field_validator,
 )
 
-
-class SettingsError(Exception):
-    """A setting that cannot be used. The text names it and says why."""
+from lingpai.errors import SettingsError
 
 
 def _words(value: object) -> object:
