@@ -1,0 +1,185 @@
+"""First requests with the answers that AWS gives to them: recorded on moto, then played to processes over HTTPS.
+
+What is measured is the function and not the store, so the store is a server elsewhere that only plays.
+"""
+
+import base64
+import json
+import ssl
+import threading
+import time
+import urllib.parse
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lingpai.settings import Settings
+from tests.support import stores
+from tests.support.api import Api, make_api
+from tests.support.fake_web import make_certificate
+from tests.support.stores import ROOT
+
+PEPPER = "a-pepper-for-benchmarks"
+MOBILE = "13312341234"
+# The parameters of argon2id that a deployment has.
+HASHING = {name: field.default for name, field in Settings.model_fields.items() if name.startswith("argon2_")}
+# Codes and tokens are made as if it were later, so that they outlive the measuring.
+_AHEAD = 86400
+_READ_SECRET = "secretsmanager.GetSecretValue"
+_SECRET = {
+    "ARN": "arn:aws:secretsmanager:us-east-1:123456789012:secret:pepper",
+    "Name": "pepper",
+    "SecretString": PEPPER,
+}
+
+
+@dataclass(frozen=True)
+class First:
+    """A first request: the function that takes it, its event, and the answers of AWS, each with its operation."""
+
+    name: str
+    function: str
+    event: dict[str, Any]
+    answers: tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True)
+class _Case:
+    event: str
+    function: str
+    values: Callable[[Api], Mapping[str, str]] = lambda _: {}
+
+
+def _bearer(username: str, password: str) -> Callable[[Api], Mapping[str, str]]:
+    return lambda api: {"token": api.token(username, password)}
+
+
+def _refresh(api: Api) -> Mapping[str, str]:
+    return {"refresh_token": api.log_in("alice", "correct horse battery")["refresh_token"]}
+
+
+def _code(api: Api) -> Mapping[str, str]:
+    answer = api.post("/mobile/code/get", form={"mobile": MOBILE}, basic=("web-client", "web-secret"))
+    assert answer.status == 200, answer
+    return {"code": api.last_code}
+
+
+# The first of each function stands for it.
+_CASES = (
+    _Case("token-client-credentials", "TokenFunction"),
+    _Case("oauth-introspect", "TokenFunction", _bearer("alice", "correct horse battery")),
+    _Case("token-refresh", "TokenFunction", _refresh),
+    _Case("token-password", "TokenFunction"),
+    _Case("mobile-code-get", "MobileFunction"),
+    _Case("mobile-token", "MobileFunction", _code),
+    _Case("sign-token", "SignFunction"),
+    _Case("users-current", "UsersFunction", _bearer("alice", "correct horse battery")),
+    _Case("roles-list", "RolesFunction", _bearer("admin", "admin-of-the-gate")),
+)
+
+
+def record() -> list[First]:
+    """Each case, answered once by the handlers of this checkout on moto."""
+    return [_record(case) for case in _CASES]
+
+
+def _record(case: _Case) -> First:
+    heard: list[tuple[str, bytes]] = []
+
+    def hear(response_dict: Mapping[str, Any], event_name: str, **_: Any) -> None:
+        heard.append((event_name.rpartition(".")[2], response_dict["body"]))
+
+    settings = {**stores.GUARDED, **HASHING, "code_pepper": PEPPER}
+    with stores.on_moto() as store, pytest.MonkeyPatch.context() as patch:
+        api = make_api(patch, store, **settings)
+        api.time.at = time.time() + _AHEAD
+        event = _filled(case, case.values(api))
+        # Another one: it has not read a client yet.
+        cold = make_api(patch, store, populated=False, **settings)
+        cold.time.at = api.time.at
+        client = store._connect()  # noqa: SLF001  where the answers pass
+        client.meta.events.register("response-received.dynamodb", hear)
+        answer: Any = cold._gateway.invoke(case.function, event)  # noqa: SLF001  the event as it is
+        client.meta.events.unregister("response-received.dynamodb", hear)
+    assert answer["statusCode"] == 200, (case.event, answer)
+    return First(case.event, case.function, event, tuple(heard))
+
+
+def _filled(case: _Case, values: Mapping[str, str]) -> dict[str, Any]:
+    """The event of `events/` with live values in the place of its examples."""
+    event: dict[str, Any] = json.loads((ROOT / "events" / f"{case.event}.json").read_text("utf-8"))
+    if "token" in values and event["headers"].get("authorization", "").startswith("Bearer "):
+        event["headers"]["authorization"] = f"Bearer {values['token']}"
+    elif values:
+        form = dict(urllib.parse.parse_qsl(base64.b64decode(event["body"]).decode())) | dict(values)
+        event["body"] = base64.b64encode(urllib.parse.urlencode(form).encode()).decode()
+    return event
+
+
+@dataclass
+class Player:
+    """Answers by HTTPS what was recorded, in its order; `missed` is what was asked and is not in the record."""
+
+    url: str
+    authority: Path
+    answers: list[tuple[str, bytes]] = field(default_factory=list)
+    missed: list[str] = field(default_factory=list)
+
+    def play(self, first: First) -> None:
+        """From here on, the answers to this request."""
+        self.answers, self.missed = list(first.answers), []
+
+    def take(self, target: str) -> bytes | None:
+        """The answer to the next call."""
+        if target == _READ_SECRET:
+            return json.dumps(_SECRET).encode()
+        operation = target.partition(".")[2]
+        for index, (recorded, body) in enumerate(self.answers):
+            if recorded == operation:
+                del self.answers[index]
+                return body
+        self.missed.append(target)
+        return None
+
+
+@contextmanager
+def playing(folder: Path) -> Iterator[Player]:
+    """A player at an address of its own; its certificate is made in `folder`."""
+    certificate = make_certificate(folder)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate.path, certificate.key_path)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    server.daemon_threads = True
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    player = Player(f"https://127.0.0.1:{server.server_address[1]}", certificate.path)
+    server.player = player  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield player
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("content-length", 0)))
+        player: Player = self.server.player  # type: ignore[attr-defined]
+        body = player.take(self.headers.get("x-amz-target", ""))
+        self.send_response(200 if body is not None else 400)
+        self.send_header("Content-Type", "application/x-amz-json-1.0")
+        self.send_header("Content-Length", str(len(body or b"")))
+        self.end_headers()
+        self.wfile.write(body or b"")
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing: what is measured prints enough."""
