@@ -1,11 +1,14 @@
 """How AWS is asked beside DynamoDB: a botocore client with the settings' time-outs and retries."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lingpai.settings import Settings
+from lingpai.adapters.roots import trust_amazon
+
+if TYPE_CHECKING:
+    from lingpai.settings import Settings
 
 
-def aws_client(settings: Settings, service: str) -> Any:
+def aws_client(settings: "Settings", service: str) -> Any:
     """A new client of `service`, as botocore names it."""
     import botocore.config
     import botocore.session
@@ -15,4 +18,6 @@ def aws_client(settings: Settings, service: str) -> Any:
         read_timeout=settings.store_read_timeout,
         retries={"total_max_attempts": settings.store_attempts, "mode": "standard"},
     )
-    return botocore.session.get_session().create_client(service, region_name=settings.aws_region, config=config)
+    session = botocore.session.get_session()
+    trust_amazon(session, settings.aws_region)
+    return session.create_client(service, region_name=settings.aws_region, config=config)

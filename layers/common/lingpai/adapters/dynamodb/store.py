@@ -55,6 +55,7 @@ from lingpai.adapters.dynamodb.items import (
     user_item,
     user_key,
 )
+from lingpai.adapters.roots import trust_amazon
 from lingpai.errors import unavailable
 from lingpai.model import Client, Code, RoleBook, Session, SessionKey, StoredKey, User
 from lingpai.ports import (
@@ -83,10 +84,11 @@ from lingpai.ports import (
     Spent,
     Write,
 )
-from lingpai.settings import Settings
 
 if TYPE_CHECKING:
     from pynamodb.expressions.condition import Condition
+
+    from lingpai.settings import Settings
 
 _CODES_KEPT = 2 * 86400
 _CONFLICT_ATTEMPTS = 20
@@ -120,7 +122,7 @@ class _Refused(Exception):
 
 
 def connect(
-    settings: Settings,
+    settings: "Settings",
     endpoint: str | None = None,
     credentials: tuple[str, str] | None = None,
     max_connections: int = 10,
@@ -130,7 +132,7 @@ def connect(
     `endpoint` and `credentials` (access key, secret key) are for a DynamoDB that is not AWS's.
     """
     access_key, secret_key = credentials or (None, None)
-    return Connection(
+    connection = Connection(
         region=settings.aws_region,
         host=endpoint,
         connect_timeout_seconds=settings.store_connect_timeout,
@@ -139,7 +141,10 @@ def connect(
         max_pool_connections=max_connections,
         aws_access_key_id=access_key,
         aws_secret_access_key=secret_key,
-    ).client
+    )
+    if endpoint is None:
+        trust_amazon(connection.session, settings.aws_region)
+    return connection.client
 
 
 class DynamoStore:
@@ -150,7 +155,7 @@ class DynamoStore:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: "Settings",
         client: Callable[[], Any] | None = None,
         pause: Callable[[int], None] | None = None,
     ) -> None:

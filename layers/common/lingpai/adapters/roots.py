@@ -1,0 +1,26 @@
+"""Whom to trust when AWS is called: Amazon's own five roots, where the layer has them, and else what botocore trusts.
+
+Reading botocore's 126 roots takes long at a cold start (docs/performance.md). AWS's commercial regions have their
+certificates from Amazon Trust Services, who want a trust store of one's own to hold all five of their roots
+(https://www.amazontrust.com/repository/).
+Other partitions (China, GovCloud, the European Sovereign Cloud) may have others, and so may an address that somebody
+set: there botocore's list stays. AWS_CA_BUNDLE wins, as ever.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+_ROOTS = Path(__file__).with_name("amazon_roots.pem")
+
+
+def trust_amazon(session: Any, region: str) -> None:
+    """Let the clients that this botocore session makes for AWS in `region` trust Amazon's roots alone."""
+    elsewhere = any(name.startswith("AWS_ENDPOINT_URL") for name in os.environ)
+    if not elsewhere and "AWS_CA_BUNDLE" not in os.environ and _commercial(region) and _ROOTS.exists():
+        session.set_config_variable("ca_bundle", str(_ROOTS))
+
+
+def _commercial(region: str) -> bool:
+    """Whether it is of the partition `aws`: us-gov-west-1, us-iso-east-1 and eusc-de-east-1 have a word more."""
+    return region.count("-") == 2 and not region.startswith("cn-")

@@ -1,0 +1,52 @@
+"""Whom clients of AWS trust."""
+
+from pathlib import Path
+
+import botocore.session
+import pytest
+
+from lingpai.adapters import roots
+
+
+def trusted(region: str) -> str | None:
+    """The file that a client of this region verifies with; None for botocore's own."""
+    session = botocore.session.Session()
+    roots.trust_amazon(session, region)
+    found: str | None = session.get_config_variable("ca_bundle")
+    return found
+
+
+@pytest.fixture(autouse=True)
+def layer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file that the layer's build writes."""
+    file = tmp_path / "amazon_roots.pem"
+    file.touch()
+    monkeypatch.setattr(roots, "_ROOTS", file)
+    for name in ("AWS_CA_BUNDLE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB"):
+        monkeypatch.delenv(name, raising=False)
+    return file
+
+
+def test_commercial_regions_trust_amazon(layer: Path) -> None:
+    """All that botocore knows of the partition `aws`, and none of another's."""
+    session = botocore.session.Session()
+    partitions = {name: session.get_available_regions("dynamodb", name) for name in session.get_available_partitions()}
+    assert {trusted(region) for region in partitions.pop("aws")} == {str(layer)}
+    others = [region for regions in partitions.values() for region in regions]
+    assert "cn-north-1" in others
+    assert "us-gov-west-1" in others
+    assert {trusted(region) for region in (*others, "local", "")} == {None}
+
+
+def test_without_the_file_botocore_decides(layer: Path) -> None:
+    layer.unlink()
+    assert trusted("us-east-1") is None
+
+
+def test_what_somebody_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another address may have another certificate; another list of roots is a decision."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "https://dynamodb.example.com")
+    assert trusted("us-east-1") is None
+    monkeypatch.delenv("AWS_ENDPOINT_URL_DYNAMODB")
+    monkeypatch.setenv("AWS_CA_BUNDLE", "/etc/roots.pem")
+    assert trusted("us-east-1") == "/etc/roots.pem"
