@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from lingpai import codes, names, numbers, passwords, sessions, slowdown, throttle
 from lingpai.errors import LingpaiError, conflict, invalid_grant, invalid_request, not_found, unavailable
@@ -23,7 +24,9 @@ from lingpai.ports import (
     Services,
     Write,
 )
-from lingpai.settings import Settings
+
+if TYPE_CHECKING:
+    from lingpai.settings import Settings
 
 USERNAME_MAX = 150
 # NFKC makes one character of four at most, and case folding three of one.
@@ -68,7 +71,7 @@ def display_name(services: Services, user: User) -> str | None:
     return numbers.national(user.mobile, services.settings.home_country)
 
 
-def check_username(settings: Settings, username: str, owner: User | None = None) -> None:
+def check_username(settings: "Settings", username: str, owner: User | None = None) -> None:
     """Refuse a name that cannot be one, or that looks like a mobile number other than `owner`'s own."""
     plain = names.plain(username) if len(username) <= _NAME_AS_TYPED_MAX else username
     if not plain or len(plain) > USERNAME_MAX:
@@ -298,7 +301,7 @@ def create(services: Services, username: str, password: str, roles: frozenset[in
     return _create(services, username, password, roles=roles)
 
 
-def _check_new(settings: Settings, username: str, password: str) -> None:
+def _check_new(settings: "Settings", username: str, password: str) -> None:
     check_username(settings, username)
     passwords.check_new(password, username, settings)
 

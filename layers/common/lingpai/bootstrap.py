@@ -6,26 +6,25 @@ import random
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lingpai import password_filter, passwords
+from lingpai import password_filter, passwords, plain
 from lingpai.adapters import metrics, secrets
 from lingpai.adapters.dynamodb import DynamoStore
 from lingpai.adapters.keys import FileKeys, MemoryKeys, OpenVault
 from lingpai.adapters.kms import KmsVault
-from lingpai.adapters.sign import trusted, wechat
-from lingpai.adapters.sign.oidc import OpenId
+from lingpai.adapters.sign import trusted
 from lingpai.adapters.sms.console import ConsoleSender
 from lingpai.clients import Registry
 from lingpai.clock import Clock
 from lingpai.keys import KeyRing
 from lingpai.ports import Counters, KeyStore, Meter, Sender, Services, SignProvider, Store, Vault
-from lingpai.settings import Provider, Settings, SettingsError, from_environment
 
 if TYPE_CHECKING:
     from lingpai.adapters.https import Https
+    from lingpai.settings import Provider, Settings
 
 
 def build(
-    settings: Settings,
+    settings: "Settings",
     store: Store | None = None,
     clock: Clock | None = None,
     keys: KeyStore | None = None,
@@ -54,20 +53,25 @@ def build(
     )
 
 
-def sign_providers(settings: Settings, store: Store, clock: Clock) -> dict[str, SignProvider]:
+def sign_providers(settings: "Settings", store: Store, clock: Clock) -> dict[str, SignProvider]:
     """Who may say who somebody is here, by the name that a client's record gives."""
     providers: dict[str, SignProvider] = {trusted.NAME: trusted.Trusted()}
     if settings.wechat_apps.get_secret_value() or settings.wechat_apps_secret:
+        from lingpai.adapters.sign import wechat
+
         providers[wechat.NAME] = wechat.WeChat(settings, secrets.secret(settings, "wechat_apps"))
-    for provider in settings.oidc_providers:
-        providers[provider.name] = OpenId(settings, provider, store, clock)
+    if settings.oidc_providers:
+        from lingpai.adapters.sign.oidc import OpenId
+
+        for provider in settings.oidc_providers:
+            providers[provider.name] = OpenId(settings, provider, store, clock)
     return providers
 
 
 # What delivers messages is imported only where it was chosen.
 
 
-def sender(settings: Settings, counters: Counters, clock: Clock, meter: Meter) -> Sender:
+def sender(settings: "Settings", counters: Counters, clock: Clock, meter: Meter) -> Sender:
     """Who delivers messages: the console, or the chain that the settings name."""
     if settings.sms_provider == ("console",):
         return ConsoleSender()
@@ -85,7 +89,7 @@ def sender(settings: Settings, counters: Counters, clock: Clock, meter: Meter) -
     )
 
 
-def _sender(name: Provider, settings: Settings, clock: Clock, https: "Https") -> Sender:
+def _sender(name: "Provider", settings: "Settings", clock: Clock, https: "Https") -> Sender:
     match name:
         case "console":
             return ConsoleSender()
@@ -111,23 +115,25 @@ def _sender(name: Provider, settings: Settings, clock: Clock, https: "Https") ->
             return TwilioSender(settings, secrets.secret(settings, "twilio_token"), https)
 
 
-def key_store(settings: Settings, tables: DynamoStore | None = None) -> KeyStore:
+def key_store(settings: "Settings", tables: DynamoStore | None = None) -> KeyStore:
     """Where the settings say that the key pairs are kept: in the table if KMS wraps them, in a file, or nowhere."""
     if settings.keys_kms_key:
         return tables or DynamoStore(settings)
     return FileKeys(Path(settings.keys_file)) if settings.keys_file else MemoryKeys()
 
 
-def key_vault(settings: Settings) -> Vault:
+def key_vault(settings: "Settings") -> Vault:
     """What the settings say that makes the key pairs and opens them."""
     return KmsVault(settings) if settings.keys_kms_key else OpenVault()
 
 
-def _check_password_filter(settings: Settings) -> None:
+def _check_password_filter(settings: "Settings") -> None:
     """A look at its header alone: the whole is read, and compared with its checksum, at the first new password."""
     try:
         password_filter.check(passwords.filter_path(settings))
     except password_filter.FilterError as error:
+        from lingpai.errors import SettingsError
+
         raise SettingsError(f"PASSWORD_FILTER: {error}") from None
 
 
@@ -136,4 +142,10 @@ def services() -> Services:
     """The services of this process, built from its environment when first asked for: by a request, never before."""
     # All environments restored from one snapshot came with the same seed, and botocore's retries would keep in step.
     random.seed()
-    return build(from_environment(os.environ))
+    return build(plain.read(os.environ) or _from_environment())
+
+
+def _from_environment() -> "Settings":
+    from lingpai.settings import from_environment
+
+    return from_environment(os.environ)

@@ -7,6 +7,7 @@ guesses at once nor a new code buys more than `CODE_TRIES` of them in a window.
 import hmac
 import re
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from lingpai import prefixes, throttle
 from lingpai.clock import CODE_DIGITS
@@ -14,7 +15,9 @@ from lingpai.errors import invalid_grant, invalid_request, too_many_requests, un
 from lingpai.messages import CODE_MESSAGE
 from lingpai.model import Code, Language, Message, Purpose
 from lingpai.ports import ConsumeCode, MaybeSent, NotSent, Services
-from lingpai.settings import Settings
+
+if TYPE_CHECKING:
+    from lingpai.settings import Settings
 
 _CODE_SHAPE = re.compile(rf"[0-9]{{{CODE_DIGITS}}}")
 _SAVE_ATTEMPTS = 5
@@ -91,7 +94,7 @@ def consumed(services: Services, proof: Proof) -> None:
         prefixes.proven(services, proof.consume.number, proof.sent_at)
 
 
-def _message(settings: Settings, number: str, code: str, now: int, language: Language, purpose: Purpose) -> Message:
+def _message(settings: "Settings", number: str, code: str, now: int, language: Language, purpose: Purpose) -> Message:
     minutes = settings.code_ttl // 60
     text = CODE_MESSAGE[language].format(code=code, minutes=minutes)
     return Message(number, code, text, now, minutes, language, purpose)
@@ -145,7 +148,7 @@ def _unsend(services: Services, before: Code | None, after: Code) -> None:
     services.store.save_code(after, earlier, _ttl(services.settings, services.clock.now()))
 
 
-def _ttl(settings: Settings, now: int) -> int:
+def _ttl(settings: "Settings", now: int) -> int:
     return now + 2 * max(throttle.DAY, settings.code_ttl)
 
 

@@ -11,10 +11,12 @@ import json
 import math
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lingpai.errors import LingpaiError, invalid_grant, invalid_request
-from lingpai.settings import OidcProvider
+
+if TYPE_CHECKING:
+    from lingpai.settings import OidcProvider
 
 TOKEN_MAX = 16 * 1024
 # Clocks that differ a little.
@@ -127,7 +129,7 @@ def choose(keys: tuple[PublicKey, ...], token: Presented) -> PublicKey | None:
 
 
 def check(
-    token: Presented, key: PublicKey, provider: OidcProvider, audiences: tuple[str, ...], nonce: str | None, now: int
+    token: Presented, key: PublicKey, provider: "OidcProvider", audiences: tuple[str, ...], nonce: str | None, now: int
 ) -> Claims:
     """What the token says, if the provider signed it, for one of `audiences`, with this nonce, and it is good now.
 
@@ -153,7 +155,7 @@ def _verified(token: Presented, key: PublicKey) -> dict[str, Any]:
         raise _bad() from None
 
 
-def _check_parties(claims: dict[str, Any], provider: OidcProvider, audiences: tuple[str, ...]) -> None:
+def _check_parties(claims: dict[str, Any], provider: "OidcProvider", audiences: tuple[str, ...]) -> None:
     """Issuer, audience and authorized party. Every audience must be ours: what others may present is no proof."""
     audience = claims.get("aud")
     named = [audience] if isinstance(audience, str) else audience
@@ -190,7 +192,7 @@ def _time(claims: dict[str, Any], name: str) -> int:
     return value
 
 
-def _check_nonce(claims: dict[str, Any], provider: OidcProvider, nonce: str | None) -> None:
+def _check_nonce(claims: dict[str, Any], provider: "OidcProvider", nonce: str | None) -> None:
     """The nonce is that of the token: as it is, or as its SHA-256 in hex, which Apple's apps give to Apple.
 
     A token with a nonce works with it alone, and a nonce with a token that has it.

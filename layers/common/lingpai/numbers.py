@@ -11,10 +11,11 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from lingpai.errors import invalid_request
-from lingpai.settings import Settings
 
 if TYPE_CHECKING:
     import phonenumbers
+
+    from lingpai.settings import Settings
 
 # What the library and CLDR call the region of a number that has none.
 NO_REGION = "ZZ"
@@ -25,7 +26,7 @@ _LONGEST = 40
 _WORLD = "001"
 
 
-def parse_mobile(text: str, settings: Settings) -> str:
+def parse_mobile(text: str, settings: "Settings") -> str:
     """The E.164 form of `text`, a number that codes are sent to and accepted for.
 
     LingpaiError when it is no mobile number, of a country not in `SMS_COUNTRIES`, or in `SMS_REFUSED_PREFIXES`.

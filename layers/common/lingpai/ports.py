@@ -6,7 +6,7 @@ LingpaiError `temporarily_unavailable`; the operation is then either done or not
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from lingpai.clock import Clock
 from lingpai.model import (
@@ -25,7 +25,9 @@ from lingpai.model import (
     StoredKey,
     User,
 )
-from lingpai.settings import Settings
+
+if TYPE_CHECKING:
+    from lingpai.settings import Settings
 
 # --- writes -----------------------------------------------------------------------------------------------
 
@@ -553,7 +555,7 @@ class Services:
     `pepper` keys the digests of codes; `issuer` is the address that tokens are issued under (RFC 8414 section 2).
     """
 
-    settings: Settings
+    settings: "Settings"
     clock: Clock
     store: Store
     clients: Clients

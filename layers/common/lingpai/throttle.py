@@ -7,11 +7,13 @@ refused: what costs money fails closed.
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from lingpai.errors import LingpaiError, too_many_requests
 from lingpai.ports import CheckTally, Services, SpendTally
-from lingpai.settings import Settings
+
+if TYPE_CHECKING:
+    from lingpai.settings import Settings
 
 # What addresses are limited in.
 Counted = Literal["sms", "login", "verify", "register"]
@@ -57,7 +59,7 @@ def limit_of(key: str, counts: Mapping[str, int], window: int, at: int) -> Limit
     return Limit(f"{key}:{window}:{begins}", on, begins + window, begins + 2 * window) if on else None
 
 
-def address_limit(settings: Settings, what: Counted, address: str, at: int) -> Limit | None:
+def address_limit(settings: "Settings", what: Counted, address: str, at: int) -> Limit | None:
     """The limit of an hour for an address and the network around it (/24, or /64 of IPv6), kept as one tally.
 
     How much of `what` they have is in the settings, as `LIMIT_<what>_IP` and `LIMIT_<what>_NET`. None for the addresses

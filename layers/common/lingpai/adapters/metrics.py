@@ -11,11 +11,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lingpai.clock import Clock
 from lingpai.ports import Meter
-from lingpai.settings import Settings
+
+if TYPE_CHECKING:
+    from lingpai.settings import Settings
 
 SERVICE = "lingpai"
 
@@ -132,7 +134,7 @@ class NoMeter:
         """See `ports.Meter`."""
 
 
-def meter(settings: Settings, clock: Clock) -> Meter:
+def meter(settings: "Settings", clock: Clock) -> Meter:
     """The meter that the settings ask for."""
     if not settings.metrics_namespace:
         return NoMeter()

@@ -5,13 +5,16 @@ A setting FOO may come as FOO, or be fetched from the secret that FOO_SECRET nam
 
 import functools
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from lingpai.adapters.aws_client import aws_client
 from lingpai.errors import unavailable
-from lingpai.settings import Settings
+
+if TYPE_CHECKING:
+    from lingpai.settings import Settings
 
 
-def secret(settings: Settings, name: str) -> Callable[[], str]:
+def secret(settings: "Settings", name: str) -> Callable[[], str]:
     """What gives the secret setting `name`: itself, else its sibling's secret, fetched once, when first needed.
 
     It never gives an empty text: LingpaiError `temporarily_unavailable` where neither is set or the secret cannot be
@@ -23,13 +26,13 @@ def secret(settings: Settings, name: str) -> Callable[[], str]:
     return functools.cache(functools.partial(_fetch, settings, getattr(settings, f"{name}_secret")))
 
 
-def pepper(settings: Settings) -> Callable[[], bytes]:
+def pepper(settings: "Settings") -> Callable[[], bytes]:
     """What gives the key of the codes' digests and of temporary tokens."""
     text = secret(settings, "code_pepper")
     return lambda: text().encode()
 
 
-def _fetch(settings: Settings, secret_id: str) -> str:
+def _fetch(settings: "Settings", secret_id: str) -> str:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:

@@ -9,10 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lingpai import bootstrap
-from lingpai.errors import LingpaiError, method_not_allowed
+from lingpai import bootstrap, web
+from lingpai.errors import LingpaiError, SettingsError, method_not_allowed
 from lingpai.ports import Services
-from lingpai.settings import SettingsError
 from lingpai.web import dialects, envelope, observability
 from lingpai.web.oauth_error import oauth_error
 from lingpai.web.reply import JSON, Reply, json_reply
@@ -56,6 +55,7 @@ def gate(*routes: Route) -> Handler:
         request = from_event(event)
         route = by_path.get(request.path)
         reply = json_reply(404, {"message": "Not Found"}) if route is None else _serve(request, route)
+        web.collect()
         return _response(reply)
 
     return handler

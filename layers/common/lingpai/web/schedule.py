@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from lingpai import bootstrap, keys
+from lingpai import bootstrap, keys, web
 from lingpai.web import observability
 
 
@@ -15,6 +15,7 @@ def tend_keys(event: dict[str, Any], _: Any) -> dict[str, Any]:
     The answer has the ids of the keys `made`, of those `emptied` of their private half, and of those `deleted`. A
     LingpaiError fails the call: the schedule comes again.
     """
+    web.collect()
     settings, clock = bootstrap.services().settings, bootstrap.services().clock
     store, vault = bootstrap.key_store(settings), bootstrap.key_vault(settings)
     wanted = event.get("rotate", ())

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from lingpai import id_tokens
@@ -12,7 +12,10 @@ from lingpai.errors import LingpaiError, invalid_grant, unavailable
 from lingpai.id_tokens import Presented, PublicKey
 from lingpai.model import Client, Identity, Proof
 from lingpai.ports import Counters
-from lingpai.settings import OidcProvider, Settings, secure_url
+from lingpai.settings import secure_url
+
+if TYPE_CHECKING:
+    from lingpai.settings import OidcProvider, Settings
 
 # Whatever the deployment calls a provider: who somebody is hangs on issuer and subject alone (OpenID Connect Core 1.0
 # section 5.7), so that a name given to another issuer opens nobody's account.
@@ -29,7 +32,7 @@ class OpenId:
 
     proves = True
 
-    def __init__(self, settings: Settings, provider: OidcProvider, store: Counters, clock: Clock) -> None:
+    def __init__(self, settings: "Settings", provider: "OidcProvider", store: Counters, clock: Clock) -> None:
         self._provider = provider
         self._store = store
         self._clock = clock
@@ -66,7 +69,7 @@ class _Ring:
     A key that is not known makes them be read again, once in OIDC_KEYS_PAUSE: whoever makes names up makes no calls.
     """
 
-    def __init__(self, settings: Settings, provider: OidcProvider) -> None:
+    def __init__(self, settings: "Settings", provider: "OidcProvider") -> None:
         self._settings = settings
         self._provider = provider
         self._lock = threading.Lock()
@@ -136,7 +139,7 @@ class _Ring:
         return self._found_uri
 
 
-def _keys_uri(document: bytes, provider: OidcProvider) -> str:
+def _keys_uri(document: bytes, provider: "OidcProvider") -> str:
     """The `jwks_uri` of a provider's metadata; ValueError where it is not this provider's, or has none."""
     try:
         found: Any = json.loads(document)
@@ -157,5 +160,5 @@ def _keys_uri(document: bytes, provider: OidcProvider) -> str:
     return uri
 
 
-def _unavailable(provider: OidcProvider, detail: str) -> LingpaiError:
+def _unavailable(provider: "OidcProvider", detail: str) -> LingpaiError:
     return unavailable("provider_unavailable", detail=f"{PROVIDER} {provider.name}: {detail}")

@@ -6,13 +6,16 @@ https://developers.weixin.qq.com/miniprogram/dev/server/API/user-login/api_code2
 import json
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from lingpai.adapters.sign import https
 from lingpai.errors import LingpaiError, invalid_grant, too_many_requests, unavailable
 from lingpai.model import Client, Identity, Proof, is_union
-from lingpai.settings import Settings, wechat_apps
+from lingpai.settings import wechat_apps
+
+if TYPE_CHECKING:
+    from lingpai.settings import Settings
 
 NAME = "wechat"
 _PATH = "/sns/jscode2session"
@@ -41,7 +44,7 @@ class WeChat:
 
     proves = True
 
-    def __init__(self, settings: Settings, apps: Callable[[], str]) -> None:
+    def __init__(self, settings: "Settings", apps: Callable[[], str]) -> None:
         self._settings = settings
         self._apps = apps
 

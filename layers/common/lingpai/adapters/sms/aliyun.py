@@ -13,13 +13,16 @@ import hmac
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from lingpai.adapters.https import Https
 from lingpai.adapters.sms import outcomes, wording
 from lingpai.clock import Clock
 from lingpai.model import Message
-from lingpai.settings import Settings
+
+if TYPE_CHECKING:
+    from lingpai.settings import Settings
 
 NAME = "aliyun"
 ALGORITHM = "ACS3-HMAC-SHA256"
@@ -47,7 +50,7 @@ CODES = outcomes.table(
 class AliyunSender:
     """Sends by template. `key` gives the AccessKey's secret half."""
 
-    def __init__(self, settings: Settings, key: Callable[[], str], https: Https, clock: Clock) -> None:
+    def __init__(self, settings: "Settings", key: Callable[[], str], https: Https, clock: Clock) -> None:
         self._settings = settings
         self._key = key
         self._https = https

@@ -5,14 +5,16 @@ https://docs.aws.amazon.com/pinpoint/latest/apireference_smsvoicev2/API_SendText
 SendTextMessage takes no client token. So no request is made a second time.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lingpai.adapters.https import Https
 from lingpai.adapters.sms import outcomes, wording
 from lingpai.adapters.sms.amazon import Line
 from lingpai.model import Message
 from lingpai.ports import MaybeSent, NotSent
-from lingpai.settings import Settings
+
+if TYPE_CHECKING:
+    from lingpai.settings import Settings
 
 NAME = "aws"
 
@@ -43,7 +45,7 @@ CODES = outcomes.table(
 class AwsSender:
     """Sends texts from the origination identity of the settings."""
 
-    def __init__(self, settings: Settings, https: Https) -> None:
+    def __init__(self, settings: "Settings", https: Https) -> None:
         self._settings = settings
         self._line = Line(NAME, "pinpoint-sms-voice-v2", settings.aws_sms_region or settings.aws_region, https)
 

@@ -6,14 +6,16 @@ https://docs.aws.amazon.com/sns/latest/dg/sms_sending-overview.html
 `MessageDeduplicationId` is for topics alone. So no request is made a second time.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lingpai.adapters.https import Https
 from lingpai.adapters.sms import outcomes, wording
 from lingpai.adapters.sms.amazon import Line
 from lingpai.model import Message
 from lingpai.ports import MaybeSent, NotSent
-from lingpai.settings import Settings
+
+if TYPE_CHECKING:
+    from lingpai.settings import Settings
 
 NAME = "sns"
 
@@ -36,7 +38,7 @@ CODES = outcomes.table(
 class SnsSender:
     """Sends texts, as transactional ones."""
 
-    def __init__(self, settings: Settings, https: Https) -> None:
+    def __init__(self, settings: "Settings", https: Https) -> None:
         self._settings = settings
         self._line = Line(NAME, "sns", settings.aws_sms_region or settings.aws_region, https)
 

@@ -12,12 +12,15 @@ import hmac
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from lingpai.adapters.https import Https
 from lingpai.adapters.sms import outcomes, wording
 from lingpai.clock import Clock
 from lingpai.model import Message
-from lingpai.settings import Settings
+
+if TYPE_CHECKING:
+    from lingpai.settings import Settings
 
 NAME = "tencent"
 ALGORITHM = "TC3-HMAC-SHA256"
@@ -52,7 +55,7 @@ CODES = outcomes.table(
 class TencentSender:
     """Sends by template. `key` gives the SecretKey."""
 
-    def __init__(self, settings: Settings, key: Callable[[], str], https: Https, clock: Clock) -> None:
+    def __init__(self, settings: "Settings", key: Callable[[], str], https: Https, clock: Clock) -> None:
         self._settings = settings
         self._key = key
         self._https = https

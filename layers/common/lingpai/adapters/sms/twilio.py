@@ -8,12 +8,15 @@ Messages has no idempotency key. So no request is made a second time.
 
 import base64
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from lingpai.adapters.https import Https
 from lingpai.adapters.sms import outcomes, wording
 from lingpai.model import Message
-from lingpai.settings import Settings
+
+if TYPE_CHECKING:
+    from lingpai.settings import Settings
 
 NAME = "twilio"
 
@@ -36,7 +39,7 @@ CODES = outcomes.table(
 class TwilioSender:
     """Sends texts. `token` gives the auth token of the account, or the secret of the API key in the settings."""
 
-    def __init__(self, settings: Settings, token: Callable[[], str], https: Https) -> None:
+    def __init__(self, settings: "Settings", token: Callable[[], str], https: Https) -> None:
         self._settings = settings
         self._token = token
         self._https = https

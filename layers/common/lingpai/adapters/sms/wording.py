@@ -1,12 +1,16 @@
 """Which template, signature or text a message gets, by its language and purpose."""
 
+from typing import TYPE_CHECKING
+
 from lingpai.model import Message
-from lingpai.settings import Kinds, Settings
+
+if TYPE_CHECKING:
+    from lingpai.settings import Kinds, Settings
 
 MAINLAND = "+86"
 
 
-def chosen(kinds: Kinds, message: Message) -> str:
+def chosen(kinds: "Kinds", message: Message) -> str:
     """The template or signature for the message; its own language first, then Chinese.
 
     For numbers outside mainland China those marked `abroad` come first: vendors keep them apart.
@@ -21,7 +25,7 @@ def chosen(kinds: Kinds, message: Message) -> str:
     return ""
 
 
-def text(settings: Settings, message: Message) -> str:
+def text(settings: "Settings", message: Message) -> str:
     """The text of the message: the operator's for its language and purpose, else the one it came with."""
     own: str = getattr(settings, f"sms_text_{message.language}_{message.purpose}")
     return own.format(code=message.code, minutes=message.minutes) if own else message.text
