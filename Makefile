@@ -114,6 +114,10 @@ npm-clients: .cache/npm-clients/.installed ## Fetch the OAuth clients of npm tha
 bench-timing: $(VENV) dynamodb-local ## Measure whether the time of an answer tells who has an account (ARGS='--pairs 200')
 	@.venv/bin/python -m benchmarks.timing $(ARGS)
 
+.PHONY: bench
+bench: $(VENV) build-here ## Measure cold starts and write docs/performance.md (needs valgrind; ARGS='--runs 5')
+	@.venv/bin/python -m benchmarks.cold_start --build $(BUILD_HERE) --undo --write $(ARGS)
+
 .PHONY: cost
 cost: $(VENV) ## Write docs/cost.md: what a deployment costs and how it scales
 	@.venv/bin/python -m tools.cost

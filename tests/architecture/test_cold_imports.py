@@ -1,0 +1,122 @@
+"""What a function may import before its first answer: a list, so that nothing creeps in unseen."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.stores import ROOT
+
+LAYER = ROOT / "layers" / "common"
+FUNCTIONS = sorted((ROOT / "functions").glob("*/app.py"))
+# Packages of others that every function has from its start. `cryptography` and the like come when a request needs them.
+COLD = {
+    "annotated_types",
+    "aws_lambda_powertools",
+    "botocore",
+    "dateutil",
+    "jmespath",
+    "pynamodb",
+    "six",
+    "typing_extensions",
+    "urllib3",
+}
+# Of lingpai: what only some requests or settings need.
+LATER = {
+    "lingpai.adapters.https",
+    "lingpai.adapters.memory",
+    "lingpai.adapters.sign.oidc",
+    "lingpai.adapters.sign.wechat",
+    "lingpai.adapters.sms.chain",
+    "lingpai.legacy_hashes",
+    "lingpai.settings",
+}
+# As the template sets them where no sender and no provider is chosen.
+ENVIRONMENT = {
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+    "CODE_PEPPER_SECRET": "arn:aws:secretsmanager:us-east-1:123456789012:secret:pepper",
+    "DIGEST_LOGIN": "false",
+    "METRICS_NAMESPACE": "Lingpai",
+    "SMS_PROVIDER": "console",
+}
+PROGRAM = """
+import contextlib, gc, json, runpy, sys
+handler = runpy.run_path(sys.argv[1], run_name="app")["handler"]
+waits = not gc.isenabled()
+from lingpai import bootstrap
+bootstrap.services()
+before = sorted(sys.modules)
+# Nothing that the store would be asked for: no route's path, and no algorithm's name.
+with contextlib.suppress(ValueError):
+    handler({**json.load(open(sys.argv[2])), "rawPath": "/nowhere", "rotate": ["none"]}, None)
+frozen = gc.isenabled() and gc.get_freeze_count() > 0
+print(json.dumps({"modules": before, "waits": waits, "frozen": frozen}))
+"""
+
+
+@pytest.mark.parametrize("path", FUNCTIONS, ids=lambda path: path.parent.name)
+def test_what_is_imported_cold(path: Path) -> None:
+    """With its services built and the first answer given, which starts the collector."""
+    ended = subprocess.run(  # noqa: S603 (our own code)
+        [sys.executable, "-c", PROGRAM, str(path), str(ROOT / "events" / "not-found.json")],
+        env={"PATH": "", "PYTHONPATH": str(LAYER), **ENVIRONMENT},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    answer = json.loads(ended.stdout.splitlines()[-1])
+    modules = set(answer["modules"])
+    packages = {name.partition(".")[0] for name in modules if not name.startswith(("_", "sitecustomize"))}
+    others = packages - sys.stdlib_module_names - {"lingpai", "__main__"}
+    # botocore takes certifi where it is, as it is for the tests; the layer has none.
+    assert others - COLD - {"certifi"} == set()
+    assert modules & LATER == set()
+    assert (answer["waits"], answer["frozen"]) == (True, True)
+
+
+def test_the_layer_has_every_operation_that_is_called() -> None:
+    """layers/common/build/lean.py cuts botocore's model of DynamoDB to its list."""
+    source = "".join(path.read_text("utf-8") for path in (LAYER / "lingpai" / "adapters" / "dynamodb").glob("*.py"))
+    called = set(re.findall(r'_(?:call|tally)\(\s*"(\w+)"', source)) | {"PutItem", "DeleteItem", "UpdateItem"}
+    lean = (LAYER / "build" / "lean.py").read_text("utf-8")
+    listed = set(re.findall(r'^    "(\w+)",$', lean.partition("OPERATIONS = (")[2].partition(")")[0], re.MULTILINE))
+    assert called - listed == set()
+    assert len(called) >= 8
+
+
+def test_compiled_files_are_taken_whatever_the_times_say(tmp_path: Path) -> None:
+    """In what was built (`make build-here`): with every time rewritten, nothing is compiled again."""
+    built = ROOT / ".aws-sam" / "here" / "CommonLayer" / "python"
+    if not built.is_dir():
+        pytest.skip("nothing is built: run `make build-here`")
+    sources = [path for path in built.rglob("*.py") if path.parent.name != "__pycache__"]
+    for path in sources:
+        os.utime(path, (946684800, 946684800))
+    program = (
+        "import sys\n"
+        f"sys.path[:0] = [{str(built.parents[1] / 'TokenFunction')!r}, {str(built)!r}]\n"
+        "import importlib._bootstrap_external as loading\n"
+        "compiled = []\n"
+        "original = loading.SourceLoader.source_to_code\n"
+        "loading.SourceLoader.source_to_code = lambda self, data, path, **more: (\n"
+        "    compiled.append(path), original(self, data, path, **more))[1]\n"
+        "import app\n"
+        "print([path for path in compiled if '/CommonLayer/' in path], 'lingpai' in sys.modules)"
+    )
+    ended = subprocess.run(  # noqa: S603 (our own code)
+        [sys.executable, "-I", "-S", "-B", "-c", program],
+        env={},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.stdout == "[] True\n", ended.stderr
