@@ -5,7 +5,7 @@ from pathlib import Path
 import botocore.session
 import pytest
 
-from lingpai.adapters import roots
+from lingpai.adapters.aws import roots
 
 
 def trusted(region: str) -> str | None:

@@ -11,14 +11,28 @@ import os
 from pathlib import Path
 from typing import Any
 
+import botocore
+
 _ROOTS = Path(__file__).with_name("amazon_roots.pem")
 
 
 def trust_amazon(session: Any, region: str) -> None:
     """Let the clients that this botocore session makes for AWS in `region` trust Amazon's roots alone."""
-    elsewhere = any(name.startswith("AWS_ENDPOINT_URL") for name in os.environ)
-    if not elsewhere and "AWS_CA_BUNDLE" not in os.environ and _commercial(region) and _ROOTS.exists():
+    if _amazons(region):
         session.set_config_variable("ca_bundle", str(_ROOTS))
+
+
+def trusted(region: str) -> str:
+    """The file of those that a client for AWS in `region` trusts, the same as botocore's clients."""
+    bundle = os.environ.get("AWS_CA_BUNDLE")
+    if bundle:
+        return bundle
+    return str(_ROOTS if _amazons(region) else Path(botocore.__file__).with_name("cacert.pem"))
+
+
+def _amazons(region: str) -> bool:
+    elsewhere = any(name.startswith("AWS_ENDPOINT_URL") for name in os.environ)
+    return not elsewhere and "AWS_CA_BUNDLE" not in os.environ and _commercial(region) and _ROOTS.exists()
 
 
 def _commercial(region: str) -> bool:
