@@ -281,7 +281,7 @@ OPERATIONS: Mapping[str, Prepare] = {
 def house(endpoint: str, wire: Wire | None = None, **overrides: Any) -> Iterator[Api]:
     """The API on DynamoDB Local, its clients known; `wire` counts what goes there."""
     with (
-        stores.on_dynamodb_local(endpoint, wire.listen if wire else None) as store,
+        stores.on_dynamodb_local(endpoint, wire.listen if wire else None, "botocore" if wire else "bare") as store,
         pytest.MonkeyPatch.context() as patch,
     ):
         made = make_api(patch, store, **{**LIMITS, **overrides})

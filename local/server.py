@@ -152,6 +152,8 @@ def prepare(environ: MutableMapping[str, str], port: int) -> None:
     for name, value in {**PRESETS, "ISSUER": f"http://{HOST}:{port}"}.items():
         if not environ.get(name):
             environ[name] = value
+    if not environ.get("DYNAMODB_ENDPOINT"):
+        environ["AWS_TRANSPORT"] = "botocore"  # moto stands inside it, and nowhere else
     # botocore reads the one, Lambda sets the other.
     environ["AWS_DEFAULT_REGION"] = environ["AWS_REGION"]
 

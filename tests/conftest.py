@@ -64,6 +64,7 @@ def dynamodb_endpoint(request: pytest.FixtureRequest) -> Iterator[str]:
         pytest.skip(f"DynamoDB Local: {reason}")
     with stores.dynamodb_local() as endpoint:
         yield endpoint
+        stores.hang_up(endpoint)
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def npm_clients(request: pytest.FixtureRequest) -> None:
         pytest.skip(f"clients of npm: {reason}")
 
 
-@pytest.fixture(params=["memory", "moto", "dynamodb-local"])
+@pytest.fixture(params=["memory", "moto", "bare", "botocore"])
 def store(request: pytest.FixtureRequest) -> Iterator[Any]:
     """An empty store, one of each kind in turn."""
     with ExitStack() as stack:
@@ -85,13 +86,13 @@ def store(request: pytest.FixtureRequest) -> Iterator[Any]:
                 yield stack.enter_context(stores.on_moto())
             case _:
                 endpoint = request.getfixturevalue("dynamodb_endpoint")
-                yield stack.enter_context(stores.on_dynamodb_local(endpoint))
+                yield stack.enter_context(stores.on_dynamodb_local(endpoint, transport=request.param))
 
 
-@pytest.fixture
-def reference(dynamodb_endpoint: str) -> Iterator[Any]:
-    """An empty store on DynamoDB Local: what races are run on."""
-    with stores.on_dynamodb_local(dynamodb_endpoint) as opened:
+@pytest.fixture(params=["bare", "botocore"])
+def reference(request: pytest.FixtureRequest, dynamodb_endpoint: str) -> Iterator[Any]:
+    """An empty store on DynamoDB Local, asked in either way: what races are run on."""
+    with stores.on_dynamodb_local(dynamodb_endpoint, transport=request.param) as opened:
         yield opened
 
 

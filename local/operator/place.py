@@ -8,7 +8,8 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 from lingpai import bootstrap
-from lingpai.adapters.dynamodb import DynamoStore, connect
+from lingpai.adapters.aws.client import aws_client
+from lingpai.adapters.dynamodb import DynamoStore
 from lingpai.ports import Services
 from lingpai.settings import Settings, from_environment
 from local import deployment, dynamodb
@@ -61,7 +62,7 @@ def services(place: Place, parallel: int = 1) -> Iterator[Services]:
     settings = _patient(from_environment(os.environ), os.environ)
     endpoint = None if place.stack else os.environ.get("DYNAMODB_ENDPOINT")
     with dynamodb.open_store(endpoint, os.environ) if endpoint else nullcontext():
-        client = connect(settings, max_connections=parallel)
+        client = aws_client(settings, "dynamodb", max_connections=parallel)
         tables = DynamoStore(settings, client=lambda: client)
         yield bootstrap.build(settings, tables, keys=bootstrap.key_store(settings, tables))
 
@@ -110,6 +111,9 @@ def _answers(url: str) -> bool:
 
 
 def _patient(settings: Settings, environ: Mapping[str, str]) -> Settings:
-    """With time for the store. No metrics either: they would stand between the results."""
+    """With time for the store. botocore asks it, which knows the ways of an operator's machine (profiles, proxies).
+
+    No metrics either: they would stand between the results.
+    """
     patient = {name: value for name, value in _STORE_TIMEOUTS.items() if not environ.get(name.upper())}
-    return settings.model_copy(update={**patient, "metrics_namespace": ""})
+    return settings.model_copy(update={**patient, "aws_transport": "botocore", "metrics_namespace": ""})

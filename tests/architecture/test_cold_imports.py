@@ -15,16 +15,14 @@ LAYER = ROOT / "layers" / "common"
 FUNCTIONS = sorted((ROOT / "functions").glob("*/app.py"))
 # Packages of others that every function has from its start. `cryptography` and the like come when a request needs them.
 COLD = {
-    "annotated_types",
     "aws_lambda_powertools",
     "botocore",
-    "dateutil",
     "jmespath",
     "pynamodb",
-    "six",
     "typing_extensions",
-    "urllib3",
 }
+# botocore's names of errors, and nothing that it calls AWS with.
+BOTOCORE = {"botocore", "botocore.exceptions"}
 # Of lingpai: what only some requests or settings need.
 LATER = {
     "lingpai.adapters.https",
@@ -75,9 +73,9 @@ def test_what_is_imported_cold(path: Path) -> None:
     modules = set(answer["modules"])
     packages = {name.partition(".")[0] for name in modules if not name.startswith(("_", "sitecustomize"))}
     others = packages - sys.stdlib_module_names - {"lingpai", "__main__"}
-    # botocore takes certifi where it is, as it is for the tests; the layer has none.
-    assert others - COLD - {"certifi"} == set()
+    assert others == COLD
     assert modules & LATER == set()
+    assert {name for name in modules if name.startswith("botocore.") and ".vendored" not in name} <= BOTOCORE
     assert (answer["waits"], answer["frozen"]) == (True, True)
 
 

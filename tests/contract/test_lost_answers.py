@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from lingpai import accounts, codes, passwords, roles, sessions
+from lingpai.adapters.aws.wire import Wire
 from lingpai.adapters.dynamodb import DynamoStore
 from lingpai.adapters.sms.console import ConsoleSender
 from lingpai.bootstrap import build
@@ -56,18 +57,37 @@ ATTEMPTS = 3
 class Line:
     """The line to DynamoDB: of the next `lose` requests the answer does not come back, though they are carried out."""
 
-    client: Any
     lose: int = 0
     lost: int = 0
+    # Of this operation alone.
+    only: str = ""
 
-    def send(self, request: Any, **_: Any) -> None:
-        """Called by botocore for every request before it is sent, its own retries included."""
-        if self.lose:
+    def listen(self, client: Any) -> None:
+        """Stand between this client, of either kind, and DynamoDB: before each request, repeated ones included."""
+        if not isinstance(client, Wire):
+            session = client._endpoint.http_session
+            client.meta.events.register(
+                "before-send.dynamodb.*",
+                lambda request, **_: self._carry(
+                    request.headers["X-Amz-Target"].decode(), lambda: session.send(request).content
+                ),
+            )
+            return
+        exchange = client.exchange
+
+        def carried(target: str, body: bytes) -> Any:
+            self._carry(target, lambda: exchange(target, body))
+            return exchange(target, body)
+
+        client.exchange = carried  # type: ignore[method-assign]
+
+    def _carry(self, target: str, send: Callable[[], object]) -> None:
+        """Send it, and lose the answer, if that is to be lost."""
+        if self.lose and target.endswith(f".{self.only}" if self.only else ""):
             self.lose -= 1
             self.lost += 1
-            answer = self.client._endpoint.http_session.send(request)
-            assert answer.content is not None
-            raise ReadTimeoutError(endpoint_url=request.url)
+            assert send() is not None
+            raise ReadTimeoutError(endpoint_url="http://dynamodb")
 
 
 @dataclass
@@ -80,25 +100,20 @@ class Scene:
 
     def losing[T](self, call: Callable[[], T], answers: int = 1) -> T:
         """Make the call, whose first answers are lost."""
-        self.line.lose, self.line.lost = answers, 0
+        self.line.lose, self.line.lost, self.line.only = answers, 0, ""
         try:
             return call()
         finally:
             assert self.line.lost == answers, "the call was not repeated"
 
 
-@pytest.fixture
-def scene(dynamodb_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+@pytest.fixture(params=["bare", "botocore"])
+def scene(request: pytest.FixtureRequest, dynamodb_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     """On DynamoDB Local, since only that knows the tokens of transactions. Retries do not wait."""
     monkeypatch.setattr("time.sleep", lambda _: None)
-    lines: list[Line] = []
-
-    def connected(client: Any) -> None:
-        lines.append(Line(client))
-        client.meta.events.register("before-send.dynamodb.*", lines[0].send)
-
-    with stores.on_dynamodb_local(dynamodb_endpoint, connected) as store:
-        yield Scene(store, lines[0], build(store.settings, store, Time().clock()))
+    line = Line()
+    with stores.on_dynamodb_local(dynamodb_endpoint, line.listen, transport=request.param) as store:
+        yield Scene(store, line, build(store.settings, store, Time().clock()))
 
 
 @pytest.mark.parametrize("company", [(), (PutIdentity("username:bystander", 99),)], ids=["alone", "with another"])
@@ -180,15 +195,7 @@ def test_roles_are_saved(scene: Scene) -> None:
 
 def losing_the_write(scene: Scene, operation: str, call: Callable[[], Any]) -> Any:
     """Make the call; the first answer to this operation of DynamoDB is lost."""
-    events = scene.line.client.meta.events
-    event = f"before-call.dynamodb.{operation}"
-
-    def lose(**_: Any) -> None:
-        scene.line.lose = 1
-        events.unregister(event, lose)
-
-    scene.line.lost = 0
-    events.register(event, lose)
+    scene.line.lose, scene.line.lost, scene.line.only = 1, 0, operation
     try:
         return call()
     finally:
@@ -259,7 +266,7 @@ def test_limits_hold(scene: Scene) -> None:
 
 
 def test_no_answer_at_all_is_a_503_and_nothing_is_half_done(scene: Scene) -> None:
-    """botocore gives up; the account is there whole, as whoever asks again finds."""
+    """The client gives up; the account is there whole, as whoever asks again finds."""
     services = scene.services
     user = User(id=7, created_at=NOW, username="alice", password=passwords.hash_password(OLD, services.settings))
     with pytest.raises(LingpaiError) as refused:

@@ -45,7 +45,7 @@ class House:
 @pytest.fixture
 def house(dynamodb_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
     calls = Calls()
-    with stores.on_dynamodb_local(dynamodb_endpoint, calls.listen) as store:
+    with stores.on_dynamodb_local(dynamodb_endpoint, calls.listen, transport="botocore") as store:
         api = make_api(monkeypatch, store, **stores.GUARDED)
         for client_id, _ in (WEB, STANDARD, ("machine-client", "")):
             api.services.clients.get_client(client_id)

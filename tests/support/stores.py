@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import moto
 
-from lingpai.adapters.dynamodb import DynamoStore, connect
+from lingpai.adapters.aws.client import aws_client
+from lingpai.adapters.dynamodb import DynamoStore
 from lingpai.settings import Settings
 from local import dynamodb, template
 
@@ -33,11 +34,16 @@ CHEAP: dict[str, Any] = {
     "login_tries": 0,
     "limit_login_ip": 0,
     "limit_login_net": 0,
+    # Where moto stands, and what tests listen at. Those of the bare one ask for it.
+    "aws_transport": "botocore",
     # A machine that runs tests is busy.
     "store_connect_timeout": 20,
     "store_read_timeout": 20,
 }
 
+
+# What makes the calls: the setting `aws_transport`.
+Transport = Literal["bare", "botocore"]
 
 GUARDED: dict[str, Any] = {
     name: Settings.model_fields[name].default for name in ("login_tries", "limit_login_ip", "limit_login_net")
@@ -96,19 +102,26 @@ def dynamodb_local() -> Iterator[str]:
 
 
 @contextmanager
-def on_dynamodb_local(endpoint: str, on_connect: Callable[[Any], None] | None = None) -> Iterator[DynamoStore]:
+def on_dynamodb_local(
+    endpoint: str, on_connect: Callable[[Any], None] | None = None, transport: Transport = "bare"
+) -> Iterator[DynamoStore]:
     """A store on DynamoDB Local with tables of its own, removed at the end.
 
     With `on_connect` the store has a client of its own, too, and this gets it.
     """
     chosen = settings(prefix=uuid.uuid4().hex[:12] + "-", sms_countries="CN")
-    client = _client(endpoint) if on_connect is None else _client.__wrapped__(endpoint)
+    client = _client(endpoint)
     # No TTL: DynamoDB Local deletes by the real time what a test's clock still holds alive.
     tables = [replace(table, ttl=None) for table in TEMPLATE.tables]
     dynamodb.create_tables(client, tables, prefix=chosen.clients_table.removesuffix("ClientsTable"))
+    shared = _bare_client if transport == "bare" else _client
+    calls = shared(endpoint)
     if on_connect is not None:
-        on_connect(client)
-    yield DynamoStore(chosen, client=lambda: client)
+        calls = shared.__wrapped__(endpoint)
+        on_connect(calls)
+    yield DynamoStore(chosen, client=lambda: calls)
+    if on_connect is not None:
+        calls.close()
     for name in TABLE_FIELDS:
         client.delete_table(TableName=getattr(chosen, name))
 
@@ -117,8 +130,19 @@ def on_dynamodb_local(endpoint: str, on_connect: Callable[[Any], None] | None = 
 def _client(endpoint: str | None) -> Any:
     """The client of moto, or of the DynamoDB Local at `endpoint`: one for all tests, since it takes long to make."""
     if endpoint is None:
-        return connect(settings())
-    return connect(settings(), endpoint=endpoint, credentials=("local", "local"), max_connections=40)
+        return aws_client(settings(), "dynamodb")
+    return aws_client(settings(), "dynamodb", endpoint, credentials=("local", "local"), max_connections=40)
+
+
+@functools.cache
+def _bare_client(endpoint: str) -> Any:
+    """A bare client of the DynamoDB Local at `endpoint`, for all tests, too: its connections are kept."""
+    return aws_client(settings(aws_transport="bare"), "dynamodb", endpoint, credentials=("local", "local"))
+
+
+def hang_up(endpoint: str) -> None:
+    """Close the connections that are kept to this DynamoDB Local."""
+    _bare_client(endpoint).close()
 
 
 def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:

@@ -232,6 +232,7 @@ class Settings(BaseModel):
     counters_table: str = "CountersTable"
     keys_table: str = "KeysTable"
     aws_region: str = "us-east-1"
+    aws_transport: Literal["bare", "botocore"] = "bare"
     store_connect_timeout: TimeOut = 1.0
     store_read_timeout: TimeOut = 2.0
     store_attempts: Annotated[int, Field(ge=1)] = 3

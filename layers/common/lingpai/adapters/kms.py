@@ -8,7 +8,7 @@ private half of one row is of no use in another. (The thumbprint could not say i
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from lingpai.adapters.aws_client import aws_client
+from lingpai.adapters.aws.client import aws_client
 from lingpai.errors import unavailable
 from lingpai.model import KeyPair, StoredKey
 
@@ -19,7 +19,7 @@ _SPECS = {"ES256": "ECC_NIST_P256", "RS256": "RSA_2048"}
 
 
 class KmsVault:
-    """A vault on the KMS key that `keys_kms_key` names; `connect` gives the botocore client when first needed."""
+    """A vault on the KMS key that `keys_kms_key` names; `connect` gives the client when first needed."""
 
     def __init__(self, settings: "Settings", connect: Callable[[], Any] | None = None) -> None:
         self._settings = settings

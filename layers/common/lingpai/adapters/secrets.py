@@ -5,9 +5,9 @@ A setting FOO may come as FOO, or be fetched from the secret that FOO_SECRET nam
 
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from lingpai.adapters.aws_client import aws_client
+from lingpai.adapters.aws.client import aws_client
 from lingpai.errors import unavailable
 
 if TYPE_CHECKING:
@@ -36,7 +36,9 @@ def _fetch(settings: "Settings", secret_id: str) -> str:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        answer = aws_client(settings, "secretsmanager").get_secret_value(SecretId=secret_id)
+        answer: dict[str, Any] = aws_client(settings, "secretsmanager")._make_api_call(  # noqa: SLF001  as in `kms`
+            "GetSecretValue", {"SecretId": secret_id}
+        )
     except (BotoCoreError, ClientError) as error:
         raise unavailable() from error
     text: str = answer.get("SecretString", "")

@@ -1,5 +1,5 @@
 """The store on DynamoDB; nothing else imports PynamoDB."""
 
-from lingpai.adapters.dynamodb.store import DynamoStore, connect
+from lingpai.adapters.dynamodb.store import DynamoStore
 
-__all__ = ["DynamoStore", "connect"]
+__all__ = ["DynamoStore"]

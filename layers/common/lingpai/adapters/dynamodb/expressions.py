@@ -6,9 +6,17 @@ from typing import Any
 from pynamodb.attributes import Attribute
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action, Update
-from pynamodb.models import Model
 
-from lingpai.adapters.dynamodb.items import ClientItem, TallyItem, UserItem, below, client_item, count_path, user_item
+from lingpai.adapters.dynamodb.items import (
+    ClientItem,
+    Record,
+    TallyItem,
+    UserItem,
+    below,
+    client_item,
+    count_path,
+    user_item,
+)
 from lingpai.model import Client, User
 
 Arguments = dict[str, Any]
@@ -30,7 +38,7 @@ def expressions(condition: Condition | None, *actions: Action) -> Arguments:
     return arguments
 
 
-def put(item: Model, condition: Condition | None = None) -> Arguments:
+def put(item: Record, condition: Condition | None = None) -> Arguments:
     """A whole item, and the condition on what stands in its place."""
     return {"Item": item.serialize(), **expressions(condition)}
 
@@ -41,7 +49,7 @@ def alive_user() -> Condition:
     return alive
 
 
-def as_it_was(attribute: Attribute[Any], item: Model) -> Condition:
+def as_it_was(attribute: Attribute[Any], item: Record) -> Condition:
     """That the attribute stored is that of `item`."""
     value = getattr(item, attribute.attr_name)
     unchanged: Condition = attribute.does_not_exist() if value in (None, set()) else attribute == value
@@ -58,7 +66,7 @@ def client_changes(before: Client, after: Client) -> tuple[list[Action], Conditi
     return _changes(client_item(before), client_item(after), ClientItem.client_id.exists())
 
 
-def _changes[T: Model](old: T, new: T, condition: Condition) -> tuple[list[Action], Condition]:
+def _changes[T: Record](old: T, new: T, condition: Condition) -> tuple[list[Action], Condition]:
     actions: list[Action] = []
     for name, attribute in type(old).get_attributes().items():
         value = getattr(new, name)

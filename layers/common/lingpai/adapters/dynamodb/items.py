@@ -4,10 +4,11 @@ import dataclasses
 import functools
 import operator
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 from pynamodb.attributes import (
     Attribute,
+    AttributeContainer,
     BinaryAttribute,
     BooleanAttribute,
     JSONAttribute,
@@ -16,7 +17,6 @@ from pynamodb.attributes import (
 )
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.operand import Path
-from pynamodb.models import Model
 
 from lingpai.model import Client, Code, Detail, KnownAddress, RoleBook, Session, SessionKey, StoredKey, User
 
@@ -68,7 +68,25 @@ class Texts(Attribute[list[str]]):
         return [element["S"] for element in value]
 
 
-class ClientItem(Model):
+class Record(AttributeContainer):
+    """An item of a table. PynamoDB's Model is that, too, but it brings a client of its own along."""
+
+    def __init__(self, _user_instantiated: bool = True, **values: Any) -> None:
+        super().__init__(_user_instantiated, **values)
+
+    def serialize(self) -> Item:
+        """As DynamoDB wants it."""
+        item: Item = self._container_serialize()
+        return item
+
+    @classmethod
+    def from_raw_data(cls, item: Item) -> Self:
+        """Of what DynamoDB has."""
+        record: Self = cls._instantiate(item)
+        return record
+
+
+class ClientItem(Record):
     """A client's record."""
 
     client_id = UnicodeAttribute(hash_key=True)
@@ -87,7 +105,7 @@ class ClientItem(Model):
     disabled = BooleanAttribute(null=True)
 
 
-class UserItem(Model):
+class UserItem(Record):
     """An account. `disabled` is there only when true."""
 
     id = Integer(hash_key=True)
@@ -102,7 +120,7 @@ class UserItem(Model):
     detail = JSONAttribute(null=True)
 
 
-class IdentityItem(Model):
+class IdentityItem(Record):
     """A name that finds a user."""
 
     key = UnicodeAttribute(hash_key=True)
@@ -110,7 +128,7 @@ class IdentityItem(Model):
     addresses = JSONAttribute(null=True)
 
 
-class RoleBookItem(Model):
+class RoleBookItem(Record):
     """All roles."""
 
     book = UnicodeAttribute(hash_key=True)
@@ -119,7 +137,7 @@ class RoleBookItem(Model):
     version = Integer()
 
 
-class SessionItem(Model):
+class SessionItem(Record):
     """A token family. The owner is the partition, so that one consistent query finds a user's sessions."""
 
     owner = Integer(hash_key=True)
@@ -142,7 +160,7 @@ class SessionItem(Model):
     ttl = Integer()
 
 
-class CodeItem(Model):
+class CodeItem(Record):
     """The codes of a number and the guesses at them."""
 
     number = UnicodeAttribute(hash_key=True)
@@ -155,14 +173,14 @@ class CodeItem(Model):
     ttl = Integer()
 
 
-class TallyItem(Model):
+class TallyItem(Record):
     """How often things happened in a window: a count is an attribute of its own, named by `count_path`."""
 
     key = UnicodeAttribute(hash_key=True)
     ttl = Integer()
 
 
-class SigningKeyItem(Model):
+class SigningKeyItem(Record):
     """A key pair. `private` is what the vault made of the private half; it is gone where the key signs no more."""
 
     algorithm = UnicodeAttribute(hash_key=True)

@@ -1,7 +1,7 @@
 """The store on DynamoDB. Each method is one call unless its docstring says otherwise.
 
-The calls go through PynamoDB's botocore client, since its own wrapper drops the item that a failed condition
-returns.
+PynamoDB makes the items and the expressions. The calls are made without it: its own wrapper drops the item that a
+failed condition returns, and importing it would import botocore's client, which the bare transport does without.
 """
 
 import random
@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
-from pynamodb.connection import Connection
 
+from lingpai.adapters.aws.client import aws_client
 from lingpai.adapters.dynamodb.expressions import (
     Arguments,
     alive_user,
@@ -55,7 +55,6 @@ from lingpai.adapters.dynamodb.items import (
     user_item,
     user_key,
 )
-from lingpai.adapters.roots import trust_amazon
 from lingpai.errors import unavailable
 from lingpai.model import Client, Code, RoleBook, Session, SessionKey, StoredKey, User
 from lingpai.ports import (
@@ -121,36 +120,10 @@ class _Refused(Exception):
         self.item = item
 
 
-def connect(
-    settings: "Settings",
-    endpoint: str | None = None,
-    credentials: tuple[str, str] | None = None,
-    max_connections: int = 10,
-) -> Any:
-    """PynamoDB's botocore client, with the settings' time-outs and retries.
-
-    `endpoint` and `credentials` (access key, secret key) are for a DynamoDB that is not AWS's.
-    """
-    access_key, secret_key = credentials or (None, None)
-    connection = Connection(
-        region=settings.aws_region,
-        host=endpoint,
-        connect_timeout_seconds=settings.store_connect_timeout,
-        read_timeout_seconds=settings.store_read_timeout,
-        retry_configuration={"total_max_attempts": settings.store_attempts, "mode": "standard"},
-        max_pool_connections=max_connections,
-        aws_access_key_id=access_key,
-        aws_secret_access_key=secret_key,
-    )
-    if endpoint is None:
-        trust_amazon(connection.session, settings.aws_region)
-    return connection.client
-
-
 class DynamoStore:
     """All stores of `ports`, each in its own table of `settings`.
 
-    `client` gives the botocore client when the first call is made; `pause` sleeps before the given attempt.
+    `client` gives what makes the calls, when the first is made (see `aws_client`); `pause` sleeps before an attempt.
     """
 
     def __init__(
@@ -160,7 +133,7 @@ class DynamoStore:
         pause: Callable[[int], None] | None = None,
     ) -> None:
         self.settings = settings
-        self._connect = client or (lambda: connect(settings))
+        self._connect = client or (lambda: aws_client(settings, "dynamodb"))
         self._pause = pause or _pause
         self._client: Any = None
 

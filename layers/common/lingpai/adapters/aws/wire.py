@@ -1,0 +1,329 @@
+"""A client for AWS's JSON services: signed requests over connections that are kept, repeated with care.
+
+For a call of DynamoDB botocore's client does several times the work of the call itself, and making one takes a large
+part of a cold start (decision 10). This does as much of it as Lingpai uses: credentials that expire, time-outs, retries
+with jitter under a quota, DynamoDB's checksums, a clock that is wrong. It has the one method of a botocore client that
+is called here and raises botocore's errors, so that either may stand for the other.
+
+https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html
+"""
+
+import base64
+import http.client
+import json
+import random
+import select
+import ssl
+import threading
+import time
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ChecksumError,
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+    SSLError,
+)
+
+from lingpai.adapters.aws.credentials import Credentials
+from lingpai.adapters.aws.signature import signed
+
+# What may do better later, by error code. Whatever has status 500, 502, 503 or 504 may, too.
+_THROTTLED = {
+    "LimitExceededException",
+    "PriorRequestNotComplete",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "ThrottledException",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "TransactionInProgressException",
+}
+_STATUSES = {500, 502, 503, 504}
+# What a request is told whose time is not the service's; the first is said of other faults in a signature, too.
+_SKEWED = {"InvalidSignatureException", "RequestExpired", "RequestTimeTooSkewed", "RequestInTheFuture"}
+_SKEW_MIN = 60
+# As in botocore's standard mode: what the quota holds, and what a retry takes out of it.
+_QUOTA = 500
+_RETRY, _RETRY_AFTER_TIME_OUT = 5, 10
+# Connections that wait for the next request.
+_KEPT = 10
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service: its name in signatures, the prefix of its operations, its protocol, and its binary members."""
+
+    name: str
+    prefix: str
+    protocol: str
+    binary: frozenset[str] = frozenset()
+
+
+SERVICES = {
+    service.name: service
+    for service in (
+        # A binary value is {"B": text}. (The value of an attribute that is called B is no text, but a dictionary.)
+        Service("dynamodb", "DynamoDB_20120810", "1.0", frozenset(("B",))),
+        Service("kms", "TrentService", "1.1", frozenset(("Plaintext", "PublicKey", "PrivateKeyCiphertextBlob"))),
+        Service("secretsmanager", "secretsmanager", "1.1"),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Seconds for a connection and for each part of an answer, how often to try, and the longest first pause."""
+
+    connect: float
+    read: float
+    attempts: int
+    pause: float = 0.05
+
+
+class Wire:
+    """A client of one service at `url`, for any number of threads.
+
+    `credentials` gives those of now. `roots` names the file of the certificates to trust, which is read when the first
+    connection is made. `now` is the time in Unix seconds.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        region: str,
+        url: str,
+        credentials: Callable[[], Credentials],
+        patience: Patience,
+        roots: str | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        parts = urlsplit(url)
+        self.url = url
+        self._service = service
+        self._region = region
+        self._credentials = credentials
+        self._patience = patience
+        self._now = now
+        self._path = parts.path or "/"
+        self._headers = {"host": parts.netloc, "content-type": f"application/x-amz-json-{service.protocol}"}
+        self._lines = _Lines(url, patience, roots)
+        self._quota = _Quota()
+        self._ahead = 0.0
+
+    def _make_api_call(self, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """What the service answers; ClientError where it refuses, another BotoCoreError where there is no answer.
+
+        A repeated transaction carries the same token, so that it is done once.
+        """
+        if operation == "TransactWriteItems":
+            arguments = {"ClientRequestToken": uuid4().hex, **arguments}
+        body = json.dumps(arguments, default=_to_text, separators=(",", ":")).encode()
+        tried, taken = 0, 0
+        while True:
+            try:
+                answer = self._ask(operation, body)
+            except (ClientError, BotoCoreError) as error:
+                tried += 1
+                cost = self._cost(error)
+                if cost is None or tried >= self._patience.attempts or not self._quota.take(cost):
+                    raise
+                taken = cost
+                time.sleep(random.uniform(0, self._patience.pause * 2**tried))  # noqa: S311  no secret hangs on it
+            else:
+                self._quota.put(taken or 1)
+                return answer
+
+    def close(self) -> None:
+        """Hang up. The next call connects anew."""
+        self._lines.close()
+
+    def _cost(self, error: Exception) -> int | None:
+        """What trying again takes of the quota; None where it would end the same way."""
+        match error:
+            case ReadTimeoutError() | ConnectTimeoutError():
+                return _RETRY_AFTER_TIME_OUT
+            case ConnectionClosedError() | EndpointConnectionError() | ChecksumError() | SSLError():
+                return _RETRY
+            case ClientError():
+                code, told = error.response["Error"]["Code"], error.response["ResponseMetadata"]
+                if told["HTTPStatusCode"] in _STATUSES or code in _THROTTLED:
+                    return _RETRY
+                return _RETRY if code in _SKEWED and self._set_clock(told["HTTPHeaders"].get("date", "")) else None
+            case _:
+                return None
+
+    def _set_clock(self, date: str) -> bool:
+        """Go by the service's clock from now on, if ours differs from it; whether it does."""
+        from email.utils import mktime_tz, parsedate_tz
+
+        parsed = parsedate_tz(date)
+        if parsed is None:
+            return False
+        ahead = mktime_tz(parsed) - self._now()
+        differs = abs(ahead - self._ahead) > _SKEW_MIN
+        self._ahead = ahead
+        return differs
+
+    def _ask(self, operation: str, body: bytes) -> dict[str, Any]:
+        """One request and what its answer says."""
+        status, headers, text = self.exchange(f"{self._service.prefix}.{operation}", body)
+        crc32 = headers.get("x-amz-crc32")
+        if crc32 is not None and int(crc32) != zlib.crc32(text):
+            raise ChecksumError(checksum_type="crc32", expected_checksum=crc32, actual_checksum=str(zlib.crc32(text)))
+        if status == 200:
+            answer: dict[str, Any] = json.loads(text, object_hook=self._to_bytes) if text else {}
+            return answer
+        refusal: Any = self._refusal(status, headers, text)
+        raise ClientError(refusal, operation)
+
+    def exchange(self, target: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
+        """Send one request, once; the answer's status, headers (in lower case) and body. BotoCoreError for none."""
+        headers = signed(
+            self._credentials(),
+            self._region,
+            self._service.name,
+            self._path,
+            {**self._headers, "x-amz-target": target},
+            body,
+            self._now() + self._ahead,
+        )
+        return self._lines.post(self._path, headers, body)
+
+    def _refusal(self, status: int, headers: Mapping[str, str], text: bytes) -> dict[str, Any]:
+        """The answer as botocore's ClientError has it: whatever the service tells, and its error's code."""
+        try:
+            told = json.loads(text, object_hook=self._to_bytes)
+        except ValueError:
+            told = {}
+        told = told if isinstance(told, dict) else {}
+        kind = headers.get("x-amzn-errortype") or told.pop("__type", None) or str(status)
+        # The name of the error may have the service's before it, and an address behind.
+        code = str(kind).partition(":")[0].rpartition("#")[2]
+        message = told.pop("message", None) or told.pop("Message", None) or ""
+        return {
+            **told,
+            "Error": {"Code": code, "Message": message},
+            "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": headers},
+        }
+
+    def _to_bytes(self, found: dict[str, Any]) -> dict[str, Any]:
+        for name in self._service.binary.intersection(found):
+            if isinstance(found[name], str):
+                found[name] = base64.b64decode(found[name])
+        return found
+
+
+def _to_text(value: object) -> str:
+    """Binary values as JSON has them; nothing else is passed here that JSON has not."""
+    if not isinstance(value, bytes):
+        raise TypeError(type(value).__name__)
+    return base64.b64encode(value).decode()
+
+
+class _Quota:
+    """What retries may take until calls that went well have put it back: a service in trouble is left alone."""
+
+    def __init__(self) -> None:
+        self._left = _QUOTA
+        self._guard = threading.Lock()
+
+    def take(self, cost: int) -> bool:
+        with self._guard:
+            if cost > self._left:
+                return False
+            self._left -= cost
+            return True
+
+    def put(self, amount: int) -> None:
+        with self._guard:
+            self._left = min(_QUOTA, self._left + amount)
+
+
+@dataclass
+class _Lines:
+    """The connections to one address: one for each request under way, kept for the next."""
+
+    url: str
+    patience: Patience
+    roots: str | None
+    _idle: list[http.client.HTTPConnection] = field(default_factory=list)
+    _context: ssl.SSLContext | None = None
+
+    def post(self, path: str, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
+        while True:
+            line, kept = self._take()
+            try:
+                line.request("POST", path, body, headers)
+                answer = line.getresponse()
+                text = answer.read()
+            except TimeoutError as error:
+                line.close()
+                raise ReadTimeoutError(endpoint_url=self.url, error=error) from error
+            except (OSError, http.client.HTTPException) as error:
+                line.close()
+                # One that was kept may have been closed meanwhile, by whoever had it idle for too long.
+                if kept and isinstance(error, ConnectionError):
+                    continue
+                raise ConnectionClosedError(endpoint_url=self.url, error=error) from error
+            if answer.will_close or not answer.isclosed() or len(self._idle) >= _KEPT:
+                line.close()
+            else:
+                self._idle.append(line)
+            return answer.status, {name.lower(): value for name, value in answer.getheaders()}, text
+
+    def close(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
+
+    def _take(self) -> tuple[http.client.HTTPConnection, bool]:
+        """A connection, and whether it was kept from another request."""
+        while self._idle:
+            try:
+                line = self._idle.pop()
+            except IndexError:
+                break
+            if _is_open(line):
+                return line, True
+            line.close()
+        return self._connect(), False
+
+    def _connect(self) -> http.client.HTTPConnection:
+        parts = urlsplit(self.url)
+        host, port = parts.hostname or "", parts.port
+        line: http.client.HTTPConnection
+        if parts.scheme == "https":
+            self._context = self._context or ssl.create_default_context(cafile=self.roots)
+            line = http.client.HTTPSConnection(host, port, timeout=self.patience.connect, context=self._context)
+        else:
+            line = http.client.HTTPConnection(host, port, timeout=self.patience.connect)
+        try:
+            line.connect()
+        except TimeoutError as error:
+            raise ConnectTimeoutError(endpoint_url=self.url, error=error) from error
+        except ssl.SSLError as error:
+            raise SSLError(endpoint_url=self.url, error=error) from error
+        except OSError as error:
+            raise EndpointConnectionError(endpoint_url=self.url, error=error) from error
+        line.sock.settimeout(self.patience.read)
+        return line
+
+
+def _is_open(line: http.client.HTTPConnection) -> bool:
+    """Whether nothing has come meanwhile: between two requests a service says nothing but that it hangs up."""
+    poll = select.poll()
+    poll.register(line.sock, select.POLLIN)
+    return not poll.poll(0)

@@ -1,0 +1,436 @@
+"""Both ways to ask AWS, bare and botocore's, against one service: what they send, and what they make of each answer."""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from email.utils import formatdate
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore.exceptions import (
+    BotoCoreError,
+    ChecksumError,
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+    SSLError,
+)
+from botocore.regions import EndpointResolver
+
+from lingpai.adapters.aws.client import address, aws_client
+from lingpai.adapters.aws.wire import Wire
+from tests.support.fake_aws import Asked, FakeAws, Told, refused, serving
+from tests.support.fake_web import Certificate, Reply, Web
+from tests.support.races import race
+from tests.support.stores import settings
+
+KEYS = ("AKIDEXAMPLE", "a-secret-key-of-tests")
+ITEM = {"id": {"B": b"\x00\xff binary"}, "B": {"S": "no binary"}, "B64": {"L": [{"B": b""}, {"M": {"B": {"B": b"1"}}}]}}
+JSON_ITEM = {
+    "id": {"B": "AP8gYmluYXJ5"},
+    "B": {"S": "no binary"},
+    "B64": {"L": [{"B": ""}, {"M": {"B": {"B": "MQ=="}}}]},
+}
+
+
+@pytest.fixture
+def aws() -> Iterator[FakeAws]:
+    with serving() as fake:
+        yield fake
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long somebody would have waited."""
+    waited: list[float] = []
+    monkeypatch.setattr("time.sleep", waited.append)
+    return waited
+
+
+def a_client(transport: str, url: str, service: str = "dynamodb", **chosen: Any) -> Any:
+    quick = {"store_connect_timeout": 5, "store_read_timeout": 5, **chosen}
+    return aws_client(settings(aws_transport=transport, **quick), service, url, KEYS)
+
+
+@pytest.fixture(params=["bare", "botocore"])
+def transport(request: pytest.FixtureRequest) -> str:
+    chosen: str = request.param
+    return chosen
+
+
+@pytest.fixture
+def client(transport: str, aws: FakeAws) -> Iterator[Any]:
+    made = a_client(transport, aws.url)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def bare(aws: FakeAws) -> Iterator[Wire]:
+    made = a_client("bare", aws.url)
+    assert isinstance(made, Wire)
+    yield made
+    made.close()
+
+
+def get(client: Any) -> Any:
+    return client._make_api_call("GetItem", {"TableName": "T", "Key": {"id": {"B": b"\x00"}}})
+
+
+# --- what is sent, and what comes back
+
+
+def test_a_call(client: Any, aws: FakeAws, transport: str) -> None:
+    """Binary values are bytes here, and text there."""
+    aws.script = [Told(content={"Item": JSON_ITEM})]
+    assert get(client)["Item"] == ITEM
+    (asked,) = aws.asked
+    assert asked.path == "/"
+    assert asked.json == {"TableName": "T", "Key": {"id": {"B": "AA=="}}}
+    assert asked.headers["content-type"] == "application/x-amz-json-1.0"
+    assert asked.headers["x-amz-target"] == "DynamoDB_20120810.GetItem"
+    signed = "content-type;host;x-amz-date;x-amz-target"
+    assert f"/us-east-1/dynamodb/aws4_request, SignedHeaders={signed}, Sig" in asked.headers["authorization"]
+    if transport == "bare":
+        assert set(asked.headers) == {*signed.split(";"), "authorization", "content-length", "accept-encoding"}
+
+
+def test_other_services(aws: FakeAws, transport: str) -> None:
+    kms = a_client(transport, aws.url, "kms")
+    aws.script = [
+        Told(content={"KeyId": "k", "Plaintext": "cHJpdmF0ZQ=="}),
+        Told(content={"SecretString": "cHJpdmF0ZQ=="}),
+    ]
+    opened = kms._make_api_call("Decrypt", {"CiphertextBlob": b"\x00\x01", "KeyId": "k"})
+    secrets = a_client(transport, aws.url, "secretsmanager")
+    found = secrets._make_api_call("GetSecretValue", {"SecretId": "s"})
+    assert (opened["Plaintext"], found["SecretString"]) == (b"private", "cHJpdmF0ZQ==")
+    assert [(asked.headers["x-amz-target"], asked.headers["content-type"], asked.json) for asked in aws.asked] == [
+        ("TrentService.Decrypt", "application/x-amz-json-1.1", {"CiphertextBlob": "AAE=", "KeyId": "k"}),
+        ("secretsmanager.GetSecretValue", "application/x-amz-json-1.1", {"SecretId": "s"}),
+    ]
+    kms.close()
+    secrets.close()
+
+
+def test_a_path_is_kept(aws: FakeAws, transport: str) -> None:
+    client = a_client(transport, f"{aws.url}/behind/a/path")
+    get(client)
+    assert aws.asked[0].path.rstrip("/") == "/behind/a/path"
+    client.close()
+
+
+# --- refusals
+
+REFUSALS = {
+    "condition": refused("ConditionalCheckFailedException", message="The conditional request failed", Item=JSON_ITEM),
+    "condition, nothing there": refused("ConditionalCheckFailedException", message="The conditional request failed"),
+    "transaction": refused(
+        "TransactionCanceledException",
+        Message="Transaction cancelled",
+        CancellationReasons=[{"Code": "None"}, {"Code": "ConditionalCheckFailed", "Message": "m", "Item": JSON_ITEM}],
+    ),
+    "no such table": refused("ResourceNotFoundException", message="Requested resource not found"),
+    "not allowed": Told(400, {"__type": "com.amazon.coral.service#AccessDeniedException", "Message": "no"}),
+    "without a name space": Told(400, {"__type": "ValidationException", "message": "no"}),
+    "no JSON": Told(503, b"<html>Service Unavailable</html>"),
+    "nothing": Told(400, b""),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_a_refusal_is_botocores(aws: FakeAws, pauses: list[float], case: str) -> None:
+    """Code, text, status, and what DynamoDB tells of the item: the same from both."""
+
+    def met(transport: str) -> Any:
+        aws.script = [REFUSALS[case]] * 3
+        client = a_client(transport, aws.url)
+        with pytest.raises(ClientError) as error:
+            get(client)
+        client.close()
+        aws.script = []
+        response: Any = error.value.response
+        told = {name: response.get(name) for name in ("Item", "CancellationReasons")}
+        return told, response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"], str(error.value)
+
+    ours, theirs = met("bare"), met("botocore")
+    assert len(pauses) == (4 if case == "no JSON" else 0)
+    if case in {"no JSON", "nothing"}:
+        # What each names such an answer is its own affair.
+        assert (ours[0], ours[2]) == (theirs[0], theirs[2])
+        assert ours[1] == str(ours[2])
+    else:
+        assert ours == theirs
+
+
+@pytest.mark.parametrize("content", [b"[1, 2]", b"7", b"null", b'"text"'])
+def test_whatever_comes_is_a_refusal(bare: Wire, aws: FakeAws, content: bytes) -> None:
+    aws.script = [Told(400, content)]
+    with pytest.raises(ClientError, match="400"):
+        get(bare)
+
+
+# --- again
+
+PASSING: dict[str, tuple[Told, type[Exception]]] = {
+    "throttled": (refused("ProvisionedThroughputExceededException", message="m"), ClientError),
+    "throttled by the account": (refused("ThrottlingException", message="m"), ClientError),
+    "too many": (refused("RequestLimitExceeded", message="m"), ClientError),
+    "in progress": (refused("TransactionInProgressException", message="m"), ClientError),
+    "500": (refused("InternalServerError", 500, message="m"), ClientError),
+    "503": (Told(503, b"<html>"), ClientError),
+    "cut": (Told(fault="cut"), ConnectionClosedError),
+    "half": (Told(fault="half"), ConnectionClosedError),
+    "silence": (Told(fault="silence"), ReadTimeoutError),
+    "flipped": (Told(fault="flipped"), ChecksumError),
+}
+
+
+@pytest.mark.parametrize("case", PASSING)
+def test_what_passes_is_tried_again(aws: FakeAws, transport: str, pauses: list[float], case: str) -> None:
+    client = a_client(transport, aws.url, store_read_timeout=0.3)
+    aws.script = [PASSING[case][0]] * 2
+    assert get(client).get("Item") is None
+    assert [asked.body for asked in aws.asked] == [aws.asked[0].body] * 3
+    assert len(pauses) == 2
+    client.close()
+
+
+@pytest.mark.parametrize("case", PASSING)
+def test_and_after_the_last_try_it_is_told(aws: FakeAws, pauses: list[float], case: str) -> None:
+    """By the bare one under the name that botocore has for it, or one that is caught in the same place."""
+    client = a_client("bare", aws.url, store_read_timeout=0.3)
+    aws.script = [PASSING[case][0]] * 3
+    with pytest.raises(PASSING[case][1]) as error:
+        get(client)
+    assert isinstance(error.value, ClientError | BotoCoreError)
+    assert len(aws.asked) == 3
+    assert len(pauses) == 2
+    client.close()
+
+
+@pytest.mark.parametrize(
+    "code", ["ConditionalCheckFailedException", "ValidationException", "TransactionConflictException"]
+)
+def test_what_would_be_the_same_again_is_not(aws: FakeAws, transport: str, pauses: list[float], code: str) -> None:
+    client = a_client(transport, aws.url)
+    aws.script = [refused(code, message="m")]
+    with pytest.raises(ClientError):
+        get(client)
+    assert (len(aws.asked), pauses) == (1, [])
+    client.close()
+
+
+def test_pauses_grow_and_are_drawn(
+    bare: Wire, aws: FakeAws, pauses: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[tuple[float, float]] = []
+
+    def most(least: float, highest: float) -> float:
+        drawn.append((least, highest))
+        return highest
+
+    monkeypatch.setattr(random, "uniform", most)
+    aws.script = [refused("ThrottlingException")] * 2
+    get(bare)
+    assert drawn == [(0, 0.1), (0, 0.2)]
+    assert pauses == [0.1, 0.2]
+
+
+def test_retries_have_a_quota(bare: Wire, aws: FakeAws, pauses: list[float]) -> None:
+    """A service in trouble is soon asked once for each call; calls that go well earn retries again."""
+    aws.answer = lambda _: refused("ThrottlingException")
+
+    def tries() -> int:
+        before = len(aws.asked)
+        with pytest.raises(ClientError):
+            get(bare)
+        return len(aws.asked) - before
+
+    assert [tries() for _ in range(50)] == [3] * 50
+    assert [tries() for _ in range(3)] == [1, 1, 1]
+    aws.answer = None
+    for _ in range(5):
+        get(bare)
+    aws.answer = lambda _: refused("ThrottlingException")
+    assert [tries(), tries()] == [2, 1]
+    assert len(pauses) == 101
+
+
+def test_a_transaction_keeps_its_token(client: Any, aws: FakeAws, pauses: list[float]) -> None:
+    """Repeated it is the same one to DynamoDB; the next is another."""
+    aws.script = [Told(fault="cut")]
+    for _ in range(2):
+        client._make_api_call("TransactWriteItems", {"TransactItems": []})
+    first, again, other = (asked.json["ClientRequestToken"] for asked in aws.asked)
+    assert first == again != other
+    assert 1 <= len(first) <= 36
+    assert len(pauses) == 1
+
+
+# --- connections
+
+
+def test_a_connection_is_kept(client: Any, aws: FakeAws) -> None:
+    for _ in range(3):
+        get(client)
+    assert [asked.connection for asked in aws.asked] == [1, 1, 1]
+
+
+def test_one_that_was_closed_meanwhile_is_made_anew(bare: Wire, aws: FakeAws, pauses: list[float]) -> None:
+    """At once, and it is no failed try."""
+    aws.script = [Told(fault="leave")]
+    get(bare)
+    for _ in range(2):
+        get(bare)
+    assert [asked.connection for asked in aws.asked] == [1, 2, 2]
+    assert pauses == []
+
+
+def test_one_that_is_closed_as_it_is_used_too(bare: Wire, aws: FakeAws, pauses: list[float]) -> None:
+    get(bare)
+    aws.script = [Told(fault="cut")]
+    get(bare)
+    assert [asked.connection for asked in aws.asked] == [1, 1, 2]
+    assert pauses == []
+
+
+def test_each_thread_has_its_own(bare: Wire, aws: FakeAws) -> None:
+    """And no more than ten wait for what comes next."""
+    meeting = threading.Barrier(20)
+
+    def at_once(_: Asked) -> Told:
+        return Told(content={"Item": JSON_ITEM})
+
+    def call() -> Any:
+        meeting.wait(10)
+        return get(bare)["Item"]
+
+    aws.answer = at_once
+    assert race([call] * 20) == [ITEM] * 20
+    assert len(bare._lines._idle) <= 10
+
+
+def test_nobody_is_there(transport: str, pauses: list[float], certificate: Certificate) -> None:
+    with Web(certificate, lambda _: Reply(200, b"{}"), mode="closed").running() as web:
+        client = a_client(transport, f"http://{web.host}")
+        with pytest.raises(EndpointConnectionError):
+            get(client)
+        client.close()
+    assert len(pauses) == 2
+
+
+def test_nobody_takes_the_connection(transport: str, pauses: list[float], certificate: Certificate) -> None:
+    with Web(certificate, lambda _: Reply(200, b"{}"), mode="full").running() as web:
+        client = a_client(transport, f"http://{web.host}", store_connect_timeout=0.3)
+        with pytest.raises(ConnectTimeoutError):
+            get(client)
+        client.close()
+    assert len(pauses) == 2
+
+
+def test_certificates_are_verified(
+    transport: str, certificate: Certificate, monkeypatch: pytest.MonkeyPatch, pauses: list[float]
+) -> None:
+    """By the list of AWS_CA_BUNDLE, else by botocore's, which has not heard of ours."""
+    with serving(certificate) as aws:
+        stranger = a_client(transport, aws.url)
+        with pytest.raises(SSLError):
+            get(stranger)
+        assert aws.asked == []
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate.path))
+        known = a_client(transport, aws.url)
+        assert [get(known).get("Item") for _ in range(2)] == [None, None]
+        assert [asked.connection for asked in aws.asked] == [aws.connections] * 2
+        other = a_client(transport, aws.url.replace("127.0.0.1", "localhost"))
+        with pytest.raises(SSLError):
+            get(other)
+        for client in (stranger, known, other):
+            client.close()
+    assert len(pauses) == 4
+
+
+# --- the clock
+
+
+def an_hour_ahead(code: str) -> Callable[[Asked], Told]:
+    """A service whose clock is an hour ahead, and which refuses what is signed by another."""
+
+    def answer(asked: Asked) -> Told:
+        there = time.time() + 3600
+        date = {"date": formatdate(there, usegmt=True)}
+        signed_at = asked.headers["x-amz-date"][:13]
+        right = {time.strftime("%Y%m%dT%H%M", time.gmtime(there + some)) for some in (-60, 0, 60)}
+        return Told(headers=date) if signed_at in right else Told(400, {"__type": f"x#{code}"}, date)
+
+    return answer
+
+
+@pytest.mark.parametrize("code", ["RequestTimeTooSkewed", "InvalidSignatureException", "RequestExpired"])
+def test_a_clock_that_is_wrong_is_set(bare: Wire, aws: FakeAws, code: str, pauses: list[float]) -> None:
+    """The first answer says what time it is, and so it stays."""
+    aws.answer = an_hour_ahead(code)
+    get(bare)
+    assert len(aws.asked) == 2
+    get(bare)
+    assert len(aws.asked) == 3
+    assert len(pauses) == 1
+
+
+@pytest.mark.parametrize("date", [None, "", "yesterday", "now"])
+def test_a_signature_that_is_wrong_is_no_clocks_fault(bare: Wire, aws: FakeAws, date: str | None) -> None:
+    headers = {} if date is None else {"date": formatdate(usegmt=True) if date == "now" else date}
+    aws.script = [Told(400, {"__type": "x#InvalidSignatureException", "message": "m"}, headers)]
+    with pytest.raises(ClientError, match="InvalidSignatureException"):
+        get(bare)
+    assert len(aws.asked) == 1
+
+
+# --- where
+
+
+def test_addresses_are_botocores() -> None:
+    """Of each service in each region that botocore knows; where another ending is needed, botocore is asked."""
+    session = botocore.session.Session()
+    resolver = EndpointResolver(session.get_component("data_loader").load_data("endpoints"))
+    unknown = set()
+    for partition in session.get_available_partitions():
+        for service in ("dynamodb", "kms", "secretsmanager"):
+            for region in session.get_available_regions(service, partition):
+                ours = address(service, region, {})
+                if ours is None:
+                    unknown.add(partition)
+                else:
+                    theirs: Any = resolver.construct_endpoint(service, region)
+                    assert ours == f"https://{theirs['hostname']}"
+    assert not unknown & {"aws", "aws-cn", "aws-us-gov"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"AWS_ENDPOINT_URL": "http://a"}, "http://a"),
+        ({"AWS_ENDPOINT_URL": "http://a", "AWS_ENDPOINT_URL_DYNAMODB": "http://b"}, "http://b"),
+        ({"AWS_ENDPOINT_URL_KMS": "http://c"}, "https://dynamodb.eu-west-1.amazonaws.com"),
+        (
+            {"AWS_ENDPOINT_URL": "http://a", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"},
+            "https://dynamodb.eu-west-1.amazonaws.com",
+        ),
+        ({"AWS_USE_FIPS_ENDPOINT": "true"}, None),
+        ({"HTTPS_PROXY": "http://proxy:3128"}, None),
+    ],
+)
+def test_addresses_that_are_set(environment: dict[str, str], expected: str | None) -> None:
+    assert address("dynamodb", "eu-west-1", environment) == expected
+
+
+def test_what_only_botocore_knows_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = settings(aws_transport="bare")
+    assert isinstance(aws_client(chosen, "dynamodb"), Wire)
+    monkeypatch.setenv("AWS_USE_FIPS_ENDPOINT", "true")
+    client = aws_client(chosen, "dynamodb")
+    assert client.meta.endpoint_url == "https://dynamodb-fips.us-east-1.amazonaws.com"
