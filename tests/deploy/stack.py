@@ -70,7 +70,7 @@ class Stack:
             "deploy",
             *("--template-file", str(BUILT / "template.yaml")),
             *("--config-file", str(ROOT / "samconfig.toml"), "--config-env", "dev"),
-            *("--parameter-overrides", *(f"{name}={value}" for name, value in given.items())),
+            *("--parameter-overrides", *(f"{name}={_quoted(value)}" for name, value in given.items())),
         )
         _open_api(self)
         _mend_policies(self)
@@ -92,8 +92,14 @@ class Stack:
 
     def seed_by_command(self, *options: str) -> str:
         """Give the stack its seed by the operator's command, as the operator; what it said, which is a success."""
-        ended = subprocess.run(  # noqa: S603
-            [sys.executable, "-m", "local.cli", "seed", str(self.seed_file), "--stack", self.name, *options],
+        ended = self.command("seed", str(self.seed_file), *options)
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout
+
+    def command(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run the operator's command on this stack, as the operator."""
+        return subprocess.run(  # noqa: S603
+            [sys.executable, "-m", "local.cli", *arguments, "--stack", self.name],
             cwd=ROOT,
             env=self.environment(self.operator),
             stdin=subprocess.DEVNULL,
@@ -102,8 +108,6 @@ class Stack:
             timeout=120,
             check=False,
         )
-        assert ended.returncode == 0, ended.stderr
-        return ended.stdout
 
     @property
     def bucket(self) -> str:
@@ -139,6 +143,11 @@ class Stack:
             **credentials.environment(self.stand_in.url, self.stand_in.certificate),
         }
 
+    def parameters(self) -> dict[str, str]:
+        """The parameters that the stack was last deployed with."""
+        (found,) = self.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"]
+        return {given["ParameterKey"]: given["ParameterValue"] for given in found["Parameters"]}
+
     def physical(self, logical: str) -> str:
         """The name that a resource of the template got."""
         if logical not in self._names:
@@ -152,14 +161,19 @@ def new_stack(stand_in: StandIn) -> Stack:
     name = f"lingpai-{secrets.token_hex(4)}"
 
     def user(kind: str) -> Credentials:
-        text = (POLICIES / f"{kind}.json").read_text("utf-8")
-        for placeholder, value in {"STACK": name, "ACCOUNT": ACCOUNT, "REGION": REGION}.items():
-            text = text.replace(f"${{{placeholder}}}", value)
-        return stand_in.user(kind, text)
+        return stand_in.user(kind, json.dumps(policy(kind, name)))
 
     stack = Stack(stand_in, name, user("deployer"), user("operator"), Seed.model_validate(with_secrets()))
     stack.seed_file.write_text(stack.seed.model_dump_json(exclude_none=True, exclude_defaults=True), "utf-8")
     return stack
+
+
+def policy(kind: str, stack: str) -> Any:
+    """The policy of the stack's deployer or operator."""
+    text = (POLICIES / f"{kind}.json").read_text("utf-8")
+    for placeholder, value in {"STACK": stack, "ACCOUNT": ACCOUNT, "REGION": REGION}.items():
+        text = text.replace(f"${{{placeholder}}}", value)
+    return json.loads(text)
 
 
 def role_policies(stack: Stack) -> dict[str, tuple[str, str, Any]]:
@@ -178,14 +192,22 @@ def _mend_policies(stack: Stack) -> None:
     """What the stand-in makes otherwise of the template than AWS does.
 
     - `!Ref` of a secret is its ARN in AWS, its name in the stand-in: no policy could allow to read a name.
-    - It does not compute `!Join` and `!Split` in a condition, and takes `HasSns` to hold: nobody sends by SNS here.
+    - It does not compute `!Join` and `!Split` in a condition, and takes `HasSns` to hold where nobody sends by SNS too.
     """
+    by_sns = "sns" in stack.parameters().get("SmsProvider", "")
     arn = stack.client("secretsmanager").describe_secret(SecretId=stack.physical("CodePepper"))["ARN"]
     iam = stack.client("iam")
     for role, name, document in role_policies(stack).values():
-        kept = [statement for statement in document["Statement"] if statement["Action"] != ["sns:Publish"]]
+        kept = [statement for statement in document["Statement"] if by_sns or statement["Action"] != ["sns:Publish"]]
         text = json.dumps({**document, "Statement": kept}).replace(f'"{stack.physical("CodePepper")}"', f'"{arn}"')
         iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=text)
+
+
+def _quoted(value: str) -> str:
+    """A parameter's value as SAM reads it on its command line: spaces and quotes in quotes."""
+    if not re.search(r'[\s"\\]', value):
+        return value
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _open_api(stack: Stack) -> None:

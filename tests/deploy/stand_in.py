@@ -33,12 +33,20 @@ READY_WITHIN = 60.0
 
 # Signal 15 as soon as the process that started it is gone, however it went.
 _MAIN = """
-import ctypes, sys
+import ctypes, json, sys
 if sys.platform == "linux":
     ctypes.CDLL(None).prctl(1, 15)
 sys.path.append(sys.argv.pop(1))
 from ministack import app
+from ministack.core import iam_actions
 app._port_is_bindable = lambda *_: False  # with TLS it would take port 443 as well
+of_tags = iam_actions.request_tag_context
+def of_request(service, action, body, parameters):
+    # What a condition can name, but for the encryption context of a call of KMS, which it leaves out.
+    said = json.loads(body or b"{}").get("EncryptionContext") or {} if service == "kms" else {}
+    named = {f"kms:EncryptionContext:{name}": value for name, value in said.items()}
+    return {**of_tags(service, action, body, parameters), **named}
+iam_actions.request_tag_context = of_request
 app.main()
 """
 
@@ -78,15 +86,16 @@ class StandIn:
         return self.folder / "ministack-tls" / "server.crt"
 
     @functools.cache  # noqa: B019  there is one stand-in, as long as the tests last
-    def client(self, service: str) -> Any:
-        """A client that may do anything."""
+    def client(self, service: str, credentials: Credentials | None = None) -> Any:
+        """A client of whoever has these credentials; without them, one that may do anything."""
+        known = credentials or self.root
         return botocore.session.get_session().create_client(
             service,
             region_name=REGION,
             endpoint_url=self.url,
             verify=str(self.certificate),
-            aws_access_key_id=self.root.key_id,
-            aws_secret_access_key=self.root.secret,
+            aws_access_key_id=known.key_id,
+            aws_secret_access_key=known.secret,
             config=botocore.config.Config(retries={"total_max_attempts": 1}, read_timeout=60),
         )
 

@@ -1,0 +1,349 @@
+"""For each permission that every stack grants, a call that needs it.
+
+Each of these functions sets up what its call needs while nothing is missing, and gives the call itself.
+"""
+
+import json
+import secrets
+from collections.abc import Callable
+
+from tests.blackbox.service import new_name, new_number, new_password
+from tests.deploy.permissions import (
+    BATCH_GET,
+    BATCH_WRITE,
+    CHECK,
+    DECRYPT,
+    DELETE,
+    GET,
+    MAKE_PAIR,
+    PUT,
+    QUERY,
+    SCAN,
+    SECRET,
+    UPDATE,
+    Call,
+    Line,
+    World,
+)
+from tests.deploy.stack import ALIAS
+from tests.support.api import Answer
+
+
+def an_unknown_client(w: World) -> Call:
+    return w.post("/oauth/token", form={"grant_type": "client_credentials"}, basic=(new_name(), "x"))
+
+
+def password_login(w: World) -> Call:
+    person = w.somebody()
+    return w.by_web("/oauth/token", **person.by_password)
+
+
+def login_under_an_old_hash(w: World) -> Call:
+    """An account that has no digests gets them at its next login, as one that moved in gets a hash of ours."""
+    person = w.somebody()
+    key = {"id": {"N": str(person.id)}}
+    w.stack.client("dynamodb").update_item(TableName=w.table("UsersTable"), Key=key, UpdateExpression="REMOVE digests")
+    return w.by_web("/oauth/token", **person.by_password)
+
+
+def wrong_password(w: World) -> Call:
+    person = w.somebody()
+    return w.by_web("/oauth/token", **{**person.by_password, "password": "not the password"})
+
+
+def extension_sign_of_a_newcomer(w: World) -> Call:
+    return w.by_standard("sign", sign=secrets.token_hex(12))
+
+
+def extension_code(w: World) -> Call:
+    number = new_number()
+    return w.by_standard("mobile-code", mobile=number, code=w.service.code_for(number))
+
+
+def token_check(w: World) -> Call:
+    return w.post("/user/checkOauthToken", json_body={"accessToken": w.somebody().token})
+
+
+def temporary_token(w: World) -> Call:
+    return w.post("/oauth/getTempToken", json_body={"accessToken": w.somebody().token})
+
+
+def user_of_a_token(w: World) -> Call:
+    return w.post("/user/getUserByToken", json_body={"accessToken": w.somebody().token})
+
+
+def refresh(w: World) -> Call:
+    token = w.somebody().log_in()["refresh_token"]
+    return w.by_web("/oauth/token", grant_type="refresh_token", refresh_token=token)
+
+
+def revoke(w: World) -> Call:
+    return w.by_web("/oauth/revoke", token=w.somebody().token)
+
+
+def code_by_an_unknown_client(w: World) -> Call:
+    return w.post("/mobile/code/get", form={"mobile": new_number()}, basic=(new_name(), "x"))
+
+
+def send_code(w: World) -> Call:
+    return w.by_web("/mobile/code/get", mobile=new_number())
+
+
+def verify_code(w: World) -> Call:
+    return w.post("/mobile/code/verify", form={"mobile": new_number(), "code": "123456"})
+
+
+def code_login_of_a_newcomer(w: World) -> Call:
+    number = new_number()
+    return w.by_web("/mobile/token", mobile=number, code=w.service.code_for(number))
+
+
+def code_login(w: World) -> Call:
+    number = w.somebody(number=True).number
+    assert number is not None
+    return w.by_web("/mobile/token", mobile=number, code=w.service.code_for(number))
+
+
+def sign_by_an_unknown_client(w: World) -> Call:
+    return w.post("/sign/token", form={"sign": "o"}, basic=(new_name(), "x"))
+
+
+def sign_login_of_a_newcomer(w: World) -> Call:
+    return w.by_web("/sign/token", sign=secrets.token_hex(12))
+
+
+def sign_login(w: World) -> Call:
+    sign = secrets.token_hex(12)
+    assert w.by_web("/sign/token", sign=sign)().status == 200
+    return w.by_web("/sign/token", sign=sign)
+
+
+def _machine_token(w: World) -> str:
+    answer = w.post("/oauth/token", form={"grant_type": "client_credentials"}, basic=w.machine())()
+    token: str = answer.json["access_token"]
+    return token
+
+
+def passport_login(w: World) -> Call:
+    return w.post("/oauth/token", form={**w.service.by_body("2"), **w.somebody().by_password})
+
+
+def extension_sign_again(w: World) -> Call:
+    sign = secrets.token_hex(12)
+    assert w.by_standard("sign", sign=sign)().status == 200
+    return w.by_standard("sign", sign=sign)
+
+
+def signed_code_login(w: World) -> Call:
+    number = w.somebody(number=True).number
+    assert number is not None
+    return w.post("/mobile/token", form={"mobile": number, "code": w.service.code_for(number)}, basic=w.signed())
+
+
+def signed_sign_login(w: World) -> Call:
+    return w.post("/sign/token", form={"sign": secrets.token_hex(12)}, basic=w.signed())
+
+
+def current_user_by_a_signed_token(w: World) -> Call:
+    return w.post("/users/current", bearer=passport_login(w)().json["access_token"])
+
+
+def list_roles_by_a_signed_token(w: World) -> Call:
+    username, password = w.service.target.admin
+    form = {**w.service.by_body("2"), "grant_type": "password", "username": username, "password": password}
+    token = w.post("/oauth/token", form=form)().json["access_token"]
+    return w.post("/roles/list", json_body={}, bearer=token)
+
+
+def tend_keys(w: World) -> Call:
+    return _by_schedule(w)
+
+
+def rotate_keys(w: World) -> Call:
+    return _by_schedule(w, "ES256")
+
+
+def take_away_a_private_half(w: World) -> Call:
+    w.put_old_key(-1, days=10)
+    w.put_old_key(0, days=9)
+    return _by_schedule(w)
+
+
+def take_away_a_key(w: World) -> Call:
+    w.put_old_key(-1, days=800)
+    w.put_old_key(0, days=400)
+    return _by_schedule(w)
+
+
+def _by_schedule(w: World, *rotate: str) -> Call:
+    """The call of the function that has no route. An error, by which the schedule knows to call again, is a 500."""
+
+    def call() -> Answer:
+        name = w.table("KeysFunction")
+        payload = json.dumps({"rotate": rotate}).encode()
+        answer = w.stack.client("lambda").invoke(FunctionName=name, Qualifier=ALIAS, Payload=payload)
+        return Answer(500 if "FunctionError" in answer else 200, {}, answer["Payload"].read().decode())
+
+    return call
+
+
+def find_by_a_machine(w: World) -> Call:
+    return w.post("/users/find", json_body={"username": new_name()}, bearer=_machine_token(w))
+
+
+def current_user(w: World) -> Call:
+    return w.post("/users/current", bearer=w.somebody().token)
+
+
+def current_user_by_a_temporary_token(w: World) -> Call:
+    return w.post("/users/current", bearer=temporary_token(w)().json["result"])
+
+
+def find_by_name(w: World) -> Call:
+    return w.by_admin("/users/find", username=w.somebody().username)
+
+
+def list_users(w: World) -> Call:
+    return w.by_admin("/users/list")
+
+
+def register(w: World) -> Call:
+    return w.post("/users/register", json_body={"username": new_name(), "password": new_password()})
+
+
+def give_roles(w: World) -> Call:
+    return w.by_admin("/users/role/update", id=w.somebody().id, roleList=[{"id": 2}])
+
+
+def rename(w: World) -> Call:
+    person = w.somebody()
+    return w.by_admin("/users/save", id=person.id, username=new_name(), password=person.password)
+
+
+def change_password(w: World) -> Call:
+    """With another session, which ends in the transaction."""
+    person = w.somebody()
+    token, _ = person.token, person.token
+    body = {"userId": person.id, "oldPassword": person.password, "newPassword": new_password()}
+    return w.post("/users/pwd/update", json_body=body, bearer=token)
+
+
+def delete_user(w: World) -> Call:
+    """With sessions enough for a batch."""
+    person = w.somebody()
+    _ = [person.token for _ in range(2)]
+    return w.by_admin("/users/delete", id=person.id)
+
+
+def prove_a_number(w: World) -> Call:
+    person, number = w.somebody(), new_number()
+    body = {"id": person.id, "phone": number, "code": w.service.code_for(number)}
+    return w.post("/users/update", json_body=body, bearer=person.token)
+
+
+def prove_the_same_number_again(w: World) -> Call:
+    """The account does not change, so that it is only checked in the transaction that uses up the code."""
+    person = w.somebody(number=True)
+    assert person.number is not None
+    body = {"id": person.id, "phone": person.number, "code": w.service.code_for(person.number)}
+    return w.post("/users/update", json_body=body, bearer=person.token)
+
+
+def list_roles(w: World) -> Call:
+    return w.by_admin("/roles/list")
+
+
+def list_roles_by_a_machine(w: World) -> Call:
+    return w.post("/roles/list", json_body={}, bearer=_machine_token(w))
+
+
+def list_roles_by_a_temporary_token(w: World) -> Call:
+    answer = w.post("/oauth/getTempToken", json_body={"accessToken": w.admin})()
+    return w.post("/roles/list", json_body={}, bearer=answer.json["result"])
+
+
+def save_role(w: World) -> Call:
+    return w.by_admin("/roles/save", roleName=new_name())
+
+
+# --- the table ------------------------------------------------------------------------------------------------------
+
+NEEDED: dict[Line, Callable[[World], Call]] = {
+    ("TokenFunction", "ClientsTable", GET): an_unknown_client,
+    ("TokenFunction", "IdentitiesTable", GET): extension_sign_of_a_newcomer,
+    ("TokenFunction", "IdentitiesTable", BATCH_GET): password_login,
+    ("TokenFunction", "IdentitiesTable", PUT): extension_sign_of_a_newcomer,
+    ("TokenFunction", "IdentitiesTable", UPDATE): password_login,
+    ("TokenFunction", "IdentitiesTable", CHECK): extension_sign_again,
+    ("TokenFunction", "CountersTable", BATCH_GET): password_login,
+    ("TokenFunction", "CountersTable", UPDATE): wrong_password,
+    ("TokenFunction", "CountersTable", CHECK): password_login,
+    ("TokenFunction", "UsersTable", GET): password_login,
+    ("TokenFunction", "UsersTable", BATCH_GET): user_of_a_token,
+    ("TokenFunction", "UsersTable", PUT): extension_sign_of_a_newcomer,
+    ("TokenFunction", "UsersTable", UPDATE): login_under_an_old_hash,
+    ("TokenFunction", "UsersTable", CHECK): password_login,
+    ("TokenFunction", "RolesTable", BATCH_GET): user_of_a_token,
+    ("TokenFunction", "SessionsTable", GET): token_check,
+    ("TokenFunction", "SessionsTable", PUT): password_login,
+    ("TokenFunction", "SessionsTable", UPDATE): refresh,
+    ("TokenFunction", "SessionsTable", DELETE): revoke,
+    ("TokenFunction", "CodesTable", UPDATE): extension_code,
+    ("TokenFunction", "CodePepper", SECRET): extension_code,
+    ("TokenFunction", "KeysTable", SCAN): passport_login,
+    ("TokenFunction", "KeysKey", DECRYPT): passport_login,
+    ("MobileFunction", "ClientsTable", GET): code_by_an_unknown_client,
+    ("MobileFunction", "CodesTable", GET): send_code,
+    ("MobileFunction", "CodesTable", UPDATE): verify_code,
+    ("MobileFunction", "CountersTable", UPDATE): send_code,
+    ("MobileFunction", "IdentitiesTable", GET): code_login,
+    ("MobileFunction", "IdentitiesTable", PUT): code_login_of_a_newcomer,
+    ("MobileFunction", "IdentitiesTable", CHECK): code_login,
+    ("MobileFunction", "UsersTable", PUT): code_login_of_a_newcomer,
+    ("MobileFunction", "UsersTable", CHECK): code_login,
+    ("MobileFunction", "SessionsTable", PUT): code_login,
+    ("MobileFunction", "CodePepper", SECRET): send_code,
+    ("MobileFunction", "KeysTable", SCAN): signed_code_login,
+    ("MobileFunction", "KeysKey", DECRYPT): signed_code_login,
+    ("SignFunction", "ClientsTable", GET): sign_by_an_unknown_client,
+    ("SignFunction", "IdentitiesTable", GET): sign_login,
+    ("SignFunction", "IdentitiesTable", PUT): sign_login_of_a_newcomer,
+    ("SignFunction", "IdentitiesTable", CHECK): sign_login,
+    ("SignFunction", "UsersTable", PUT): sign_login_of_a_newcomer,
+    ("SignFunction", "UsersTable", CHECK): sign_login,
+    ("SignFunction", "SessionsTable", PUT): sign_login,
+    ("SignFunction", "KeysTable", SCAN): signed_sign_login,
+    ("SignFunction", "KeysKey", DECRYPT): signed_sign_login,
+    ("UsersFunction", "ClientsTable", GET): find_by_a_machine,
+    ("UsersFunction", "SessionsTable", GET): current_user,
+    ("UsersFunction", "SessionsTable", QUERY): change_password,
+    ("UsersFunction", "SessionsTable", DELETE): change_password,
+    ("UsersFunction", "SessionsTable", BATCH_WRITE): delete_user,
+    ("UsersFunction", "UsersTable", GET): give_roles,
+    ("UsersFunction", "UsersTable", BATCH_GET): current_user,
+    ("UsersFunction", "UsersTable", SCAN): list_users,
+    ("UsersFunction", "UsersTable", PUT): register,
+    ("UsersFunction", "UsersTable", UPDATE): give_roles,
+    ("UsersFunction", "UsersTable", DELETE): delete_user,
+    ("UsersFunction", "UsersTable", CHECK): prove_the_same_number_again,
+    ("UsersFunction", "IdentitiesTable", GET): find_by_name,
+    ("UsersFunction", "IdentitiesTable", PUT): register,
+    ("UsersFunction", "IdentitiesTable", DELETE): rename,
+    ("UsersFunction", "RolesTable", BATCH_GET): current_user,
+    ("UsersFunction", "CodesTable", UPDATE): prove_a_number,
+    ("UsersFunction", "CountersTable", UPDATE): register,
+    ("UsersFunction", "CodePepper", SECRET): current_user_by_a_temporary_token,
+    ("UsersFunction", "KeysTable", SCAN): current_user_by_a_signed_token,
+    ("RolesFunction", "ClientsTable", GET): list_roles_by_a_machine,
+    ("RolesFunction", "SessionsTable", GET): list_roles,
+    ("RolesFunction", "UsersTable", BATCH_GET): list_roles,
+    ("RolesFunction", "RolesTable", BATCH_GET): list_roles,
+    ("RolesFunction", "RolesTable", PUT): save_role,
+    ("RolesFunction", "CodePepper", SECRET): list_roles_by_a_temporary_token,
+    ("RolesFunction", "KeysTable", SCAN): list_roles_by_a_signed_token,
+    ("KeysFunction", "KeysTable", SCAN): tend_keys,
+    ("KeysFunction", "KeysTable", PUT): rotate_keys,
+    ("KeysFunction", "KeysTable", UPDATE): take_away_a_private_half,
+    ("KeysFunction", "KeysTable", DELETE): take_away_a_key,
+    ("KeysFunction", "KeysKey", MAKE_PAIR): rotate_keys,
+}

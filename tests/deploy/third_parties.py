@@ -1,0 +1,342 @@
+"""A deployment with every sender and third party that there is: fakes of them on 127.0.0.1, and what needs them.
+
+The functions run on this machine and so reach them. What the template has a parameter for (who they are, and the ARNs
+of their secrets) is deployed; where the fakes are is set on the functions afterwards.
+"""
+
+import dataclasses
+import json
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.blackbox.service import new_name, new_number
+from tests.deploy.permissions import (
+    ANYTHING,
+    BATCH_GET,
+    DELETE,
+    GET,
+    PUBLISH,
+    SECRET,
+    SEND_TEXT,
+    UPDATE,
+    Call,
+    Line,
+    World,
+    forget_counts,
+    renew,
+)
+from tests.deploy.stack import Stack
+from tests.deploy.stand_in import ACCOUNT, REGION
+from tests.support import fake_sms, openid, wechat
+from tests.support.api import Answer
+from tests.support.fake_sms import ALIYUN, AWS, TENCENT, TWILIO, Vendor, as_json
+from tests.support.fake_web import Call as Asked
+from tests.support.fake_web import Reply, Web, make_certificate
+from tests.support.logs import LOGS
+from tests.support.openid import OpenId
+from tests.support.vendor import serving
+from tests.support.wechat import MINI, WeChat
+
+POOL = f"arn:aws:sms-voice:{REGION}:{ACCOUNT}:pool/{fake_sms.POOL}"
+# The parameters that the settings of these names are given by; a secret one is the ARN of a secret that holds it.
+_PARAMETERS = {
+    "AliyunKeyId": "ALIYUN_KEY_ID",
+    "AliyunKeySecret": "ALIYUN_KEY",
+    "AliyunSignNames": "ALIYUN_SIGN_NAMES",
+    "AliyunTemplates": "ALIYUN_TEMPLATES",
+    "TencentSecretId": "TENCENT_SECRET_ID",
+    "TencentSecretKeySecret": "TENCENT_SECRET_KEY",
+    "TencentAppId": "TENCENT_APP_ID",
+    "TencentSignNames": "TENCENT_SIGN_NAMES",
+    "TencentTemplates": "TENCENT_TEMPLATES",
+    "TwilioAccountSid": "TWILIO_ACCOUNT_SID",
+    "TwilioTokenSecret": "TWILIO_TOKEN",
+    "TwilioFrom": "TWILIO_FROM",
+}
+_BREAKER = "sms:breaker:aliyun"
+_FAILURES_MOST = 20
+
+
+@dataclass(frozen=True)
+class Town(World):
+    """The deployed API, its admin, and all those whom it asks."""
+
+    wechat: WeChat
+    google: OpenId
+    webs: Mapping[str, Web]
+
+    def by_party(self, provider: str, app: str = "default", known: str = "web-client") -> tuple[str, str]:
+        """A new client whose users a third party vouches for."""
+        return self.copy(known, sign_provider={"S": provider}, sign_app={"S": app})
+
+    def by_wechat(self, known: str = "web-client") -> tuple[str, str]:
+        """A new client that is a mini-program."""
+        return self.by_party("wechat", MINI, known)
+
+    def id_token(self) -> str:
+        """An ID token of somebody new."""
+        return self.google.token(new_name(), at=int(time.time()))
+
+    def sign(self, client: tuple[str, str], sign: str) -> Call:
+        """A login by a third party's word."""
+        return self.post("/sign/token", form={"sign": sign}, basic=client)
+
+    def link(self, sign: str, client: tuple[str, str], **body: str) -> Call:
+        """The call by which somebody who is logged in by the client links what a third party says."""
+        login = self.post("/oauth/token", form=self.somebody().by_password, basic=client)()
+        return self.post("/users/identities/link", json_body={"sign": sign, **body}, bearer=login.json["access_token"])
+
+    def send_by(self, *providers: str) -> Call:
+        """The call for a code, to be sent by the first of these that can."""
+        settings = {"SMS_PROVIDER": ",".join(providers)}
+        function = self.stack.client("lambda").get_function_configuration(FunctionName=self.table("MobileFunction"))
+        if not settings.items() <= function["Environment"]["Variables"].items():
+            renew(self.stack, "MobileFunction", settings)
+        return self.by_web("/mobile/code/get", mobile=new_number())
+
+    def breaker(self) -> dict[str, Any] | None:
+        """The item of Aliyun's breaker, None where it is closed."""
+        key = {"key": {"S": _BREAKER}}
+        found = self.stack.client("dynamodb").get_item(TableName=self.table("CountersTable"), Key=key)
+        item: dict[str, Any] | None = found.get("Item")
+        return item
+
+    def open_breaker(self) -> None:
+        """Let Aliyun be throttled until its breaker opens; Tencent sends meanwhile."""
+        forget_counts(self.stack)
+        web = self.webs["aliyun"]
+        well, web.answer = web.answer, lambda _: ALIYUN.refusals["throttled"][0]
+        for _ in range(_FAILURES_MOST):
+            assert self.send_by("aliyun", "tencent")().status == 200
+            if self.breaker() is not None:
+                break
+        else:
+            raise AssertionError("the breaker does not open")
+        web.answer = well
+
+
+@contextmanager
+def town(stack: Stack, folder: Path) -> Iterator[Town]:
+    """The stack, deployed once more with all of them."""
+    certificate = make_certificate(folder)
+    # What a function trusts by itself is the stand-in alone.
+    trusted = folder / "trusted.pem"
+    trusted.write_bytes(certificate.path.read_bytes() + stack.stand_in.certificate.read_bytes())
+    chat, google = WeChat(), OpenId()
+    with ExitStack() as running:
+        to_wechat, to_google = running.enter_context(serving(chat)), running.enter_context(serving(google))
+        google.issuer = to_google.url
+        vendors = [dataclasses.replace(vendor, clock=time.time) for vendor in (ALIYUN, TENCENT, TWILIO)]
+        answers: dict[str, Callable[[Asked], Reply]] = {vendor.name: vendor.answer for vendor in vendors}
+        answers["aws"] = lambda asked: _end_user_messaging(stack, asked)
+        webs = {name: running.enter_context(Web(certificate, answer).running()) for name, answer in answers.items()}
+        stack.deploy(**_parameters(stack, vendors, to_google.url))
+        for function in ("TokenFunction", "SignFunction", "UsersFunction"):
+            renew(stack, function, {"WECHAT_URL": to_wechat.url})
+        at = {f"{vendor.name.upper()}_ENDPOINT": webs[vendor.name].host for vendor in vendors}
+        at["AWS_ENDPOINT_URL_PINPOINT_SMS_VOICE_V2"] = f"https://{webs['aws'].host}"
+        renew(stack, "MobileFunction", {**at, "SSL_CERT_FILE": str(trusted)})
+        service = stack.service()
+        running.callback(service.close)
+        yield Town(stack, service, service.admin(), chat, google, webs)
+
+
+def _parameters(stack: Stack, vendors: list[Vendor], issuer: str) -> dict[str, str]:
+    """The template's parameters for all of them, with secrets of their own in Secrets Manager."""
+
+    def secret(name: str, value: str) -> str:
+        LOGS.hush("vendor's key", value)
+        made = stack.client("secretsmanager").create_secret(Name=f"{stack.name}-{name}", SecretString=value)
+        arn: str = made["ARN"]
+        return arn
+
+    settings: dict[str, str] = {}
+    for vendor in vendors:
+        settings |= vendor.environment("")
+    given = {
+        parameter: secret(parameter, settings[name]) if parameter.endswith("Secret") else settings[name]
+        for parameter, name in _PARAMETERS.items()
+    }
+    return {
+        **given,
+        "SmsProvider": "aliyun,tencent,twilio,aws,sns",
+        "AwsSmsOrigination": POOL,
+        "WechatAppsSecret": secret("WechatApps", wechat.APPS),
+        "OidcProviders": openid.setting(issuer),
+        "LinkProviders": "google",
+        "Release": "2",  # without it the functions would keep the senders that they have
+    }
+
+
+def _end_user_messaging(stack: Stack, asked: Asked) -> Reply:
+    """AWS End User Messaging, which the stand-in has not; whether the function may is asked of IAM's simulator."""
+    signer = rf"AWS4-HMAC-SHA256 Credential=ASIA\w+/\d+/{REGION}/sms-voice/aws4_request, .+"
+    if not re.fullmatch(signer, asked.headers["authorization"]) or not asked.headers["x-amz-security-token"]:
+        return AWS.unsigned
+    assert asked.headers["x-amz-target"] == "PinpointSMSVoiceV2.SendTextMessage"
+    if may_send_from(stack, json.loads(asked.body)["OriginationIdentity"]):
+        return AWS.ok
+    return as_json(400, __type="com.amazonaws.smsvoice#AccessDeniedException", Message="is not authorized")
+
+
+def may_send_from(stack: Stack, origination: str) -> bool:
+    """Whether IAM would let MobileFunction send from this pool, number or sender id (an ARN)."""
+    role = f"arn:aws:iam::{ACCOUNT}:role/{stack.physical('MobileFunctionRole')}"
+    (found,) = stack.client("iam").simulate_principal_policy(
+        PolicySourceArn=role, ActionNames=[SEND_TEXT], ResourceArns=[origination]
+    )["EvaluationResults"]
+    decision: str = found["EvalDecision"]
+    return decision == "allowed"
+
+
+# --- calls: each sets up what it needs while nothing is missing, and gives the call itself ---------------------------
+
+
+def extension_wechat(t: Town) -> Call:
+    form = {"grant_type": "urn:lingpai:grant:sign", "sign": t.wechat.log_in(new_name())}
+    return t.post("/oauth/token", form=form, basic=t.by_wechat("standard-client"))
+
+
+def wechat_login(t: Town) -> Call:
+    return t.sign(t.by_wechat(), t.wechat.log_in(new_name()))
+
+
+def wechat_login_with_two_ids(t: Town) -> Call:
+    """The app's own openid, and the unionid of all apps of the operator: both are looked for at once."""
+    return t.sign(t.by_wechat(), t.wechat.log_in(new_name(), unionid=new_name()))
+
+
+def wechat_login_with_a_second_id(t: Town) -> Call:
+    """Somebody who came before the app had unionids: the account is given the second id."""
+    client, name = t.by_wechat(), new_name()
+    assert t.sign(client, t.wechat.log_in(name))().status == 200
+    return t.sign(client, t.wechat.log_in(name, unionid=new_name()))
+
+
+def id_token_login(t: Town) -> Call:
+    return t.sign(t.by_party("google"), t.id_token())
+
+
+def extension_id_token(t: Town) -> Call:
+    form = {"grant_type": "urn:lingpai:grant:sign", "sign": t.id_token()}
+    return t.post("/oauth/token", form=form, basic=t.by_party("google", known="standard-client"))
+
+
+def link_wechat(t: Town) -> Call:
+    return t.link(t.wechat.log_in(new_name(), unionid=new_name()), t.by_wechat())
+
+
+def link_an_id_token(t: Town) -> Call:
+    return t.link(t.id_token(), t.service.client("web-client"), provider="google")
+
+
+def show_what_is_linked(t: Town) -> Call:
+    return t.post("/users/identities", bearer=_linked(t))
+
+
+def unlink(t: Town) -> Call:
+    return t.post("/users/identities/unlink", json_body={"provider": "google"}, bearer=_linked(t))
+
+
+def _linked(t: Town) -> str:
+    """The token of somebody who has a username, and has linked an ID token."""
+    token = t.somebody().token
+    body = {"sign": t.id_token(), "provider": "google"}
+    assert t.post("/users/identities/link", json_body=body, bearer=token)().status == 200
+    return token
+
+
+def send_by_aliyun(t: Town) -> Call:
+    return t.send_by("aliyun")
+
+
+def send_by_tencent(t: Town) -> Call:
+    return t.send_by("tencent")
+
+
+def send_by_twilio(t: Town) -> Call:
+    return t.send_by("twilio")
+
+
+def send_by_end_user_messaging(t: Town) -> Call:
+    return t.send_by("aws")
+
+
+def send_by_sns(t: Town) -> Call:
+    return t.send_by("sns")
+
+
+def spare_who_ails(t: Town) -> Call:
+    """Aliyun's breaker is open: the next message goes to Tencent without it. That Aliyun is asked is the fault."""
+    t.open_breaker()
+    call, asked = t.send_by("aliyun", "tencent"), t.webs["aliyun"].calls
+
+    def watched() -> Answer:
+        before = len(asked)
+        answer = call()
+        return answer if len(asked) == before else Answer(500, {}, "Aliyun was asked, though its breaker is open")
+
+    return watched
+
+
+def close_who_is_well_again(t: Town) -> Call:
+    """Aliyun's pause is over, and it takes the one message that tries it. A breaker that stays is the fault."""
+    t.open_breaker()
+    _end_the_pause(t)
+    call, asked = t.send_by("aliyun", "tencent"), t.webs["aliyun"].calls
+
+    def watched() -> Answer:
+        before = len(asked)
+        answer = call()
+        assert len(asked) == before + 1, "nobody tried Aliyun"
+        return answer if t.breaker() is None else Answer(500, {}, "the breaker is not closed, though Aliyun is well")
+
+    return watched
+
+
+def _end_the_pause(t: Town) -> None:
+    """Let the breaker have opened an hour earlier: until when it is open is in the names of its counts."""
+    item = t.breaker()
+    assert item is not None
+    earlier = {
+        re.sub(r"\d{10}$", lambda end: str(int(end[0]) - 3600), name): value for name, value in item.items()
+    }  # fmt: skip
+    assert earlier.keys() != item.keys()
+    t.stack.client("dynamodb").put_item(TableName=t.table("CountersTable"), Item=earlier)
+
+
+# --- the tables -----------------------------------------------------------------------------------------------------
+
+# Those of a table are granted to every stack, the others where the parameter says so.
+NEEDED: dict[Line, Callable[[Town], Call]] = {
+    ("TokenFunction", "WechatAppsSecret", SECRET): extension_wechat,
+    ("MobileFunction", "CountersTable", GET): spare_who_ails,
+    ("MobileFunction", "CountersTable", DELETE): close_who_is_well_again,
+    ("MobileFunction", "AliyunKeySecret", SECRET): send_by_aliyun,
+    ("MobileFunction", "TencentSecretKeySecret", SECRET): send_by_tencent,
+    ("MobileFunction", "TwilioTokenSecret", SECRET): send_by_twilio,
+    ("MobileFunction", "AwsSmsOrigination", SEND_TEXT): send_by_end_user_messaging,
+    ("MobileFunction", ANYTHING, PUBLISH): send_by_sns,
+    ("SignFunction", "WechatAppsSecret", SECRET): wechat_login,
+    ("SignFunction", "IdentitiesTable", BATCH_GET): wechat_login_with_two_ids,
+    ("SignFunction", "UsersTable", GET): wechat_login_with_a_second_id,
+    ("SignFunction", "UsersTable", UPDATE): wechat_login_with_a_second_id,
+    ("SignFunction", "CountersTable", UPDATE): id_token_login,
+    ("UsersFunction", "WechatAppsSecret", SECRET): link_wechat,
+}
+# Calls that third parties bring about, and that need nothing beyond what is granted.
+SUFFICES: tuple[Callable[[Town], Call], ...] = (
+    extension_wechat,
+    extension_id_token,
+    wechat_login_with_a_second_id,
+    id_token_login,
+    link_wechat,
+    link_an_id_token,
+    show_what_is_linked,
+    unlink,
+)
