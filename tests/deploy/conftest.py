@@ -3,28 +3,23 @@
 `make e2e-deploy` installs the stand-in, builds, and runs this folder; `make test` leaves it out.
 """
 
-import os
-import signal
 from collections.abc import Iterator
 
 import pytest
 
 from tests.deploy import stand_in
 from tests.deploy.stack import BUILT, Stack, new_stack
-from tests.e2e.server import is_proxy
+from tests.support import long_run
 
 
 def pytest_configure() -> None:
-    """End as Ctrl-C does, fixtures and all, when told to stop or when the terminal closes."""
-    for signal_number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(signal_number, signal.default_int_handler)
+    """Leave nothing behind when told to stop; say at once what is not there."""
+    long_run.prepare()
     if not (BUILT / "template.yaml").is_file():
         raise pytest.UsageError("there is no build for this machine: run `make e2e-deploy`")
     reason = stand_in.missing()
     if reason is not None:
         raise pytest.UsageError(f"the stand-in for AWS cannot run: {reason}")
-    for name in filter(is_proxy, list(os.environ)):
-        del os.environ[name]
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,8 +10,8 @@ import pytest
 
 from tests.blackbox.service import Service, new_name, new_password
 from tests.deploy.stack import ALIAS, ORIGIN, Stack
-from tests.support.logs import LOGS
-from tests.support.stores import ROOT, TEMPLATE
+from tests.support.blackbox_suite import run_suite
+from tests.support.stores import TEMPLATE
 
 # What the stand-in, or what is deployed, cannot do. The suite fails where one of them could after all.
 LACKS = {
@@ -23,24 +22,17 @@ LACKS = {
 
 def suite(stack: Stack) -> subprocess.CompletedProcess[str]:
     """Run the black-box suite against the stack, as its operator would."""
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", "tests/blackbox", "-q", "-p", "no:cacheprovider"],
-        cwd=ROOT,
-        env={
-            **stack.environment(stack.operator),
-            "BASE_URL": stack.url,
-            "BLACKBOX_SEED": str(stack.seed_file),
-            "BLACKBOX_CODES": f"stack {stack.name}",
-            "BLACKBOX_CA": str(stack.stand_in.certificate),
-            "BLACKBOX_ORIGIN": ORIGIN,
-            "BLACKBOX_LACKS": json.dumps(LACKS),
-        },
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
+    return run_suite(
+        stack.url,
+        codes=f"stack {stack.name}",
+        origin=ORIGIN,
+        lacks=LACKS,
         timeout=600,
-        check=False,
+        environment={
+            **stack.environment(stack.operator),
+            "BLACKBOX_SEED": str(stack.seed_file),
+            "BLACKBOX_CA": str(stack.stand_in.certificate),
+        },
     )
 
 
@@ -111,20 +103,3 @@ def test_deploying_again_loses_nothing(stack: Stack, service: Service) -> None:
     ended = suite(stack)
     assert ended.returncode == 0, ended.stdout
     assert "No changes to deploy" in stack.deploy(LogLevel="WARNING")
-
-
-def test_no_secret_is_in_the_logs(stack: Stack) -> None:
-    """CloudWatch holds a line for each request, and none of the secrets of the seed and the tests."""
-    logs = stack.client("logs")
-    lines = []
-    for name in ("token", "mobile", "sign", "users", "roles"):  # by clients; the keys' function has none
-        group = f"/lingpai/{stack.name}/{name}"
-        found = logs.filter_log_events(logGroupName=group)["events"]
-        assert any('"correlation_id"' in event["message"] for event in found), f"{group} is empty"
-        lines += [event["message"] for event in found]
-    LOGS.add("\n".join(lines))
-    for client in stack.seed.clients:
-        LOGS.hush("client secret", client.client_secret or "")
-    for user in stack.seed.users:
-        LOGS.hush("password", user.password or "")
-    assert LOGS.leaks() == []

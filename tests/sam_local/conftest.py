@@ -1,24 +1,20 @@
 """What `make e2e-sam-local` has built and started before it runs this folder; `make test` leaves it out."""
 
 import os
-import signal
 from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.server import is_proxy, serving
+from tests.e2e.server import serving
 from tests.sam_local.sam import Sam, template_for
-from tests.support import stores
+from tests.support import long_run, stores
 
 
 def pytest_configure() -> None:
     """End as Ctrl-C does when told to stop; say at once what is not there."""
-    for signal_number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(signal_number, signal.default_int_handler)
+    long_run.prepare()
     if not os.environ.get("DOCKER_HOST"):
         raise pytest.UsageError("DOCKER_HOST names no engine: run `make e2e-sam-local`")
-    for name in filter(is_proxy, list(os.environ)):
-        del os.environ[name]
 
 
 @pytest.fixture(scope="session")

@@ -1,16 +1,14 @@
 """The built functions in containers: by the events one by one, and as an API by the black-box suite."""
 
-import json
 import os
-import subprocess
-import sys
 
 import pytest
 
 from tests.e2e.server import serving
 from tests.sam_local.sam import ORIGIN, PEPPER, Sam
+from tests.support.blackbox_suite import run_suite
 from tests.support.outcomes import EVENTS, Outcome, of_lambda, of_server
-from tests.support.stores import ROOT, TEMPLATE
+from tests.support.stores import TEMPLATE
 
 # As SAM's source has it: `_request_handler` of samcli/local/apigw/local_apigw_service.py answers an OPTIONS where there
 # are CORS settings by 200 and without the function, a preflight too, to which API Gateway says 204;
@@ -43,27 +41,19 @@ def test_invoke(sam: Sam, expected: dict[str, Outcome], name: str) -> None:
 def test_start_api(sam: Sam, dynamodb_endpoint: str) -> None:
     """The black-box suite."""
     with sam.api() as url:
-        ended = subprocess.run(
-            [sys.executable, "-m", "pytest", "tests/blackbox", "-q", "-p", "no:cacheprovider"],
-            cwd=ROOT,
-            env={
+        ended = run_suite(
+            url,
+            codes=f"table CodesTable {PEPPER}",
+            origin=ORIGIN,
+            lacks=LACKS,
+            timeout=900,
+            environment={
                 "PATH": os.environ["PATH"],
-                "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
                 "HOME": str(sam.folder),
-                "BASE_URL": url,
-                "BLACKBOX_CODES": f"table CodesTable {PEPPER}",
-                "BLACKBOX_ORIGIN": ORIGIN,
-                "BLACKBOX_LACKS": json.dumps(LACKS),
                 "AWS_ENDPOINT_URL_DYNAMODB": dynamodb_endpoint,
                 "AWS_ACCESS_KEY_ID": "local",
                 "AWS_SECRET_ACCESS_KEY": "local",
                 "AWS_DEFAULT_REGION": "us-east-1",
             },
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=900,
-            check=False,
         )
     assert ended.returncode == 0, ended.stdout
