@@ -65,7 +65,15 @@ def test_prepare() -> None:
         "LIMIT_SMS_IP": "5",
         "AWS_REGION": "cn-north-1",
         "AWS_DEFAULT_REGION": "cn-north-1",
+        "AWS_TRANSPORT": "botocore",
     }
+
+
+def test_prepare_for_a_dynamodb_of_its_own() -> None:
+    """Only the embedded one stands inside botocore."""
+    environ = {"DYNAMODB_ENDPOINT": "http://127.0.0.1:8000"}
+    prepare(environ, 8080)
+    assert "AWS_TRANSPORT" not in environ
 
 
 @pytest.mark.parametrize(("text", "port"), [("", 3000), (" ", 3000), ("0", 0), ("8080", 8080), ("65535", 65535)])
