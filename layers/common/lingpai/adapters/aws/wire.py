@@ -9,16 +9,13 @@ https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html
 """
 
 import base64
-import http.client
 import json
 import random
-import select
-import ssl
 import threading
 import time
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -35,6 +32,7 @@ from botocore.exceptions import (
 )
 
 from lingpai.adapters.aws.credentials import Credentials
+from lingpai.adapters.aws.lines import Lines
 from lingpai.adapters.aws.signature import signed
 
 # What may do better later, by error code. Whatever has status 500, 502, 503 or 504 may, too.
@@ -59,8 +57,6 @@ _SKEW_MIN = 60
 # As in botocore's standard mode: what the quota holds, and what a retry takes out of it.
 _QUOTA = 500
 _RETRY, _RETRY_AFTER_TIME_OUT = 5, 10
-# Connections that wait for the next request.
-_KEPT = 10
 
 
 @dataclass(frozen=True)
@@ -120,7 +116,7 @@ class Wire:
         self._now = now
         self._path = parts.path or "/"
         self._headers = {"host": parts.netloc, "content-type": f"application/x-amz-json-{service.protocol}"}
-        self._lines = _Lines(url, patience, roots)
+        self._lines = Lines(url, patience.connect, patience.read, roots)
         self._quota = _Quota()
         self._ahead = 0.0
 
@@ -251,79 +247,3 @@ class _Quota:
     def put(self, amount: int) -> None:
         with self._guard:
             self._left = min(_QUOTA, self._left + amount)
-
-
-@dataclass
-class _Lines:
-    """The connections to one address: one for each request under way, kept for the next."""
-
-    url: str
-    patience: Patience
-    roots: str | None
-    _idle: list[http.client.HTTPConnection] = field(default_factory=list)
-    _context: ssl.SSLContext | None = None
-
-    def post(self, path: str, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
-        while True:
-            line, kept = self._take()
-            try:
-                line.request("POST", path, body, headers)
-                answer = line.getresponse()
-                text = answer.read()
-            except TimeoutError as error:
-                line.close()
-                raise ReadTimeoutError(endpoint_url=self.url, error=error) from error
-            except (OSError, http.client.HTTPException) as error:
-                line.close()
-                # One that was kept may have been closed meanwhile, by whoever had it idle for too long.
-                if kept and isinstance(error, ConnectionError):
-                    continue
-                raise ConnectionClosedError(endpoint_url=self.url, error=error) from error
-            if answer.will_close or not answer.isclosed() or len(self._idle) >= _KEPT:
-                line.close()
-            else:
-                self._idle.append(line)
-            return answer.status, {name.lower(): value for name, value in answer.getheaders()}, text
-
-    def close(self) -> None:
-        while self._idle:
-            self._idle.pop().close()
-
-    def _take(self) -> tuple[http.client.HTTPConnection, bool]:
-        """A connection, and whether it was kept from another request."""
-        while self._idle:
-            try:
-                line = self._idle.pop()
-            except IndexError:
-                break
-            if _is_open(line):
-                return line, True
-            line.close()
-        return self._connect(), False
-
-    def _connect(self) -> http.client.HTTPConnection:
-        parts = urlsplit(self.url)
-        host, port = parts.hostname or "", parts.port
-        line: http.client.HTTPConnection
-        if parts.scheme == "https":
-            self._context = self._context or ssl.create_default_context(cafile=self.roots)
-            line = http.client.HTTPSConnection(host, port, timeout=self.patience.connect, context=self._context)
-        else:
-            line = http.client.HTTPConnection(host, port, timeout=self.patience.connect)
-        try:
-            line.connect()
-        except TimeoutError as error:
-            raise ConnectTimeoutError(endpoint_url=self.url, error=error) from error
-        except ssl.SSLError as error:
-            raise SSLError(endpoint_url=self.url, error=error) from error
-        except OSError as error:
-            raise EndpointConnectionError(endpoint_url=self.url, error=error) from error
-        line.sock.settimeout(self.patience.read)
-        return line
-
-
-def _is_open(line: http.client.HTTPConnection) -> bool:
-    """Whether nothing has come meanwhile: between two requests a service says nothing but that it hangs up."""
-    poll = select.poll()
-    poll.register(line.sock, select.POLLIN)
-    return not poll.poll(0)
