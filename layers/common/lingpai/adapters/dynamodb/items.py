@@ -1,10 +1,10 @@
-"""The items of the tables: what PynamoDB serialises, and how each becomes a part of the model and back."""
+"""The items of the tables, as PynamoDB writes them: their attributes, their keys, and how the model becomes one."""
 
 import dataclasses
 import functools
 import operator
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any
 
 from pynamodb.attributes import (
     Attribute,
@@ -18,12 +18,12 @@ from pynamodb.attributes import (
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.operand import Path
 
-from lingpai.model import Client, Code, Detail, KnownAddress, RoleBook, Session, SessionKey, StoredKey, User
+from lingpai.model import Client, Session, SessionKey, StoredKey, User
 
 Item = dict[str, dict[str, Any]]
 
 ROLE_BOOK = "roles"
-_COUNT = "n:"
+COUNT = "n:"
 
 
 class Integer(Attribute[int]):
@@ -78,12 +78,6 @@ class Record(AttributeContainer):
         """As DynamoDB wants it."""
         item: Item = self._container_serialize()
         return item
-
-    @classmethod
-    def from_raw_data(cls, item: Item) -> Self:
-        """Of what DynamoDB has."""
-        record: Self = cls._instantiate(item)
-        return record
 
 
 class ClientItem(Record):
@@ -228,7 +222,7 @@ def signing_key_key(key: StoredKey) -> Item:
 
 def count_path(name: str) -> Path:
     """The attribute of a count in its tally; the prefix keeps it from being the key or the ttl."""
-    return Path([_COUNT + name])
+    return Path([COUNT + name])
 
 
 def below(limits: Mapping[str, int]) -> Condition:
@@ -237,17 +231,6 @@ def below(limits: Mapping[str, int]) -> Condition:
     open_counts = (count.does_not_exist() | (count < limit) for count, limit in counts)
     condition: Condition = functools.reduce(operator.and_, open_counts)
     return condition
-
-
-def to_addresses(item: IdentityItem) -> tuple[KnownAddress, ...]:
-    """The known addresses of a name."""
-    return tuple(KnownAddress(mark, at) for mark, at in item.addresses or ())
-
-
-def to_counts(item: Item | None) -> Mapping[str, int]:
-    """The counts in a tally's item."""
-    counted = ((name, value) for name, value in (item or {}).items() if name.startswith(_COUNT))
-    return {name.removeprefix(_COUNT): int(value["N"]) for name, value in counted}
 
 
 def client_item(client: Client) -> ClientItem:
@@ -270,26 +253,6 @@ def client_item(client: Client) -> ClientItem:
     )
 
 
-def to_client(item: ClientItem) -> Client:
-    """The record in an item."""
-    return Client(
-        id=item.client_id,
-        dialect=item.dialect,
-        grants=frozenset(item.grants),
-        scopes=tuple(item.scopes),
-        access_ttl=item.access_ttl,
-        refresh_ttl=item.refresh_ttl,
-        session_ttl=item.session_ttl,
-        secret_hash=item.secret_hash,
-        token_format=item.token_format,
-        token_alg=item.token_alg,
-        roles=frozenset(item.roles),
-        sign_provider=item.sign_provider,
-        sign_app=item.sign_app,
-        disabled=bool(item.disabled),
-    )
-
-
 def user_item(user: User) -> UserItem:
     """The account as an item; what it does not have is left out."""
     detail = {name: value for name, value in dataclasses.asdict(user.detail).items() if value is not None}
@@ -307,31 +270,6 @@ def user_item(user: User) -> UserItem:
     )
 
 
-def to_user(item: UserItem) -> User:
-    """The account in an item."""
-    return User(
-        id=item.id,
-        created_at=item.created_at,
-        username=item.username,
-        mobile=item.mobile,
-        openids=tuple((app, openid) for app, openid in item.openids or ()),
-        password=item.password,
-        digests=item.digests,
-        roles=frozenset(int(role_id) for role_id in item.roles or ()),
-        disabled=bool(item.disabled),
-        detail=Detail(**(item.detail or {})),
-    )
-
-
-def to_role_book(item: RoleBookItem) -> RoleBook:
-    """The roles in an item."""
-    return RoleBook(
-        names=tuple((role_id, name) for role_id, name in item.names),
-        next_id=item.next_id,
-        version=item.version,
-    )
-
-
 def signing_key_item(key: StoredKey) -> SigningKeyItem:
     """The key pair as an item."""
     return SigningKeyItem(
@@ -341,18 +279,6 @@ def signing_key_item(key: StoredKey) -> SigningKeyItem:
         signs_from=key.signs_from,
         public=key.public,
         private=key.private,
-    )
-
-
-def to_stored_key(item: SigningKeyItem) -> StoredKey:
-    """The key pair in an item."""
-    return StoredKey(
-        algorithm=item.algorithm,
-        number=item.number,
-        kid=item.kid,
-        signs_from=item.signs_from,
-        public=item.public,
-        private=item.private,
     )
 
 
@@ -371,39 +297,4 @@ def session_item(session: Session, ttl: int) -> SessionItem:
         refresh_hash=session.refresh_hash,
         refresh_expires_at=session.refresh_expires_at or None,
         ttl=ttl,
-    )
-
-
-def to_session(item: SessionItem) -> Session:
-    """The session in an item."""
-    return Session(
-        key=SessionKey(item.owner, item.id),
-        client_id=item.client_id,
-        scope=tuple(item.scope),
-        created_at=item.created_at,
-        ends_at=item.ends_at,
-        access_hash=item.access_hash,
-        access_expires_at=item.access_expires_at,
-        access_scope=tuple(item.access_scope),
-        refresh_hash=item.refresh_hash,
-        refresh_expires_at=item.refresh_expires_at or 0,
-        rotated_at=item.rotated_at or 0,
-        salt=item.salt,
-        previous_refresh_hash=item.previous_refresh_hash,
-        previous_access_hash=item.previous_access_hash,
-        previous_access_expires_at=item.previous_access_expires_at or 0,
-        previous_access_scope=tuple(item.previous_access_scope or ()),
-    )
-
-
-def to_code(item: CodeItem) -> Code:
-    """What an item knows of a number."""
-    return Code(
-        number=item.number,
-        digest=item.digest,
-        expires_at=item.expires_at or 0,
-        sent=tuple(item.sent or ()),
-        tries=item.tries or 0,
-        tries_until=item.tries_until or 0,
-        proven=bool(item.proven),
     )

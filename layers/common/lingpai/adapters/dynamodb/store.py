@@ -44,6 +44,10 @@ from lingpai.adapters.dynamodb.items import (
     signing_key_item,
     signing_key_key,
     tally_key,
+    user_item,
+    user_key,
+)
+from lingpai.adapters.dynamodb.reading import (
     to_addresses,
     to_client,
     to_code,
@@ -52,8 +56,7 @@ from lingpai.adapters.dynamodb.items import (
     to_session,
     to_stored_key,
     to_user,
-    user_item,
-    user_key,
+    to_user_id,
 )
 from lingpai.errors import unavailable
 from lingpai.model import Client, Code, RoleBook, Session, SessionKey, StoredKey, User
@@ -250,7 +253,7 @@ class DynamoStore:
     def get_client(self, client_id: str) -> Client | None:
         """See `ports.Clients`."""
         item = self._get(self.settings.clients_table, client_key(client_id))
-        return to_client(ClientItem.from_raw_data(item)) if item else None
+        return to_client(item) if item else None
 
     def put_client(self, client: Client) -> None:
         """See `ports.ClientWriter`."""
@@ -274,7 +277,7 @@ class DynamoStore:
         clients: list[Client] = []
         while True:
             answer = self._call("Scan", **scan)
-            clients += [to_client(ClientItem.from_raw_data(item)) for item in answer["Items"]]
+            clients += [to_client(item) for item in answer["Items"]]
             if "LastEvaluatedKey" not in answer:
                 return tuple(clients)
             scan["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
@@ -284,15 +287,14 @@ class DynamoStore:
     def find_user_id(self, key: str) -> int | None:
         """See `ports.Accounts`."""
         item = self._get(self.settings.identities_table, identity_key(key))
-        return IdentityItem.from_raw_data(item).user_id if item else None
+        return to_user_id(item) if item else None
 
     def find_user_ids(self, *keys: str) -> Mapping[str, int]:
         """See `ports.Accounts`."""
         table = self.settings.identities_table
         named = [identity_key(key) for key in dict.fromkeys(keys) if _may_be_key(key)]
         found = self._get_batch({table: {"Keys": named, "ConsistentRead": True}})[table] if named else []
-        rows = [IdentityItem.from_raw_data(item) for item in found]
-        return {row.key: row.user_id for row in rows}
+        return {item["key"]["S"]: to_user_id(item) for item in found}
 
     def find_door(self, key: str, tallies: tuple[str, ...]) -> Door:
         """See `ports.Accounts`."""
@@ -301,10 +303,10 @@ class DynamoStore:
         if tallies:
             wanted[counters] = {"Keys": [tally_key(tally) for tally in tallies], "ConsistentRead": True}
         found = self._get_batch(wanted)
-        rows = [IdentityItem.from_raw_data(item) for item in found[identities]]
+        rows = found[identities]
         counts = {item["key"]["S"]: to_counts(item) for item in found.get(counters, ())}
         return Door(
-            user_id=rows[0].user_id if rows else None,
+            user_id=to_user_id(rows[0]) if rows else None,
             addresses=to_addresses(rows[0]) if rows else (),
             tallies={tally: counts.get(tally, {}) for tally in tallies},
         )
@@ -312,7 +314,7 @@ class DynamoStore:
     def get_user(self, user_id: int) -> User | None:
         """See `ports.Accounts`."""
         item = self._get(self.settings.users_table, user_key(user_id))
-        return to_user(UserItem.from_raw_data(item)) if item else None
+        return to_user(item) if item else None
 
     def directory(self, *user_ids: int) -> Directory:
         """See `ports.Accounts`."""
@@ -322,8 +324,8 @@ class DynamoStore:
             keys = [user_key(user_id) for user_id in dict.fromkeys(user_ids)]
             wanted[users_table] = {"Keys": keys, "ConsistentRead": True}
         found = self._get_batch(wanted)
-        users = [to_user(UserItem.from_raw_data(item)) for item in found.get(users_table, ())]
-        books = [to_role_book(RoleBookItem.from_raw_data(item)) for item in found[roles_table]]
+        users = [to_user(item) for item in found.get(users_table, ())]
+        books = [to_role_book(item) for item in found[roles_table]]
         return Directory({user.id: user for user in users}, books[0] if books else RoleBook())
 
     def list_users(self, limit: int, after: int | None) -> Page:
@@ -331,7 +333,7 @@ class DynamoStore:
         start = {"ExclusiveStartKey": user_key(after)} if after is not None else {}
         answer = self._call("Scan", TableName=self.settings.users_table, Limit=limit, ConsistentRead=True, **start)
         last = answer.get("LastEvaluatedKey")
-        users = tuple(to_user(UserItem.from_raw_data(item)) for item in answer["Items"])
+        users = tuple(to_user(item) for item in answer["Items"])
         return Page(users, int(last["id"]["N"]) if last else None)
 
     def save_roles(self, book: RoleBook) -> bool:
@@ -464,7 +466,7 @@ class DynamoStore:
     def get_code(self, number: str) -> Code | None:
         """See `ports.Codes`."""
         item = self._get(self.settings.codes_table, code_key(number))
-        return to_code(CodeItem.from_raw_data(item)) if item else None
+        return to_code(item) if item else None
 
     def save_code(self, before: Code | None, after: Code, ttl: int) -> bool:
         """See `ports.Codes`."""
@@ -492,7 +494,7 @@ class DynamoStore:
             )
         except _Refused as refused:
             # A write repeated after a lost answer meets itself: that is success.
-            stored = to_code(CodeItem.from_raw_data(refused.item)) if refused.item else None
+            stored = to_code(refused.item) if refused.item else None
             return stored is not None and (stored.digest, stored.sent) == (after.digest, after.sent)
         return True
 
@@ -527,7 +529,7 @@ class DynamoStore:
                     )
                 except _Refused:
                     continue
-                return to_code(CodeItem.from_raw_data(answer["Attributes"]))
+                return to_code(answer["Attributes"])
         raise unavailable()
 
     def spend(self, key: str, limits: Mapping[str, int], ttl: int) -> Spent:
@@ -573,7 +575,7 @@ class DynamoStore:
         start: dict[str, Any] = {}
         while True:
             answer = self._call("Scan", TableName=self.settings.keys_table, ConsistentRead=True, **start)
-            keys += (to_stored_key(SigningKeyItem.from_raw_data(item)) for item in answer["Items"])
+            keys += (to_stored_key(item) for item in answer["Items"])
             if "LastEvaluatedKey" not in answer:
                 return tuple(keys)
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
@@ -584,7 +586,7 @@ class DynamoStore:
         try:
             self._call("PutItem", TableName=self.settings.keys_table, **put(signing_key_item(key), absent))
         except _Refused as refused:
-            return refused.item is not None and to_stored_key(SigningKeyItem.from_raw_data(refused.item)) == key
+            return refused.item is not None and to_stored_key(refused.item) == key
         return True
 
     def forget_private(self, key: StoredKey) -> None:
@@ -675,7 +677,7 @@ def _session_in(item: Item | None) -> Session | None:
     """The session in an item; None for nothing, and for the mere key that a revoked token leaves which stood alone."""
     if item is None or "client_id" not in item:
         return None
-    return to_session(SessionItem.from_raw_data(item))
+    return to_session(item)
 
 
 def _may_be_key(name: str) -> bool:
