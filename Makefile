@@ -27,6 +27,7 @@ SHIPPED_FILTER := layers/common/lingpai/common_passwords.filter
 MINISTACK := .cache/ministack/.synced
 RUNTIME := .cache/runtime/.synced
 CHECKOV := .cache/checkov/.synced
+PEERS := .cache/peers-authlib/.synced .cache/peers-django/.synced .cache/peers-front/.synced
 LAYER_REQUIREMENTS := layers/common/requirements.txt
 
 say = @echo '· $(1)'
@@ -105,10 +106,16 @@ npm-clients: .cache/npm-clients/.installed ## Fetch the OAuth clients of npm tha
 
 .cache/npm-clients/.installed: tests/e2e/npm/package.json tests/e2e/npm/package-lock.json
 	$(call say,installing OAuth clients into .cache/npm-clients)
-	@mkdir -p $(@D)
-	@cp tests/e2e/npm/package.json tests/e2e/npm/package-lock.json $(@D)
-	@cd $(@D) && npm ci --silent --ignore-scripts --no-audit --no-fund
-	@touch $@
+	@$(npm-install)
+
+OIDC_PROVIDER := benchmarks/peers/oidc-provider
+.cache/peers-oidc-provider/.installed: $(OIDC_PROVIDER)/package.json $(OIDC_PROVIDER)/package-lock.json
+	$(call say,installing oidc-provider into .cache/peers-oidc-provider)
+	@$(npm-install)
+
+# A package.json and its lock, which stand before the target, into the target's folder.
+npm-install = mkdir -p $(@D) && cp $^ $(@D) \
+	&& (cd $(@D) && npm ci --silent --ignore-scripts --no-audit --no-fund) && touch $@
 
 .PHONY: bench-timing
 bench-timing: $(VENV) dynamodb-local ## Measure whether the time of an answer tells who has an account (ARGS='--pairs 200')
@@ -116,7 +123,11 @@ bench-timing: $(VENV) dynamodb-local ## Measure whether the time of an answer te
 
 .PHONY: bench
 bench: $(VENV) build-here ## Measure cold starts and write docs/performance.md (needs valgrind; ARGS='--runs 5')
-	@.venv/bin/python -m benchmarks.cold_start --build $(BUILD_HERE) --undo --write $(ARGS)
+	@.venv/bin/python -m benchmarks.cold_start --undo --write $(ARGS)
+
+.PHONY: bench-peers
+bench-peers: $(VENV) $(PEERS) .cache/peers-oidc-provider/.installed dynamodb-local ## Measure what a request costs beside other OAuth servers (needs node; ARGS='--rounds 3')
+	@.venv/bin/python -m benchmarks.peers $(ARGS)
 
 .PHONY: cost
 cost: $(VENV) ## Write docs/cost.md: what a deployment costs and how it scales
@@ -174,7 +185,7 @@ build-arm64: $(SAM)
 build-for = report=$$($(sam) build --build-dir .aws-sam/$(1) --cache-dir .aws-sam/cache-$(1) \
 	--parameter-overrides Architecture=$(2) 2>&1) || { printf '%s\n' "$$report"; exit 1; }
 
-$(MINISTACK) $(RUNTIME) $(CHECKOV): .cache/%/.synced: tools/requirements/%.txt $(UV)
+$(MINISTACK) $(RUNTIME) $(CHECKOV) $(PEERS): .cache/%/.synced: tools/requirements/%.txt $(UV)
 	$(call say,installing $* into $(@D))
 	@$(UV) venv --quiet --clear --python .cache/uv-$(UV_VERSION)/bin/python $(@D)
 	@$(UV) pip sync --quiet --require-hashes --python $(@D)/bin/python $<

@@ -1,0 +1,222 @@
+"""Measure what a request costs here and at other OAuth servers, in processor time of the server, in one run.
+
+    .venv/bin/python -m benchmarks.peers [--rounds 15] [--set NAME=VALUE …] [--write]    # `make bench-peers`
+
+`--set` gives our functions an environment variable: a setting of the service, or one of AWS's. `--write` puts the
+tables into docs/performance-peers.md. Everything runs on this machine, in processes and a folder that are gone at the
+end, and talks to 127.0.0.1 alone.
+"""
+
+import argparse
+import contextlib
+import functools
+import os
+import platform
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+
+from benchmarks.peers import budget, contenders, report, tls
+from benchmarks.peers.contenders import Contender, Frame, Place, Running
+from benchmarks.peers.processes import BrokenPeerError, process
+from benchmarks.peers.report import Sample
+from benchmarks.peers.works import WORKS
+from tests.support import stores
+
+PAGE = contenders.ROOT / "docs" / "performance-peers.md"
+ROUNDS = 15
+# A batch is as many requests as take about this much processor time, at most so many: short, so that those that are
+# compared come soon after one another.
+BATCH_MS, MOST = 100.0, 200
+PROBE = 3
+# Requests of each piece of work before it is measured: for what compiles while it runs it takes thousands.
+WARM_UP, WARM_UP_COMPILING = 200, 4000
+
+type Ask = Callable[[int], float]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure and tell; give the exit code."""
+    parser = argparse.ArgumentParser(prog="benchmarks.peers", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"how often each is measured ({ROUNDS})")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the service")
+    parser.add_argument("--write", action="store_true", help=f"put the tables into {PAGE.name}")
+    given = parser.parse_args(arguments)
+    unmet = contenders.missing() or (f"DynamoDB Local: {reason}" if (reason := stores.missing()) else None)
+    if unmet:
+        print(unmet, file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, _ended)
+    chosen = dict(setting.partition("=")[::2] for setting in given.set)
+    try:
+        with _place(chosen) as place:
+            text = _measured(place, given.rounds)
+    except BrokenPeerError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(text)
+    if given.write:
+        report.write(PAGE, text)
+    return 0
+
+
+def _ended(number: int, _: FrameType | None) -> None:
+    # As an exception, so that every process is ended on the way out.
+    raise SystemExit(128 + number)
+
+
+@contextlib.contextmanager
+def _place(settings: Mapping[str, str]) -> Iterator[Place]:
+    """DynamoDB Local, HTTPS before it, and a folder."""
+    with tempfile.TemporaryDirectory(prefix="lingpai-peers-") as name, stores.dynamodb_local() as endpoint:
+        folder = Path(name)
+        certificate, key = tls.make_certificate(folder)
+        port = endpoint.rpartition(":")[2]
+        command = [sys.executable, "-m", "benchmarks.peers.tls", str(certificate), str(key), port]
+        environ = {**os.environ, "PYTHONPATH": str(contenders.ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+        with process(command, environ, folder / "complaints") as front:
+            yield Place(folder, endpoint, f"https://127.0.0.1:{front.hear()['port']}", certificate, settings)
+
+
+def _measured(place: Place, rounds: int) -> str:
+    parts = [_run(frame, place, rounds) for frame in contenders.FRAMES]
+    versions = {name: found for part in parts for name, found in part[1].items()}
+    texts = [part[0] for part in parts]
+    return "\n\n".join((_told_of(place, rounds), *texts, _budget(place, rounds), _differences(), _versions(versions)))
+
+
+def _run(frame: Frame, place: Place, rounds: int) -> tuple[str, dict[str, Mapping[str, str]]]:
+    """The tables of a frame, and what its servers are made of."""
+    with contextlib.ExitStack() as stack:
+        running: dict[Contender, Running] = {}
+        for contender in frame.contenders:
+            _say(f"{frame.title}: begin {contender.name}")
+            running[contender] = stack.enter_context(contender.begin(place))
+        samples = _rounds(_asked(running), rounds, frame.title)
+        versions = {contender.name: server.versions for contender, server in running.items()}
+    beside = {contender.name: contender.beside for contender in frame.contenders}
+    tables = []
+    for work, title in WORKS.items():
+        found = {contender.name: samples[work, contender.name] for contender in running if work in contender.works}
+        tables.append(f"#### {title}\n\n{report.compared(found, beside)}")
+    return "\n\n".join((f"### {frame.title}", frame.text, *tables)), versions
+
+
+def _asked(running: Mapping[Contender, Running]) -> dict[tuple[str, str], tuple[Ask, int]]:
+    """How each is asked for each piece of work, and how often before it counts."""
+    return {
+        (work, contender.name): (
+            functools.partial(server.measure, work),
+            WARM_UP_COMPILING if contender.compiles else WARM_UP,
+        )
+        for work in WORKS
+        for contender, server in running.items()
+        if work in contender.works
+    }
+
+
+def _rounds[Name](asked: Mapping[Name, tuple[Ask, int]], rounds: int, title: str) -> dict[Name, Sample]:
+    """Each in turn, round after round, each second one in the other direction: what else the machine does hits all."""
+    _say(f"{title}: warm up")
+    counts = {name: _warmed_up(ask, warm_up) for name, (ask, warm_up) in asked.items()}
+    found: dict[Name, list[float]] = {name: [] for name in asked}
+    for number in range(rounds):
+        _say(f"{title}: round {number + 1} of {rounds}")
+        for name in sorted(asked, key=list(asked).index, reverse=number % 2 == 1):
+            ask, _ = asked[name]
+            found[name].append(ask(counts[name]))
+    return {name: Sample(tuple(times)) for name, times in found.items()}
+
+
+def _warmed_up(ask: Ask, requests: int) -> int:
+    """How many requests make a batch; before it is told, `requests` were asked, or a few where each takes long."""
+    ask(PROBE)
+    ms = ask(PROBE)
+    count = max(1, min(MOST, int(BATCH_MS / ms)))
+    for _ in range(0, requests if ms < BATCH_MS else 0, count):
+        ask(count)
+    return count
+
+
+def _budget(place: Place, rounds: int) -> str:
+    """The handler beside the parts that it cannot do without."""
+    with (
+        contenders.budget(place, "as deployed", {}) as deployed,
+        contenders.budget(place, "no metrics", {"METRICS_NAMESPACE": ""}) as silent,
+    ):
+        asked: dict[str, tuple[Ask, int]] = {
+            part: (functools.partial(deployed.measure, part), WARM_UP) for part in (*budget.PARTS, budget.HANDLER)
+        }
+        asked[_SILENT] = (functools.partial(silent.measure, budget.HANDLER), WARM_UP)
+        samples = _rounds(asked, rounds, "The handler and its parts")
+    return budget_table(samples)
+
+
+_SILENT = "the handler, without metrics"
+_HANDLERS = (budget.HANDLER, _SILENT)
+
+
+def budget_table(samples: Mapping[str, Sample]) -> str:
+    """The parts, their sum, and how many times the sum the handler takes."""
+    together = budget.together([samples[part] for part in budget.PARTS])
+    rows = [(part, samples[part].told(), "") for part in budget.PARTS]
+    rows.append(("together", together.told(), "1.00"))
+    rows += [(name, samples[name].told(), f"{report.ratio(samples[name], together):.2f}") for name in _HANDLERS]
+    head = ("", "ms of CPU", "times the parts together")
+    text = (
+        "A machine token as ES256 JWT: each part done barely, in the same process and run. The handler does all of it "
+        "besides reading the request and proving the client; as deployed it writes a line of metrics, too."
+    )
+    return f"### What the handler cannot do without\n\n{text}\n\n{report.table(head, rows)}"
+
+
+def _told_of(place: Place, rounds: int) -> str:
+    settings = " ".join(f"{name}={value}" for name, value in place.settings.items())
+    return (
+        f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release().partition('-')[0]}; "
+        f"{rounds} rounds in turn, of batches of up to {MOST} requests, after a warm-up. CPU is what the server's "
+        f"process used, user and system, by its own clock: median, and least–most of the rounds. How many times ours "
+        f"that is, is the median of what it was in each round" + (f"; with {settings}." if settings else ".")
+    )
+
+
+def _processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())
+
+
+def _differences() -> str:
+    lines = "\n".join(f"- **{name}.** {text}" for name, text in contenders.DIFFERENCES.items())
+    return f"### What each does differently\n\n{lines}"
+
+
+def _versions(found: Mapping[str, Mapping[str, str]]) -> str:
+    merged: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for name, versions in found.items():
+        merged.setdefault(tuple(sorted(versions.items())), []).append(name)
+    lines = [
+        f"- {'; '.join(names)}: {', '.join(f'{name} {version}' for name, version in versions)}"
+        for versions, names in merged.items()
+    ]
+    return "### Versions\n\n" + "\n".join([*lines, f"- Java of DynamoDB Local: {_java()}"])
+
+
+def _java() -> str:
+    told = subprocess.run(["java", "-version"], capture_output=True, check=False)  # noqa: S607  as the one who runs DynamoDB Local finds it
+    return told.stderr.decode().splitlines()[0]
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,25 @@
+"""What the one who starts a server says to it by its environment."""
+
+import os
+from pathlib import Path
+
+from benchmarks.peers.works import CHECK, ES256, OPAQUE, REFRESH, RS256
+
+# The ids of the clients by piece of work. A machine, one for each form of token, and an app that refreshes.
+CLIENTS = {OPAQUE: "machine", CHECK: "machine", ES256: "machine-es256", RS256: "machine-rs256", REFRESH: "app"}
+SESSIONS = 20
+
+
+def folder() -> Path:
+    """Where the server may keep what it keeps; removed at the end."""
+    return Path(os.environ["PEER_FOLDER"])
+
+
+def secret() -> str:
+    """The secret of all clients."""
+    return os.environ["PEER_SECRET"]
+
+
+def variant() -> str:
+    """Which of the ways to set this server up."""
+    return os.environ.get("PEER_VARIANT", "")

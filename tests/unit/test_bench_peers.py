@@ -1,0 +1,182 @@
+"""The parts of `make bench-peers` that need no peer: clocks, counting, tables, and that nothing is left running."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from benchmarks.peers import budget, contenders, cpu, report
+from benchmarks.peers.__main__ import budget_table
+from benchmarks.peers.apps.event import make_event
+from benchmarks.peers.processes import BrokenPeerError, process
+from benchmarks.peers.report import Sample
+from benchmarks.peers.works import CHECK, ES256, OPAQUE, REFRESH, WORKS, Calls, Request, WrongAnswerError, measure
+from lingpai.web.request import from_event, parameters
+from tests.support.stores import ROOT
+
+CALLS = Calls("/token", "/check", dict.fromkeys(WORKS, "machine"), "a-secret")
+
+
+class Server:
+    """Answers as told, and spends a second of processor time on each answer."""
+
+    def __init__(self, answer: Callable[[str], dict[str, object]], status: int = 200) -> None:
+        self.answer, self.status, self.spent = answer, status, 0.0
+        self.asked: list[str] = []
+
+    def send(self, request: Request) -> tuple[int, bytes]:
+        self.spent += 1
+        self.asked.append(request.body.decode())
+        return self.status, json.dumps(self.answer(request.body.decode())).encode()
+
+
+def test_the_clock_of_a_process_is_its_own() -> None:
+    busy = "import time\nwhile time.process_time() < 0.2: pass\nprint(time.process_time(), flush=True)\ninput()"
+    with subprocess.Popen([sys.executable, "-c", busy], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as begun:  # noqa: S603
+        assert begun.stdout is not None
+        told = float(begun.stdout.readline())
+        assert told <= cpu.spent(begun.pid) < told + 0.1
+        assert begun.pid in cpu.children(os.getpid())
+        begun.communicate(b"\n")
+    with pytest.raises(ProcessLookupError, match=f"no process {begun.pid}"):
+        cpu.spent(begun.pid)
+    assert abs(cpu.spent(os.getpid()) - time.process_time()) < 0.1
+
+
+def test_only_the_work_is_counted() -> None:
+    def answer(body: str) -> dict[str, object]:
+        return {"active": True} if body.startswith("token=") else {"access_token": "opaque.token"}
+
+    server = Server(answer)
+    assert measure(server, CALLS, CHECK, 30, [], lambda: server.spent) == 1000
+    assert len([body for body in server.asked if body.startswith("grant_type")]) == 20
+    assert len([body for body in server.asked if body.startswith("token=")]) == 30
+
+
+def test_refreshes_go_on_with_what_they_get() -> None:
+    server = Server(lambda body: {"access_token": "a.b", "refresh_token": body.rpartition("=")[2] + "x"})
+    sessions = ["a", "b"]
+    assert measure(server, CALLS, REFRESH, 5, sessions, lambda: server.spent) == 1000
+    assert sessions == ["axxx", "bxx"]
+
+
+@pytest.mark.parametrize(
+    ("work", "answer", "status"),
+    [
+        (OPAQUE, {"error": "invalid_client"}, 401),
+        (OPAQUE, {"expires_in": 3600}, 200),
+        (ES256, {"access_token": "no-jwt.at-all"}, 200),
+        (ES256, {"access_token": "eyJhbGciOiJSUzI1NiJ9.e30.c2ln"}, 200),
+        (CHECK, {"access_token": "a.b", "active": False}, 200),
+        (REFRESH, {"access_token": "a.b", "refresh_token": "first"}, 200),
+    ],
+)
+def test_what_is_not_the_work_is_not_measured(work: str, answer: dict[str, object], status: int) -> None:
+    with pytest.raises(WrongAnswerError) as caught:
+        measure(Server(lambda _: answer, status), CALLS, work, 3, ["first"], lambda: 0.0)
+    assert "first" not in str(caught.value)
+
+
+def test_the_front_makes_an_event_that_the_service_reads() -> None:
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    request = from_event(make_event("POST", "/oauth/token", "", headers, b"scope=read+write", "192.0.2.1"))
+    assert (request.method, request.path, request.source_ip) == ("POST", "/oauth/token", "192.0.2.1")
+    assert parameters(request) == {"scope": "read write"}
+
+
+def test_tables_compare_each_with_its_own() -> None:
+    samples = {"ours": Sample((0.5, 0.4, 0.9)), "peer": Sample((412.0, 400.0, 450.0)), "other": Sample((1.25, 1.0, 3))}
+    # 412 / 0.5, 400 / 0.4 and 450 / 0.9: the machine was slower in the third round, for both.
+    assert report.compared(samples, {"ours": "ours", "peer": "ours", "other": "peer"}) == (
+        "|  | ms of CPU for a request | times ours |\n"
+        "| --- | ---: | ---: |\n"
+        "| ours | 0.500 (0.400–0.900) | 1.00 |\n"
+        "| peer | 412 (400–450) | 824.00 |\n"
+        "| other | 1.25 (1.00–3.00) | 0.00 |"
+    )
+
+
+def test_the_budget_is_the_handler_beside_its_parts() -> None:
+    parts = dict(zip(budget.PARTS, (Sample((0.06, 0.12)), Sample((0.04, 0.08)), Sample((0.05, 0.1))), strict=True))
+    handlers = {budget.HANDLER: Sample((0.3, 0.6)), "the handler, without metrics": Sample((0.15, 0.3))}
+    lines = budget_table(parts | handlers).splitlines()
+    assert lines[-4:] == [
+        "| a log line of Powertools | 0.075 (0.050–0.100) |  |",
+        "| together | 0.225 (0.150–0.300) | 1.00 |",
+        "| the handler | 0.450 (0.300–0.600) | 2.00 |",
+        "| the handler, without metrics | 0.225 (0.150–0.300) | 1.00 |",
+    ]
+
+
+def test_a_page_keeps_what_stands_around_the_tables(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- peers -->\nold\n<!-- /peers -->\nafter\n", "utf-8")
+    report.write(page, "new")
+    assert page.read_text("utf-8") == "before\n<!-- peers -->\n\nnew\n\n<!-- /peers -->\nafter\n"
+    with pytest.raises(ValueError, match="has no <!-- peers -->"):
+        report.put("no place for it", "new")
+
+
+def test_the_page_has_a_place_for_the_tables() -> None:
+    page = (ROOT / "docs" / "performance-peers.md").read_text("utf-8")
+    assert report.put(page, "x") != page
+
+
+def test_each_contender_is_compared_with_one_of_its_frame() -> None:
+    for frame in contenders.FRAMES:
+        names = [contender.name for contender in frame.contenders]
+        assert len(set(names)) == len(names)
+        for contender in frame.contenders:
+            (ours,) = (other for other in frame.contenders if other.name == contender.beside)
+            assert set(contender.works) <= set(ours.works) <= set(WORKS)
+
+
+def test_nothing_of_a_process_outlives_its_block(tmp_path: Path) -> None:
+    stubborn = (
+        "import json, signal, subprocess, sys\n"
+        "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        "print('a word of its own', flush=True)\n"
+        "print(json.dumps({'child': child.pid}), flush=True)\n"
+        "sys.stdin.read()\n"
+        "signal.pause()\n"
+    )
+    numbers: list[int] = []
+
+    def interrupted() -> None:
+        with process([sys.executable, "-c", stubborn], dict(os.environ), tmp_path / "complaints") as begun:
+            numbers.extend((begun.pid, begun.hear()["child"]))
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    pid, child = numbers
+    deadline = time.monotonic() + 5
+    while _alive(child) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not _alive(pid)
+    assert not _alive(child)
+
+
+def _alive(pid: int) -> bool:
+    """Whether it runs: one that has ended and that nobody has asked after does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
+
+
+def test_what_a_process_complains_of_is_told(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "import sys; sys.exit('no such adapter')"]
+    with (
+        process(command, dict(os.environ), tmp_path / "complaints") as begun,
+        pytest.raises(BrokenPeerError, match="says nothing\nno such adapter"),
+    ):
+        begun.hear()
