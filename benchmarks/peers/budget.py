@@ -1,34 +1,44 @@
 """What a machine token as ES256 JWT costs in the handler, beside the parts that it cannot do without.
 
-`python -m benchmarks.peers.budget`: a worker as `worker` is; `work` is one of `PARTS` or `HANDLER`. Each part is done
-barely: the signature by a key object, a route of Powertools' resolver for HTTP APIs that does nothing, a structured
-line of Powertools' logger with the fields that ours has.
+`python -m benchmarks.peers.budget`: a worker as `worker` is; `work` is one of `PARTS`, `TOGETHER` or `HANDLER`. Each
+part is done barely: the signature by a key object, a route of Powertools' resolver for HTTP APIs that does nothing, a
+structured line of Powertools' logger with the fields that ours has. Together they take longer than each alone again and
+again, as they do in the handler: what one of them needs has left the processor's caches when its turn comes.
 """
 
 import json
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from benchmarks.peers.report import Sample
+from benchmarks.peers.report import Sample, ratio
+from benchmarks.peers.report import table as markdown
 
 SIGNATURE, DISPATCH, LINE = "ES256 signature", "Powertools' dispatch", "a log line of Powertools"
 PARTS = (SIGNATURE, DISPATCH, LINE)
+TOGETHER = "all three, one after the other"
 HANDLER = "the handler"
 
 
-def together(parts: Sequence[Sample]) -> Sample:
-    """What the parts take, one after the other, in each round."""
-    return Sample(tuple(map(sum, zip(*(part.rounds for part in parts), strict=True))))
+def table(samples: Mapping[str, Sample]) -> str:
+    """Each part, the parts together, and how many times that the handler takes: `samples` by all of these names.
+
+    What else stands in `samples` is another handler.
+    """
+    rows = [(part, samples[part].told(), "") for part in PARTS]
+    others = [name for name in samples if name not in PARTS]
+    rows += [(name, samples[name].told(), f"{ratio(samples[name], samples[TOGETHER]):.2f}") for name in others]
+    return markdown(("", "ms of CPU", "times all three"), rows)
 
 
 def main() -> int:
     """Answer until the input ends; give the exit code."""
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    acts = {SIGNATURE: _signature(), DISPATCH: _dispatch(), LINE: _line(), HANDLER: _handler()}
+    parts = {SIGNATURE: _signature(), DISPATCH: _dispatch(), LINE: _line()}
+    acts = {**parts, TOGETHER: lambda: [part() for part in parts.values()], HANDLER: _handler()}
     print(json.dumps({"versions": {}}), file=out, flush=True)
     for line in sys.stdin:
         asked = json.loads(line)

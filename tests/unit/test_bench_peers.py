@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from benchmarks.peers import budget, contenders, cpu, report
-from benchmarks.peers.__main__ import budget_table
+from benchmarks.peers.__main__ import main
 from benchmarks.peers.apps.event import make_event
 from benchmarks.peers.processes import BrokenPeerError, process
 from benchmarks.peers.report import Sample
 from benchmarks.peers.works import CHECK, ES256, OPAQUE, REFRESH, WORKS, Calls, Request, WrongAnswerError, measure
 from lingpai.web.request import from_event, parameters
+from tests.support import stores
 from tests.support.stores import ROOT
 
 CALLS = Calls("/token", "/check", dict.fromkeys(WORKS, "machine"), "a-secret")
@@ -104,13 +105,14 @@ def test_tables_compare_each_with_its_own() -> None:
 
 def test_the_budget_is_the_handler_beside_its_parts() -> None:
     parts = dict(zip(budget.PARTS, (Sample((0.06, 0.12)), Sample((0.04, 0.08)), Sample((0.05, 0.1))), strict=True))
-    handlers = {budget.HANDLER: Sample((0.3, 0.6)), "the handler, without metrics": Sample((0.15, 0.3))}
-    lines = budget_table(parts | handlers).splitlines()
-    assert lines[-4:] == [
+    whole = {budget.TOGETHER: Sample((0.2, 0.4)), budget.HANDLER: Sample((0.3, 0.6)), "other": Sample((0.2, 0.3))}
+    assert budget.table(parts | whole).splitlines()[2:] == [
+        "| ES256 signature | 0.090 (0.060–0.120) |  |",
+        "| Powertools' dispatch | 0.060 (0.040–0.080) |  |",
         "| a log line of Powertools | 0.075 (0.050–0.100) |  |",
-        "| together | 0.225 (0.150–0.300) | 1.00 |",
-        "| the handler | 0.450 (0.300–0.600) | 2.00 |",
-        "| the handler, without metrics | 0.225 (0.150–0.300) | 1.00 |",
+        "| all three, one after the other | 0.300 (0.200–0.400) | 1.00 |",
+        "| the handler | 0.450 (0.300–0.600) | 1.50 |",
+        "| other | 0.250 (0.200–0.300) | 0.88 |",
     ]
 
 
@@ -135,6 +137,15 @@ def test_each_contender_is_compared_with_one_of_its_frame() -> None:
         for contender in frame.contenders:
             (ours,) = (other for other in frame.contenders if other.name == contender.beside)
             assert set(contender.works) <= set(ours.works) <= set(WORKS)
+
+
+def test_a_setting_that_is_none_is_refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contenders, "missing", lambda: None)
+    monkeypatch.setattr(stores, "missing", lambda: None)
+    with pytest.raises(SystemExit) as caught:
+        main(["--set", "CLIENT_CACHE_TTL=0", "--set", "aws_retry_mode=legacy", "--set", "STORE_SPEED=11"])
+    assert caught.value.code == 2
+    assert "there is no setting STORE_SPEED\n" in capsys.readouterr().err
 
 
 def test_nothing_of_a_process_outlives_its_block(tmp_path: Path) -> None:
