@@ -123,7 +123,6 @@ def test_a_request_is_one_line_with_the_gateways_id(api: Api, printed: Printed) 
     (line,) = printed()
     assert line == {
         "level": "INFO",
-        "location": line["location"],
         "message": "request",
         "timestamp": line["timestamp"],
         "service": "lingpai",
@@ -141,7 +140,7 @@ def test_a_request_is_one_line_with_the_gateways_id(api: Api, printed: Printed) 
 
 def said(line: Any) -> Any:
     """A line without what every line has."""
-    common = ("location", "message", "timestamp", "service", "correlation_id", "method", "path", "ms")
+    common = ("message", "timestamp", "service", "correlation_id", "method", "path", "ms")
     return {name: value for name, value in line.items() if name not in common}
 
 
