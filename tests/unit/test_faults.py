@@ -246,7 +246,7 @@ def test_a_transaction_that_was_wrong_is_not_called_a_conflict() -> None:
 def test_a_plain_write_that_meets_a_transaction_is_sent_again() -> None:
     """And then has its right result."""
     met = failure("TransactionConflictException", "UpdateItem")
-    session, item = a_session(), session_item(a_session(), NOW).serialize()
+    session, item = a_session(), session_item(a_session(), NOW)
     answers: dict[str, tuple[Any, object]] = {
         "rotate": ({"Attributes": item}, Rotated(True, session)),
         "save_code": ({}, True),

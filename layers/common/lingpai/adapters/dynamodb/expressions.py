@@ -9,6 +9,7 @@ from pynamodb.expressions.update import Action, Update
 
 from lingpai.adapters.dynamodb.items import (
     ClientItem,
+    Item,
     Record,
     TallyItem,
     UserItem,
@@ -18,6 +19,7 @@ from lingpai.adapters.dynamodb.items import (
     user_item,
 )
 from lingpai.model import Client, User
+from lingpai.ports import Rotation
 
 Arguments = dict[str, Any]
 
@@ -79,3 +81,57 @@ def _changes[T: Record](old: T, new: T, condition: Condition) -> tuple[list[Acti
 def spending(limits: Mapping[str, int], ttl: int) -> Arguments:
     """One more of each count of a tally, as long as none has reached its limit."""
     return expressions(below(limits), *(count_path(name).add(1) for name in limits), TallyItem.ttl.set(ttl))
+
+
+# The right sides are read before anything is written: what was current becomes previous.
+_ROTATED = {
+    "previous_refresh_hash": "#refresh_hash",
+    "previous_access_hash": "#access_hash",
+    "previous_access_expires_at": "#access_expires_at",
+    "previous_access_scope": "#access_scope",
+    "access_hash": ":access_hash",
+    "access_expires_at": ":access_expires_at",
+    "access_scope": "#scope",
+    "refresh_hash": ":refresh_hash",
+    "refresh_expires_at": ":refresh_expires_at",
+    "rotated_at": ":now",
+    "salt": ":salt",
+    "ttl": ":ttl",
+}
+# Each name has to be used, that of the scope too where none is wanted.
+_ROTATES = (
+    "#refresh_hash = :presented_hash AND #client_id = :client_id AND attribute_exists(#scope)"
+    " AND #refresh_expires_at > :now AND #ends_at > :now"
+)
+_ROTATION_NAMES = {f"#{name}": name for name in (*_ROTATED, "scope", "client_id", "ends_at")}
+_ROTATION = "SET " + ", ".join(f"#{name} = {value}" for name, value in _ROTATED.items())
+_NARROWED = _ROTATION.replace("#access_scope = #scope", "#access_scope = :scope")
+
+
+def rotating(rotation: Rotation) -> Arguments:
+    """The update of a session by a refresh, and the condition that it may be refreshed so.
+
+    Written out, since its text is always the same: PynamoDB would compose it anew for each refresh.
+    """
+    values: Item = {
+        ":presented_hash": {"B": rotation.presented_hash},
+        ":client_id": {"S": rotation.client_id},
+        ":now": {"N": str(rotation.now)},
+        ":access_hash": {"B": rotation.access_hash},
+        ":access_expires_at": {"N": str(rotation.access_expires_at)},
+        ":refresh_hash": {"B": rotation.refresh_hash},
+        ":refresh_expires_at": {"N": str(rotation.refresh_expires_at)},
+        ":salt": {"B": rotation.salt},
+        ":ttl": {"N": str(rotation.ttl)},
+    }
+    condition = _ROTATES
+    if rotation.scope is not None:
+        wanted: Item = {f":scope{index}": {"S": word} for index, word in enumerate(rotation.scope)}
+        condition += "".join(f" AND contains(#scope, {name})" for name in wanted)
+        values |= {":scope": {"L": list(wanted.values())}, **wanted}
+    return {
+        "ConditionExpression": condition,
+        "UpdateExpression": _ROTATION if rotation.scope is None else _NARROWED,
+        "ExpressionAttributeNames": _ROTATION_NAMES,
+        "ExpressionAttributeValues": values,
+    }

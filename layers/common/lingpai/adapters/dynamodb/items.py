@@ -282,19 +282,21 @@ def signing_key_item(key: StoredKey) -> SigningKeyItem:
     )
 
 
-def session_item(session: Session, ttl: int) -> SessionItem:
-    """A new session as an item that the table may forget at `ttl`."""
-    return SessionItem(
-        owner=session.key.owner,
-        id=session.key.id,
-        client_id=session.client_id,
-        scope=list(session.scope),
-        created_at=session.created_at,
-        ends_at=session.ends_at,
-        access_hash=session.access_hash,
-        access_expires_at=session.access_expires_at,
-        access_scope=list(session.access_scope),
-        refresh_hash=session.refresh_hash,
-        refresh_expires_at=session.refresh_expires_at or None,
-        ttl=ttl,
-    )
+def session_item(session: Session, ttl: int) -> Item:
+    """A new session as an item that the table may forget at `ttl`; written out, since each login makes one."""
+    item: Item = {
+        **session_key(session.key),
+        "client_id": {"S": session.client_id},
+        "scope": {"L": [{"S": word} for word in session.scope]},
+        "created_at": {"N": str(session.created_at)},
+        "ends_at": {"N": str(session.ends_at)},
+        "access_hash": {"B": session.access_hash},
+        "access_expires_at": {"N": str(session.access_expires_at)},
+        "access_scope": {"L": [{"S": word} for word in session.access_scope]},
+        "ttl": {"N": str(ttl)},
+    }
+    if session.refresh_hash is not None:
+        item["refresh_hash"] = {"B": session.refresh_hash}
+    if session.refresh_expires_at:
+        item["refresh_expires_at"] = {"N": str(session.refresh_expires_at)}
+    return item

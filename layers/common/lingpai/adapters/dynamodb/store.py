@@ -19,6 +19,7 @@ from lingpai.adapters.dynamodb.expressions import (
     client_changes,
     expressions,
     put,
+    rotating,
     spending,
     user_changes,
 )
@@ -224,7 +225,7 @@ class DynamoStore:
                 return {"Delete": {"TableName": tables.identities_table, "Key": identity_key(key), **arguments}}
             case PutSession(session, ttl):
                 # No condition: the key holds 64 random bits, and a write repeated after a lost answer must succeed.
-                return {"Put": {"TableName": tables.sessions_table, **put(session_item(session, ttl))}}
+                return {"Put": {"TableName": tables.sessions_table, "Item": session_item(session, ttl)}}
             case EndSession(key):
                 return {"Delete": {"TableName": tables.sessions_table, "Key": session_key(key)}}
             case ConsumeCode(number, digest, now):
@@ -358,38 +359,13 @@ class DynamoStore:
 
     def rotate(self, rotation: Rotation) -> Rotated:
         """See `ports.Sessions`. Refused or not, the item comes back in the same call."""
-        item = SessionItem
-        condition = (
-            (item.refresh_hash == rotation.presented_hash)
-            & (item.client_id == rotation.client_id)
-            & (item.refresh_expires_at > rotation.now)
-            & (item.ends_at > rotation.now)
-        )
-        for token in rotation.scope or ():
-            condition &= item.scope.contains(token)
-        arguments = expressions(
-            condition,
-            # The right sides are read before anything is written: what was current becomes previous.
-            item.previous_refresh_hash.set(item.refresh_hash),
-            item.previous_access_hash.set(item.access_hash),
-            item.previous_access_expires_at.set(item.access_expires_at),
-            item.previous_access_scope.set(item.access_scope),
-            item.access_hash.set(rotation.access_hash),
-            item.access_expires_at.set(rotation.access_expires_at),
-            item.access_scope.set(item.scope if rotation.scope is None else list(rotation.scope)),
-            item.refresh_hash.set(rotation.refresh_hash),
-            item.refresh_expires_at.set(rotation.refresh_expires_at),
-            item.rotated_at.set(rotation.now),
-            item.salt.set(rotation.salt),
-            item.ttl.set(rotation.ttl),
-        )
         try:
             answer = self._call(
                 "UpdateItem",
                 TableName=self.settings.sessions_table,
                 Key=session_key(rotation.key),
                 ReturnValues="ALL_NEW",
-                **arguments,
+                **rotating(rotation),
             )
         except _Refused as refused:
             return Rotated(False, _session_in(refused.item))
