@@ -318,7 +318,7 @@ def sizes(endpoint: str) -> dict[str, int]:
         settings, client = api.services.settings, store._connect()  # noqa: SLF001  the client that the store has
 
         def items(table: str) -> list[dict[str, Any]]:
-            found: list[dict[str, Any]] = client.scan(TableName=table)["Items"]
+            found: list[dict[str, Any]] = client._make_api_call("Scan", {"TableName": table})["Items"]  # noqa: SLF001  as the store does
             return found
 
         users = [item for item in items(settings.users_table) if item["id"]["N"] == str(user_id)]

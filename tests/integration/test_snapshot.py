@@ -28,6 +28,8 @@ def run(folder: Path, *arguments: str) -> str:
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start",
+        "AWS_TRANSPORT": "botocore",  # moto stands inside it
         "KEYS_FILE": str(folder / "keys.json"),
         "ISSUER": "https://login.example.com",
         "ARGON2_MEMORY_KIB": str(CHEAP["argon2_memory_kib"]),
