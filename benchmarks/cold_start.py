@@ -40,6 +40,11 @@ _COLLECTED = re.compile(r"Collected\s*:\s*([0-9]+)")
 _PYTHON = Path(sys.base_prefix) / "bin" / f"python{sysconfig.get_python_version()}"
 
 
+def python() -> list[str]:
+    """The interpreter as the measured processes run it: with nothing of its own on the path."""
+    return [str(_PYTHON), "-I", "-S", "-B"]
+
+
 class CannotRun(Exception):
     """The benchmark cannot be run. The text says why."""
 
@@ -76,7 +81,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--write", action="store_true", help="write docs/performance.md and its picture")
     given = parser.parse_args(arguments)
     try:
-        _check(given.build)
+        check(given.build)
         with tempfile.TemporaryDirectory() as folder, recorded.playing(Path(folder)) as player:
             house = House(player, Path(folder), given.runs)
             _run(house, given.build, given.only, undo=given.undo, written=given.write)
@@ -86,7 +91,7 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _check(build: Path) -> None:
+def check(build: Path) -> None:
     if shutil.which("valgrind") is None:
         raise CannotRun("valgrind is not here: install it (apt-get install valgrind, dnf install valgrind)")
     if not (build / LAYER).is_dir():
@@ -102,15 +107,15 @@ def _run(house: House, build: Path, only: Sequence[str] | None, *, undo: bool, w
             build / first.function,
             build / LAYER,
             first,
-            _environment(house, functions[first.function].environment, build / LAYER),
+            environment(house, functions[first.function].environment, build / LAYER),
         )
         for first in firsts.values()
         if only is None or first.name in only
     ]
     token = firsts[FIRSTS[0]]
     site = Path(sysconfig.get_path("purelib"))
-    environment = _environment(house, functions[token.function].environment, site)
-    naive = Start(NAIVE, ROOT / "benchmarks" / NAIVE, site, token, environment)
+    own = environment(house, functions[token.function].environment, site)
+    naive = Start(NAIVE, ROOT / "benchmarks" / NAIVE, site, token, own)
     rows = [_bare(house)]
     rows += [] if only else [_row(house, naive)]
     rows += [_row(house, start) for start in starts]
@@ -124,15 +129,15 @@ def _run(house: House, build: Path, only: Sequence[str] | None, *, undo: bool, w
                 named = {**plain.environment, **_authorities(house, changed.layer), **change.environment}
                 changes.append(_row(house, replace(changed, environment=named)))
     if written:
-        write(rows, changes, FIRSTS, _described(house))
+        write(rows, changes, FIRSTS, described(house))
 
 
-def _described(house: House) -> str:
+def described(house: House) -> str:
     version = subprocess.run(["valgrind", "--version"], capture_output=True, text=True, check=True).stdout.strip()  # noqa: S607
     return f"Python {platform.python_version()} on {platform.machine()}, {version}, medians of {house.runs} processes"
 
 
-def _environment(house: House, given: Mapping[str, str], layer: Path) -> dict[str, str]:
+def environment(house: House, given: Mapping[str, str], layer: Path) -> dict[str, str]:
     """What Lambda would give the function, with the player in AWS's place."""
     return {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -166,8 +171,8 @@ def _authorities(house: House, layer: Path) -> dict[str, str]:
 
 
 def _bare(house: House) -> Row:
-    command = [str(_PYTHON), "-I", "-S", "-B", "-c", "import os; os._exit(0)"]
-    row = Row(BARE, _count(house, command, {}), tuple(_seconds(command, {})[0] for _ in range(house.runs)))
+    command = [*python(), "-c", "import os; os._exit(0)"]
+    row = Row(BARE, count(house, command, {}), tuple(seconds(command, {})[0] for _ in range(house.runs)))
     _say(row)
     return row
 
@@ -175,7 +180,7 @@ def _bare(house: House) -> Row:
 def _row(house: House, start: Start) -> Row:
     event = house.folder / f"{start.first.name}.json"
     event.write_text(json.dumps(start.first.event), "utf-8")
-    command = [str(_PYTHON), "-I", "-S", "-B", str(FIRST_REQUEST), str(start.function), str(start.layer), str(event)]
+    command = [*python(), str(FIRST_REQUEST), str(start.function), str(start.layer), str(event)]
     command += [",".join(start.imports)]
 
     def answered(output: str) -> None:
@@ -185,18 +190,18 @@ def _row(house: House, start: Start) -> Row:
 
     def timed() -> float:
         house.player.play(start.first)
-        seconds, output = _seconds(command, start.environment)
+        took, output = seconds(command, start.environment)
         answered(output)
-        return seconds
+        return took
 
     times = tuple(timed() for _ in range(house.runs))
     house.player.play(start.first)
-    row = Row(start.name, _count(house, command, start.environment), times)
+    row = Row(start.name, count(house, command, start.environment), times)
     _say(row)
     return row
 
 
-def _seconds(command: Sequence[str], environment: Mapping[str, str]) -> tuple[float, str]:
+def seconds(command: Sequence[str], environment: Mapping[str, str]) -> tuple[float, str]:
     """The processor's time that the process took, its own and the kernel's for it; and what it wrote."""
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)  # noqa: S603
@@ -206,10 +211,10 @@ def _seconds(command: Sequence[str], environment: Mapping[str, str]) -> tuple[fl
         return usage.ru_utime + usage.ru_stime, output.read().decode("utf-8", "replace")
 
 
-def _count(house: House, command: Sequence[str], environment: Mapping[str, str]) -> int:
+def count(house: House, command: Sequence[str], environment: Mapping[str, str]) -> int:
     """How many instructions the process took, by callgrind."""
     measured = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={house.folder / 'callgrind'}", *command]
-    _, output = _seconds(measured, {"PATH": os.environ["PATH"], **environment})
+    _, output = seconds(measured, {"PATH": os.environ["PATH"], **environment})
     found = _COLLECTED.search(output)
     if found is None:
         raise CannotRun(output)

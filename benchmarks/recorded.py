@@ -11,13 +11,17 @@ import time
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lingpai import bootstrap
+from lingpai.adapters.keys import MemoryKeys, OpenVault
+from lingpai.clock import Clock
+from lingpai.keys import first_keys
 from lingpai.settings import Settings
 from tests.support import stores
 from tests.support.api import Api, make_api
@@ -53,6 +57,9 @@ class _Case:
     event: str
     function: str
     values: Callable[[Api], Mapping[str, str]] = lambda _: {}
+    # Another client than the event's, and the name of the case with it.
+    client: tuple[str, str] | None = None
+    name: str = ""
 
 
 def _bearer(username: str, password: str) -> Callable[[Api], Mapping[str, str]]:
@@ -83,12 +90,42 @@ _CASES = (
 )
 
 
+# What is asked again and again of a function that has answered before.
+_WARM_CASES = (
+    _Case("token-client-credentials", "TokenFunction"),
+    _Case(
+        "token-client-credentials",
+        "TokenFunction",
+        client=("machine-jwt", "machine-jwt-secret"),
+        name="token-client-credentials, signed",
+    ),
+    _Case("oauth-introspect", "TokenFunction", _bearer("alice", "correct horse battery")),
+    _Case("token-refresh", "TokenFunction", _refresh),
+    _Case(
+        "oauth-revoke",
+        "TokenFunction",
+        _bearer("alice", "correct horse battery"),
+        client=("web-client", "web-secret"),
+    ),
+    _Case("token-password", "TokenFunction"),
+    _Case("mobile-token", "MobileFunction", _code),
+    _Case("sign-token", "SignFunction"),
+    _Case("users-current", "UsersFunction", _bearer("alice", "correct horse battery")),
+    _Case("roles-list", "RolesFunction", _bearer("admin", "admin-of-the-gate")),
+)
+
+
 def record() -> list[First]:
     """Each case, answered once by the handlers of this checkout on moto."""
     return [_record(case) for case in _CASES]
 
 
-def _record(case: _Case) -> First:
+def record_warm(*, known: bool = True) -> list[First]:
+    """Each operation, with the answers that it gets where the client is known, or not yet."""
+    return [_record(case, warm=known) for case in _WARM_CASES]
+
+
+def _record(case: _Case, *, warm: bool = False) -> First:
     heard: list[tuple[str, bytes]] = []
 
     def hear(response_dict: Mapping[str, Any], event_name: str, **_: Any) -> None:
@@ -102,17 +139,28 @@ def _record(case: _Case) -> First:
         # Another one: it has not read a client yet.
         cold = make_api(patch, store, populated=False, **settings)
         cold.time.at = api.time.at
+        # Keys that sign today: those of the tests sign later.
+        keys = MemoryKeys()
+        first_keys(keys, OpenVault(), Clock())
+        built = bootstrap.build(cold.services.settings, store, cold.time.clock(), keys)
+        services = replace(cold.services, keys=built.keys)
+        patch.setattr(bootstrap, "services", lambda: services)
+        if warm:
+            for client_id in ("web-client", "standard-client", "machine-client", "machine-jwt"):
+                cold.services.clients.get_client(client_id)
         client = store._connect()  # noqa: SLF001  where the answers pass
         client.meta.events.register("response-received.dynamodb", hear)
         answer: Any = cold._gateway.invoke(case.function, event)  # noqa: SLF001  the event as it is
         client.meta.events.unregister("response-received.dynamodb", hear)
     assert answer["statusCode"] == 200, (case.event, answer)
-    return First(case.event, case.function, event, tuple(heard))
+    return First(case.name or case.event, case.function, event, tuple(heard))
 
 
 def _filled(case: _Case, values: Mapping[str, str]) -> dict[str, Any]:
     """The event of `events/` with live values in the place of its examples."""
     event: dict[str, Any] = json.loads((ROOT / "events" / f"{case.event}.json").read_text("utf-8"))
+    if case.client:
+        event["headers"]["authorization"] = "Basic " + base64.b64encode(":".join(case.client).encode()).decode()
     if "token" in values and event["headers"].get("authorization", "").startswith("Bearer "):
         event["headers"]["authorization"] = f"Bearer {values['token']}"
     elif values:
@@ -129,16 +177,19 @@ class Player:
     authority: Path
     answers: list[tuple[str, bytes]] = field(default_factory=list)
     missed: list[str] = field(default_factory=list)
+    again: tuple[tuple[str, bytes], ...] = ()
 
-    def play(self, first: First) -> None:
-        """From here on, the answers to this request."""
+    def play(self, first: First, again: First | None = None) -> None:
+        """From here on, the answers to this request; then, for ever, those to the other."""
         self.answers, self.missed = list(first.answers), []
+        self.again = again.answers if again else ()
 
     def take(self, target: str) -> bytes | None:
         """The answer to the next call."""
         if target == _READ_SECRET:
             return json.dumps(_SECRET).encode()
         operation = target.partition(".")[2]
+        self.answers = self.answers or list(self.again)
         for index, (recorded, body) in enumerate(self.answers):
             if recorded == operation:
                 del self.answers[index]

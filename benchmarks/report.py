@@ -25,6 +25,45 @@ class Row:
         return statistics.median(self.seconds)
 
 
+@dataclass(frozen=True)
+class Operation:
+    """What one operation costs by one transport: of the handler, of the store in it, and of cryptography alone."""
+
+    name: str
+    transport: str
+    calls: int
+    instructions: tuple[float, float, float]
+    milliseconds: tuple[float, float, float]
+
+    def ratio(self, of: tuple[float, float, float]) -> float:
+        """The handler to what it cannot do without."""
+        handler, store, alone = of
+        return handler / (store + alone) if store + alone else float("nan")
+
+    def __str__(self) -> str:
+        million = "  ".join(f"{value:7.3f}" for value in self.instructions)
+        milli = "  ".join(f"{value:7.3f}" for value in self.milliseconds)
+        ratios = f"{self.ratio(self.instructions):5.2f} {self.ratio(self.milliseconds):5.2f}"
+        return f"{self.name:34} {self.transport:9} {self.calls}  Mi {million}  ms {milli}  {ratios}"
+
+
+def write_operations(rows: Sequence[Operation], how: str) -> None:
+    """Write the table of what operations cost."""
+    lines = [
+        f"{how}.",
+        "",
+        "| Operation | Transport | Calls | Handler, Mi | Store, Mi | Cryptography, Mi | Ratio | Handler, ms | Ratio |",
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for row in rows:
+        handler, store, alone = row.instructions
+        lines.append(
+            f"| {row.name} | {row.transport} | {row.calls} | {handler:.2f} | {store:.2f} | {alone:.2f} "
+            f"| {row.ratio(row.instructions):.2f} | {row.milliseconds[0]:.2f} | {row.ratio(row.milliseconds):.2f} |"
+        )
+    PAGE.write_text(_replaced(PAGE.read_text("utf-8"), "operations", "\n".join(lines)), "utf-8")
+
+
 def write(rows: Sequence[Row], changes: Sequence[Row], firsts: Sequence[str], how: str) -> None:
     """Write the tables and the picture of the cold start."""
     page = _replaced(PAGE.read_text("utf-8"), "cold-start", _table(rows, how))
