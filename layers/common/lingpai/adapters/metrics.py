@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lingpai.settings import Settings
 
 SERVICE = "lingpai"
+_json = json.JSONEncoder(separators=(",", ":")).encode
 
 # By what the counts of a name are told apart in CloudWatch. Each combination of values that occurs is a metric, and
 # has a price of its own, so these take few values, all of them ours. What else is told of a count, such as the prefix
@@ -86,7 +87,7 @@ class _Document:
         }
         if self.details:
             content["details"] = self.details
-        return json.dumps(content, separators=(",", ":"))
+        return _json(content)
 
 
 class EmfMeter:

@@ -10,6 +10,7 @@ from lingpai.errors import LingpaiError
 # RFC 6749 section 5.1: every answer that holds a token.
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 JSON = "application/json;charset=UTF-8"
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Reply:
 
 def json_reply(status: int, content: Any, headers: Mapping[str, str] | None = None) -> Reply:
     """`content` as JSON, never to be kept by a cache on the way."""
-    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    text = _json(content)
     return Reply(status, text, {**NO_STORE, **(headers or {})})
 
 

@@ -127,7 +127,7 @@ class Wire:
         """
         if operation == "TransactWriteItems":
             arguments = {"ClientRequestToken": uuid4().hex, **arguments}
-        body = json.dumps(arguments, default=_to_text, separators=(",", ":")).encode()
+        body = _json(arguments).encode()
         tried, taken = 0, 0
         while True:
             try:
@@ -228,6 +228,9 @@ def _to_text(value: object) -> str:
     if not isinstance(value, bytes):
         raise TypeError(type(value).__name__)
     return base64.b64encode(value).decode()
+
+
+_json = json.JSONEncoder(separators=(",", ":"), default=_to_text).encode
 
 
 class _Quota:
