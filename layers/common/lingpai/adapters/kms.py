@@ -47,9 +47,9 @@ class KmsVault:
         """One call under the deployment's own key; what KMS refuses is a 503, whose detail names its error."""
         from botocore.exceptions import BotoCoreError, ClientError
 
-        if self._client is None:
-            self._client = self._connect()
         try:
+            if self._client is None:
+                self._client = self._connect()
             answer: dict[str, Any] = self._client._make_api_call(  # noqa: SLF001  the two calls, alike
                 operation, {"KeyId": self._settings.keys_kms_key, **arguments}
             )

@@ -604,12 +604,12 @@ class DynamoStore:
 
     def _call(self, operation: str, **arguments: Any) -> dict[str, Any]:
         """One call; a failed condition is _Refused, a cancelled transaction _Cancelled, a busy store a 503."""
-        if self._client is None:
-            self._client = self._connect()
         if "ConditionExpression" in arguments:
             arguments["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
         for attempt in range(_CONFLICT_ATTEMPTS):
             try:
+                if self._client is None:
+                    self._client = self._connect()
                 answer: dict[str, Any] = self._client._make_api_call(operation, arguments)  # noqa: SLF001
                 return answer
             except ClientError as error:
