@@ -1,10 +1,13 @@
 """Both ways to ask AWS, bare and botocore's, against one service: what they send, and what they make of each answer."""
 
+import contextlib
 import random
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from email.utils import formatdate
+from pathlib import Path
 from typing import Any
 
 import botocore.session
@@ -21,8 +24,11 @@ from botocore.exceptions import (
 )
 from botocore.regions import EndpointResolver
 
-from lingpai.adapters.aws.client import address, aws_client
+from lingpai.adapters.aws.client import address, aws_client, is_plain
 from lingpai.adapters.aws.wire import Wire
+from lingpai.adapters.dynamodb import DynamoStore
+from lingpai.adapters.kms import KmsVault
+from lingpai.errors import LingpaiError
 from tests.support.fake_aws import Asked, FakeAws, Told, refused, serving
 from tests.support.fake_web import Certificate, Reply, Web
 from tests.support.races import race
@@ -422,6 +428,7 @@ def test_addresses_are_botocores() -> None:
         ),
         ({"AWS_USE_FIPS_ENDPOINT": "true"}, None),
         ({"HTTPS_PROXY": "http://proxy:3128"}, None),
+        ({"http_proxy": "http://proxy:3128", "AWS_ENDPOINT_URL": "http://a"}, None),
     ],
 )
 def test_addresses_that_are_set(environment: dict[str, str], expected: str | None) -> None:
@@ -434,3 +441,160 @@ def test_what_only_botocore_knows_it_is_asked(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("AWS_USE_FIPS_ENDPOINT", "true")
     client = aws_client(chosen, "dynamodb")
     assert client.meta.endpoint_url == "https://dynamodb-fips.us-east-1.amazonaws.com"
+
+
+# --- what no service should do, and must do no harm
+
+
+class Raw:
+    """A server that takes each connection in turn, and says these bytes to each request on it."""
+
+    def __init__(self, *said: bytes) -> None:
+        self.said = list(said)
+        self.asked = 0
+        self.connections = 0
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                self.connections += 1
+                threading.Thread(target=self._talk, args=(connection,), daemon=True).start()
+
+    def _talk(self, connection: socket.socket) -> None:
+        with contextlib.suppress(OSError), connection, connection.makefile("rb") as incoming:
+            while head := incoming.readline():
+                length = 0
+                while (line := incoming.readline()).strip():
+                    if line.lower().startswith(b"content-length:"):
+                        length = int(line.partition(b":")[2])
+                assert head
+                incoming.read(length)
+                self.asked += 1
+                if not self.said:
+                    return
+                connection.sendall(self.said.pop(0))
+
+
+def http(body: bytes, *headers: str, status: int = 200) -> bytes:
+    lines = "".join(f"{line}\r\n" for line in (f"HTTP/1.1 {status} OK", f"Content-Length: {len(body)}", *headers))
+    return lines.encode() + b"\r\n" + body
+
+
+@contextlib.contextmanager
+def raw(*said: bytes, **chosen: Any) -> Iterator[tuple[Wire, Raw]]:
+    server = Raw(*said)
+    client = a_client("bare", server.url, **chosen)
+    yield client, server
+    client.close()
+    server.close()
+
+
+def test_what_is_left_of_an_answer_is_nobodys() -> None:
+    """It came with the first answer, and would be the second's."""
+    with raw(http(b'{"of": "alice"}') + http(b'{"of": "alice, too"}'), http(b'{"of": "bob"}')) as (client, server):
+        assert [get(client), get(client)] == [{"of": "alice"}, {"of": "bob"}]
+        assert server.connections == 2
+
+
+def test_what_comes_before_an_answer_is_none() -> None:
+    early = http(b"", status=100) + http(b"", status=103)
+    with raw(early + http(b'{"of": "alice"}'), http(b'{"of": "bob"}')) as (client, server):
+        assert [get(client), get(client)] == [{"of": "alice"}, {"of": "bob"}]
+        assert server.connections == 1
+
+
+def test_chunks() -> None:
+    """An agent on the way may send an answer in them."""
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    chunked = head + b'7\r\n{"of": \r\n8;x=y\r\n"alice"}\r\n0\r\nTrailer: x\r\n\r\n'
+    with raw(chunked, http(b"{}")) as (client, server):
+        assert [get(client), get(client)] == [{"of": "alice"}, {}]
+        assert server.connections == 1
+
+
+def test_a_kept_connection_that_ends_is_made_anew_once(pauses: list[float]) -> None:
+    """Whatever number of them is kept: the request is on its way twice at most for each try."""
+    with raw(http(b"{}"), store_attempts=1) as (client, server):
+        get(client)
+        with pytest.raises(ConnectionClosedError):
+            get(client)
+        assert (server.asked, server.connections, pauses) == (3, 2, [])
+
+
+BROKEN = {
+    "no HTTP": b"SSH-2.0-OpenSSH\r\n\r\n",
+    "no length": b"HTTP/1.1 200 OK\r\n\r\n",
+    "two lengths": http(b"{}", "Content-Length: 3"),
+    "a length that is none": b"HTTP/1.1 200 OK\r\nContent-Length: 1_0\r\n\r\n{}",
+    "more than anybody has": b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n{}",
+    "another encoding": http(b"{}", "Transfer-Encoding: gzip, chunked"),
+    "headers without end": b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 1000,
+    "a chunk that is longer": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{}\r\n0\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_what_is_no_http_is_no_answer(case: str) -> None:
+    with raw(BROKEN[case], store_attempts=1) as (client, _), pytest.raises(ConnectionClosedError):
+        get(client)
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[1]", b"null", b'{"B": "not base64!"}', b"\xff\xfe", b"[" * 100_000])
+def test_what_is_no_json_is_not_nothing(body: bytes) -> None:
+    """An empty answer would be an item that is not there."""
+    with raw(http(body)) as (client, server):
+        with pytest.raises(BotoCoreError, match="GetItem cannot be read"):
+            get(client)
+        assert server.asked == 1
+
+
+@pytest.mark.parametrize("date", ["Mon, 01 Jan 99999 00:00:00 GMT", "Sun, 22 Nov 2026 00:00:00 +99999999999999999"])
+def test_a_strange_date_changes_nothing(bare: Wire, aws: FakeAws, date: str) -> None:
+    aws.script = [Told(400, {"__type": "x#RequestExpired"}, {"date": date})]
+    with pytest.raises(ClientError, match="RequestExpired"):
+        get(bare)
+    get(bare)
+    assert len(aws.asked) == 2
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "htps://127.0.0.1:1",
+        "//127.0.0.1:1",
+        "127.0.0.1:8000",
+        "http://user:pw@127.0.0.1:1",
+        "http://127.0.0.1:99999",
+        "http://127.0.0.1:1/a b",
+        "http://127.0.0.1:1/?a=b",
+    ],
+)
+def test_odd_addresses_are_botocores_to_judge(url: str) -> None:
+    """A mistyped scheme must not send a token in clear."""
+    assert not is_plain(url)
+
+
+def test_credentials_that_cannot_be_had_are_a_busy_store(
+    aws: FakeAws, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As after a restored snapshot, where the first request asks for them."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws.url)
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{aws.url}/nothing-of-the-kind")
+    chosen = settings(aws_transport="bare", keys_kms_key="arn:aws:kms:us-east-1:123456789012:key/k")
+    with pytest.raises(LingpaiError, match="temporarily_unavailable"):
+        DynamoStore(chosen).get_client("web-client")
+    with pytest.raises(LingpaiError, match="temporarily_unavailable"):
+        KmsVault(chosen).make_pair("ES256", 1)
+    assert [asked for asked in aws.asked if "x-amz-target" in asked.headers] == []

@@ -1,8 +1,10 @@
 """Clients of AWS's services, with the settings' time-outs and retries: botocore's, or bare ones (decision 10)."""
 
 import os
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from lingpai.adapters.aws.roots import trust_amazon, trusted
 
@@ -12,8 +14,10 @@ if TYPE_CHECKING:
 # The ends of addresses by partition; where AWS has others, botocore knows them.
 _DOMAINS = {"aws": "amazonaws.com", "aws-cn": "amazonaws.com.cn", "aws-us-gov": "amazonaws.com"}
 _IDS = {"dynamodb": "DYNAMODB", "kms": "KMS", "secretsmanager": "SECRETS_MANAGER"}
-# What leads elsewhere than to a service's ordinary address.
-_DETOURS = ("AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT", "HTTPS_PROXY", "https_proxy")
+# What leads elsewhere than to a service's ordinary address, and what leads to any address by another way.
+_DETOURS = ("AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT")
+_PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
+_PRINTABLE = re.compile(r"[!-~]+")
 
 
 def aws_client(
@@ -30,7 +34,7 @@ def aws_client(
     """
     if settings.aws_transport == "bare":
         url = endpoint or address(service, settings.aws_region, os.environ)
-        if url is not None:
+        if url is not None and is_plain(url):
             return _bare(settings, service, url, credentials)
     return _of_botocore(settings, service, endpoint, credentials, max_connections)
 
@@ -51,7 +55,9 @@ def _bare(settings: "Settings", service: str, url: str, credentials: tuple[str, 
 
 
 def address(service: str, region: str, environment: Mapping[str, str]) -> str | None:
-    """Where the service answers; None where only botocore can tell."""
+    """Where the service answers; None where only botocore can tell, or knows the way."""
+    if any(environment.get(name) or environment.get(name.lower()) for name in _PROXIES):
+        return None
     if environment.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() != "true":
         given = environment.get(f"AWS_ENDPOINT_URL_{_IDS[service]}") or environment.get("AWS_ENDPOINT_URL")
         if given:
@@ -62,14 +68,24 @@ def address(service: str, region: str, environment: Mapping[str, str]) -> str | 
     return f"https://{service}.{region}.{domain}"
 
 
+def is_plain(url: str) -> bool:
+    """Whether it is an address that needs no more than a connection to it: botocore has its say of any other."""
+    try:
+        parts = urlsplit(url)
+        whole = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        return False
+    return bool(whole and _PRINTABLE.fullmatch(url)) and "@" not in parts.netloc and not (parts.query or parts.fragment)
+
+
 def _partition(region: str) -> str:
     """The partition of a region; empty for those whose addresses end otherwise, or that are not known."""
     match region.split("-"):
-        case ["cn", _, _]:
+        case ["cn", side, number] if side.isalpha() and number.isdigit():
             return "aws-cn"
-        case ["us", "gov", _, _]:
+        case ["us", "gov", side, number] if side.isalpha() and number.isdigit():
             return "aws-us-gov"
-        case [area, _, _] if len(area) == 2:
+        case [area, side, number] if len(area) == 2 and (area + side).isalpha() and number.isdigit():
             return "aws"
     return ""
 

@@ -4,6 +4,7 @@ The standard library's client reads headers as those of e-mails, which costs mor
 the reading together (docs/performance.md). RFC 9112; no redirects, no compression, no trailers that mean anything.
 """
 
+import re
 import select
 import socket
 import ssl
@@ -18,6 +19,9 @@ from botocore.exceptions import SSLError as NoTrustError
 # Connections that wait for the next request.
 _KEPT = 10
 _LONGEST_LINE = 65536
+_MOST_HEADERS = 100
+_LARGEST_ANSWER = 32 * 1024 * 1024
+_LENGTH = re.compile(r"[0-9A-Fa-f]{1,12}")
 
 # Status, headers (names in lower case), body.
 Answer = tuple[int, dict[str, str], bytes]
@@ -27,46 +31,81 @@ class _Broken(Exception):
     """What came is no whole answer of HTTP."""
 
 
+class _Unanswered(Exception):
+    """The connection ended before a byte of the answer came."""
+
+
 @dataclass
 class _Line:
     socket: socket.socket
     reader: BufferedReader
+    kept: bool = False
 
     def close(self) -> None:
         self.reader.close()
         self.socket.close()
 
-    def is_open(self) -> bool:
-        """Whether nothing has come meanwhile: between two requests a service says nothing but that it hangs up."""
+    def is_idle(self, patience: float) -> bool:
+        """Whether it is open, and nothing is on it that the next request would take for its answer."""
         poll = select.poll()
         poll.register(self.socket, select.POLLIN)
-        return not poll.poll(0)
+        if poll.poll(0):
+            return False
+        # What was read with the last answer, or waits in the cipher's own memory.
+        self.socket.settimeout(0)
+        try:
+            return not self.reader.peek(1)
+        except ssl.SSLWantReadError:
+            return True
+        except OSError:
+            return False
+        finally:
+            self.socket.settimeout(patience)
 
-    def read(self) -> tuple[Answer, bool]:
-        """The next answer, and whether another may follow."""
+    def ask(self, request: bytes) -> tuple[Answer, bool]:
+        """The answer to the request, and whether another may follow."""
+        try:
+            self.socket.sendall(request)
+            begun = self.reader.peek(1)
+        except ConnectionError as error:
+            raise _Unanswered from error
+        if not begun:
+            raise _Unanswered
+        version, status, headers = self._head()
+        while status < 200:  # what comes before the answer itself, such as 100 Continue
+            version, status, headers = self._head()
+        match headers.get("transfer-encoding"):
+            case None:
+                body = self._exactly(headers.get("content-length", ""))
+            case "chunked":
+                body = self._chunks()
+            case _:
+                raise _Broken
+        return (status, headers, body), version == "HTTP/1.1" and headers.get("connection", "").lower() != "close"
+
+    def _head(self) -> tuple[str, int, dict[str, str]]:
         version, _, rest = self._text().partition(" ")
-        status = rest[:3]
-        if not version.startswith("HTTP/1.") or not status.isdecimal():
+        if not version.startswith("HTTP/1.") or not rest[:3].isdecimal():
             raise _Broken
-        headers = self._headers()
-        if headers.get("transfer-encoding", "").lower() == "chunked":
-            body = self._chunks()
-        else:
-            body = self._exactly(headers.get("content-length", ""))
-        return (int(status), headers, body), version == "HTTP/1.1" and headers.get("connection", "").lower() != "close"
+        return version, int(rest[:3]), self._headers()
 
     def _headers(self) -> dict[str, str]:
-        headers = {}
-        while text := self._text():
+        headers: dict[str, str] = {}
+        for _ in range(_MOST_HEADERS):
+            text = self._text()
+            if not text:
+                return headers
             name, _, value = text.partition(":")
-            headers[name.lower()] = value.strip()
-        return headers
+            if headers.setdefault(name.lower(), value.strip()) != value.strip() and name.lower() == "content-length":
+                raise _Broken
+        raise _Broken
 
     def _chunks(self) -> bytes:
         chunks = []
         while chunk := self._exactly(self._text().partition(";")[0].strip(), base=16):
             chunks.append(chunk)
-            self._text()
+            if self._text():
+                raise _Broken
         self._headers()
         return b"".join(chunks)
 
@@ -77,11 +116,15 @@ class _Line:
         return line.rstrip(b"\r\n").decode("latin-1")
 
     def _exactly(self, length: str, base: int = 10) -> bytes:
+        if not _LENGTH.fullmatch(length):
+            raise _Broken
         try:
             size = int(length, base)
         except ValueError:
             raise _Broken from None
-        body = self.reader.read(size) if size >= 0 else b""
+        if size > _LARGEST_ANSWER:
+            raise _Broken
+        body = self.reader.read(size)
         if len(body) != size:
             raise _Broken
         return body
@@ -105,51 +148,60 @@ class Lines:
         """The answer to a POST; a BotoCoreError where there is none, named as botocore names it."""
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         request = f"POST {path} HTTP/1.1\r\n{lines}content-length: {len(body)}\r\n\r\n".encode("latin-1") + body
-        while True:
-            line, kept = self._take()
+        line = self._take() or self._connected()
+        try:
             try:
-                line.socket.sendall(request)
-                answer, more = line.read()
-            except TimeoutError as error:
+                answer, more = line.ask(request)
+            except _Unanswered:
+                if not line.kept:
+                    raise
+                # It was closed as it was taken, by whoever had it idle for too long; so may be the others.
                 line.close()
-                raise ReadTimeoutError(endpoint_url=self.url, error=error) from error
-            except (OSError, _Broken) as error:
-                line.close()
-                # One that was kept may have been closed as it was taken, by whoever had it idle for too long.
-                if kept:
-                    continue
-                raise ConnectionClosedError(endpoint_url=self.url, error=error) from error
-            if more and len(self._idle) < _KEPT:
-                self._idle.append(line)
-            else:
-                line.close()
-            return answer
+                self.close()
+                line = self._connected()
+                answer, more = line.ask(request)
+        except TimeoutError as error:
+            line.close()
+            if line.kept:
+                self.close()  # what is silent on one may be gone from all
+            raise ReadTimeoutError(endpoint_url=self.url, error=error) from error
+        except (OSError, _Broken, _Unanswered) as error:
+            line.close()
+            raise ConnectionClosedError(endpoint_url=self.url, error=error) from error
+        if more and len(self._idle) < _KEPT:
+            line.kept = True
+            self._idle.append(line)
+        else:
+            line.close()
+        return answer
 
     def close(self) -> None:
         """Hang up. The next request connects anew."""
-        while self._idle:
-            self._idle.pop().close()
+        idle, self._idle = self._idle, []
+        for line in idle:
+            line.close()
 
-    def _take(self) -> tuple[_Line, bool]:
-        """A connection, and whether it was kept from another request."""
+    def _take(self) -> _Line | None:
+        """A connection that was kept from another request."""
         while self._idle:
             try:
                 line = self._idle.pop()
             except IndexError:  # another thread was quicker
-                break
-            if line.is_open():
-                return line, True
+                return None
+            if line.is_idle(self.patience):
+                return line
             line.close()
-        return self._connected(), False
+        return None
 
     def _connected(self) -> _Line:
         parts = urlsplit(self.url)
         host, secure = parts.hostname or "", parts.scheme == "https"
+        if secure and self._context is None:
+            self._context = ssl.create_default_context(cafile=self.roots)
         try:
             connected = socket.create_connection((host, parts.port or (443 if secure else 80)), self.connect)
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if secure:
-                self._context = self._context or ssl.create_default_context(cafile=self.roots)
+            if self._context is not None:
                 connected = self._context.wrap_socket(connected, server_hostname=host)
         except TimeoutError as error:
             raise ConnectTimeoutError(endpoint_url=self.url, error=error) from error

@@ -37,12 +37,15 @@ from lingpai.adapters.aws.signature import signed
 
 # What may do better later, by error code. Whatever has status 500, 502, 503 or 504 may, too.
 _THROTTLED = {
+    "BandwidthLimitExceeded",
     "LimitExceededException",
     "PriorRequestNotComplete",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
     "RequestThrottled",
     "RequestThrottledException",
+    "RequestTimeout",
+    "RequestTimeoutException",
     "SlowDown",
     "ThrottledException",
     "Throttling",
@@ -53,7 +56,7 @@ _THROTTLED = {
 _STATUSES = {500, 502, 503, 504}
 # What a request is told whose time is not the service's; the first is said of other faults in a signature, too.
 _SKEWED = {"InvalidSignatureException", "RequestExpired", "RequestTimeTooSkewed", "RequestInTheFuture"}
-_SKEW_MIN = 60
+_SKEW_MIN, _SKEW_MAX = 60, 366 * 86400
 # As in botocore's standard mode: what the quota holds, and what a retry takes out of it.
 _QUOTA = 500
 _RETRY, _RETRY_AFTER_TIME_OUT = 5, 10
@@ -78,6 +81,12 @@ SERVICES = {
         Service("secretsmanager", "secretsmanager", "1.1"),
     )
 }
+
+
+class UnreadableError(BotoCoreError):
+    """The answer is no JSON object. botocore would make an empty one of it: an item that is not there."""
+
+    fmt = "The answer to {operation} cannot be read"
 
 
 @dataclass(frozen=True)
@@ -167,9 +176,12 @@ class Wire:
         from email.utils import mktime_tz, parsedate_tz
 
         parsed = parsedate_tz(date)
-        if parsed is None:
+        try:
+            ahead = mktime_tz(parsed) - self._now() if parsed else None
+        except (ValueError, OverflowError):
+            ahead = None
+        if ahead is None or abs(ahead) > _SKEW_MAX:
             return False
-        ahead = mktime_tz(parsed) - self._now()
         differs = abs(ahead - self._ahead) > _SKEW_MIN
         self._ahead = ahead
         return differs
@@ -177,11 +189,16 @@ class Wire:
     def _ask(self, operation: str, body: bytes) -> dict[str, Any]:
         """One request and what its answer says."""
         status, headers, text = self.exchange(f"{self._service.prefix}.{operation}", body)
-        crc32 = headers.get("x-amz-crc32")
-        if crc32 is not None and int(crc32) != zlib.crc32(text):
-            raise ChecksumError(checksum_type="crc32", expected_checksum=crc32, actual_checksum=str(zlib.crc32(text)))
+        expected, found = headers.get("x-amz-crc32"), str(zlib.crc32(text))
+        if expected not in (None, found):
+            raise ChecksumError(checksum_type="crc32", expected_checksum=expected, actual_checksum=found)
         if status == 200:
-            answer: dict[str, Any] = json.loads(text, object_hook=self._to_bytes) if text else {}
+            try:
+                answer = json.loads(text, object_hook=self._to_bytes) if text else {}
+            except (ValueError, RecursionError) as error:
+                raise UnreadableError(operation=operation) from error
+            if not isinstance(answer, dict):
+                raise UnreadableError(operation=operation)
             return answer
         refusal: Any = self._refusal(status, headers, text)
         raise ClientError(refusal, operation)
@@ -203,7 +220,7 @@ class Wire:
         """The answer as botocore's ClientError has it: whatever the service tells, and its error's code."""
         try:
             told = json.loads(text, object_hook=self._to_bytes)
-        except ValueError:
+        except (ValueError, RecursionError):
             told = {}
         told = told if isinstance(told, dict) else {}
         kind = headers.get("x-amzn-errortype") or told.pop("__type", None) or str(status)
