@@ -39,7 +39,9 @@ class _Formatter(LambdaPowertoolsFormatter):
         line = {"level": record.levelname, "message": record.msg, "timestamp": self.formatTime(record)}
         line |= {"service": _service(), **told}
         trace = self._get_latest_trace_id()
-        return self._encode(line if trace is None else {**line, "xray_trace_id": trace})
+        text = self._encode(line if trace is None else {**line, "xray_trace_id": trace})
+        # Half a character, which no stream can write, must not cost the line.
+        return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 @functools.cache
