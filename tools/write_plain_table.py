@@ -7,7 +7,7 @@ Run it after a change to `lingpai.settings`; a test compares.
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le
 from pydantic import SecretStr
@@ -34,6 +34,7 @@ def text() -> str:
         raise ValueError("a secret has a default")
     said = {name: words for name, value in defaults.items() if (words := _said(name, value)) is not None}
     wholes = {name: bounds for name, field in plain.items() if (bounds := _bounds(field))}
+    choices = {name: get_args(field.annotation) for name, field in plain.items() if _is_choice(field)}
     parts: dict[str, tuple[str, Any]] = {
         "DEFAULTS": ("Mapping[str, Any]", defaults),
         "SECRETS": ("tuple[str, ...]", tuple(secrets)),
@@ -41,6 +42,7 @@ def text() -> str:
         "TEXTS": ("tuple[str, ...]", tuple(name for name, field in plain.items() if _is(field, str))),
         "FLAGS": ("tuple[str, ...]", tuple(name for name, field in plain.items() if _is(field, bool))),
         "WHOLES": ("Mapping[str, tuple[int, int]]", wholes),
+        "CHOICES": ("Mapping[str, tuple[str, ...]]", choices),
         "SAID": ("Mapping[str, str]", said),
     }
     lines = [
@@ -76,6 +78,10 @@ def _quoted(value: object) -> str:
 
 def _is(field: FieldInfo, kind: type) -> bool:
     return field.annotation is kind and not field.metadata
+
+
+def _is_choice(field: FieldInfo) -> bool:
+    return get_origin(field.annotation) is Literal and not field.metadata
 
 
 def _bounds(field: FieldInfo) -> tuple[int, int] | None:

@@ -1,4 +1,6 @@
-"""The settings without pydantic, where every one that is given is plain: a text, a whole number, true or false.
+"""The settings without pydantic, where every one that is given is plain.
+
+That is a text, a whole number, true or false, or one of several words.
 
 Importing pydantic and building the model of `settings` costs more of a cold start than any other package
 (docs/performance.md), and most deployments set what needs neither. What each setting may be is in `plain_table`, which
@@ -9,7 +11,7 @@ the model reads it and says what is wrong.
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from lingpai.plain_table import DEFAULTS, FLAGS, PLAIN_SECRETS, SAID, SECRETS, TEXTS, WHOLES
+from lingpai.plain_table import CHOICES, DEFAULTS, FLAGS, PLAIN_SECRETS, SAID, SECRETS, TEXTS, WHOLES
 
 if TYPE_CHECKING:
     from lingpai.settings import Settings
@@ -66,6 +68,8 @@ def _value(name: str, text: str) -> str | int | bool | Hidden | None:
         least, most = WHOLES[name]
         number = int(text)
         return number if least <= number <= most else None
+    if text in CHOICES.get(name, ()):
+        return text
     if name in FLAGS:
         return _FLAGS.get(text)
     if name in TEXTS and text.isascii():

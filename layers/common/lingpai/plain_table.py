@@ -187,6 +187,9 @@ WHOLES: Mapping[str, tuple[int, int]] = {
     "oidc_keys_pause": (1, 1000000000000000),
     "utc_offset_minutes": (0, 840),
 }
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "aws_transport": ("bare", "botocore"),
+}
 SAID: Mapping[str, str] = {
     "clients_table": "ClientsTable",
     "users_table": "UsersTable",
