@@ -122,8 +122,9 @@ bench-timing: $(VENV) dynamodb-local ## Measure whether the time of an answer te
 	@.venv/bin/python -m benchmarks.timing $(ARGS)
 
 .PHONY: bench
-bench: $(VENV) build-here ## Measure cold starts and write docs/performance.md (needs valgrind; ARGS='--runs 5')
-	@.venv/bin/python -m benchmarks.cold_start --undo --write $(ARGS)
+bench: $(VENV) build-here ## Measure starts and operations and write docs/performance.md (needs valgrind; ARGS='--only token-refresh')
+	@.venv/bin/python -m benchmarks.cold_start $(if $(ARGS),,--undo --write) $(ARGS)
+	@.venv/bin/python -m benchmarks.warm $(if $(ARGS),,--write) $(ARGS)
 
 .PHONY: bench-peers
 bench-peers: $(VENV) $(PEERS) .cache/peers-oidc-provider/.installed dynamodb-local ## Measure what a request costs beside other OAuth servers (needs node; ARGS='--rounds 3')

@@ -132,9 +132,10 @@ def _run(house: House, build: Path, only: Sequence[str] | None, *, undo: bool, w
         write(rows, changes, FIRSTS, described(house))
 
 
-def described(house: House) -> str:
+def described(house: House, what: str = "processes") -> str:
+    """What measured, and how often."""
     version = subprocess.run(["valgrind", "--version"], capture_output=True, text=True, check=True).stdout.strip()  # noqa: S607
-    return f"Python {platform.python_version()} on {platform.machine()}, {version}, medians of {house.runs} processes"
+    return f"Python {platform.python_version()} on {platform.machine()}, {version}, medians of {house.runs} {what}"
 
 
 def environment(house: House, given: Mapping[str, str], layer: Path) -> dict[str, str]:

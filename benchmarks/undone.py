@@ -36,12 +36,6 @@ def _no_compiled_files(folder: Path, _: Path) -> None:
         shutil.rmtree(cache)
 
 
-def _all_data(folder: Path, site: Path) -> None:
-    data = folder / "layer" / "botocore" / "data"
-    shutil.rmtree(data)
-    shutil.copytree(site / "botocore" / "data", data)
-
-
 def _docstrings(folder: Path, site: Path) -> None:
     docs = folder / "layer" / "botocore" / "docs"
     shutil.rmtree(docs)
@@ -63,8 +57,7 @@ CHANGES = (
     Change("compiled files left out", _no_compiled_files),
     Change("pydantic and its model of the settings", environment={"STORE_READ_TIMEOUT": "2.0"}),
     Change("the collector always on", environment={"AWS_LAMBDA_INITIALIZATION_TYPE": ""}),
-    Change("all of botocore's data", _all_data),
-    Change("botocore's docstrings", _docstrings),
+    Change("botocore's client", environment={"AWS_TRANSPORT": "botocore"}),
     Change("botocore's 126 roots", _all_roots),
     Change("boto3 imported at the top", _boto3, imports=("boto3",)),
     Change("PyJWT and cryptography at the top", imports=("jwt", "cryptography.hazmat.primitives.asymmetric.ec")),

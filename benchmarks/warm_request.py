@@ -2,8 +2,9 @@
 
     python -I -S -B warm_request.py FUNCTION-FOLDER LAYER-FOLDER EVENT handler|store|argon2|es256 TIMES
 
-The first answer and the look at what the store is asked are of every process alike, so that the difference of two
-counts is that of what was repeated. Out, on standard output: the HTTP status, and the processor's time of each
+The first answer and the look at what the store is asked are of every process alike, so that the difference between a
+count and that of a process that repeats nothing is what was repeated. Out, on standard output:
+the HTTP status, and the processor's time of each
 repetition in microseconds.
 """
 
@@ -85,7 +86,6 @@ repeated: dict[str, Callable[[], Callable[[], object]]] = {
     "es256": bare_es256,
 }
 act = repeated[sys.argv[4]]()
-act()
 spent = []
 for _ in range(int(sys.argv[5])):
     begun = time.process_time_ns()
