@@ -6,6 +6,7 @@ The document is written here and not by Powertools, which gives all metrics of a
 request counts would be a line for each.
 """
 
+import functools
 import json
 import sys
 import threading
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from lingpai.settings import Settings
 
 SERVICE = "lingpai"
+_TIME = '"Timestamp":'
 _json = json.JSONEncoder(separators=(",", ":")).encode
 
 # By what the counts of a name are told apart in CloudWatch. Each combination of values that occurs is a metric, and
@@ -65,8 +67,8 @@ class _Document:
             self.details[name] = {key: value for key, value in told.items() if key not in wanted}
         return True
 
-    def text(self, namespace: str, at: int) -> str:
-        """The line: one directive for each set of dimensions. `at` is in seconds."""
+    def text(self, namespace: str) -> str:
+        """The line, but for its time, which is 0: one directive for each set of dimensions."""
         directives: dict[tuple[tuple[str, ...], ...], list[dict[str, str]]] = {}
         for name in self.counts:
             keys = ("service", *(key for key in DIMENSIONS.get(name, ()) if key in self.dimensions))
@@ -75,7 +77,7 @@ class _Document:
             directives.setdefault(sets, []).append({"Name": name, "Unit": "Count"})
         content: dict[str, Any] = {
             "_aws": {
-                "Timestamp": at * 1000,
+                "Timestamp": 0,
                 "CloudWatchMetrics": [
                     {"Namespace": namespace, "Dimensions": sets, "Metrics": metrics}
                     for sets, metrics in directives.items()
@@ -88,6 +90,22 @@ class _Document:
         if self.details:
             content["details"] = self.details
         return _json(content)
+
+
+# What a request counted: names, each with what was told of it.
+_Counted = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+
+
+@functools.lru_cache(maxsize=256)
+def _lines(namespace: str, counted: _Counted, *, by_prefix: bool) -> tuple[tuple[str, str], ...]:
+    """The lines for it, each in two parts, between which its time stands. Most requests count what others did."""
+    documents: list[_Document] = []
+    for name, told in counted:
+        if not any(document.add(name, dict(told)) for document in documents):
+            documents.append(_Document(BY_PREFIX if by_prefix else {}))
+            documents[-1].add(name, dict(told))
+    texts = (document.text(namespace).partition(_TIME + "0") for document in documents)
+    return tuple((before + _TIME, after + "\n") for before, _, after in texts)
 
 
 class EmfMeter:
@@ -106,23 +124,21 @@ class EmfMeter:
         by_prefix: bool = False,
     ) -> None:
         self._namespace = namespace
-        self._finer = BY_PREFIX if by_prefix else {}
+        self._by_prefix = by_prefix
         self._clock = clock
         self._write = write or _print
         self._gathered = threading.local()
 
     def count(self, name: str, **told: str) -> None:
         """See `ports.Meter`."""
-        documents: list[_Document] = self._gathered.__dict__.setdefault("documents", [])
-        if not any(document.add(name, told) for document in documents):
-            documents.append(_Document(self._finer))
-            documents[-1].add(name, told)
+        counted: list[Any] = self._gathered.__dict__.setdefault("counted", [])
+        counted.append((name, tuple(told.items())))
 
     def flush(self) -> None:
         """See `ports.Meter`."""
-        documents: Iterable[_Document] = self._gathered.__dict__.pop("documents", ())
-        for document in documents:
-            self._write(document.text(self._namespace, self._clock.now()) + "\n")
+        counted: Iterable[Any] = self._gathered.__dict__.pop("counted", ())
+        for before, after in _lines(self._namespace, tuple(counted), by_prefix=self._by_prefix):
+            self._write(f"{before}{self._clock.now() * 1000}{after}")
 
 
 class NoMeter:
