@@ -91,7 +91,8 @@ def _rows(house: House, build: Path, only: Sequence[str] | None) -> list[Operati
             kind = CRYPTOGRAPHY.get(warm.name, "")
             pair = replace(pair, slow=kind == "argon2")
             once = _count(pair, given, "handler", 0)
-            handler, store = _cost(pair, given, "handler", once), _cost(pair, given, "store", once)
+            handler = _cost(pair, given, "handler", once)
+            store = _cost(pair, given, "store", once) if warm.answers else Cost(0, 0)
             if kind and kind not in crypto:
                 crypto[kind] = _cost(pair, given, kind, _count(pair, given, kind, 0))
             alone = crypto.get(kind, Cost(0, 0))
