@@ -1,7 +1,6 @@
 """What a function may import before its first answer: a list, so that nothing creeps in unseen."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -87,34 +86,3 @@ def test_the_layer_has_every_operation_that_is_called() -> None:
     listed = set(re.findall(r'^    "(\w+)",$', lean.partition("OPERATIONS = (")[2].partition(")")[0], re.MULTILINE))
     assert called - listed == set()
     assert len(called) >= 8
-
-
-def test_compiled_files_are_taken_whatever_the_times_say(tmp_path: Path) -> None:
-    """In what was built (`make build-here`): with every time rewritten, nothing is compiled again."""
-    built = ROOT / ".aws-sam" / "here" / "CommonLayer" / "python"
-    if not built.is_dir():
-        pytest.skip("nothing is built: run `make build-here`")
-    sources = [path for path in built.rglob("*.py") if path.parent.name != "__pycache__"]
-    for path in sources:
-        os.utime(path, (946684800, 946684800))
-    program = (
-        "import sys\n"
-        f"sys.path[:0] = [{str(built.parents[1] / 'TokenFunction')!r}, {str(built)!r}]\n"
-        "import importlib._bootstrap_external as loading\n"
-        "compiled = []\n"
-        "original = loading.SourceLoader.source_to_code\n"
-        "loading.SourceLoader.source_to_code = lambda self, data, path, **more: (\n"
-        "    compiled.append(path), original(self, data, path, **more))[1]\n"
-        "import app\n"
-        "print([path for path in compiled if '/CommonLayer/' in path], 'lingpai' in sys.modules)"
-    )
-    ended = subprocess.run(  # noqa: S603 (our own code)
-        [sys.executable, "-I", "-S", "-B", "-c", program],
-        env={},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert ended.stdout == "[] True\n", ended.stderr

@@ -1,6 +1,9 @@
 """What is shipped: compiled files for the processor that is asked for, small enough, and told of in the docs."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -54,3 +57,34 @@ def sizes(folder: str) -> dict[str, int]:
             name = re.sub(r"(\.libs|-[0-9][^-]*\.dist-info)$", "", top)
             found[name] = found.get(name, 0) + path.stat().st_size
     return found
+
+
+def test_compiled_files_are_taken_whatever_the_times_say(tmp_path: Path) -> None:
+    """With every time rewritten, as in a zip, nothing is compiled again."""
+    here = built("here")
+    layer = here / "CommonLayer" / "python"
+    sources = list(layer.rglob("*.py"))
+    assert len(sources) > 100
+    for path in sources:
+        os.utime(path, (946684800, 946684800))
+    program = (
+        "import sys\n"
+        f"sys.path[:0] = [{str(here / 'TokenFunction')!r}, {str(layer)!r}]\n"
+        "import importlib._bootstrap_external as loading\n"
+        "compiled = []\n"
+        "original = loading.SourceLoader.source_to_code\n"
+        "loading.SourceLoader.source_to_code = lambda self, data, path, **more: (\n"
+        "    compiled.append(path), original(self, data, path, **more))[1]\n"
+        "import app\n"
+        "print([path for path in compiled if '/CommonLayer/' in path], 'lingpai' in sys.modules)"
+    )
+    ended = subprocess.run(  # noqa: S603 (our own code)
+        [sys.executable, "-I", "-S", "-B", "-c", program],
+        env={},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.stdout == "[] True\n", ended.stderr
