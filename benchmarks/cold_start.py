@@ -20,8 +20,8 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks import recorded, undone
@@ -68,7 +68,6 @@ class House:
     player: Player
     folder: Path
     runs: int
-    count: bool = field(default=True)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -226,11 +225,6 @@ def _say(row: Row) -> None:
     middle, least, most = statistics.median(row.seconds), min(row.seconds), max(row.seconds)
     million = row.instructions / 1e6
     print(f"{row.name:40} {million:8.1f} Mi {middle * 1000:8.1f} ms ({least * 1000:.1f}-{most * 1000:.1f})", flush=True)
-
-
-def names(rows: Iterable[Row]) -> list[str]:
-    """The names of the rows."""
-    return [row.name for row in rows]
 
 
 if __name__ == "__main__":

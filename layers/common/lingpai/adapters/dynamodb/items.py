@@ -35,10 +35,6 @@ class Integer(Attribute[int]):
         """As DynamoDB wants it: in digits."""
         return str(value)
 
-    def deserialize(self, value: str) -> int:
-        """From DynamoDB's digits."""
-        return int(value)
-
 
 class Integers(Attribute[list[int]]):
     """A list of whole numbers; PynamoDB's own lists know no type of their elements."""
@@ -49,10 +45,6 @@ class Integers(Attribute[list[int]]):
         """Each with its type."""
         return [{"N": str(element)} for element in value]
 
-    def deserialize(self, value: list[dict[str, str]]) -> list[int]:
-        """Each without its type."""
-        return [int(element["N"]) for element in value]
-
 
 class Texts(Attribute[list[str]]):
     """A list of texts: unlike a set it keeps their order and may be empty."""
@@ -62,10 +54,6 @@ class Texts(Attribute[list[str]]):
     def serialize(self, value: list[str]) -> list[dict[str, str]]:
         """Each with its type."""
         return [{"S": element} for element in value]
-
-    def deserialize(self, value: list[dict[str, str]]) -> list[str]:
-        """Each without its type."""
-        return [element["S"] for element in value]
 
 
 class Record(AttributeContainer):
@@ -132,26 +120,17 @@ class RoleBookItem(Record):
 
 
 class SessionItem(Record):
-    """A token family. The owner is the partition, so that one consistent query finds a user's sessions."""
+    """A token family, as far as conditions name it; `session_item` and `expressions.rotating` write the whole.
+
+    The owner is the partition, so that one consistent query finds a user's sessions.
+    """
 
     owner = Integer(hash_key=True)
-    id = BinaryAttribute(range_key=True, legacy_encoding=False)
     client_id = UnicodeAttribute()
-    scope = Texts()
-    created_at = Integer()
-    ends_at = Integer()
     access_hash = BinaryAttribute(legacy_encoding=False)
-    access_expires_at = Integer()
-    access_scope = Texts()
     refresh_hash = BinaryAttribute(legacy_encoding=False, null=True)
-    refresh_expires_at = Integer(null=True)
-    rotated_at = Integer(null=True)
-    salt = BinaryAttribute(legacy_encoding=False, null=True)
     previous_refresh_hash = BinaryAttribute(legacy_encoding=False, null=True)
     previous_access_hash = BinaryAttribute(legacy_encoding=False, null=True)
-    previous_access_expires_at = Integer(null=True)
-    previous_access_scope = Texts(null=True)
-    ttl = Integer()
 
 
 class CodeItem(Record):
