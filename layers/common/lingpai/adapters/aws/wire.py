@@ -96,7 +96,7 @@ class Patience:
     connect: float
     read: float
     attempts: int
-    pause: float = 0.05
+    pause: float = 0.1
 
 
 class Wire:
@@ -147,7 +147,7 @@ class Wire:
                 if cost is None or tried >= self._patience.attempts or not self._quota.take(cost):
                     raise
                 taken = cost
-                time.sleep(random.uniform(0, self._patience.pause * 2**tried))  # noqa: S311  no secret hangs on it
+                time.sleep(random.uniform(0, self._patience.pause * 2 ** (tried - 1)))  # noqa: S311  no secret hangs on it
             else:
                 self._quota.put(taken or 1)
                 return answer
@@ -192,16 +192,13 @@ class Wire:
         expected, found = headers.get("x-amz-crc32"), str(zlib.crc32(text))
         if expected not in (None, found):
             raise ChecksumError(checksum_type="crc32", expected_checksum=expected, actual_checksum=found)
-        if status == 200:
-            try:
-                answer = json.loads(text, object_hook=self._to_bytes) if text else {}
-            except (ValueError, RecursionError) as error:
-                raise UnreadableError(operation=operation) from error
-            if not isinstance(answer, dict):
-                raise UnreadableError(operation=operation)
-            return answer
-        refusal: Any = self._refusal(status, headers, text)
-        raise ClientError(refusal, operation)
+        told = self._content(text)
+        if status != 200:
+            refusal: Any = _refusal(status, headers, told or {})
+            raise ClientError(refusal, operation)
+        if told is None:
+            raise UnreadableError(operation=operation)
+        return told
 
     def exchange(self, target: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
         """Send one request, once; the answer's status, headers (in lower case) and body. BotoCoreError for none."""
@@ -216,28 +213,32 @@ class Wire:
         )
         return self._lines.post(self._path, headers, body)
 
-    def _refusal(self, status: int, headers: Mapping[str, str], text: bytes) -> dict[str, Any]:
-        """The answer as botocore's ClientError has it: whatever the service tells, and its error's code."""
+    def _content(self, text: bytes) -> dict[str, Any] | None:
+        """The JSON object in a body, an empty one where nothing is; None for what is no JSON object."""
         try:
-            told = json.loads(text, object_hook=self._to_bytes)
+            content = json.loads(text, object_hook=self._to_bytes) if text else {}
         except (ValueError, RecursionError):
-            told = {}
-        told = told if isinstance(told, dict) else {}
-        kind = headers.get("x-amzn-errortype") or told.pop("__type", None) or str(status)
-        # The name of the error may have the service's before it, and an address behind.
-        code = str(kind).partition(":")[0].rpartition("#")[2]
-        message = told.pop("message", None) or told.pop("Message", None) or ""
-        return {
-            **told,
-            "Error": {"Code": code, "Message": message},
-            "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": headers},
-        }
+            return None
+        return content if isinstance(content, dict) else None
 
     def _to_bytes(self, found: dict[str, Any]) -> dict[str, Any]:
         for name in self._service.binary.intersection(found):
             if isinstance(found[name], str):
                 found[name] = base64.b64decode(found[name])
         return found
+
+
+def _refusal(status: int, headers: Mapping[str, str], told: dict[str, Any]) -> dict[str, Any]:
+    """The answer as botocore's ClientError has it: whatever the service tells, and its error's code."""
+    kind = headers.get("x-amzn-errortype") or told.pop("__type", None) or str(status)
+    # The name of the error may have the service's before it, and an address behind.
+    code = str(kind).partition(":")[0].rpartition("#")[2]
+    message = told.pop("message", None) or told.pop("Message", None) or ""
+    return {
+        **told,
+        "Error": {"Code": code, "Message": message},
+        "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": headers},
+    }
 
 
 def _to_text(value: object) -> str:
