@@ -1,11 +1,11 @@
 """Fields of a JSON body, read by type; what is wrong with one is told by its name."""
 
-import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 from lingpai.errors import LingpaiError, invalid_request
+from lingpai.web.request import CONTROL
 
 MAX_ID = 2**53 - 1
 _LINES = "\t\n\r"
@@ -26,7 +26,7 @@ def optional_text(
     if len(value) > limit:
         raise invalid_request("too_long", name=name, limit=limit)
     allowed = _LINES if lines else ""
-    if not opaque and any(unicodedata.category(c) == "Cc" and c not in allowed for c in value):
+    if not opaque and any(found not in allowed for found in CONTROL.findall(value)):
         raise invalid_request("control_character", name=name)
     return value
 

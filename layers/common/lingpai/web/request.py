@@ -20,7 +20,7 @@ MAX_BODY = 64 * 1024
 # A string, which stays as it is, or a comma before a closing bracket.
 _TRAILING_COMMA = re.compile(rb'("(?:[^"\\]++|\\.)*+"?)|,(\s*[}\]])')
 # Unicode's category Cc.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 MAX_FIELDS = 100
 _LONGEST_DISPOSITION = 8 * 1024
 
@@ -124,7 +124,7 @@ def all_parameters(request: Request, *, trailing_commas: bool = False) -> dict[s
         name = raw_name.strip()
         if name in result:
             raise invalid_request("duplicate_parameter", name=_shown(name))
-        if name not in _OPAQUE and _CONTROL.search(value):
+        if name not in _OPAQUE and CONTROL.search(value):
             raise invalid_request("control_character", name=_shown(name))
         result[name] = value
     return result
