@@ -5,14 +5,12 @@ What is measured is the function and not the store, so the store is a server els
 
 import base64
 import json
-import ssl
-import threading
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,7 @@ from lingpai.keys import first_keys
 from lingpai.settings import Settings
 from tests.support import stores
 from tests.support.api import Api, make_api
+from tests.support.background import answering
 from tests.support.fake_web import make_certificate
 from tests.support.stores import ROOT
 
@@ -198,30 +197,22 @@ class Player:
 def playing(folder: Path) -> Iterator[Player]:
     """A player at an address of its own; its certificate is made in `folder`."""
     certificate = make_certificate(folder)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate.path, certificate.key_path)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.daemon_threads = True
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    player = Player(f"https://127.0.0.1:{server.server_address[1]}", certificate.path)
-    server.player = player  # type: ignore[attr-defined]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    player = Player("", certificate.path)
+
+    class Handler(_Handler):
+        served = player
+
+    with answering(Handler, certificate) as player.url:
         yield player
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    served: Player
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("content-length", 0)))
-        player: Player = self.server.player  # type: ignore[attr-defined]
-        body = player.take(self.headers.get("x-amz-target", ""))
+        body = self.served.take(self.headers.get("x-amz-target", ""))
         self.send_response(200 if body is not None else 400)
         self.send_header("Content-Type", "application/x-amz-json-1.0")
         self.send_header("Content-Length", str(len(body or b"")))

@@ -20,13 +20,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
-from benchmarks.peers import budget, contenders, report, tls
+from benchmarks.peers import budget, contenders, report
 from benchmarks.peers.contenders import Contender, Frame, Place, Running
 from benchmarks.peers.processes import BrokenPeerError, process
 from benchmarks.peers.report import Sample
 from benchmarks.peers.works import WORKS
 from lingpai.settings import Settings
 from tests.support import stores
+from tests.support.fake_web import make_certificate
 
 PAGE = contenders.ROOT / "docs" / "performance-peers.md"
 ROUNDS = 15
@@ -82,12 +83,12 @@ def _place(settings: Mapping[str, str]) -> Iterator[Place]:
     """DynamoDB Local, HTTPS before it, and a folder."""
     with tempfile.TemporaryDirectory(prefix="lingpai-peers-") as name, stores.dynamodb_local() as endpoint:
         folder = Path(name)
-        certificate, key = tls.make_certificate(folder)
+        certificate = make_certificate(folder)
         port = endpoint.rpartition(":")[2]
-        command = [sys.executable, "-m", "benchmarks.peers.tls", str(certificate), str(key), port]
+        command = [sys.executable, "-m", "benchmarks.peers.tls", str(certificate.path), str(certificate.key_path), port]
         environ = {**os.environ, "PYTHONPATH": str(contenders.ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
         with process(command, environ, folder / "complaints") as front:
-            yield Place(folder, endpoint, f"https://127.0.0.1:{front.hear()['port']}", certificate, settings)
+            yield Place(folder, endpoint, f"https://127.0.0.1:{front.hear()['port']}", certificate.path, settings)
 
 
 def _measured(place: Place, rounds: int) -> str:

@@ -1,16 +1,17 @@
 """AWS as far as `lingpai --stack` asks it, on 127.0.0.1: a stack, its secret, and tables that refuse."""
 
 import json
-import threading
 import urllib.parse
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from xml.sax.saxutils import escape
+
+from tests.support.background import answering
 
 STACK = "lingpai-test"
 
@@ -76,15 +77,8 @@ def serving() -> Iterator[Aws]:
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
             """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        aws.url = f"http://127.0.0.1:{server.server_address[1]}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield aws
-        finally:
-            server.shutdown()
-            thread.join()
+    with answering(Handler) as aws.url:
+        yield aws
 
 
 def _members(key: str, value: str, entries: Mapping[str, str]) -> str:

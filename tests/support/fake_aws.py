@@ -1,15 +1,15 @@
 """A service of AWS's JSON protocol on 127.0.0.1 that keeps its connections and does with each request as told."""
 
 import json
-import ssl
 import threading
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Literal
 
+from tests.support.background import answering
 from tests.support.fake_web import Certificate
 
 # silence: nothing, until the end. cut: the connection is closed without an answer. half: it is closed within one.
@@ -79,28 +79,11 @@ def serving(certificate: Certificate | None = None) -> Iterator[FakeAws]:
     class Handler(_Handler):
         served = fake
 
-    server = _Server(("127.0.0.1", 0), Handler)
-    if certificate is not None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate.path, certificate.key_path)
-        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    fake.url = f"{'http' if certificate is None else 'https'}://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield fake
-    finally:
-        fake.over.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: that a client hangs up is no fault of its own."""
+    with answering(Handler, certificate) as fake.url:
+        try:
+            yield fake
+        finally:
+            fake.over.set()
 
 
 class _Handler(BaseHTTPRequestHandler):

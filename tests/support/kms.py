@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import botocore.config
@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from lingpai.adapters.keys import OpenVault
 from lingpai.adapters.kms import KmsVault
+from tests.support.background import answering
 from tests.support.logs import LOGS
 from tests.support.stores import settings
 
@@ -105,13 +106,5 @@ def running() -> Iterator[Kms]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the name in the library
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    kms.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
+    with answering(Handler) as kms.url:
         yield kms
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -5,9 +5,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Literal, Protocol
 from urllib.parse import urlsplit
+
+from tests.support.background import answering
 
 # silence: takes the request and says nothing. drip: one byte at a time, for ever. cut: half of what it announced.
 # closed: hangs up without a word. moved: a redirect to where the answer would be good. huge: far more than any answer.
@@ -61,18 +63,11 @@ def serving(vendor: Vendor) -> Iterator[Line]:
     class Handler(_Handler):
         served = line
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    line.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield line
-    finally:
-        line.over.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with answering(Handler) as line.url:
+        try:
+            yield line
+        finally:
+            line.over.set()
 
 
 class _Handler(BaseHTTPRequestHandler):
