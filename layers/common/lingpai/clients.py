@@ -143,7 +143,7 @@ def authenticate(clients: Clients, credentials: Credentials | None) -> Client:
 
 def _find(clients: Clients, client_id: str) -> Client | None:
     """The client of this id, in either spelling; one longer than any id is looked up nowhere."""
-    for spelling in dict.fromkeys(_spellings(client_id)):
+    for spelling in _spellings(client_id):
         client = clients.get_client(spelling) if 0 < len(spelling) <= ID_MAX else None
         if client is not None:
             return client
@@ -157,4 +157,6 @@ def hash_secret(secret: str) -> bytes:
 
 def _spellings(credential: str) -> tuple[str, ...]:
     """An id or secret as it came, and form-decoded as RFC 6749 section 2.3.1 wants it: clients in use do either."""
+    if "%" not in credential and "+" not in credential:
+        return (credential,)
     return (credential, unquote_plus(credential))

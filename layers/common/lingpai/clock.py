@@ -1,6 +1,6 @@
 """The only source of time and chance: what a test must be able to hold still comes from here."""
 
-import secrets
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ FIRST_MACHINE_OWNER = 2**63
 class Clock:
     """Tells the time and draws the dice.
 
-    `time` gives seconds since 1970 as a float; `random_bytes` gives that many bytes from a CSPRNG.
+    `time` gives seconds since 1970 as a float; `random_bytes` gives that many bytes from the system's CSPRNG.
     """
 
     time: Callable[[], float] = time.time
-    random_bytes: Callable[[int], bytes] = secrets.token_bytes
+    random_bytes: Callable[[int], bytes] = os.urandom
 
     def now(self) -> int:
         """Whole seconds since 1970-01-01T00:00:00Z."""

@@ -7,7 +7,8 @@ from lingpai.model import Client
 
 # More than any client has; each becomes a condition of one write, and a store takes only so many.
 _MOST = 64
-_SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
+# Scope tokens, and what the text is split at.
+_SCOPE_TOKENS = re.compile(r"[\x21\x23-\x5b\x5d-\x7e\s]+")
 
 
 def requested(text: str | None) -> tuple[str, ...] | None:
@@ -15,7 +16,7 @@ def requested(text: str | None) -> tuple[str, ...] | None:
     if text is None or not text.strip(" "):
         return None
     tokens = tuple(dict.fromkeys(text.split()))
-    if len(tokens) > _MOST or not all(_SCOPE_TOKEN.fullmatch(token) for token in tokens):
+    if len(tokens) > _MOST or not _SCOPE_TOKENS.fullmatch(text):
         raise invalid_scope()
     return tokens
 

@@ -1,12 +1,15 @@
 """The half of a token, and of a signed token's `jti`, that finds the session; and base64url as tokens spell it."""
 
-import base64
+import binascii
 import re
 
 from lingpai.model import SessionKey
 
 _OWNER_BYTES = 8
-_SHAPE = re.compile(r"[A-Za-z0-9_-]{22}")
+# As a regular expression. The spare bits of the last character are zero: a key has one spelling.
+SHAPE = "[A-Za-z0-9_-]{21}[AQgw]"
+_SHAPE = re.compile(SHAPE)
+_TO_URL, _FROM_URL = bytes.maketrans(b"+/", b"-_"), str.maketrans("-_", "+/")
 
 
 def of(key: SessionKey) -> str:
@@ -16,16 +19,20 @@ def of(key: SessionKey) -> str:
 
 def parse(text: str) -> SessionKey | None:
     """The key in a selector; None for a text that is none, another spelling of one included."""
-    if not _SHAPE.fullmatch(text) or encode(raw := decode(text)) != text:
-        return None
+    return key_in(text) if _SHAPE.fullmatch(text) else None
+
+
+def key_in(selector: str) -> SessionKey:
+    """The key in what has the shape of a selector."""
+    raw = decode(selector)
     return SessionKey(int.from_bytes(raw[:_OWNER_BYTES]), raw[_OWNER_BYTES:])
 
 
 def encode(raw: bytes) -> str:
     """Base64url without padding (RFC 7515 section 2)."""
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
+    return binascii.b2a_base64(raw, newline=False).translate(_TO_URL).rstrip(b"=").decode("ascii")
 
 
 def decode(text: str) -> bytes:
     """The bytes of a base64url text without padding."""
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    return binascii.a2b_base64(text.translate(_FROM_URL) + "=" * (-len(text) % 4))
