@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from lingpai import selector
 from lingpai.errors import invalid_token
 from lingpai.model import Client, Key, Session, SessionKey
@@ -19,7 +21,6 @@ _SHAPE = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _HEADERS = {"alg", "jti", "kid", "typ"}
 # RFC 9068 section 2.1.
 ACCESS_TOKEN = "at+jwt"
-_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ def sign(services: Services, client: Client, session: Session, hashed: bytes) ->
 
 
 def _part(content: dict[str, Any]) -> str:
-    return selector.encode(_json(content).encode())
+    return selector.encode(orjson.dumps(content))
 
 
 def verify(services: Services, token: str) -> Claims:
@@ -159,13 +160,15 @@ def _algorithms() -> dict[str, Any]:
     """PyJWT's algorithms, but with ECDSA that draws no random number (RFC 6979): a repeated answer is the same."""
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
     from jwt.algorithms import ECAlgorithm, RSAAlgorithm
-    from jwt.utils import der_to_raw_signature
 
     ecdsa = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
 
     class Deterministic(ECAlgorithm):
         def sign(self, msg: bytes, key: Any) -> bytes:
-            return der_to_raw_signature(key.sign(msg, ecdsa), key.curve)
+            # RFC 7518 section 3.4: both numbers, each in the 32 bytes of the curve.
+            first, second = decode_dss_signature(key.sign(msg, ecdsa))
+            return first.to_bytes(32) + second.to_bytes(32)
 
     return {"ES256": Deterministic(Deterministic.SHA256), "RS256": RSAAlgorithm(RSAAlgorithm.SHA256)}

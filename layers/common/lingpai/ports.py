@@ -548,7 +548,7 @@ class SignProvider(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Services:
     """Everything a use case may need, put together by `bootstrap`.
 

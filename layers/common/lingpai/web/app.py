@@ -4,6 +4,7 @@ Powertools' resolver keeps the event in its class, where two requests of one pro
 path here is exact: a dictionary finds it.
 """
 
+import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -93,13 +94,18 @@ def _answer(request: Request, route: Route) -> Reply:
         refuse_credentials_in_query(request)
         return route.endpoint(_services(request), request)
     except LingpaiError as error:
-        return replace(route.refused(error, request), error=error, client_id=error.client_id)
+        return route.refused(error, request).about(error.client_id, error=error)
 
 
 def _services(request: Request) -> Services:
     """The services, issuing under the address that was called where ISSUER names no other."""
     services = bootstrap.services()
-    return services if services.issuer else replace(services, issuer=request.origin)
+    return services if services.issuer else _issuing_as(request.origin, services)
+
+
+@functools.lru_cache(maxsize=16)
+def _issuing_as(origin: str, services: Services) -> Services:
+    return replace(services, issuer=origin)
 
 
 def _response(reply: Reply) -> dict[str, Any]:

@@ -1,16 +1,16 @@
 """What goes back: status, headers, JSON body."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+import orjson
 
 from lingpai.errors import LingpaiError
 
 # RFC 6749 section 5.1: every answer that holds a token.
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 JSON = "application/json;charset=UTF-8"
-_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +28,20 @@ class Reply:
     grant: str | None = None
     dialect: str | None = None
 
+    def about(
+        self,
+        client_id: str | None = None,
+        grant: str | None = None,
+        dialect: str | None = None,
+        error: LingpaiError | None = None,
+    ) -> "Reply":
+        """The same answer, with what the log and the metrics tell of it."""
+        return Reply(self.status, self.body, self.headers, error, client_id, grant, dialect)
+
 
 def json_reply(status: int, content: Any, headers: Mapping[str, str] | None = None) -> Reply:
     """`content` as JSON, never to be kept by a cache on the way."""
-    text = _json(content)
-    return Reply(status, text, {**NO_STORE, **(headers or {})})
+    return Reply(status, orjson.dumps(content).decode(), {**NO_STORE, **headers} if headers else NO_STORE)
 
 
 def error_headers(error: LingpaiError) -> dict[str, str]:

@@ -1,8 +1,9 @@
 """`usercenter`: apps of the Java SDK class UserCenter (seed 002). Every answer has HTTP status 200."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
+
+import orjson
 
 from lingpai.errors import LingpaiError
 from lingpai.messages import text
@@ -51,4 +52,4 @@ def done(request: Request, **content: Any) -> Reply:
 
 def as_text(content: Any) -> str:
     """JSON inside JSON, as seed 002 has it."""
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    return orjson.dumps(content).decode()

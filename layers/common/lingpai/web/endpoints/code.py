@@ -1,7 +1,5 @@
 """`/mobile/code/*` (seed 003): send a code, and tell whether one is right."""
 
-from dataclasses import replace
-
 from lingpai import clients, codes, numbers
 from lingpai.errors import invalid_request
 from lingpai.model import Purpose
@@ -18,7 +16,7 @@ def get(services: Services, request: Request) -> Reply:
     with observability.asked_by(client):
         number = _number(services, given)
         codes.send(services, number, client.id, request.source_ip, request.language, _purpose(given))
-    return replace(envelope.done(), client_id=client.id)
+    return envelope.done().about(client.id)
 
 
 def verify(services: Services, request: Request) -> Reply:

@@ -27,7 +27,7 @@ def introspect(services: Services, request: Request) -> Reply:
     # ignored, since the shape of a token and its secret tell its kind.
     with observability.asked_by(client):
         found = _introspected_access(services, token) or _introspected_refresh(services, token)
-    return replace(json_reply(200, found or {"active": False}), client_id=client.id)
+    return json_reply(200, found or {"active": False}).about(client.id)
 
 
 def revoke(services: Services, request: Request) -> Reply:
@@ -36,7 +36,7 @@ def revoke(services: Services, request: Request) -> Reply:
     client = clients.authenticate(services.clients, client_credentials(request, given))
     with observability.asked_by(client):
         access.revoke(services, _token(given), client)
-    return replace(json_reply(200, {}), client_id=client.id)
+    return json_reply(200, {}).about(client.id)
 
 
 def metadata(services: Services, _: Request) -> Reply:

@@ -1,7 +1,5 @@
 """`/oauth/token`, `/mobile/token`, `/sign/token`: a client, a grant, and the answer in the client's dialect."""
 
-from dataclasses import replace
-
 from lingpai import clients, grants
 from lingpai.errors import LingpaiError
 from lingpai.ports import Services
@@ -26,19 +24,20 @@ def sign_token(services: Services, request: Request) -> Reply:
 
 
 def _answer(services: Services, request: Request, grant: str | None) -> Reply:
-    dialect, client = dialects.resembled(request, {}), None
+    raw: dict[str, str] = {}
+    client, refusal = None, None
     try:
         raw = all_parameters(request)
-        dialect = dialects.resembled(request, raw)
         given = {name: value for name, value in raw.items() if value}
         client = clients.authenticate(services.clients, client_credentials(request, given))
         dialect = dialects.of_record(client.dialect)
         grant = grant or dialect.grant(given)
         reply = dialect.success(grants.run(services, client, grant, given, request.source_ip), request)
     except LingpaiError as error:
-        if error.dialect is not None:
-            dialect = dialects.of_record(error.dialect)
-        reply = replace(dialect.failure(error, request), error=error)
+        refusal = error
+        known = client.dialect if client else error.dialect
+        dialect = dialects.of_record(known) if known else dialects.resembled(request, raw)
+        reply = dialect.failure(error, request)
     if client is None:
-        return replace(reply, grant=grant)
-    return replace(reply, client_id=client.id, grant=grant, dialect=client.dialect)
+        return reply.about(None, grant, error=refusal)
+    return reply.about(client.id, grant, client.dialect, refusal)

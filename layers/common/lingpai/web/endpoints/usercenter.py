@@ -1,7 +1,6 @@
 """The calls of the SDK class UserCenter (seed 002): HTTP 200 always, `status` 1 or 0 in the body."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from lingpai import access, clients, grants, sessions
 from lingpai.errors import invalid_client, invalid_grant, invalid_request
@@ -55,7 +54,7 @@ def refresh_token(services: Services, request: Request) -> Reply:
     with observability.asked_by(client):
         tokens = grants.run(services, client, "refresh_token", {"refresh_token": token}, request.source_ip)
     reply = usercenter.success(tokens, request)
-    return replace(reply, client_id=client.id, grant="refresh_token", dialect=client.dialect)
+    return reply.about(client.id, "refresh_token", client.dialect)
 
 
 def temporary_token(services: Services, request: Request) -> Reply:
