@@ -1,6 +1,5 @@
 """Fixtures for all tests, and a loud word about what the machine could not run."""
 
-import logging
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -12,7 +11,7 @@ from lingpai.adapters.memory import MemoryStore
 from tests.support import npm, stores
 from tests.support.api import Api, make_api
 from tests.support.fake_web import Certificate, make_certificate
-from tests.support.logs import LOGS
+from tests.support.logs import listen
 from tests.support.sms import Shop, open_shop
 
 _LEFT_OUT = pytest.StashKey[str]()
@@ -20,8 +19,8 @@ _NO_NPM = pytest.StashKey[str]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Listen to every logger from the start; keep AWS out of reach, but for a deployment that is to be tested."""
-    logging.getLogger().addHandler(LOGS)
+    """Listen to every line from the start; keep AWS out of reach, but for a deployment that is to be tested."""
+    listen()
     if not os.environ.get("BASE_URL"):
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             os.environ[name] = "testing"

@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 
 from lingpai import bootstrap, prefixes
-from lingpai.web import observability
 from tests.support.api import Answer, Api
 from tests.support.fake_sms import ALIYUN, KEY, TWILIO
 from tests.support.logs import LOGS
@@ -51,14 +50,13 @@ def test_the_code_that_a_vendor_got_logs_in(vendors: Shop, chain: Api) -> None:
 
 
 def test_what_no_vendor_sent_is_said_and_may_be_asked_again(
-    vendors: Shop, chain: Api, caplog: pytest.LogCaptureFixture
+    vendors: Shop, chain: Api, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for vendor in (ALIYUN, TWILIO):
         reply = vendor.refusals["suspended"][0]
         vendors.webs[vendor.name].answer = lambda call, reply=reply: reply  # type: ignore[misc]
     assert get(chain) == envelope(503, "验证码发送失败，请稍后再试", {"retry-after": "60"})
-    form = observability.logger().registered_handler.format
-    line = [json.loads(form(record)) for record in caplog.records if record.name == "lingpai"][-1]
+    line = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert (line["level"], line["reason"], line["cause"]) == ("ERROR", "not_sent", "NotSent")
     assert line["detail"] == "aliyun: isv.AMOUNT_NOT_ENOUGH (suspended); twilio: 20403 (suspended)"
 

@@ -2,9 +2,12 @@
 
 import logging
 import re
+import sys
 import threading
 import traceback
 from dataclasses import dataclass, field
+
+from lingpai.web import observability
 
 # Shorter texts turn up in honest places.
 SHORTEST = 6
@@ -12,6 +15,7 @@ SHORTEST = 6
 _WORD = re.compile("[a-z_]+")
 _DIGITS = re.compile(r"\d{6,}")
 _REQUEST_ID = re.compile("[A-Za-z0-9_-]{15}=")
+_DIFFERENT = re.compile(r'"(?:timestamp|correlation_id)":"[^"]{15,40}",|"ms":[0-9.]+,')
 # Chance puts any six digits into the time, the process and the thread: they say nothing of what was logged.
 _NUMBERS = {"created", "levelno", "lineno", "msecs", "process", "relativeCreated", "taskName", "thread", "threadName"}
 
@@ -48,6 +52,12 @@ class Logs(logging.Handler):
         """Keep what another process printed."""
         with self.guard:
             self.lines |= dict.fromkeys(text.splitlines())
+
+    def hear(self, line: str) -> None:
+        """Keep the line of a request. What differs in each says nothing, and would make a thousand lines of one."""
+        with self.guard:
+            self.heard += 1
+            self.lines[_DIFFERENT.sub("", line)] = None
 
     def hush(self, kind: str, secret: str) -> None:
         """Remember a secret that no line may show."""
@@ -86,4 +96,27 @@ def _around(line: str, secret: str) -> str:
     return line[start : start + 300 + len(secret)].replace(secret, "***")
 
 
+class Output:
+    """Standard output as it is at the moment, for a handler that would keep the one of its first day."""
+
+    def write(self, text: str) -> None:
+        """Print it."""
+        sys.stdout.write(text)
+
+    def flush(self) -> None:
+        """Nothing waits here."""
+
+
 LOGS = Logs()
+
+
+def listen() -> None:
+    """Hear every logger, and every line that is written without one, from now on."""
+    logging.getLogger().addHandler(LOGS)
+    write = observability.write
+
+    def heard(line: str) -> None:
+        LOGS.hear(line)
+        write(line)
+
+    observability.write = heard

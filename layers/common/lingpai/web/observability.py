@@ -5,15 +5,15 @@ How to read both, and what the metrics cost: docs/operations.md.
 
 import functools
 import json
-import logging
 import os
+import sys
+import time
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools.logging import Logger
-from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
+import orjson
 
 from lingpai.errors import LingpaiError
 from lingpai.model import Client
@@ -22,37 +22,77 @@ from lingpai.sessions import REUSED
 from lingpai.web.reply import Reply
 from lingpai.web.request import Request
 
+if TYPE_CHECKING:
+    from aws_lambda_powertools.logging import Logger
 
-class _Formatter(LambdaPowertoolsFormatter):
-    """Powertools' lines, for records that bring all their keys in `told`.
-
-    Its own way is to look for them among everything that a record has, which takes as long as the rest of the line.
-    """
-
-    _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The record as a line of JSON."""
-        told: dict[str, Any] | None = getattr(record, "told", None)
-        if told is None:
-            return super().format(record)
-        line = {"level": record.levelname, "message": record.msg, "timestamp": self.formatTime(record)}
-        line |= {"service": _service(), **told}
-        trace = self._get_latest_trace_id()
-        text = self._encode(line if trace is None else {**line, "xray_trace_id": trace})
-        # Half a character, which no stream can write, must not cost the line.
-        return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+# By Python's names, and Lambda's.
+_LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "WARN": 30, "ERROR": 40, "CRITICAL": 50, "FATAL": 50}
 
 
 @functools.cache
-def logger() -> Logger:
-    """The process's logger: service and level are Powertools' settings (POWERTOOLS_SERVICE_NAME, LOG_LEVEL)."""
-    return Logger(service=_service(), logger_formatter=_Formatter(use_rfc3339=True, utc=True))
+def logger() -> "Logger":
+    """The process's logger, for what no answer tells of. Service and level are Powertools' settings.
+
+    It is imported when first needed: that takes a sixth of a cold start.
+    """
+    from aws_lambda_powertools.logging import Logger
+
+    return Logger(service=_service(), use_rfc3339=True, utc=True)
+
+
+def _tell(level: str, told: Mapping[str, Any]) -> None:
+    """Write the line of a request as the logger writes its own, if LOG_LEVEL (or POWERTOOLS_LOG_LEVEL) asks for it.
+
+    It is written at once: by way of the logger a line takes several times as long.
+    """
+    if _LEVELS[level] < _least():
+        return
+    now = time.time()
+    line = {
+        "level": level,
+        "message": "request",
+        "timestamp": f"{_second(int(now))}.{int(now % 1 * 1000):03}+00:00",
+        "service": _service(),
+        **told,
+    }
+    if trace := os.environ.get("_X_AMZN_TRACE_ID"):
+        line["xray_trace_id"] = trace.partition(";")[0].removeprefix("Root=")
+    write(_text(line))
+
+
+def write(line: str) -> None:
+    """Print the line, in one piece: those of two threads must not run into each other."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _text(line: dict[str, Any]) -> str:
+    try:
+        return orjson.dumps(line).decode()
+    except TypeError:
+        # Half a character, which no stream can write, must not cost the line.
+        return _writable(json.dumps(line, ensure_ascii=False, separators=(",", ":")))
+
+
+def _writable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+@functools.lru_cache(maxsize=1)
+def _second(at: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at))
 
 
 @functools.cache
 def _service() -> str:
     return os.environ.get("POWERTOOLS_SERVICE_NAME", "lingpai")
+
+
+@functools.cache
+def _least() -> int:
+    names = ("POWERTOOLS_LOG_LEVEL", "LOG_LEVEL", "AWS_LAMBDA_LOG_LEVEL")
+    named = next((os.environ[name] for name in names if os.environ.get(name)), "INFO")
+    return _LEVELS.get(named.upper(), _LEVELS["INFO"])
 
 
 def answered(request: Request, reply: Reply, seconds: float) -> None:
@@ -67,8 +107,12 @@ def answered(request: Request, reply: Reply, seconds: float) -> None:
         "status": reply.status,
         "ms": round(seconds * 1000, 1),
     }
-    known = {"client_id": reply.client_id, "grant": reply.grant, "dialect": reply.dialect}
-    line |= {name: value for name, value in known.items() if value}
+    if reply.client_id:
+        line["client_id"] = reply.client_id
+    if reply.grant:
+        line["grant"] = reply.grant
+    if reply.dialect:
+        line["dialect"] = reply.dialect
     error = reply.error
     if error is not None:
         line |= {"error": error.code, "reason": error.reason}
@@ -77,17 +121,17 @@ def answered(request: Request, reply: Reply, seconds: float) -> None:
         if error.__cause__ is not None:
             line["cause"] = type(error.__cause__).__name__
     if reply.status >= 500:
-        logger().error("request", extra={"told": line})
+        _tell("ERROR", line)
     elif error is not None and error.detail is not None:
         # A refresh token came back: somebody holds a stolen one.
-        logger().warning("request", extra={"told": line})
+        _tell("WARNING", line)
     else:
-        logger().info("request", extra={"told": line})
+        _tell("INFO", line)
 
 
 def tended(kept: Mapping[str, object]) -> None:
     """Log what was done to the keys that sign."""
-    logger().info("keys", extra={"told": {"keys": kept}})
+    logger().info("keys", extra={"keys": kept})
 
 
 def counted(meter: Meter, reply: Reply) -> None:
@@ -120,14 +164,10 @@ def asked_by(client: Client) -> Iterator[None]:
 def broken(request: Request, error: Exception) -> None:
     """Log an exception that nobody foresaw: its type and place, but not its text, which may quote the client."""
     frames = [f"{f.filename.rpartition('/')[2]}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)]
-    logger().error(
-        "unexpected",
-        extra={
-            "told": {
-                "correlation_id": request.id,
-                "path": request.path,
-                "type": type(error).__name__,
-                "frames": frames[-12:],
-            }
-        },
-    )
+    told = {
+        "correlation_id": request.id,
+        "path": _writable(request.path),
+        "type": type(error).__name__,
+        "frames": frames[-12:],
+    }
+    logger().error("unexpected", extra=told)
