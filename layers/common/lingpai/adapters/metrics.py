@@ -161,4 +161,3 @@ def meter(settings: "Settings", clock: Clock) -> Meter:
 def _print(line: str) -> None:
     # In one piece: the lines of two threads must not run into each other.
     sys.stdout.write(line)
-    sys.stdout.flush()

@@ -5,6 +5,7 @@ path here is exact: a dictionary finds it.
 """
 
 import functools
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -72,6 +73,8 @@ def _serve(request: Request, route: Route) -> Reply:
         reply = json_reply(500, content)
     observability.answered(request, reply, time.perf_counter() - begun)
     _count(reply)
+    # Both lines at once: before Lambda stops the process, and no sooner.
+    sys.stdout.flush()
     return reply
 
 

@@ -9,8 +9,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -40,30 +39,9 @@ def logger() -> "Logger":
     return Logger(service=_service(), use_rfc3339=True, utc=True)
 
 
-def _tell(level: str, told: Mapping[str, Any]) -> None:
-    """Write the line of a request as the logger writes its own, if LOG_LEVEL (or POWERTOOLS_LOG_LEVEL) asks for it.
-
-    It is written at once: by way of the logger a line takes several times as long.
-    """
-    if _LEVELS[level] < _least():
-        return
-    now = time.time()
-    line = {
-        "level": level,
-        "message": "request",
-        "timestamp": f"{_second(int(now))}.{int(now % 1 * 1000):03}+00:00",
-        "service": _service(),
-        **told,
-    }
-    if trace := os.environ.get("_X_AMZN_TRACE_ID"):
-        line["xray_trace_id"] = trace.partition(";")[0].removeprefix("Root=")
-    write(_text(line))
-
-
 def write(line: str) -> None:
     """Print the line, in one piece: those of two threads must not run into each other."""
     sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 def _text(line: dict[str, Any]) -> str:
@@ -98,9 +76,24 @@ def _least() -> int:
 def answered(request: Request, reply: Reply, seconds: float) -> None:
     """Log an answer: as an error where the fault is ours, as a warning where there is a detail to look into.
 
-    `seconds` is how long it took.
+    `seconds` is how long it took. The line is what Powertools' logger would write, under the same LOG_LEVEL (or
+    POWERTOOLS_LOG_LEVEL), but is written at once: by way of the logger it takes several times as long.
     """
+    error = reply.error
+    level = "INFO"
+    if reply.status >= 500:
+        level = "ERROR"
+    elif error is not None and error.detail is not None:
+        # A refresh token came back: somebody holds a stolen one.
+        level = "WARNING"
+    if _LEVELS[level] < _least():
+        return
+    now = time.time()
     line: dict[str, Any] = {
+        "level": level,
+        "message": "request",
+        "timestamp": f"{_second(int(now))}.{int(now % 1 * 1000):03}+00:00",
+        "service": _service(),
         "correlation_id": request.id,
         "method": request.method,
         "path": request.path,
@@ -113,20 +106,15 @@ def answered(request: Request, reply: Reply, seconds: float) -> None:
         line["grant"] = reply.grant
     if reply.dialect:
         line["dialect"] = reply.dialect
-    error = reply.error
     if error is not None:
         line |= {"error": error.code, "reason": error.reason}
         if error.detail is not None:
             line["detail"] = error.detail
         if error.__cause__ is not None:
             line["cause"] = type(error.__cause__).__name__
-    if reply.status >= 500:
-        _tell("ERROR", line)
-    elif error is not None and error.detail is not None:
-        # A refresh token came back: somebody holds a stolen one.
-        _tell("WARNING", line)
-    else:
-        _tell("INFO", line)
+    if trace := os.environ.get("_X_AMZN_TRACE_ID"):
+        line["xray_trace_id"] = trace.partition(";")[0].removeprefix("Root=")
+    write(_text(line))
 
 
 def tended(kept: Mapping[str, object]) -> None:
@@ -151,14 +139,20 @@ def counted(meter: Meter, reply: Reply) -> None:
     meter.flush()
 
 
-@contextmanager
-def asked_by(client: Client) -> Iterator[None]:
+class asked_by:  # noqa: N801  read as a function
     """A refusal within the block is logged with the client."""
-    try:
-        yield
-    except LingpaiError as error:
-        error.client_id = client.id
-        raise
+
+    __slots__ = ("_client",)
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if isinstance(error, LingpaiError):
+            error.client_id = self._client.id
 
 
 def broken(request: Request, error: Exception) -> None:
