@@ -30,6 +30,7 @@ context = SimpleNamespace(
     memory_limit_in_mb=1024,
     invoked_function_arn="arn:aws:lambda:us-east-1:123456789012:function:bench",
     aws_request_id="00000000-0000-4000-8000-000000000000",
+    get_remaining_time_in_millis=lambda: 10_000,
 )
 answer = handler(event, context)
 if len(sys.argv) > 5:

@@ -25,7 +25,12 @@ from lingpai.adapters.dynamodb import DynamoStore  # noqa: E402
 
 with open(sys.argv[3], encoding="utf-8") as file:  # noqa: PTH123  as in first_request.py
     event = json.load(file)
-context = SimpleNamespace(aws_request_id="00000000-0000-4000-8000-000000000000", function_name="bench")
+ends = time.time() + 3600
+context = SimpleNamespace(
+    aws_request_id="00000000-0000-4000-8000-000000000000",
+    function_name="bench",
+    get_remaining_time_in_millis=lambda: max(0, int((ends - time.time()) * 1000)),
+)
 answer = handler(event, context)
 
 asked: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = []

@@ -75,9 +75,9 @@ class Line:
             return
         exchange = client.exchange
 
-        def carried(target: str, body: bytes) -> Any:
-            self._carry(target, lambda: exchange(target, body))
-            return exchange(target, body)
+        def carried(target: str, body: bytes, until: float) -> Any:
+            self._carry(target, lambda: exchange(target, body, until))
+            return exchange(target, body, until)
 
         client.exchange = carried  # type: ignore[method-assign]
 

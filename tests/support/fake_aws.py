@@ -14,7 +14,19 @@ from tests.support.fake_web import Certificate
 
 # silence: nothing, until the end. cut: the connection is closed without an answer. half: it is closed within one.
 # flipped: an answer whose checksum is another's. leave: an answer, and then, without a word, the end of the connection.
-Fault = Literal["silence", "cut", "half", "flipped", "leave"]
+# slow …: a good answer, from there on byte by byte: it takes many seconds, and never long for the next byte.
+Fault = Literal["silence", "cut", "half", "flipped", "leave", "slow status", "slow headers", "slow body", "slow chunks"]
+_DRIP = 0.01
+# What comes at once, and what comes byte by byte.
+_SLOW: dict[str, tuple[bytes, bytes]] = {
+    "slow status": (b"", b"HTTP/1.1 200 O" + b"K" * 1000 + b"\r\ncontent-length: 2\r\n\r\n{}"),
+    "slow headers": (b"HTTP/1.1 200 OK\r\n", b"x: " + b"y" * 1000 + b"\r\ncontent-length: 2\r\n\r\n{}"),
+    "slow body": (b"HTTP/1.1 200 OK\r\ncontent-length: 1002\r\n\r\n", b" " * 1000 + b"{}"),
+    "slow chunks": (
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
+        b"1\r\n \r\n" * 170 + b"2\r\n{}\r\n0\r\n\r\n",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -106,6 +118,9 @@ class _Handler(BaseHTTPRequestHandler):
         if told.fault in {"silence", "cut"}:
             self.close_connection = True
             return
+        if told.fault in _SLOW:
+            self._drip(*_SLOW[told.fault])
+            return
         content = told.content if isinstance(told.content, bytes) else json.dumps(told.content).encode()
         check = zlib.crc32(content) ^ (told.fault == "flipped")
         self.send_response_only(told.status)
@@ -115,6 +130,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content[: len(content) // 2] if told.fault == "half" else content)
         self.close_connection = told.fault in {"half", "leave"}
+
+    def _drip(self, at_once: bytes, slowly: bytes) -> None:
+        self.wfile.write(at_once)
+        for byte in slowly:
+            if self.served.over.wait(_DRIP):
+                break
+            self.wfile.write(bytes((byte,)))
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the name in http.server
         """Say nothing."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lingpai import bootstrap, web
+from lingpai import bootstrap, deadline, web
 from lingpai.errors import LingpaiError, SettingsError, method_not_allowed
 from lingpai.ports import Services
 from lingpai.web import dialects, envelope, observability
@@ -53,10 +53,14 @@ def gate(*routes: Route) -> Handler:
     """The Lambda handler for these routes."""
     by_path = {route.path: route for route in routes}
 
-    def handler(event: dict[str, Any], _: Any) -> dict[str, Any]:
-        request = from_event(event)
-        route = by_path.get(request.path)
-        reply = json_reply(404, {"message": "Not Found"}) if route is None else _serve(request, route)
+    def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        deadline.begin(context)
+        try:
+            request = from_event(event)
+            route = by_path.get(request.path)
+            reply = json_reply(404, {"message": "Not Found"}) if route is None else _serve(request, route)
+        finally:
+            deadline.end()
         web.collect()
         return _response(reply)
 

@@ -3,11 +3,11 @@
 from dataclasses import asdict
 from typing import Any
 
-from lingpai import bootstrap, keys, web
+from lingpai import bootstrap, deadline, keys, web
 from lingpai.web import observability
 
 
-def tend_keys(event: dict[str, Any], _: Any) -> dict[str, Any]:
+def tend_keys(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Make the keys that are due, and take away what is no longer needed.
 
     `rotate` in the event names the algorithms that get a next key at once, due or not: `{"rotate": ["ES256"]}`.
@@ -16,6 +16,14 @@ def tend_keys(event: dict[str, Any], _: Any) -> dict[str, Any]:
     LingpaiError fails the call: the schedule comes again.
     """
     web.collect()
+    deadline.begin(context)
+    try:
+        return _tended(event)
+    finally:
+        deadline.end()
+
+
+def _tended(event: dict[str, Any]) -> dict[str, Any]:
     settings, clock = bootstrap.services().settings, bootstrap.services().clock
     store, vault = bootstrap.key_store(settings), bootstrap.key_vault(settings)
     wanted = event.get("rotate", ())

@@ -4,13 +4,15 @@ The standard library's client reads headers as those of e-mails, which costs mor
 the reading together (docs/performance.md). RFC 9112; no redirects, no compression, no trailers that mean anything.
 """
 
+import math
 import re
 import select
 import socket
 import ssl
-from collections.abc import Mapping
+import time
+from collections.abc import Buffer, Mapping
 from dataclasses import dataclass, field
-from io import BufferedReader
+from io import BufferedReader, RawIOBase
 from urllib.parse import urlsplit
 
 from botocore.exceptions import ConnectionClosedError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
@@ -35,9 +37,37 @@ class _Unanswered(Exception):
     """The connection ended before a byte of the answer came."""
 
 
+class _Arriving(RawIOBase):
+    """What comes by a connection. No part of it is waited for longer than `patience`, nor all of it beyond `until`.
+
+    A socket's own time-out begins anew with each byte.
+    """
+
+    def __init__(self, connected: socket.socket, patience: float) -> None:
+        self._socket = connected
+        self._patience = patience
+        self.until = math.inf
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, room: Buffer) -> int:
+        self.hurry()
+        return self._socket.recv_into(room)
+
+    def hurry(self) -> None:
+        """Let the next step take no more than what is left; TimeoutError where nothing is."""
+        left = self.until - time.monotonic()
+        if left < self._patience:
+            if left <= 0:
+                raise TimeoutError
+            self._socket.settimeout(left)
+
+
 @dataclass
 class _Line:
     socket: socket.socket
+    arriving: _Arriving
     reader: BufferedReader
     kept: bool = False
 
@@ -52,18 +82,21 @@ class _Line:
         if poll.poll(0):
             return False
         # What was read with the last answer, or waits in the cipher's own memory.
+        self.arriving.until = math.inf
         self.socket.settimeout(0)
         try:
             return not self.reader.peek(1)
-        except ssl.SSLWantReadError:
+        except (BlockingIOError, ssl.SSLWantReadError):
             return True
         except OSError:
             return False
         finally:
             self.socket.settimeout(patience)
 
-    def ask(self, request: bytes) -> tuple[Answer, bool]:
+    def ask(self, request: bytes, until: float) -> tuple[Answer, bool]:
         """The answer to the request, and whether another may follow."""
+        self.arriving.until = until
+        self.arriving.hurry()
         try:
             self.socket.sendall(request)
             begun = self.reader.peek(1)
@@ -132,8 +165,9 @@ class _Line:
 
 @dataclass
 class Lines:
-    """The connections to `url`: one for each request under way. `connect` and `patience` are seconds.
+    """The connections to `url`: one for each request under way.
 
+    `connect` and `patience` are seconds: for a connection and again for its TLS, and for each part of an answer.
     `roots` names the file of the certificates to trust, read when the first connection is made.
     """
 
@@ -144,22 +178,27 @@ class Lines:
     _idle: list[_Line] = field(default_factory=list)
     _context: ssl.SSLContext | None = None
 
-    def post(self, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """The answer to a POST; a BotoCoreError where there is none, named as botocore names it."""
+    def post(self, path: str, headers: Mapping[str, str], body: bytes, until: float) -> Answer:
+        """The answer to a POST; a BotoCoreError where there is none, named as botocore names it.
+
+        All of it ends by `until` (`time.monotonic`): as a time-out, where the answer is not whole by then.
+        """
+        if until <= time.monotonic():
+            raise ReadTimeoutError(endpoint_url=self.url, error="no time is left")
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         request = f"POST {path} HTTP/1.1\r\n{lines}content-length: {len(body)}\r\n\r\n".encode("latin-1") + body
-        line = self._take() or self._connected()
+        line = self._take() or self._connected(until)
         try:
             try:
-                answer, more = line.ask(request)
+                answer, more = line.ask(request, until)
             except _Unanswered:
                 if not line.kept:
                     raise
                 # It was closed as it was taken, by whoever had it idle for too long; so may be the others.
                 line.close()
                 self.close()
-                line = self._connected()
-                answer, more = line.ask(request)
+                line = self._connected(until)
+                answer, more = line.ask(request, until)
         except TimeoutError as error:
             line.close()
             if line.kept:
@@ -193,15 +232,17 @@ class Lines:
             line.close()
         return None
 
-    def _connected(self) -> _Line:
+    def _connected(self, until: float) -> _Line:
         parts = urlsplit(self.url)
         host, secure = parts.hostname or "", parts.scheme == "https"
         if secure and self._context is None:
             self._context = ssl.create_default_context(cafile=self.roots)
         try:
-            connected = socket.create_connection((host, parts.port or (443 if secure else 80)), self.connect)
+            address = (host, parts.port or (443 if secure else 80))
+            connected = socket.create_connection(address, _least(self.connect, until))
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._context is not None:
+                connected.settimeout(_least(self.connect, until))
                 connected = self._context.wrap_socket(connected, server_hostname=host)
         except TimeoutError as error:
             raise ConnectTimeoutError(endpoint_url=self.url, error=error) from error
@@ -210,4 +251,13 @@ class Lines:
         except OSError as error:
             raise EndpointConnectionError(endpoint_url=self.url, error=error) from error
         connected.settimeout(self.patience)
-        return _Line(connected, connected.makefile("rb"))
+        arriving = _Arriving(connected, self.patience)
+        return _Line(connected, arriving, BufferedReader(arriving))
+
+
+def _least(step: float, until: float) -> float:
+    """The seconds that a step may take; TimeoutError where none are left."""
+    left = until - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return min(step, left)

@@ -31,6 +31,7 @@ from botocore.exceptions import (
     SSLError,
 )
 
+from lingpai import deadline
 from lingpai.adapters.aws.credentials import Credentials
 from lingpai.adapters.aws.lines import Lines
 from lingpai.adapters.aws.signature import signed
@@ -132,22 +133,29 @@ class Wire:
     def _make_api_call(self, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """What the service answers; ClientError where it refuses, another BotoCoreError where there is no answer.
 
-        A repeated transaction carries the same token, so that it is done once.
+        A repeated transaction carries the same token, so that it is done once. All tries and pauses end by the
+        request's deadline, or the call does as one that timed out.
         """
+        until = deadline.until()
         if operation == "TransactWriteItems":
             arguments = {"ClientRequestToken": uuid4().hex, **arguments}
         body = _json(arguments).encode()
         tried, taken = 0, 0
         while True:
             try:
-                answer = self._ask(operation, body)
+                answer = self._ask(operation, body, until)
             except (ClientError, BotoCoreError) as error:
                 tried += 1
                 cost = self._cost(error)
-                if cost is None or tried >= self._patience.attempts or not self._quota.take(cost):
+                if cost is None or tried >= self._patience.attempts:
+                    raise
+                pause = random.uniform(0, self._patience.pause * 2 ** (tried - 1))  # noqa: S311  no secret hangs on it
+                if time.monotonic() + pause >= until:
+                    raise ReadTimeoutError(endpoint_url=self.url, error=error) from error
+                if not self._quota.take(cost):
                     raise
                 taken = cost
-                time.sleep(random.uniform(0, self._patience.pause * 2 ** (tried - 1)))  # noqa: S311  no secret hangs on it
+                time.sleep(pause)
             else:
                 self._quota.put(taken or 1)
                 return answer
@@ -186,9 +194,9 @@ class Wire:
         self._ahead = ahead
         return differs
 
-    def _ask(self, operation: str, body: bytes) -> dict[str, Any]:
+    def _ask(self, operation: str, body: bytes, until: float) -> dict[str, Any]:
         """One request and what its answer says."""
-        status, headers, text = self.exchange(f"{self._service.prefix}.{operation}", body)
+        status, headers, text = self.exchange(f"{self._service.prefix}.{operation}", body, until)
         expected, found = headers.get("x-amz-crc32"), str(zlib.crc32(text))
         if expected not in (None, found):
             raise ChecksumError(checksum_type="crc32", expected_checksum=expected, actual_checksum=found)
@@ -200,8 +208,11 @@ class Wire:
             raise UnreadableError(operation=operation)
         return told
 
-    def exchange(self, target: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
-        """Send one request, once; the answer's status, headers (in lower case) and body. BotoCoreError for none."""
+    def exchange(self, target: str, body: bytes, until: float) -> tuple[int, dict[str, str], bytes]:
+        """Send one request, once; the answer's status, headers (in lower case) and body. BotoCoreError for none.
+
+        It ends by `until`, as `time.monotonic` tells it.
+        """
         headers = signed(
             self._credentials(),
             self._region,
@@ -211,7 +222,7 @@ class Wire:
             body,
             self._now() + self._ahead,
         )
-        return self._lines.post(self._path, headers, body)
+        return self._lines.post(self._path, headers, body, until)
 
     def _content(self, text: bytes) -> dict[str, Any] | None:
         """The JSON object in a body, an empty one where nothing is; None for what is no JSON object."""

@@ -1,0 +1,32 @@
+"""By when the store has to have answered, so that there is time left to answer the request.
+
+Lambda ends a function at its time-out in whatever it does: nobody is told anything then, and nothing is logged. So what
+is asked of AWS is given up a moment before. All calls of a request share that time, however many they are.
+"""
+
+import math
+import time
+from contextvars import ContextVar
+from typing import Any
+
+# Seconds that are left for the answer, its line of log and its metrics: some milliseconds of work.
+_LAST_WORDS = 0.5
+
+_until: ContextVar[float] = ContextVar("until", default=math.inf)
+
+
+def begin(context: Any) -> None:
+    """A request begins. `context` is Lambda's, which tells how long the function may run; None sets it no bound."""
+    if context is not None:
+        left: float = context.get_remaining_time_in_millis() / 1000
+        _until.set(time.monotonic() + left - _LAST_WORDS)
+
+
+def end() -> None:
+    """The request is answered; what is asked next belongs to none."""
+    _until.set(math.inf)
+
+
+def until() -> float:
+    """By when, as `time.monotonic` tells it; infinite where nobody ends what is under way."""
+    return _until.get()
