@@ -36,6 +36,10 @@ def _no_compiled_files(folder: Path, _: Path) -> None:
         shutil.rmtree(cache)
 
 
+def _no_compiled_function(folder: Path, _: Path) -> None:
+    shutil.rmtree(folder / "function" / "__pycache__")
+
+
 def _docstrings(folder: Path, site: Path) -> None:
     docs = folder / "layer" / "botocore" / "docs"
     shutil.rmtree(docs)
@@ -55,6 +59,7 @@ def _all_roots(folder: Path, _: Path) -> None:
 
 CHANGES = (
     Change("compiled files left out", _no_compiled_files),
+    Change("the function's own compiled file left out", _no_compiled_function),
     Change("pydantic and its model of the settings", environment={"STORE_READ_TIMEOUT": "2.0"}),
     Change("the collector always on", environment={"AWS_LAMBDA_INITIALIZATION_TYPE": ""}),
     Change("botocore's client", environment={"AWS_TRANSPORT": "botocore"}),

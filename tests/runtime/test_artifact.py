@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.support.outcomes import architecture, built
-from tests.support.stores import ROOT
+from tests.support.stores import ROOT, TEMPLATE
 
 # ELF, little-endian, 64 bits; the machine is at offset 18.
 MACHINES = {"arm64": 0xB7, "x86_64": 0x3E}
 MOST = 60_000_000
+FUNCTIONS = sorted(function.name for function in TEMPLATE.functions)
 _PART = re.compile(r"^\| `([^`]+)` \| ([0-9.]+) \|", re.MULTILINE)
 
 
@@ -59,24 +60,25 @@ def sizes(folder: str) -> dict[str, int]:
     return found
 
 
-def test_compiled_files_are_taken_whatever_the_times_say(tmp_path: Path) -> None:
-    """With every time rewritten, as in a zip, nothing is compiled again."""
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_compiled_files_are_taken_whatever_the_times_say(tmp_path: Path, function: str) -> None:
+    """With every time rewritten, as in a zip, nothing is compiled again: of the layer, and of the function itself."""
     here = built("here")
     layer = here / "CommonLayer" / "python"
-    sources = list(layer.rglob("*.py"))
+    sources = [*layer.rglob("*.py"), here / function / "app.py"]
     assert len(sources) > 100
     for path in sources:
         os.utime(path, (946684800, 946684800))
     program = (
         "import sys\n"
-        f"sys.path[:0] = [{str(here / 'TokenFunction')!r}, {str(layer)!r}]\n"
+        f"sys.path[:0] = [{str(here / function)!r}, {str(layer)!r}]\n"
         "import importlib._bootstrap_external as loading\n"
         "compiled = []\n"
         "original = loading.SourceLoader.source_to_code\n"
         "loading.SourceLoader.source_to_code = lambda self, data, path, **more: (\n"
         "    compiled.append(path), original(self, data, path, **more))[1]\n"
         "import app\n"
-        "print([path for path in compiled if '/CommonLayer/' in path], 'lingpai' in sys.modules)"
+        f"print([path for path in compiled if path.startswith({str(here)!r})], 'lingpai' in sys.modules)"
     )
     ended = subprocess.run(  # noqa: S603 (our own code)
         [sys.executable, "-I", "-S", "-B", "-c", program],
@@ -88,3 +90,17 @@ def test_compiled_files_are_taken_whatever_the_times_say(tmp_path: Path) -> None
         check=False,
     )
     assert ended.stdout == "[] True\n", ended.stderr
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_is_its_module_alone(function: str) -> None:
+    """Nothing else that lies in the checkout, nor a word of where that is: whoever builds it has the same bytes."""
+    here, arm64 = (contents(built(folder) / function) for folder in ("here", "arm64"))
+    assert set(here) == {"app.py", "__pycache__/app.cpython-313.pyc"}
+    assert here == arm64
+    assert str(ROOT).encode() not in here["__pycache__/app.cpython-313.pyc"]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file below it."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
