@@ -5,7 +5,6 @@ nobody could say whether the request was read.
 """
 
 import http.client
-import queue
 import socket
 import ssl
 import threading
@@ -17,11 +16,10 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
+from lingpai.adapters.addresses import look_up
+
 # No vendor's answer comes near it; what is longer is not read.
 LARGEST_ANSWER = 256 * 1024
-
-# What `getaddrinfo` gives for each address.
-_Address = tuple[Any, Any, int, str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +85,12 @@ class Https:
         """A connected socket, its TLS handshake done."""
         deadline = time.monotonic() + self._connect_timeout
         problem = "no address"
-        addresses = _resolve(host, port, self._connect_timeout)
+        try:
+            addresses = look_up(host, port, self._connect_timeout)
+        except TimeoutError as error:
+            raise Unreached(str(error)) from None
+        except (OSError, UnicodeError) as error:
+            raise Unreached(type(error).__name__) from None
         for tried, (family, kind, protocol, _, address) in enumerate(addresses, 1):
             left = deadline - time.monotonic()
             if left <= 0:
@@ -130,23 +133,3 @@ def _ended_after(connected: socket.socket, seconds: float) -> Iterator[threading
         yield late
     finally:
         watchdog.cancel()
-
-
-def _resolve(host: str, port: int, seconds: float) -> list[_Address]:
-    """The addresses of `host`. The system's resolver has no time-out of its own, so it runs beside us."""
-    found: queue.SimpleQueue[list[_Address] | str] = queue.SimpleQueue()
-
-    def look_up() -> None:
-        try:
-            found.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-        except (OSError, UnicodeError) as error:
-            found.put(type(error).__name__)
-
-    threading.Thread(target=look_up, daemon=True).start()
-    try:
-        result = found.get(timeout=seconds)
-    except queue.Empty:
-        raise Unreached("name not resolved in time") from None
-    if isinstance(result, str):
-        raise Unreached(result)
-    return result

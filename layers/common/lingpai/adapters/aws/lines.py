@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 from botocore.exceptions import ConnectionClosedError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 from botocore.exceptions import SSLError as NoTrustError
 
+from lingpai.adapters.addresses import look_up
+
 # Connections that wait for the next request.
 _KEPT = 10
 _LONGEST_LINE = 65536
@@ -167,7 +169,8 @@ class _Line:
 class Lines:
     """The connections to `url`: one for each request under way.
 
-    `connect` and `patience` are seconds: for a connection and again for its TLS, and for each part of an answer.
+    `connect` and `patience` are seconds: for the look-up of the name, for a connection and for its TLS, each; and for
+    each part of an answer.
     `roots` names the file of the certificates to trust, read when the first connection is made.
     """
 
@@ -238,21 +241,43 @@ class Lines:
         if secure and self._context is None:
             self._context = ssl.create_default_context(cafile=self.roots)
         try:
-            address = (host, parts.port or (443 if secure else 80))
-            connected = socket.create_connection(address, _least(self.connect, until))
+            connected = self._reached(host, parts.port or (443 if secure else 80), until)
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._context is not None:
-                connected.settimeout(_least(self.connect, until))
-                connected = self._context.wrap_socket(connected, server_hostname=host)
+                connected = self._secured(connected, self._context, host, until)
         except TimeoutError as error:
             raise ConnectTimeoutError(endpoint_url=self.url, error=error) from error
         except ssl.SSLError as error:
             raise NoTrustError(endpoint_url=self.url, error=error) from error
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             raise EndpointConnectionError(endpoint_url=self.url, error=error) from error
         connected.settimeout(self.patience)
         arriving = _Arriving(connected, self.patience)
         return _Line(connected, arriving, BufferedReader(arriving))
+
+    def _reached(self, host: str, port: int, until: float) -> socket.socket:
+        """A connection to the first of the host's addresses that takes one."""
+        problem = OSError("no address")
+        for family, kind, protocol, _, address in look_up(host, port, _least(self.connect, until)):
+            connected = socket.socket(family, kind, protocol)
+            try:
+                connected.settimeout(_least(self.connect, until))
+                connected.connect(address)
+            except OSError as error:
+                connected.close()
+                problem = error
+            else:
+                return connected
+        raise problem
+
+    def _secured(self, connected: socket.socket, context: ssl.SSLContext, host: str, until: float) -> socket.socket:
+        """The connection with TLS on it. A socket's time-out is that of the whole handshake."""
+        try:
+            connected.settimeout(_least(self.connect, until))
+            return context.wrap_socket(connected, server_hostname=host)
+        except OSError:
+            connected.close()
+            raise
 
 
 def _least(step: float, until: float) -> float:
