@@ -7,7 +7,9 @@ service may stand in it. Nothing is replaced but AWS: the keys that sign are in 
 import functools
 import importlib.metadata
 import platform
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +70,9 @@ def handler() -> Handler:
 
 @functools.cache
 def context() -> functions.LambdaContext:
-    """What Lambda says about the call: the same each time, since the handler does not read it."""
-    return functions.make_context(next(function for function in _template().functions if function.name == FUNCTION))
+    """What Lambda says about the call: the same each time, but that no function is ended here."""
+    made = functions.make_context(next(function for function in _template().functions if function.name == FUNCTION))
+    return replace(made, deadline=time.monotonic() + 86400)
 
 
 def calls() -> Calls:
