@@ -122,7 +122,7 @@ bench-timing: $(VENV) dynamodb-local ## Measure whether the time of an answer te
 	@.venv/bin/python -m benchmarks.timing $(ARGS)
 
 .PHONY: bench
-bench: $(VENV) build-here ## Measure starts and operations and write docs/performance.md (needs valgrind; ARGS='--only token-refresh')
+bench: $(VENV) build-here dynamodb-local ## Measure starts and operations and write docs/performance.md (needs valgrind; ARGS='--only token-refresh')
 	@.venv/bin/python -m benchmarks.cold_start $(if $(ARGS),,--undo --write) $(ARGS)
 	@.venv/bin/python -m benchmarks.warm $(if $(ARGS),,--write) $(ARGS)
 

@@ -131,10 +131,15 @@ def _run(house: House, build: Path, only: Sequence[str] | None, *, undo: bool, w
         write(rows, changes, FIRSTS, described(house))
 
 
-def described(house: House, what: str = "processes") -> str:
+def described(house: House) -> str:
     """What measured, and how often."""
+    return f"{versions()}, medians of {house.runs} processes"
+
+
+def versions() -> str:
+    """What measured."""
     version = subprocess.run(["valgrind", "--version"], capture_output=True, text=True, check=True).stdout.strip()  # noqa: S607
-    return f"Python {platform.python_version()} on {platform.machine()}, {version}, medians of {house.runs} {what}"
+    return f"Python {platform.python_version()} on {platform.machine()}, {version}"
 
 
 def environment(house: House, given: Mapping[str, str], layer: Path) -> dict[str, str]:

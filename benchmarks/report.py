@@ -2,9 +2,11 @@
 
 import re
 import statistics
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from benchmarks.recorded import Units
 from tests.support.stores import ROOT
 
 PAGE = ROOT / "docs" / "performance.md"
@@ -26,42 +28,125 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Cost:
+    """Of one repetition, by parts: millions of instructions, or milliseconds. `transport` is of the store's."""
+
+    handler: float
+    store: float
+    transport: float
+    cryptography: float
+
+    @property
+    def ratio(self) -> float | None:
+        """The handler to what it cannot do without; None where that is nothing."""
+        least = self.store + self.cryptography
+        return self.handler / least if least else None
+
+
+@dataclass(frozen=True)
+class Samples:
+    """The milliseconds of each repetition: its parts were done one after the other."""
+
+    costs: tuple[Cost, ...]
+
+    def of(self, part: str) -> list[float]:
+        """All of one part, `ratio` included."""
+        return [value for cost in self.costs if (value := getattr(cost, part)) is not None]
+
+    def median(self, part: str) -> float:
+        return statistics.median(self.of(part) or [0])
+
+    def spread(self, part: str) -> str:
+        """The median, with the quartiles; a dash where there is none."""
+        values = self.of(part)
+        if not values:
+            return "–"
+        least, middle, most = statistics.quantiles(values, n=4)
+        return f"{middle:.2f} ({least:.2f}–{most:.2f})"
+
+
+@dataclass(frozen=True)
 class Operation:
-    """What one operation costs by one transport: of the handler, of the store in it, and of cryptography alone."""
+    """What one operation costs by one transport: what DynamoDB is asked, instructions, and processor time."""
 
     name: str
     transport: str
-    calls: int
-    instructions: tuple[float, float, float]
-    milliseconds: tuple[float, float, float]
-
-    def ratio(self, of: tuple[float, float, float]) -> float:
-        """The handler to what it cannot do without."""
-        handler, store, alone = of
-        return handler / (store + alone) if store + alone else float("nan")
+    units: Units
+    instructions: Cost
+    spent: Samples
 
     def __str__(self) -> str:
-        million = "  ".join(f"{value:7.3f}" for value in self.instructions)
-        milli = "  ".join(f"{value:7.3f}" for value in self.milliseconds)
-        ratios = f"{self.ratio(self.instructions):5.2f} {self.ratio(self.milliseconds):5.2f}"
-        return f"{self.name:34} {self.transport:9} {self.calls}  Mi {million}  ms {milli}  {ratios}"
+        counted, ratio = self.instructions, self.instructions.ratio or float("nan")
+        million = "  ".join(f"{value:7.3f}" for value in (counted.handler, counted.store, counted.transport))
+        milli = "  ".join(f"{self.spent.median(part):6.3f}" for part in _PARTS)
+        return (
+            f"{self.name:34} {self.transport:9} {len(self.units.calls)}  Mi {million}  {counted.cryptography:7.3f} "
+            f"{ratio:5.2f}  ms {milli}  {self.spent.spread('ratio')}"
+        )
 
 
-def write_operations(rows: Sequence[Operation], how: str) -> None:
-    """Write the table of what operations cost."""
+_PARTS = ("handler", "store", "transport", "cryptography")
+_HEADINGS = "Handler, unit | Store, unit | of it transport | Cryptography, unit"
+
+
+def write_operations(rows: Sequence[Operation], counted: str, timed: str) -> None:
+    """Write the tables of what operations cost."""
+    page = PAGE.read_text("utf-8")
+    page = _replaced(page, "operations-units", _units(rows))
+    page = _replaced(page, "operations", _instructions(rows, counted))
+    page = _replaced(page, "operations-cpu", _spent(rows, timed))
+    PAGE.write_text(page, "utf-8")
+
+
+def _units(rows: Sequence[Operation]) -> str:
+    """What DynamoDB is asked: the same by any transport."""
+    lines = ["| Operation | Calls | Which | Read units | Write units |", "|---|---:|---|---:|---:|"]
+    for name, units in {row.name: row.units for row in rows}.items():
+        times = Counter(units.calls)
+        which = ", ".join(f"{count} × {call}" if count > 1 else call for call, count in times.items()) or "–"
+        lines.append(f"| {name} | {len(units.calls)} | {which} | {units.read:g} | {units.written:g} |")
+    return "\n".join(lines)
+
+
+def _instructions(rows: Sequence[Operation], how: str) -> str:
     lines = [
         f"{how}.",
         "",
-        "| Operation | Transport | Calls | Handler, Mi | Store, Mi | Cryptography, Mi | Ratio | Handler, ms | Ratio |",
-        "|---|---|---:|---:|---:|---:|---:|---:|---:|",
+        "| Operation | Transport | " + _HEADINGS.replace("unit", "Mi") + " | Ratio | of botocore |",
+        "|---|---|---:|---:|---:|---:|---:|---:|",
     ]
+    through = {row.name: row.instructions.handler for row in rows if row.transport == "botocore"}
     for row in rows:
-        handler, store, alone = row.instructions
+        cost = row.instructions
+        ratio = "–" if cost.ratio is None else f"{cost.ratio:.2f}"
         lines.append(
-            f"| {row.name} | {row.transport} | {row.calls} | {handler:.2f} | {store:.2f} | {alone:.2f} "
-            f"| {row.ratio(row.instructions):.2f} | {row.milliseconds[0]:.2f} | {row.ratio(row.milliseconds):.2f} |"
+            f"| {row.name} | {row.transport} | {cost.handler:.2f} | {cost.store:.2f} | {cost.transport:.2f} "
+            f"| {cost.cryptography:.2f} | {ratio} | {_beside(row, cost.handler, through)} |"
         )
-    PAGE.write_text(_replaced(PAGE.read_text("utf-8"), "operations", "\n".join(lines)), "utf-8")
+    return "\n".join(lines)
+
+
+def _spent(rows: Sequence[Operation], how: str) -> str:
+    lines = [
+        f"{how}.",
+        "",
+        "| Operation | Transport | " + _HEADINGS.replace("unit", "ms") + " | Ratio | of botocore |",
+        "|---|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    through = {row.name: row.spent.median("handler") for row in rows if row.transport == "botocore"}
+    for row in rows:
+        spent = row.spent
+        lines.append(
+            f"| {row.name} | {row.transport} | {spent.spread('handler')} | {spent.spread('store')} "
+            f"| {spent.median('transport'):.2f} | {spent.median('cryptography'):.2f} | {spent.spread('ratio')} "
+            f"| {_beside(row, spent.median('handler'), through)} |"
+        )
+    return "\n".join(lines)
+
+
+def _beside(row: Operation, value: float, through: Mapping[str, float]) -> str:
+    """The handler's part of what it costs through botocore."""
+    return f"{value / through[row.name]:.2f}" if row.transport != "botocore" and row.name in through else ""
 
 
 def write(rows: Sequence[Row], changes: Sequence[Row], firsts: Sequence[str], how: str) -> None:

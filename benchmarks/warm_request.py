@@ -1,11 +1,19 @@
-"""The measured process: answer one event again and again, or do again what the store was asked for it.
+"""The measured process: answer one event again and again, and do again, apart, what the answer cannot do without.
 
-    python -I -S -B warm_request.py FUNCTION-FOLDER LAYER-FOLDER EVENT handler|store|argon2|es256 TIMES
+    python -I -S -B warm_request.py FUNCTION-FOLDER LAYER-FOLDER EVENT timed|counted|profiled TIMES [CRYPTOGRAPHY …]
 
-The first answer and the look at what the store is asked are of every process alike, so that the difference between a
-count and that of a process that repeats nothing is what was repeated. Out, on standard output:
-the HTTP status, and the processor's time of each
-repetition in microseconds.
+The parts are the handler; what it asked of the store (the public methods that it called, with their arguments); what of
+that is the transport alone (the client's calls); each piece of cryptography, by its library alone. What is asked is
+heard once, in the second answer, when the client's record is known.
+
+`timed` does one of each part in turn, TIMES times, in this one process, so that the noise of the machine and the state
+of its caches hit all alike. `counted` does each part TIMES times and marks the end of each by a call of nice(2), at
+which callgrind writes down what it counted since. `profiled` does the same, and then the handler again with machine
+code of its own for each Python function, by which callgrind tells them apart (what `python -X perf` makes).
+
+Out, on standard output: the statuses of all answers, and the last body; how many calls one takes; how often it was
+answered after the first, and how often its calls were made apart; the parts in their order; of each repetition the
+processor's time in nanoseconds, the process's own and the kernel's for it; the process's number.
 """
 
 import sys
@@ -21,81 +29,181 @@ from typing import Any  # noqa: E402
 
 from app import handler  # type: ignore[import-not-found]  # noqa: E402  the function's, by the path above
 
+from lingpai import bootstrap  # noqa: E402
 from lingpai.adapters.dynamodb import DynamoStore  # noqa: E402
+
+HANDLER, STORE, TRANSPORT = "handler", "store", "transport"
+# How often each part is done before: the interpreter fits its code to what it meets, and caches fill.
+_WARM_UP = 10
+_SLOW_WARM_UP = 1
+# The message that is signed: about the length of a token's.
+_MESSAGE = b"x" * 400
+
+Act = Callable[[], object]
+
+
+def bare_argon2() -> Act:
+    """A verification with the parameters of a deployment."""
+    from argon2 import PasswordHasher
+
+    settings = bootstrap.services().settings
+    hasher = PasswordHasher(settings.argon2_time, settings.argon2_memory_kib, settings.argon2_parallelism)
+    hashed = hasher.hash("correct horse battery")
+    return lambda: hasher.verify(hashed, "correct horse battery")
+
+
+def bare_es256_sign() -> Act:
+    """A signature with a key object, made as the tokens' are."""
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    algorithm = ec.ECDSA(SHA256(), deterministic_signing=True)
+    return lambda: key.sign(_MESSAGE, algorithm)
+
+
+def bare_es256_verify() -> Act:
+    """A verification with a key object."""
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    algorithm = ec.ECDSA(SHA256())
+    signature, public = key.sign(_MESSAGE, algorithm), key.public_key()
+    return lambda: public.verify(signature, _MESSAGE, algorithm)
+
+
+def bare_rs256_sign() -> Act:
+    """A signature with a key object: that which the handler has, since making one takes seconds."""
+    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    services = bootstrap.services()
+    key: Any = services.keys.signing("RS256", services.clock.now()).private
+    padding, digest = PKCS1v15(), SHA256()
+    return lambda: key.sign(_MESSAGE, padding, digest)
+
+
+CRYPTOGRAPHY: dict[str, Callable[[], Act]] = {
+    "argon2": bare_argon2,
+    "es256 sign": bare_es256_sign,
+    "es256 verify": bare_es256_verify,
+    "rs256 sign": bare_rs256_sign,
+}
+
+
+def heard_of(owner: Any, names: list[str], asked: list[Act]) -> Callable[[], None]:
+    """Note down each call of these methods from outside of them, as what does it again; what stops listening."""
+    before = {name: getattr(owner, name) for name in names}
+    under_way: list[str] = []
+
+    def listening(method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **options: Any) -> Any:
+            if not under_way:
+                asked.append(lambda: method(*arguments, **options))
+            under_way.append(method.__name__)
+            try:
+                return method(*arguments, **options)
+            finally:
+                under_way.pop()
+
+        return call
+
+    for name, method in before.items():
+        setattr(owner, name, listening(method))
+
+    def stop() -> None:
+        for name, method in before.items():
+            delattr(owner, name)
+            if name not in dir(owner):
+                setattr(owner, name, method)
+
+    return stop
+
+
+def do_all(acts: list[Act]) -> Act:
+    """What does one after the other."""
+
+    def act() -> None:
+        for each in acts:
+            each()
+
+    return act
+
 
 with open(sys.argv[3], encoding="utf-8") as file:  # noqa: PTH123  as in first_request.py
     event = json.load(file)
+# Later than anything is measured: what is done apart from the handler has its deadline, too.
 ends = time.time() + 3600
 context = SimpleNamespace(
     aws_request_id="00000000-0000-4000-8000-000000000000",
     function_name="bench",
     get_remaining_time_in_millis=lambda: max(0, int((ends - time.time()) * 1000)),
 )
-answer = handler(event, context)
-
-asked: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = []
-under_way: list[str] = []
+statuses: set[int] = set()
+bodies: list[str] = [""]
 
 
-def heard(method: Callable[..., Any]) -> Callable[..., Any]:
-    """The method, which notes down each call from outside of the store."""
-
-    def call(*arguments: Any, **options: Any) -> Any:
-        if not under_way:
-            asked.append((method, arguments, options))
-        under_way.append(method.__name__)
-        try:
-            return method(*arguments, **options)
-        finally:
-            under_way.pop()
-
-    return call
+def answer() -> None:
+    """What is measured."""
+    answered = handler(event, context)
+    statuses.add(answered["statusCode"])
+    bodies[0] = answered["body"]
 
 
-public = {name: method for name, method in vars(DynamoStore).items() if callable(method) and not name.startswith("_")}
-for name, method in public.items():
-    setattr(DynamoStore, name, heard(method))
-again = handler(event, context)
-for name, method in public.items():
-    setattr(DynamoStore, name, method)
+how, times, kinds = sys.argv[4], int(sys.argv[5]), sys.argv[6:]
+answer()
+store_asked: list[Act] = []
+wire_asked: list[Act] = []
+methods = [name for name, method in vars(DynamoStore).items() if callable(method) and not name.startswith("_")]
+store: Any = bootstrap.services().store
+client = store._client  # noqa: SLF001  what makes its calls; None where it was asked nothing
+endings = [heard_of(DynamoStore, methods, store_asked)]
+if client is not None:
+    endings.append(heard_of(client, ["_make_api_call"], wire_asked))
+answer()
+for end in endings:
+    end()
 
-
-def ask_the_store() -> None:
-    """What the handler asked it."""
-    for method, arguments, options in asked:
-        method(*arguments, **options)
-
-
-def bare_argon2() -> Callable[[], object]:
-    """A verification with the parameters of a deployment."""
-    from argon2 import PasswordHasher
-
-    hasher = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
-    hashed = hasher.hash("correct horse battery")
-    return lambda: hasher.verify(hashed, "correct horse battery")
-
-
-def bare_es256() -> Callable[[], object]:
-    """A signature with a key object."""
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.hazmat.primitives.hashes import SHA256
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    return lambda: key.sign(b"x" * 300, ec.ECDSA(SHA256()))
-
-
-repeated: dict[str, Callable[[], Callable[[], object]]] = {
-    "handler": lambda: lambda: handler(event, context),
-    "store": lambda: ask_the_store,
-    "argon2": bare_argon2,
-    "es256": bare_es256,
+parts: dict[str, Act] = {HANDLER: answer}
+if store_asked:
+    parts |= {STORE: do_all(store_asked), TRANSPORT: do_all(wire_asked)}
+parts |= {kind: CRYPTOGRAPHY[kind]() for kind in kinds}
+spent: dict[str, list[int]] = {name: [] for name in parts}
+warm_up = _SLOW_WARM_UP if "argon2" in kinds else _WARM_UP
+for _ in range(warm_up):
+    for act in parts.values():
+        act()
+if how == "timed":
+    for _ in range(times):
+        for name, act in parts.items():
+            begun = time.process_time_ns()
+            act()
+            spent[name].append(time.process_time_ns() - begun)
+else:
+    os.nice(0)
+    for act in parts.values():
+        for _ in range(times):
+            act()
+        os.nice(0)
+if how == "profiled":
+    sys.activate_stack_trampoline("perf")
+    for _ in range(warm_up):
+        answer()
+    os.nice(0)
+    for _ in range(times):
+        answer()
+    os.nice(0)
+rounds = warm_up + times
+said = {
+    "status": sorted(statuses),
+    "body": bodies[0],
+    "calls": len(wire_asked),
+    "again": 1 + (2 if how == "profiled" else 1) * rounds,
+    "apart": 2 * rounds if store_asked else 0,
+    "parts": list(parts),
+    "spent": spent,
+    "process": os.getpid(),
 }
-act = repeated[sys.argv[4]]()
-spent = []
-for _ in range(int(sys.argv[5])):
-    begun = time.process_time_ns()
-    act()
-    spent.append((time.process_time_ns() - begun) // 1000)
-said = {"status": [answer["statusCode"], again["statusCode"]], "spent": spent}
 os.write(1, f"\nmeasured {json.dumps(said)}\n".encode())
 os._exit(0)
