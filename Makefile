@@ -125,6 +125,7 @@ bench-timing: $(VENV) dynamodb-local ## Measure whether the time of an answer te
 bench: $(VENV) build-here dynamodb-local ## Measure starts and operations and write docs/performance.md (needs valgrind; ARGS='--only token-refresh')
 	@.venv/bin/python -m benchmarks.cold_start $(if $(ARGS),,--undo --write) $(ARGS)
 	@.venv/bin/python -m benchmarks.warm $(if $(ARGS),,--write) $(ARGS)
+	@$(if $(ARGS),:,.venv/bin/python -m benchmarks.layer_size --write)
 
 .PHONY: bench-peers
 bench-peers: $(VENV) $(PEERS) .cache/peers-oidc-provider/.installed dynamodb-local ## Measure what a request costs beside other OAuth servers (needs node; ARGS='--rounds 3')

@@ -3,7 +3,7 @@
 import re
 import statistics
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.recorded import Units
@@ -212,3 +212,15 @@ def draw(rows: Sequence[Row]) -> None:
     axes.margins(x=0.1)
     figure.savefig(PICTURE, metadata={"Date": None})
     plt.close(figure)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of Markdown: the first column to the left, the others to the right."""
+    lines = [f"| {' | '.join(cells)} |" for cells in (head, *rows)]
+    lines.insert(1, "|---" + "|---:" * (len(head) - 1) + "|")
+    return "\n".join(lines)
+
+
+def write_section(name: str, content: str) -> None:
+    """Write what stands between the marks of this name."""
+    PAGE.write_text(_replaced(PAGE.read_text("utf-8"), name, content), "utf-8")
