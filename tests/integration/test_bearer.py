@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from lingpai.adapters.memory import MemoryStore
 from lingpai.ports import DisableUser
-from tests.support.api import Api
+from tests.support.api import Api, make_api
 from tests.support.expect import (
     ADMIN_ONLY,
     asks_for_token,
@@ -265,3 +266,28 @@ def test_a_client_loses_what_its_record_loses(api: Api) -> None:
     finally:
         store.put_client(record)
     gives(api.post("/users/list", json_body={}, bearer=token))
+
+
+class Counting(tuple[tuple[int, str], ...]):
+    """The names of a book, which counts how often all of them are gone through."""
+
+    times = 0
+
+    def __iter__(self) -> Iterator[tuple[int, str]]:
+        Counting.times += 1
+        return super().__iter__()
+
+
+@pytest.mark.parametrize("held", [1, 50])
+def test_the_book_of_roles_is_gone_through_as_often_whatever_an_account_holds(
+    monkeypatch: pytest.MonkeyPatch, held: int
+) -> None:
+    """Once for who calls, once for what is shown: else a thousand roles would take a million steps."""
+    store = MemoryStore()
+    api = make_api(monkeypatch, store)
+    user_id, token = api.user_id("alice"), api.token()
+    store.users[user_id] = replace(store.users[user_id], roles=frozenset(range(1, held + 1)))
+    store.roles = replace(store.roles, names=Counting((i, f"role {i}") for i in range(1, 51)))
+    Counting.times = 0
+    assert len(api.post("/users/current", bearer=token).json["message"]["roleList"]) == held
+    assert Counting.times == 2

@@ -567,8 +567,9 @@ def find_by_name(services: Services, username: str) -> int | None:
 def role_ids(book: RoleBook, role_names: Iterable[str]) -> frozenset[int]:
     """The ids of these role names; LingpaiError naming the first that does not exist."""
     ids = set()
+    known = {name: role_id for role_id, name in book.names}
     for name in role_names:
-        role_id = book.id_of(names.plain(name).strip())
+        role_id = known.get(names.plain(name).strip())
         if role_id is None:
             raise invalid_request("role_not_found", role=name)
         ids.add(role_id)

@@ -100,6 +100,10 @@ class RoleBook:
         """The role's name, or None when there is no such role (any more)."""
         return dict(self.names).get(role_id)
 
+    def names_of(self, ids: frozenset[int]) -> frozenset[str]:
+        """The names of those that there are."""
+        return frozenset(name for role_id, name in self.names if role_id in ids)
+
     def id_of(self, name: str) -> int | None:
         """The id of the role of this name, or None."""
         return next((role_id for role_id, known in self.names if known == name), None)

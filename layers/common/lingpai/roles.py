@@ -45,9 +45,9 @@ def delete(services: Services, role_id: int) -> None:
 
 def known_ids(book: RoleBook, ids: frozenset[int]) -> frozenset[int]:
     """`ids` themselves; LingpaiError naming the first that is no role."""
-    for role_id in sorted(ids):
-        if book.name_of(role_id) is None:
-            raise invalid_request("role_not_found", role=role_id)
+    unknown = ids.difference(role_id for role_id, _ in book.names)
+    if unknown:
+        raise invalid_request("role_not_found", role=min(unknown))
     return ids
 
 

@@ -42,8 +42,7 @@ def caller_of(services: Services, session: Session, *also: int) -> Caller:
     user = known.users.get(user_id)
     if user is None or user.disabled:
         raise invalid_token()
-    names = (known.roles.name_of(role_id) for role_id in user.roles)
-    return Caller(session, user, frozenset(name for name in names if name), known)
+    return Caller(session, user, known.roles.names_of(user.roles), known)
 
 
 def session_of(services: Services, request: Request) -> Session:
