@@ -1,5 +1,8 @@
 """The port Roles: one book, replaced by compare-and-swap."""
 
+import pytest
+
+from lingpai import roles
 from lingpai.model import RoleBook
 from tests.support.samples import WholeStore
 
@@ -25,3 +28,13 @@ def test_a_book_of_another_version_is_refused(store: WholeStore) -> None:
         assert not store.save_roles(RoleBook(names=((1, "x"),), next_id=2, version=version))
         assert store.directory().roles == kept
     assert not store.save_roles(RoleBook(names=((1, "admin"),), next_id=2)), "the same again is not the same"
+
+
+@pytest.mark.parametrize("letter", ["a", "令", "😀"])
+def test_as_many_roles_as_there_may_be_with_names_as_long_as_they_may_be(store: WholeStore, letter: str) -> None:
+    """One item holds them, whatever they are written in."""
+    digits = len(str(roles.MOST))
+    last = 10**6
+    names = tuple((last - i, letter * (roles.NAME_MAX - digits) + f"{i:0{digits}}") for i in range(roles.MOST))
+    assert store.save_roles(RoleBook(names=names, next_id=last + 1))
+    assert store.directory().roles.names == names
