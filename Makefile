@@ -126,6 +126,7 @@ bench: $(VENV) build-here dynamodb-local ## Measure starts and operations and wr
 	@.venv/bin/python -m benchmarks.cold_start $(if $(ARGS),,--undo --write) $(ARGS)
 	@.venv/bin/python -m benchmarks.warm $(if $(ARGS),,--write) $(ARGS)
 	@$(if $(ARGS),:,.venv/bin/python -m benchmarks.layer_size --write)
+	@$(if $(ARGS),:,.venv/bin/python -m benchmarks.growth --write)
 
 .PHONY: bench-peers
 bench-peers: $(VENV) $(PEERS) .cache/peers-oidc-provider/.installed dynamodb-local ## Measure what a request costs beside other OAuth servers (needs node; ARGS='--rounds 3')

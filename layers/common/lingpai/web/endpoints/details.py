@@ -12,7 +12,7 @@ from lingpai.web.bearer import authenticate, caller_of, require_self_or_admin, r
 from lingpai.web.reply import Reply
 from lingpai.web.request import Request, json_body
 
-_LIMITS = {
+LIMITS = {
     "name": 64,
     "age": 16,
     "phone": 32,
@@ -48,7 +48,7 @@ def update(services: Services, request: Request) -> Reply:
     user_id = fields.an_id(body, "id")
     require_self_or_admin(services, caller, user_id)
     given: dict[str, str | None] = {
-        name: fields.optional_text(body, name, limit, lines=True) for name, limit in _LIMITS.items()
+        name: fields.optional_text(body, name, limit, lines=True) for name, limit in LIMITS.items()
     }
     given["createTime"] = fields.optional_moment(body, "createTime", services.settings.utc_offset_minutes)
     given["birthday"] = fields.optional_day(body, "birthday")
