@@ -808,6 +808,16 @@ def test_a_new_key_is_found_at_once(google: Scene) -> None:
     assert google.line.asked == [DISCOVERY, KEYS, KEYS]
 
 
+def test_keys_that_were_read_for_a_token_are_not_read_again_for_it(google: Scene) -> None:
+    """Each of the readings may take as long as is waited for one, and a function ends after ten seconds."""
+    assert google.refused(google.openid.token(kid="unknown", number=1)) == BAD
+    assert google.line.asked == [DISCOVERY, KEYS]
+    # The next one is not put off for it.
+    google.openid.keys.append(public_jwk("ES256", "two", 1))
+    assert google.resolve(google.openid.token(kid="two", number=1)) == google.known_as
+    assert google.line.asked == [DISCOVERY, KEYS, KEYS]
+
+
 def test_a_flood_of_names_of_keys_makes_no_flood_of_calls(google: Scene) -> None:
     google.resolve()
     for number in range(200):
