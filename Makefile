@@ -126,6 +126,7 @@ bench: $(VENV) build-here dynamodb-local ## Measure starts and operations and wr
 	@.venv/bin/python -m benchmarks.cold_start $(if $(ARGS),,--undo --write) $(ARGS)
 	@.venv/bin/python -m benchmarks.warm $(if $(ARGS),,--write) $(ARGS)
 	@$(if $(ARGS),:,.venv/bin/python -m benchmarks.layer_size --write)
+	@$(if $(ARGS),:,.venv/bin/python -m benchmarks.memory --write)
 	@$(if $(ARGS),:,.venv/bin/python -m benchmarks.growth --write)
 
 .PHONY: bench-peers
