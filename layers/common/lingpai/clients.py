@@ -3,11 +3,12 @@
 import hashlib
 import hmac
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import unquote_plus
 
 from lingpai.clock import Clock
 from lingpai.errors import invalid_client
+from lingpai.frozen import frozen
 from lingpai.keys import AFTERLIFE
 from lingpai.model import Client
 from lingpai.ports import Clients
@@ -21,7 +22,7 @@ REFRESH_TTL = 30 * DAY
 SESSION_TTL = 180 * DAY
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Defaults:
     """What a client's record holds unless it says otherwise; lengths of life in seconds."""
 
@@ -85,7 +86,7 @@ def new_client(
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Credentials:
     """What a request says of its client: id, and the secret where one is given."""
 

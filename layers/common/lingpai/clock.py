@@ -3,7 +3,8 @@
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from lingpai.frozen import frozen
 
 SESSION_ID_BYTES = 8
 SECRET_BYTES = 32
@@ -17,7 +18,7 @@ USER_ID_RANDOM_BITS = 12
 FIRST_MACHINE_OWNER = 2**63
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Clock:
     """Tells the time and draws the dice.
 

@@ -6,12 +6,13 @@ guesses at once nor a new code buys more than `CODE_TRIES` of them in a window.
 
 import hmac
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lingpai import prefixes, throttle
 from lingpai.clock import CODE_DIGITS
 from lingpai.errors import invalid_grant, invalid_request, too_many_requests, unavailable
+from lingpai.frozen import frozen
 from lingpai.messages import CODE_MESSAGE
 from lingpai.model import Code, Language, Message, Purpose
 from lingpai.ports import ConsumeCode, MaybeSent, NotSent, Services
@@ -23,7 +24,7 @@ _CODE_SHAPE = re.compile(rf"[0-9]{{{CODE_DIGITS}}}")
 _SAVE_ATTEMPTS = 5
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Proof:
     """A code that was given back right: the write that uses it up, and which sending it belongs to."""
 

@@ -10,10 +10,11 @@ import hmac
 import json
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from lingpai.errors import LingpaiError, invalid_grant, invalid_request
+from lingpai.frozen import frozen
 
 if TYPE_CHECKING:
     from lingpai.settings import OidcProvider
@@ -38,7 +39,7 @@ _ALGORITHMS = {
 _RSA_BITS = range(2048, 8193)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PublicKey:
     """A key that a provider signs with, and the algorithms that it may be used with."""
 
@@ -47,7 +48,7 @@ class PublicKey:
     key: Any = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Presented:
     """A token as it came, with what its header says, which is not believed."""
 
@@ -62,7 +63,7 @@ class Presented:
         return hashlib.sha256(signed.encode()).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Claims:
     """What a token says that was checked: who it is, and until when the token could be presented."""
 

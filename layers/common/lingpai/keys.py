@@ -8,12 +8,12 @@ Its private half goes as soon as it signs no more.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from lingpai import selector
 from lingpai.clock import Clock
 from lingpai.errors import unavailable
+from lingpai.frozen import frozen
 from lingpai.model import Key, SigningKey, StoredKey
 from lingpai.ports import KeyStore, Vault
 
@@ -29,7 +29,7 @@ PRIVATE_AFTERLIFE = 24 * 3600
 AFTERLIFE = 366 * 24 * 3600
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Ready:
     """A key as it is kept, and its public half ready for use."""
 
@@ -112,7 +112,7 @@ class KeyRing:
 # --- making them, and taking them away ----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tended:
     """What was done to the keys of a deployment, by their ids; `emptied` are those that lost their private halves."""
 

@@ -5,17 +5,18 @@ secret or a hash are left out of `repr`, so that no log and no traceback can sho
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 from lingpai.clock import FIRST_MACHINE_OWNER
+from lingpai.frozen import frozen
 
 Language = Literal["zh", "en"]
 # What a code is for: to log in (or to register by it), or to link a number to an account.
 Purpose = Literal["login", "link"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Client:
     """An application that may ask for tokens (RFC 6749 section 2). Without a `secret_hash` it is public."""
 
@@ -40,7 +41,7 @@ class Client:
         return self.secret_hash is not None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Detail:
     """A user's profile, in the words of seed 003. Everything is text; what was never given is None."""
 
@@ -56,7 +57,7 @@ class Detail:
     birthday: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class User:
     """An account. `mobile` is a proven number in E.164; `openids` maps "provider:app" to the id there (one each).
 
@@ -76,7 +77,7 @@ class User:
     detail: Detail = field(default=Detail(), repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KnownAddress:
     """An address from which a name was logged in to at `at`, in seconds; `mark` is a hash of both."""
 
@@ -84,7 +85,7 @@ class KnownAddress:
     at: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RoleBook:
     """All roles of the deployment: one document, so that unique names need one compare-and-swap.
 
@@ -109,7 +110,7 @@ class RoleBook:
         return next((role_id for role_id, known in self.names if known == name), None)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SessionKey:
     """Where a session is kept: `owner` is the user id, or a random number above 2^63 for a machine."""
 
@@ -122,7 +123,7 @@ class SessionKey:
         return self.owner if self.owner < FIRST_MACHINE_OWNER else None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Session:
     """A token family: one item, whatever the number of refreshes.
 
@@ -148,7 +149,7 @@ class Session:
     previous_access_scope: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Code:
     """All that is known of the codes sent to one number. `sent` holds the times of the last sendings.
 
@@ -165,7 +166,7 @@ class Code:
     proven: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Message:
     """A text message with a code: `to` in E.164, `at` in seconds, `text` as it reads in `language`.
 
@@ -182,7 +183,7 @@ class Message:
     purpose: Purpose = "login"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KeyPair:
     """A new key pair: `public` in DER (SubjectPublicKeyInfo), `private` as the vault that made it gives it out."""
 
@@ -190,7 +191,7 @@ class KeyPair:
     private: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StoredKey:
     """A key pair as it is kept, one of its algorithm's, which are numbered from 1.
 
@@ -206,7 +207,7 @@ class StoredKey:
     private: bytes | None = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Key:
     """The public half of a key, ready for use: `public` is an object of the cryptography library."""
 
@@ -216,7 +217,7 @@ class Key:
     public: Any = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SigningKey:
     """The private half of a key, ready for use: `private` is an object of the cryptography library."""
 
@@ -225,7 +226,7 @@ class SigningKey:
     private: Any = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Identity:
     """Who a third party says is there: unique by provider, its app and the id in that app.
 
@@ -263,7 +264,7 @@ def is_union(issuer: str) -> bool:
     return issuer == union_issuer("wechat")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Proof:
     """What somebody presents to be known by a third party: `sign`, and the `nonce` that it was asked for with."""
 
@@ -271,7 +272,7 @@ class Proof:
     nonce: str | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TokenRequest:
     """What a grant is asked (RFC 6749 section 4): by which client, from which address, with which parameters.
 
@@ -292,7 +293,7 @@ class TokenRequest:
         return None if self.client.confidential else self.address
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TokenSet:
     """What a grant gives (RFC 6749 section 5.1). `expires_in` in seconds."""
 

@@ -15,8 +15,10 @@ Numbers are big-endian. The SHA-256 is that of the header before it and of every
 import hashlib
 import struct
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
+
+from lingpai.frozen import frozen
 
 SHIPPED = Path(__file__).with_name("common_passwords.filter")
 
@@ -38,7 +40,7 @@ class FilterError(Exception):
     """A file that cannot be used. The text names it and says why."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Header:
     """What a filter says of itself: hashes in it, bits of the rate, bytes after the header."""
 
@@ -56,7 +58,7 @@ class Header:
         return key * (self.count << self.rate) >> _KEY_BITS
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PasswordFilter:
     """A filter in memory, whole and checked."""
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from lingpai.clock import Clock
+from lingpai.frozen import frozen
 from lingpai.model import (
     Client,
     Code,
@@ -32,14 +33,14 @@ if TYPE_CHECKING:
 # --- writes -----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PutUser:
     """A new account. Fails where the id is taken."""
 
     user: User
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ChangeUser:
     """The account `before` becomes `after`.
 
@@ -50,7 +51,7 @@ class ChangeUser:
     after: User
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CheckUser:
     """Writes nothing. Fails unless the account is there, not disabled and, where `password` is given, has this hash."""
 
@@ -58,28 +59,28 @@ class CheckUser:
     password: str | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DisableUser:
     """Nobody logs in to the account any more. Fails where there is none."""
 
     user_id: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EnableUser:
     """The account may be used again. Fails where there is none."""
 
     user_id: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DeleteUser:
     """The account is gone. Fails where its names are not exactly those of `user`, so that none of them stays behind."""
 
     user: User
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PutIdentity:
     """The name `key` now finds the user. Fails where it finds anybody already."""
 
@@ -87,7 +88,7 @@ class PutIdentity:
     user_id: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CheckIdentity:
     """Writes nothing. Fails unless the name `key` finds the user."""
 
@@ -95,7 +96,7 @@ class CheckIdentity:
     user_id: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DeleteIdentity:
     """The name `key` is free again. Fails where it does not find this user."""
 
@@ -103,7 +104,7 @@ class DeleteIdentity:
     user_id: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PutSession:
     """A new session. Its key is random: where one stands there already, it is this one, put before."""
 
@@ -111,14 +112,14 @@ class PutSession:
     ttl: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EndSession:
     """The session is gone, if it was there."""
 
     key: SessionKey
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ConsumeCode:
     """The code of this digest is used up, and the guess that found it is not counted as a wrong one.
 
@@ -130,7 +131,7 @@ class ConsumeCode:
     now: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CheckTally:
     """Writes nothing. Fails where a count of the tally has reached its limit."""
 
@@ -138,7 +139,7 @@ class CheckTally:
     limits: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SpendTally:
     """One is added to each count that `limits` names. Fails where one of them has reached its limit."""
 
@@ -147,7 +148,7 @@ class SpendTally:
     ttl: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KnowAddresses:
     """From these addresses the name `key` was lately logged in to. Fails where it does not find this user."""
 
@@ -225,7 +226,7 @@ class ClientWriter(Clients, Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Directory:
     """Users by id (those that exist) with the roles of the deployment, read at one time."""
 
@@ -233,7 +234,7 @@ class Directory:
     roles: RoleBook
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Page:
     """Some users, in an order that holds; `next` is where the next page starts, None after the last."""
 
@@ -241,7 +242,7 @@ class Page:
     next: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Door:
     """Who may be behind a name, from where it was lately logged in to, and the tallies asked for, by key."""
 
@@ -286,7 +287,7 @@ class Roles(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rotation:
     """New secrets in place of the refresh secret that was presented (all as SHA-256).
 
@@ -306,7 +307,7 @@ class Rotation:
     ttl: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rotated:
     """What became of a rotation: `session` as it is now; when it was refused, as it stood in the way."""
 
@@ -314,7 +315,7 @@ class Rotated:
     session: Session | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ended:
     """Whether a session was ended; when it was refused, `session` is what stood in the way."""
 
@@ -390,7 +391,7 @@ class Codes(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Spent:
     """Whether the counts were added to, and what they are by now."""
 

@@ -7,17 +7,17 @@ used up the prefix is stopped, until its day (UTC) ends or the operator lifts th
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from lingpai import numbers, throttle
 from lingpai.errors import LingpaiError
+from lingpai.frozen import frozen
 from lingpai.ports import Services
 from lingpai.throttle import Limit
 
 _SENT, _UNPROVEN, _VERIFIED = "sent", "unproven", "verified"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Traffic:
     """What a prefix has had today: messages sent, how many of them count as unproven, and codes that came back."""
 
@@ -26,7 +26,7 @@ class Traffic:
     verified: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Destination:
     """Where a number is: its country (ISO 3166-1), and the calling code with the digits that make its prefix."""
 

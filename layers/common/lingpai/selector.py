@@ -9,7 +9,7 @@ _OWNER_BYTES = 8
 # As a regular expression. The spare bits of the last character are zero: a key has one spelling.
 SHAPE = "[A-Za-z0-9_-]{21}[AQgw]"
 _SHAPE = re.compile(SHAPE)
-_TO_URL, _FROM_URL = bytes.maketrans(b"+/", b"-_"), str.maketrans("-_", "+/")
+_TO_URL, _FROM_URL = bytes.maketrans(b"+/", b"-_"), bytes.maketrans(b"-_", b"+/")
 
 
 def of(key: SessionKey) -> str:
@@ -35,4 +35,4 @@ def encode(raw: bytes) -> str:
 
 def decode(text: str) -> bytes:
     """The bytes of a base64url text without padding."""
-    return binascii.a2b_base64(text.translate(_FROM_URL) + "=" * (-len(text) % 4))
+    return binascii.a2b_base64(text.encode("ascii").translate(_FROM_URL) + b"=" * (-len(text) % 4))

@@ -9,10 +9,11 @@ the grace time has the same answer, with nothing secret stored (docs/decisions/0
 import hashlib
 import hmac
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from lingpai import jwt, selector
 from lingpai.errors import invalid_grant, invalid_scope, invalid_token
+from lingpai.frozen import frozen
 from lingpai.model import Client, Session, SessionKey, TokenSet
 from lingpai.ports import PutSession, Rotation, Services, Sessions, Write
 
@@ -22,7 +23,7 @@ REUSED = "refresh_token_reused"
 _TOKEN_SHAPE = re.compile(rf"({selector.SHAPE})\.([A-Za-z0-9_-]{{42}}[AEIMQUYcgkosw048])")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Presented:
     """A token taken apart: where its session is, and the secret that shall open it."""
 

@@ -8,10 +8,10 @@ of a hundred in turn.
 """
 
 import hashlib
-from dataclasses import dataclass
 
 from lingpai import throttle
 from lingpai.errors import LingpaiError
+from lingpai.frozen import frozen
 from lingpai.model import KnownAddress
 from lingpai.ports import CheckTally, Conflict, KnowAddresses, Services, SpendTally, Write
 from lingpai.throttle import Limit
@@ -21,7 +21,7 @@ _REMEMBERED = 8
 _FRESH = 86400
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Try:
     """A try to log in to `user_id` (None: nobody) that may be made: `limits` are those that it stands under."""
 

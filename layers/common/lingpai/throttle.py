@@ -6,10 +6,10 @@ refused: what costs money fails closed.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from lingpai.errors import LingpaiError, too_many_requests
+from lingpai.frozen import frozen
 from lingpai.ports import CheckTally, Services, SpendTally
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ DAY = 86400
 _NETWORK_BITS = {4: 24, 6: 64}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Limit:
     """So many of each thing that is counted, within the window that ends at `ends_at`."""
 

@@ -11,18 +11,19 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
 from lingpai.adapters.addresses import look_up
+from lingpai.frozen import frozen
 
 # No vendor's answer comes near it; what is longer is not read.
 LARGEST_ANSWER = 256 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answer:
     """What came back; names of headers are in lower case."""
 

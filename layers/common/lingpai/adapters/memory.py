@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from lingpai.model import Client, Code, KnownAddress, RoleBook, Session, SessionKey, User
@@ -320,7 +320,7 @@ def _below(counts: Mapping[str, int], limits: Mapping[str, int]) -> bool:
 
 def _changes[T: (User, Client)](before: T, after: T) -> dict[str, Any]:
     """The fields that differ, as they are in `after`."""
-    new = {name: getattr(after, name) for name in type(before).__slots__}
+    new = {each.name: getattr(after, each.name) for each in fields(after)}
     return {name: value for name, value in new.items() if value != getattr(before, name)}
 
 

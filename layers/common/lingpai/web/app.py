@@ -8,11 +8,12 @@ import functools
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from lingpai import bootstrap, deadline, web
 from lingpai.errors import LingpaiError, SettingsError, method_not_allowed
+from lingpai.frozen import frozen
 from lingpai.ports import Services
 from lingpai.web import dialects, envelope, observability
 from lingpai.web.oauth_error import oauth_error
@@ -24,7 +25,7 @@ Refused = Callable[[LingpaiError, Request], Reply]
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Route:
     """A path, the methods it takes, who answers, and how a refusal looks there."""
 

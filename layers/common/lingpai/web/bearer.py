@@ -1,15 +1,14 @@
 """Who calls, by bearer token (RFC 6750), and what they may do."""
 
-from dataclasses import dataclass
-
 from lingpai import access
 from lingpai.errors import forbidden, invalid_token, unauthorized
+from lingpai.frozen import frozen
 from lingpai.model import RoleBook, Session, User
 from lingpai.ports import Directory, Services
 from lingpai.web.request import Request
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Caller:
     """Who presented the token: a user, or a client for itself. `roles` are names, `known` what was read with it."""
 

@@ -1,19 +1,20 @@
 """What goes back: status, headers, JSON body."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import orjson
 
 from lingpai.errors import LingpaiError
+from lingpai.frozen import frozen
 
 # RFC 6749 section 5.1: every answer that holds a token.
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 JSON = "application/json;charset=UTF-8"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reply:
     """An answer. `body` is JSON text, empty for none.
 

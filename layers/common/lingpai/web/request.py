@@ -6,13 +6,14 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus
 
 from lingpai.clients import Credentials
 from lingpai.clock import CODE_DIGITS
 from lingpai.errors import LingpaiError, invalid_client, invalid_request, too_large
+from lingpai.frozen import frozen
 from lingpai.messages import preferred
 from lingpai.model import Language
 
@@ -51,7 +52,7 @@ CREDENTIALS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Request:
     """An HTTP request, its header names in lower case.
 

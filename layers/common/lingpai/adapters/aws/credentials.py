@@ -2,16 +2,18 @@
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from botocore.exceptions import NoCredentialsError
+
+from lingpai.frozen import frozen
 
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 _EXPIRY = "AWS_CREDENTIAL_EXPIRATION"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Credentials:
     """An access key; `token` is that of a session, and None for a user's own key."""
 
