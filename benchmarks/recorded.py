@@ -4,13 +4,14 @@ What is measured is the function and not the store, so the store is a server els
 """
 
 import base64
+import contextlib
+import io
 import json
 import time
 import urllib.parse
 import uuid
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -262,13 +263,13 @@ def _record(case: _Case, keys: KeyStore, *, warm: bool = False) -> First:
     return First(case.title, case.function, event, tuple(heard), case.status, body)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _prepared(
     case: _Case, store: DynamoStore, keys: KeyStore, *, warm: bool
 ) -> Iterator[Callable[[], tuple[dict[str, Any], str]]]:
     """What has the case's event answered, once, and gives it and the body; all that has to be there before is."""
     settings = {**stores.GUARDED, **HASHING, "code_pepper": PEPPER}
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()):
         api = make_api(patch, store, **settings)
         api.time.at = int(time.time()) + case.ahead
         api = _signing(api, keys, patch)
@@ -354,7 +355,7 @@ class Player:
         return None
 
 
-@contextmanager
+@contextlib.contextmanager
 def playing(folder: Path) -> Iterator[Player]:
     """A player at an address of its own; its certificate is made in `folder`."""
     certificate = make_certificate(folder)

@@ -132,12 +132,10 @@ def authenticate(clients: Clients, credentials: Credentials | None) -> Client:
     if credentials is None:
         raise invalid_client()
     client = _find(clients, credentials.client_id)
-    stored = client.secret_hash if client else None
-    right = any(
-        hmac.compare_digest(hash_secret(spelling), stored or bytes(32))
-        for spelling in _spellings(credentials.secret or "")
-    )
-    if client is None or client.disabled or (client.confidential and not right):
+    stored = (client.secret_hash if client else None) or bytes(32)
+    # All of them are compared, whichever is right.
+    right = [hmac.compare_digest(hash_secret(spelling), stored) for spelling in _spellings(credentials.secret or "")]
+    if client is None or client.disabled or (client.confidential and not any(right)):
         raise invalid_client(dialect=client.dialect if client else None)
     return client
 

@@ -88,8 +88,8 @@ def _introspected_access(services: Services, token: str) -> dict[str, Any] | Non
     session = access.unless_refused(lambda: access.check(services, token))
     if session is None:
         return None
-    claims = _claims(services, session)
-    return claims | {
+    return {
+        **_claims(services, session),
         "scope": " ".join(session.access_scope),
         "token_type": "Bearer",
         "exp": min(session.access_expires_at, session.ends_at),
