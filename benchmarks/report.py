@@ -29,17 +29,28 @@ class Row:
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one repetition, by parts: millions of instructions, or milliseconds. `transport` is of the store's."""
+    """Of one repetition, by parts: millions of instructions, or milliseconds.
+
+    `transport` is of the store's; `plain` are the store's calls as PynamoDB makes them.
+    """
 
     handler: float
     store: float
     transport: float
+    plain: float
     cryptography: float
 
     @property
     def ratio(self) -> float | None:
-        """The handler to what it cannot do without; None where that is nothing."""
-        least = self.store + self.cryptography
+        """The handler to its own calls and cryptography; None where there are none."""
+        return self._to(self.store + self.cryptography)
+
+    @property
+    def plain_ratio(self) -> float | None:
+        """The handler to bare calls, as PynamoDB makes them, and cryptography; None where there are none."""
+        return self._to(self.plain + self.cryptography)
+
+    def _to(self, least: float) -> float | None:
         return self.handler / least if least else None
 
 
@@ -76,17 +87,25 @@ class Operation:
     spent: Samples
 
     def __str__(self) -> str:
-        counted, ratio = self.instructions, self.instructions.ratio or float("nan")
-        million = "  ".join(f"{value:7.3f}" for value in (counted.handler, counted.store, counted.transport))
+        counted = self.instructions
+        million = "  ".join(f"{getattr(counted, part):7.3f}" for part in _PARTS)
         milli = "  ".join(f"{self.spent.median(part):6.3f}" for part in _PARTS)
         return (
-            f"{self.name:34} {self.transport:9} {len(self.units.calls)}  Mi {million}  {counted.cryptography:7.3f} "
-            f"{ratio:5.2f}  ms {milli}  {self.spent.spread('ratio')}"
+            f"{self.name:34} {self.transport:9} {len(self.units.calls)}  Mi {million}  {_told(counted.plain_ratio)} "
+            f"{_told(counted.ratio)}  ms {milli}  {self.spent.spread('plain_ratio')} {self.spent.spread('ratio')}"
         )
 
 
-_PARTS = ("handler", "store", "transport", "cryptography")
-_HEADINGS = "Handler, unit | Store, unit | of it transport | Cryptography, unit"
+_PARTS = ("handler", "store", "transport", "plain", "cryptography")
+_HEADINGS = (
+    "| Operation | Transport | Handler, unit | Bare calls, unit | Cryptography, unit | Ratio "
+    "| Own calls, unit | of it transport | Ratio to own | of botocore |"
+)
+_COLUMNS = "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|"
+
+
+def _told(ratio: float | None) -> str:
+    return "–" if ratio is None else f"{ratio:.2f}"
 
 
 def write_operations(rows: Sequence[Operation], counted: str, timed: str) -> None:
@@ -112,16 +131,16 @@ def _instructions(rows: Sequence[Operation], how: str) -> str:
     lines = [
         f"{how}.",
         "",
-        "| Operation | Transport | " + _HEADINGS.replace("unit", "Mi") + " | Ratio | of botocore |",
-        "|---|---|---:|---:|---:|---:|---:|---:|",
+        _HEADINGS.replace("unit", "Mi"),
+        _COLUMNS,
     ]
     through = {row.name: row.instructions.handler for row in rows if row.transport == "botocore"}
     for row in rows:
         cost = row.instructions
-        ratio = "–" if cost.ratio is None else f"{cost.ratio:.2f}"
         lines.append(
-            f"| {row.name} | {row.transport} | {cost.handler:.2f} | {cost.store:.2f} | {cost.transport:.2f} "
-            f"| {cost.cryptography:.2f} | {ratio} | {_beside(row, cost.handler, through)} |"
+            f"| {row.name} | {row.transport} | {cost.handler:.2f} | {cost.plain:.2f} | {cost.cryptography:.2f} "
+            f"| {_told(cost.plain_ratio)} | {cost.store:.2f} | {cost.transport:.2f} | {_told(cost.ratio)} "
+            f"| {_beside(row, cost.handler, through)} |"
         )
     return "\n".join(lines)
 
@@ -130,15 +149,16 @@ def _spent(rows: Sequence[Operation], how: str) -> str:
     lines = [
         f"{how}.",
         "",
-        "| Operation | Transport | " + _HEADINGS.replace("unit", "ms") + " | Ratio | of botocore |",
-        "|---|---|---:|---:|---:|---:|---:|---:|",
+        _HEADINGS.replace("unit", "ms"),
+        _COLUMNS,
     ]
     through = {row.name: row.spent.median("handler") for row in rows if row.transport == "botocore"}
     for row in rows:
         spent = row.spent
         lines.append(
-            f"| {row.name} | {row.transport} | {spent.spread('handler')} | {spent.spread('store')} "
-            f"| {spent.median('transport'):.2f} | {spent.median('cryptography'):.2f} | {spent.spread('ratio')} "
+            f"| {row.name} | {row.transport} | {spent.spread('handler')} | {spent.spread('plain')} "
+            f"| {spent.median('cryptography'):.2f} | {spent.spread('plain_ratio')} | {spent.spread('store')} "
+            f"| {spent.median('transport'):.2f} | {spent.spread('ratio')} "
             f"| {_beside(row, spent.median('handler'), through)} |"
         )
     return "\n".join(lines)

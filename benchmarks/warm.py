@@ -3,9 +3,9 @@
     .venv/bin/python -m benchmarks.warm [--build .aws-sam/here] [--only token-refresh …] [--rooms] [--write]
 
 In: as for benchmarks/cold_start.py, and DynamoDB Local, which counts the units. For each operation and both transports:
-the handler; its calls of the store alone, with what PynamoDB and the transport make of them; what of that is the
-transport alone; and what of it is cryptography that takes any time, by the library alone. Out: instructions by
-callgrind, a mean of some repetitions in one process; the processor's time, by the process's own clock, the parts in
+the handler; its calls of the store alone, with the items, the expressions and the transport; what of that is the
+transport alone; the same calls as PynamoDB makes them; and the cryptography, by the libraries alone. Out: instructions
+by callgrind, a mean of some repetitions in one process; the processor's time, by the process's own clock, the parts in
 turn in one process; DynamoDB's calls and units; where the handler's instructions go (benchmarks/profiles.py). With
 --write, the tables of docs/performance.md and docs/profiles.md; with --rooms, the rooms are printed, too. DynamoDB's
 answers are recorded and played to it over HTTPS by a server of the benchmark.
@@ -35,7 +35,7 @@ from tests.support.stores import ROOT
 
 WARM_REQUEST = Path(__file__).with_name("warm_request.py")
 TRANSPORTS = ("bare", "botocore")
-HANDLER, STORE, TRANSPORT = "handler", "store", "transport"
+HANDLER, STORE, TRANSPORT, PLAIN = "handler", "store", "transport", "plain"
 _COUNTED, _TIMED = 10, 400
 # argon2id is many instructions, all alike.
 _SLOW = "argon2"
@@ -151,8 +151,8 @@ def _spent(case: Case) -> Samples:
 
 
 def _cost(parts: Mapping[str, float]) -> Cost:
-    alone = sum(value for part, value in parts.items() if part not in {HANDLER, STORE, TRANSPORT})
-    return Cost(parts[HANDLER], parts.get(STORE, 0), parts.get(TRANSPORT, 0), alone)
+    alone = sum(value for part, value in parts.items() if part not in {HANDLER, STORE, TRANSPORT, PLAIN})
+    return Cost(parts[HANDLER], parts.get(STORE, 0), parts.get(TRANSPORT, 0), parts.get(PLAIN, 0), alone)
 
 
 def _said(case: Case, output: str) -> dict[str, Any]:

@@ -3,7 +3,8 @@
     python -I -S -B warm_request.py FUNCTION-FOLDER LAYER-FOLDER EVENT timed|counted|profiled TIMES [CRYPTOGRAPHY …]
 
 The parts are the handler; what it asked of the store (the public methods that it called, with their arguments); what of
-that is the transport alone (the client's calls); each piece of cryptography, by its library alone. What is asked is
+that is the transport alone (the client's calls); those calls as PynamoDB makes them (plain_calls.py); each piece of
+cryptography, by its library alone, and the digests besides the store's (SHA-256, HMAC, comparisons). What is asked is
 heard once, in the second answer, when the client's record is known.
 
 `timed` does one of each part in turn, TIMES times, in this one process, so that the noise of the machine and the state
@@ -20,6 +21,8 @@ import sys
 
 sys.path[:0] = sys.argv[1:3]
 
+import hashlib  # noqa: E402
+import hmac  # noqa: E402
 import json  # noqa: E402
 import os  # noqa: E402
 import time  # noqa: E402
@@ -29,10 +32,13 @@ from typing import Any  # noqa: E402
 
 from app import handler  # type: ignore[import-not-found]  # noqa: E402  the function's, by the path above
 
+sys.path.append(os.path.dirname(__file__))  # noqa: PTH120  Lambda's own process has no pathlib either
+from plain_calls import plain  # type: ignore[import-not-found]  # noqa: E402
+
 from lingpai import bootstrap  # noqa: E402
 from lingpai.adapters.dynamodb import DynamoStore  # noqa: E402
 
-HANDLER, STORE, TRANSPORT = "handler", "store", "transport"
+HANDLER, STORE, TRANSPORT, PLAIN, DIGESTS = "handler", "store", "transport", "plain", "digests"
 # How often each part is done before: the interpreter fits its code to what it meets, and caches fill.
 _WARM_UP = 10
 _SLOW_WARM_UP = 1
@@ -92,20 +98,28 @@ CRYPTOGRAPHY: dict[str, Callable[[], Act]] = {
 }
 
 
-def heard_of(owner: Any, names: list[str], asked: list[Act]) -> Callable[[], None]:
-    """Note down each call of these methods from outside of them, as what does it again; what stops listening."""
+def heard_of(
+    owner: Any, names: list[str], asked: list[Act], under_way: list[str], told: list[Any] | None = None
+) -> Callable[[], None]:
+    """Note down each call of these methods while none is under way, as what does it again; what stops listening.
+
+    `told` gets the method, its arguments and what it gave.
+    """
     before = {name: getattr(owner, name) for name in names}
-    under_way: list[str] = []
 
     def listening(method: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any, **options: Any) -> Any:
-            if not under_way:
+            first = not under_way
+            if first:
                 asked.append(lambda: method(*arguments, **options))
             under_way.append(method.__name__)
             try:
-                return method(*arguments, **options)
+                given = method(*arguments, **options)
             finally:
                 under_way.pop()
+            if first and told is not None:
+                told.append((method, *arguments, given))
+            return given
 
         return call
 
@@ -155,12 +169,19 @@ how, times, kinds = sys.argv[4], int(sys.argv[5]), sys.argv[6:]
 answer()
 store_asked: list[Act] = []
 wire_asked: list[Act] = []
+digests: list[Act] = []
+wire_told: list[Any] = []
 methods = [name for name, method in vars(DynamoStore).items() if callable(method) and not name.startswith("_")]
 store: Any = bootstrap.services().store
 client = store._client  # noqa: SLF001  what makes its calls; None where it was asked nothing
-endings = [heard_of(DynamoStore, methods, store_asked)]
+in_store: list[str] = []
+endings = [
+    heard_of(DynamoStore, methods, store_asked, in_store),
+    heard_of(hashlib, ["sha256"], digests, in_store),
+    heard_of(hmac, ["digest", "compare_digest"], digests, in_store),
+]
 if client is not None:
-    endings.append(heard_of(client, ["_make_api_call"], wire_asked))
+    endings.append(heard_of(client, ["_make_api_call"], wire_asked, [], wire_told))
 answer()
 for end in endings:
     end()
@@ -168,7 +189,10 @@ for end in endings:
 parts: dict[str, Act] = {HANDLER: answer}
 if store_asked:
     parts |= {STORE: do_all(store_asked), TRANSPORT: do_all(wire_asked)}
+    parts[PLAIN] = do_all([plain(*told) for told in wire_told])
 parts |= {kind: CRYPTOGRAPHY[kind]() for kind in kinds}
+if digests:
+    parts[DIGESTS] = do_all(digests)
 spent: dict[str, list[int]] = {name: [] for name in parts}
 warm_up = _SLOW_WARM_UP if "argon2" in kinds else _WARM_UP
 for _ in range(warm_up):
@@ -200,7 +224,7 @@ said = {
     "body": bodies[0],
     "calls": len(wire_asked),
     "again": 1 + (2 if how == "profiled" else 1) * rounds,
-    "apart": 2 * rounds if store_asked else 0,
+    "apart": 3 * rounds if store_asked else 0,
     "parts": list(parts),
     "spent": spent,
     "process": os.getpid(),

@@ -150,16 +150,16 @@ def test_the_page_of_profiles() -> None:
 
 
 def samples(*handlers: float) -> Samples:
-    return Samples(tuple(Cost(handler, 2, 1, 0) for handler in handlers))
+    return Samples(tuple(Cost(handler, 2, 1, 2.5, 0) for handler in handlers))
 
 
 def test_ratios_and_spreads() -> None:
-    assert Cost(3, 1, 0.5, 1).ratio == 1.5
-    assert Cost(3, 0, 0, 0).ratio is None
+    assert (Cost(3, 1, 0.5, 2, 1).ratio, Cost(3, 1, 0.5, 2, 1).plain_ratio) == (1.5, 1)
+    assert (Cost(3, 0, 0, 0, 0).ratio, Cost(3, 0, 0, 0, 0).plain_ratio) == (None, None)
     found = samples(3, 4, 5, 6, 7)
     assert (found.median("handler"), found.spread("handler")) == (5, "5.00 (3.50–6.50)")
     assert found.spread("ratio") == "2.50 (1.75–3.25)"
-    assert Samples((Cost(3, 0, 0, 0),)).spread("ratio") == "–"
+    assert Samples((Cost(3, 0, 0, 0, 0),)).spread("ratio") == "–"
 
 
 def test_the_tables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -168,13 +168,16 @@ def test_the_tables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     page.write_text("\n".join(f"<!-- {mark} -->\nold\n<!-- /{mark} -->" for mark in marks), "utf-8")
     monkeypatch.setattr(report, "PAGE", page)
     units = Units(("GetItem", "UpdateItem", "UpdateItem"), 0.5, 2)
-    bare = Operation("x", "bare", units, Cost(3, 1, 0.5, 1), samples(4, 4, 4))
-    report.write_operations([bare, Operation("x", "botocore", units, Cost(6, 4, 3, 0), samples(8, 8, 8))], "so", "thus")
+    bare = Operation("x", "bare", units, Cost(3, 1, 0.5, 2, 1), samples(4, 4, 4))
+    report.write_operations(
+        [bare, Operation("x", "botocore", units, Cost(6, 4, 3, 5, 0), samples(8, 8, 8))], "so", "thus"
+    )
     text = page.read_text("utf-8")
     assert "| x | 3 | GetItem, 2 × UpdateItem | 0.5 | 2 |" in text
-    assert "| x | bare | 3.00 | 1.00 | 0.50 | 1.00 | 1.50 | 0.50 |" in text
-    assert "| x | botocore | 6.00 | 4.00 | 3.00 | 0.00 | 1.50 |  |" in text
-    assert "| x | bare | 4.00 (4.00–4.00) | 2.00 (2.00–2.00) | 1.00 | 0.00 | 2.00 (2.00–2.00) | 0.50 |" in text
+    assert "| x | bare | 3.00 | 2.00 | 1.00 | 1.00 | 1.00 | 0.50 | 1.50 | 0.50 |" in text
+    assert "| x | botocore | 6.00 | 5.00 | 0.00 | 1.20 | 4.00 | 3.00 | 1.50 |  |" in text
+    timed = "4.00 (4.00–4.00) | 2.50 (2.50–2.50) | 0.00 | 1.60 (1.60–1.60) | 2.00 (2.00–2.00) | 1.00 | 2.00 (2.00–2.00)"
+    assert f"| x | bare | {timed} | 0.50 |" in text
     assert "old" not in text
 
 
@@ -215,7 +218,9 @@ def test_the_measured_process_does_again_what_was_recorded(name: str, tmp_path: 
         assert recorded.shape(said["body"]) == recorded.shape(warm.body)
         assert player.missed == []
         assert player.asked == len(cold.answers) + (said["again"] + said["apart"]) * len(warm.answers)
-        assert said["parts"] == ["handler", "store", "transport", *recorded.WARM[name]]
+        # Who registers proves no client, and argon2id is all there is to digest.
+        digests = [] if name == "users-register" else ["digests"]
+        assert said["parts"] == ["handler", "store", "transport", "plain", *recorded.WARM[name], *digests]
         assert all(len(spent) == 3 and min(spent) > 0 for spent in said["spent"].values())
 
 
