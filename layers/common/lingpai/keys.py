@@ -7,7 +7,7 @@ Its private half goes as soon as it signs no more.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from lingpai import selector
@@ -72,10 +72,10 @@ class KeyRing:
 
     def find(self, kid: str) -> Key | None:
         """See `ports.Keys`; one that another process has just made is looked for, too."""
-        found = self._published_by_id().get(kid)
+        found = self._published(kid)
         if found is None and self._read_at != self._clock.now():
             self._read_at = None
-            found = self._published_by_id().get(kid)
+            found = self._published(kid)
         return found
 
     def _begun(self, algorithm: str, at: int) -> list[_Ready]:
@@ -83,8 +83,14 @@ class KeyRing:
             entry for entry in self._all(at) if entry.stored.algorithm == algorithm and entry.stored.signs_from <= at
         ]
 
-    def _published_by_id(self) -> Mapping[str, Key]:
-        return {key.kid: key for key in self.published()}
+    def _published(self, kid: str) -> Key | None:
+        now = self._clock.now()
+        ready = self._all(now)
+        for entry in ready:
+            if entry.key.kid == kid:
+                stored = [each.stored for each in ready]
+                return entry.key if now < retired_at(entry.stored, stored) + AFTERLIFE else None
+        return None
 
     def _all(self, now: int) -> tuple[_Ready, ...]:
         if self._read_at is None or now >= self._read_at + self._ttl:
