@@ -54,6 +54,15 @@ def test_the_next_address_is_tried_where_one_does_not_take_the_connection(
     assert (len(there.calls), len(well.calls)) == (0, 1)
 
 
+def test_the_next_address_is_tried_where_one_is_of_a_family_that_is_not_here(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    web = shop.open(TWILIO)
+    here = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", int(web.host.partition(":")[2])))
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: [(255, socket.SOCK_STREAM, 6, "", ("", 1)), here])
+    assert Https(4, 20).post("https://127.0.0.1/", {}, b"").status == 401
+
+
 def test_an_address_that_took_the_connection_is_the_one(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once the request went out there is no next."""
     cut, well = shop.open(TWILIO, "cut"), shop.open(TWILIO)

@@ -105,6 +105,18 @@ def test_a_call(client: Any, aws: FakeAws, transport: str) -> None:
         assert set(asked.headers) == {*signed.split(";"), "authorization", "content-length"}
 
 
+def test_an_address_of_a_family_that_is_not_here(client: Any, aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as IPv6 in a container without it: the name's next address may be of another."""
+    real = socket.getaddrinfo
+
+    def getaddrinfo(*asked: Any, **more: Any) -> list[Any]:
+        return [(255, socket.SOCK_STREAM, 6, "", ("", 1)), *real(*asked, **more)]
+
+    monkeypatch.setattr("socket.getaddrinfo", getaddrinfo)
+    aws.script = [Told(content={"Item": JSON_ITEM})]
+    assert get(client)["Item"] == ITEM
+
+
 def test_other_services(aws: FakeAws, transport: str) -> None:
     kms = a_client(transport, aws.url, "kms")
     aws.script = [

@@ -96,7 +96,11 @@ class Https:
             left = deadline - time.monotonic()
             if left <= 0:
                 break
-            tcp = socket.socket(family, kind, protocol)
+            try:
+                tcp = socket.socket(family, kind, protocol)
+            except OSError as error:  # no such family here: the next may be of another
+                problem = type(error).__name__
+                continue
             try:
                 # One that is silent leaves time for the next.
                 tcp.settimeout(left if tried == len(addresses) else left / 2)

@@ -259,7 +259,11 @@ class Lines:
         """A connection to the first of the host's addresses that takes one."""
         problem = OSError("no address")
         for family, kind, protocol, _, address in look_up(host, port, _least(self.connect, until)):
-            connected = socket.socket(family, kind, protocol)
+            try:
+                connected = socket.socket(family, kind, protocol)
+            except OSError as error:  # no such family here: the next may be of another
+                problem = error
+                continue
             try:
                 connected.settimeout(_least(self.connect, until))
                 connected.connect(address)
