@@ -114,7 +114,7 @@ def _read(services: Services, token: str) -> Claims:
         if not _algorithms()[key.algorithm].verify(signed.encode(), key.public, signature):
             raise invalid_token()
         return _claims(header, _opened(content))
-    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
+    except (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError):
         raise invalid_token() from None
 
 
