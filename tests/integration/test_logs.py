@@ -244,6 +244,24 @@ def test_what_nobody_foresaw_is_a_bare_500_and_two_lines(
     assert SECRET not in str(printed())
 
 
+@pytest.mark.parametrize(
+    "problem",
+    [BrokenPipeError(), UnicodeEncodeError("ascii", "令牌", 0, 2, "not in range")],
+    ids=["gone", "characters"],
+)
+@pytest.mark.parametrize("fault", [False, True], ids=["good", "fault"])
+def test_who_asks_is_answered_where_nobody_reads_the_lines(
+    api: Api, monkeypatch: pytest.MonkeyPatch, problem: Exception, fault: bool
+) -> None:
+    def write(_: str) -> NoReturn:
+        raise problem
+
+    if fault:
+        break_down(api, monkeypatch, SECRET)
+    monkeypatch.setattr(observability, "write", write)
+    assert api.post("/oauth/token", form=ALICE, basic=WEB).status == (500 if fault else 200)
+
+
 # --- the whole suite ------------------------------------------------------------------------------------------
 
 

@@ -34,6 +34,7 @@ def read(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
     forget()
     # Powertools' logger writes to where standard output was when it was made.
     monkeypatch.setattr(observability.logger().registered_handler, "stream", Output())
+    forget()
     yield lambda: [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     forget()
 
@@ -103,8 +104,24 @@ def test_half_a_character_does_not_cost_the_line(read: Read) -> None:
     except ValueError as error:
         observability.broken(odd, error)
     request, unexpected = read()
-    assert (request["path"], unexpected["path"]) == ("/oauth/\ud83d", r"/oauth/\ud83d")
+    assert request["path"] == unexpected["path"] == "/oauth/\ud83d"
     assert "secret" not in str(unexpected)
+
+
+def test_what_json_has_no_form_for_does_not_cost_the_line(read: Read) -> None:
+    refusal = LingpaiError("server_error", 500, "unexpected", detail=OSError("no text"))  # type: ignore[arg-type]
+    observability.answered(REQUEST, Reply(500).about(error=refusal), 0.001)
+    assert read()[0]["detail"] == "no text"
+
+
+def test_a_level_that_nobody_knows_stops_no_line_of_the_keys(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a request's line forgives, Powertools' must, too."""
+    monkeypatch.setenv("LOG_LEVEL", "chatty")
+    observability.logger.cache_clear()
+    observability._least.cache_clear()
+    monkeypatch.setattr(observability.logger().registered_handler, "stream", Output())
+    observability.tended({"made": ["a-key"]})
+    assert [(line["level"], line["keys"]) for line in read()] == [("INFO", {"made": ["a-key"]})]
 
 
 def test_a_line_comes_in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:

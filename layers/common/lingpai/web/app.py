@@ -8,6 +8,7 @@ import functools
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +20,9 @@ from lingpai.web import dialects, envelope, observability
 from lingpai.web.oauth_error import oauth_error
 from lingpai.web.reply import JSON, Reply, json_reply
 from lingpai.web.request import Request, from_event, refuse_credentials_in_query
+
+# Nobody reads what is logged, or not these characters: whoever asked is answered all the same.
+_UNWRITABLE = (OSError, UnicodeError)
 
 Endpoint = Callable[[Services, Request], Reply]
 Refused = Callable[[LingpaiError, Request], Reply]
@@ -73,13 +77,15 @@ def _serve(request: Request, route: Route) -> Reply:
     try:
         reply = _answer(request, route)
     except Exception as error:  # noqa: BLE001  the last resort: a bare 500, never a stack trace
-        observability.broken(request, error)
+        with suppress(*_UNWRITABLE):
+            observability.broken(request, error)
         content = {"error": "server_error", "error_description": "Unexpected fault", "request_id": request.id}
         reply = json_reply(500, content)
-    observability.answered(request, reply, time.perf_counter() - begun)
-    _count(reply)
-    # Both lines at once: before Lambda stops the process, and no sooner.
-    sys.stdout.flush()
+    with suppress(*_UNWRITABLE):
+        observability.answered(request, reply, time.perf_counter() - begun)
+        _count(reply)
+        # All lines at once: before Lambda stops the process, and no sooner.
+        sys.stdout.flush()
     return reply
 
 

@@ -30,13 +30,13 @@ _LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "WARN": 30, "ERROR": 40, "CRI
 
 @functools.cache
 def logger() -> "Logger":
-    """The process's logger, for what no answer tells of. Service and level are Powertools' settings.
+    """The process's logger, for what no request brings about. Service and level are Powertools' settings.
 
     It is imported when first needed: that takes a sixth of a cold start.
     """
     from aws_lambda_powertools.logging import Logger
 
-    return Logger(service=_service(), use_rfc3339=True, utc=True)
+    return Logger(service=_service(), level=_least(), use_rfc3339=True, utc=True)
 
 
 def write(line: str) -> None:
@@ -49,11 +49,19 @@ def _text(line: dict[str, Any]) -> str:
         return orjson.dumps(line).decode()
     except TypeError:
         # Half a character, which no stream can write, must not cost the line.
-        return _writable(json.dumps(line, ensure_ascii=False, separators=(",", ":")))
+        text = json.dumps(line, ensure_ascii=False, separators=(",", ":"), default=str)
+        return text.encode("utf-8", "backslashreplace").decode()
 
 
-def _writable(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode()
+def _begun(level: str, message: str) -> dict[str, Any]:
+    """The keys that a line begins with."""
+    now = time.time()
+    return {
+        "level": level,
+        "message": message,
+        "timestamp": f"{_second(int(now))}.{int(now % 1 * 1000):03}+00:00",
+        "service": _service(),
+    }
 
 
 @functools.lru_cache(maxsize=1)
@@ -88,12 +96,8 @@ def answered(request: Request, reply: Reply, seconds: float) -> None:
         level = "WARNING"
     if _LEVELS[level] < _least():
         return
-    now = time.time()
-    line: dict[str, Any] = {
-        "level": level,
-        "message": "request",
-        "timestamp": f"{_second(int(now))}.{int(now % 1 * 1000):03}+00:00",
-        "service": _service(),
+    line = {
+        **_begun(level, "request"),
         "correlation_id": request.id,
         "method": request.method,
         "path": request.path,
@@ -158,10 +162,5 @@ class asked_by:  # noqa: N801  read as a function
 def broken(request: Request, error: Exception) -> None:
     """Log an exception that nobody foresaw: its type and place, but not its text, which may quote the client."""
     frames = [f"{f.filename.rpartition('/')[2]}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)]
-    told = {
-        "correlation_id": request.id,
-        "path": _writable(request.path),
-        "type": type(error).__name__,
-        "frames": frames[-12:],
-    }
-    logger().error("unexpected", extra=told)
+    told = {"correlation_id": request.id, "path": request.path, "type": type(error).__name__, "frames": frames[-12:]}
+    write(_text({**_begun("ERROR", "unexpected"), **told}))
