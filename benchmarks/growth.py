@@ -16,9 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from benchmarks.operations import Prepare, Wire, _ok, house
-from benchmarks.operations import _silence as silence
-from benchmarks.operations import _size as size_of
+from benchmarks.operations import Prepare, Wire, granted, house, silence, size_of
 from benchmarks.report import table, write_section
 from lingpai import accounts, roles, sessions
 from lingpai.clients import CACHE_SIZE, new_client
@@ -127,7 +125,7 @@ def _client(number: int) -> str:
 
 def _login(api: Api, _: int) -> Callable[[], Any]:
     form = {"grant_type": "password", "username": "alice", "password": PASSWORD}
-    return lambda: _ok(api.post("/oauth/token", form=form, basic=WEB))
+    return lambda: granted(api.post("/oauth/token", form=form, basic=WEB))
 
 
 def _logged_in(api: Api) -> Any:
@@ -136,18 +134,18 @@ def _logged_in(api: Api) -> Any:
 
 def _refresh(api: Api, _: int) -> Callable[[], Any]:
     form = {"grant_type": "refresh_token", "refresh_token": _logged_in(api)["refresh_token"]}
-    return lambda: _ok(api.post("/oauth/token", form=form, basic=WEB))
+    return lambda: granted(api.post("/oauth/token", form=form, basic=WEB))
 
 
 def _introspect(api: Api, _: int) -> Callable[[], Any]:
     form = {"token": _logged_in(api)["access_token"]}
-    return lambda: _ok(api.post("/oauth/introspect", form=form, basic=STANDARD))
+    return lambda: granted(api.post("/oauth/introspect", form=form, basic=STANDARD))
 
 
 def _by_bearer(path: str) -> Prepare:
     def prepare(api: Api, _: int) -> Callable[[], Any]:
         token = _logged_in(api)["access_token"]
-        return lambda: _ok(api.post(path, bearer=token))
+        return lambda: granted(api.post(path, bearer=token))
 
     return prepare
 
@@ -157,7 +155,7 @@ def _in_turn(count: int) -> Prepare:
 
     def prepare(api: Api, index: int) -> Callable[[], Any]:
         basic = (_client(index % count), CLIENT_SECRET)
-        return lambda: _ok(api.post("/oauth/token", form={"grant_type": "client_credentials"}, basic=basic))
+        return lambda: granted(api.post("/oauth/token", form={"grant_type": "client_credentials"}, basic=basic))
 
     return prepare
 
@@ -171,7 +169,7 @@ def _change_password(count: int) -> Prepare:
         _open_sessions(api, count - len(kept.sessions_of(user_id)))
         token = _logged_in(api)["access_token"]
         body = {"userId": user_id, "oldPassword": PASSWORD, "newPassword": PASSWORD}
-        return lambda: _ok(api.post("/users/pwd/update", json_body=body, bearer=token))
+        return lambda: granted(api.post("/users/pwd/update", json_body=body, bearer=token))
 
     return prepare
 

@@ -120,7 +120,7 @@ def _kind(table: str, key: dict[str, Any]) -> str:
     return name
 
 
-def _size(item: dict[str, Any]) -> int:
+def size_of(item: dict[str, Any]) -> int:
     """What DynamoDB takes the item to be, about: names, and values by their kind, in bytes."""
     return sum(len(name) + _value_size(value) for name, value in item.items())
 
@@ -157,7 +157,8 @@ class Counted:
     cpu_ms: float = 0
 
 
-def _ok(answer: Any) -> Any:
+def granted(answer: Any) -> Any:
+    """What a good answer holds; RuntimeError for any other."""
     if answer.status != 200:
         raise RuntimeError(f"{answer.status} {answer.body}")
     return answer.json
@@ -168,7 +169,7 @@ def _address(index: int) -> str:
 
 
 def _login(api: Api, basic: tuple[str, str], **more: str) -> Callable[[], Any]:
-    return lambda: _ok(api.post("/oauth/token", form=PASSWORD, basic=basic, **more))
+    return lambda: granted(api.post("/oauth/token", form=PASSWORD, basic=basic, **more))
 
 
 def _login_again(api: Api, _: int) -> Callable[[], Any]:
@@ -191,19 +192,19 @@ def _wrong_password(api: Api, index: int) -> Callable[[], Any]:
 
 def _send_code(api: Api, index: int, before: int = 0) -> Callable[[], Any]:
     form = {"mobile": f"139{before + index:08d}"}
-    return lambda: _ok(api.post("/mobile/code/get", form=form, basic=WEB, source_ip=_address(index)))
+    return lambda: granted(api.post("/mobile/code/get", form=form, basic=WEB, source_ip=_address(index)))
 
 
 def _verify_code(api: Api, index: int) -> Callable[[], Any]:
     _send_code(api, index, 10_000_000)()
     form = {"mobile": api.outbox[-1].to, "code": api.last_code}
-    return lambda: _ok(api.post("/mobile/code/verify", form=form, source_ip=_address(index)))
+    return lambda: granted(api.post("/mobile/code/verify", form=form, source_ip=_address(index)))
 
 
 def _code_first(api: Api, index: int) -> Callable[[], Any]:
     _send_code(api, index, 20_000_000)()
     form = {"mobile": api.outbox[-1].to, "code": api.last_code}
-    return lambda: _ok(api.post("/mobile/token", form=form, basic=WEB))
+    return lambda: granted(api.post("/mobile/token", form=form, basic=WEB))
 
 
 def _code_again(api: Api, index: int) -> Callable[[], Any]:
@@ -214,7 +215,7 @@ def _code_again(api: Api, index: int) -> Callable[[], Any]:
 
 def _sign_first(api: Api, index: int) -> Callable[[], Any]:
     form = {"sign": f"openid-{index}"}
-    return lambda: _ok(api.post("/sign/token", form=form, basic=WEB))
+    return lambda: granted(api.post("/sign/token", form=form, basic=WEB))
 
 
 def _sign_again(api: Api, index: int) -> Callable[[], Any]:
@@ -225,35 +226,35 @@ def _sign_again(api: Api, index: int) -> Callable[[], Any]:
 def _refresh(api: Api, _: int) -> Callable[[], Any]:
     tokens = _login(api, WEB)()
     form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
-    return lambda: _ok(api.post("/oauth/token", form=form, basic=WEB))
+    return lambda: granted(api.post("/oauth/token", form=form, basic=WEB))
 
 
 def _introspect(api: Api, _: int) -> Callable[[], Any]:
     form = {"token": _login(api, WEB)()["access_token"]}
-    return lambda: _ok(api.post("/oauth/introspect", form=form, basic=STANDARD))
+    return lambda: granted(api.post("/oauth/introspect", form=form, basic=STANDARD))
 
 
 def _current(api: Api, _: int) -> Callable[[], Any]:
     token = _login(api, WEB)()["access_token"]
-    return lambda: _ok(api.post("/users/current", bearer=token))
+    return lambda: granted(api.post("/users/current", bearer=token))
 
 
 def _machine(api: Api, _: int) -> Callable[[], Any]:
-    return lambda: _ok(api.post("/oauth/token", form={"grant_type": "client_credentials"}, basic=STANDARD))
+    return lambda: granted(api.post("/oauth/token", form={"grant_type": "client_credentials"}, basic=STANDARD))
 
 
 def _machine_jwt(api: Api, _: int) -> Callable[[], Any]:
-    return lambda: _ok(api.post("/oauth/token", form={"grant_type": "client_credentials"}, basic=MACHINE_JWT))
+    return lambda: granted(api.post("/oauth/token", form={"grant_type": "client_credentials"}, basic=MACHINE_JWT))
 
 
 def _register(api: Api, index: int) -> Callable[[], Any]:
     body = {"username": f"newcomer-{index}", "password": "a longer password"}
-    return lambda: _ok(api.post("/users/register", json_body=body, source_ip=_address(index)))
+    return lambda: granted(api.post("/users/register", json_body=body, source_ip=_address(index)))
 
 
 def _revoke(api: Api, _: int) -> Callable[[], Any]:
     form = {"token": _login(api, WEB)()["refresh_token"]}
-    return lambda: _ok(api.post("/oauth/revoke", form=form, basic=WEB))
+    return lambda: granted(api.post("/oauth/revoke", form=form, basic=WEB))
 
 
 OPERATIONS: Mapping[str, Prepare] = {
@@ -325,9 +326,9 @@ def sizes(endpoint: str) -> dict[str, int]:
         names = [item for item in items(settings.identities_table) if item["user_id"]["N"] == str(user_id)]
         sessions = [item for item in items(settings.sessions_table) if item["owner"]["N"] == str(user_id)]
         return {
-            "account": sum(map(_size, (*users, *names))),
+            "account": sum(map(size_of, (*users, *names))),
             "account_items": len(users) + len(names),
-            "session": max(map(_size, sessions)),
+            "session": max(map(size_of, sessions)),
         }
 
 
@@ -341,7 +342,7 @@ def main(arguments: list[str]) -> int:
         print(f"DynamoDB Local: {reason}", file=sys.stderr)
         return 2
     with stores.dynamodb_local() as endpoint:
-        with _silence():
+        with silence():
             counted, kept = count(endpoint), sizes(endpoint)
         with house(endpoint, **ARGON2) as api:
             measured = [_measured(api, one, given.runs) for one in counted]
@@ -363,10 +364,10 @@ def _measured(api: Api, one: Counted, runs: int) -> Counted:
     watched = Api(api.services, api.time, gateway.Gateway(routes=stores.TEMPLATE.routes, invoke=timed))
     times, size = [], 0
     for index in range(WARM_UP + runs):
-        with _silence():
+        with silence():
             act = OPERATIONS[one.name](watched, index)
         spent.clear()
-        with _silence() as written:
+        with silence() as written:
             act()
         if index >= WARM_UP:
             times.append(spent[-1])
@@ -375,7 +376,7 @@ def _measured(api: Api, one: Counted, runs: int) -> Counted:
 
 
 @contextlib.contextmanager
-def _silence() -> Iterator[io.StringIO]:
+def silence() -> Iterator[io.StringIO]:
     """Catch what is logged within the block."""
     with contextlib.redirect_stdout(io.StringIO()) as written:
         yield written
