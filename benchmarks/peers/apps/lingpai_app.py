@@ -21,7 +21,7 @@ from local import dynamodb, functions, template
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 ROOT = Path(__file__).resolve().parents[3]
 FUNCTION = "TokenFunction"
-VERSIONS = ("aws-lambda-powertools", "botocore", "cryptography", "pydantic", "pyjwt", "pynamodb")
+VERSIONS = ("aws-lambda-powertools", "botocore", "cryptography", "orjson", "pydantic", "pyjwt", "pynamodb")
 
 
 @functools.cache

@@ -32,7 +32,7 @@ _LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "WARN": 30, "ERROR": 40, "CRI
 def logger() -> "Logger":
     """The process's logger, for what no request brings about. Service and level are Powertools' settings.
 
-    It is imported when first needed: a start without it is a good deal shorter (docs/performance.md).
+    It is imported when first needed: a start without it is shorter (docs/performance.md).
     """
     from aws_lambda_powertools.logging import Logger
 
