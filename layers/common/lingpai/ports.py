@@ -549,6 +549,7 @@ class SignProvider(Protocol):
         ...
 
 
+# Told apart by identity: what is made of them for an address is kept under them (`web.app`).
 @dataclass(frozen=True, slots=True, eq=False)
 class Services:
     """Everything a use case may need, put together by `bootstrap`.

@@ -1,4 +1,4 @@
-"""Where a host is, within a time: the system's look-up of a name has no time-out of its own."""
+"""Where a host is, within a time, and a connection there: the system's look-up of a name has no time-out of its own."""
 
 import socket
 import threading
@@ -31,3 +31,19 @@ def look_up(host: str, port: int, seconds: float) -> list[Address]:
     if isinstance(answer, Exception):
         raise answer
     return answer
+
+
+def connect(address: Address, seconds: float) -> socket.socket:
+    """A TCP connection to one of the addresses, whose time-out stays `seconds`.
+
+    OSError where there is none: also where the system has not the address's family, and the next may be of another.
+    """
+    family, kind, protocol, _, where = address
+    connected = socket.socket(family, kind, protocol)
+    try:
+        connected.settimeout(seconds)
+        connected.connect(where)
+    except OSError:
+        connected.close()
+        raise
+    return connected

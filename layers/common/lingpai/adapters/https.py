@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
-from lingpai.adapters.addresses import look_up
+from lingpai.adapters import addresses
 from lingpai.frozen import frozen
 
 # No vendor's answer comes near it; what is longer is not read.
@@ -87,26 +87,24 @@ class Https:
         deadline = time.monotonic() + self._connect_timeout
         problem = "no address"
         try:
-            addresses = look_up(host, port, self._connect_timeout)
+            found = addresses.look_up(host, port, self._connect_timeout)
         except TimeoutError as error:
             raise Unreached(str(error)) from None
         except (OSError, UnicodeError) as error:
             raise Unreached(type(error).__name__) from None
-        for tried, (family, kind, protocol, _, address) in enumerate(addresses, 1):
+        for tried, address in enumerate(found, 1):
             left = deadline - time.monotonic()
             if left <= 0:
                 break
             try:
-                tcp = socket.socket(family, kind, protocol)
-            except OSError as error:  # no such family here: the next may be of another
+                # One that is silent leaves time for the next.
+                tcp = addresses.connect(address, left if tried == len(found) else left / 2)
+            except OSError as error:
                 problem = type(error).__name__
                 continue
+            if not secure:
+                return tcp
             try:
-                # One that is silent leaves time for the next.
-                tcp.settimeout(left if tried == len(addresses) else left / 2)
-                tcp.connect(address)
-                if not secure:
-                    return tcp
                 tcp.settimeout(max(deadline - time.monotonic(), 0.001))
                 return self._context.wrap_socket(tcp, server_hostname=host)
             except OSError as error:

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from botocore.exceptions import ConnectionClosedError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 from botocore.exceptions import SSLError as NoTrustError
 
-from lingpai.adapters.addresses import look_up
+from lingpai.adapters import addresses
 
 # Connections that wait for the next request.
 _KEPT = 10
@@ -258,20 +258,11 @@ class Lines:
     def _reached(self, host: str, port: int, until: float) -> socket.socket:
         """A connection to the first of the host's addresses that takes one."""
         problem = OSError("no address")
-        for family, kind, protocol, _, address in look_up(host, port, _least(self.connect, until)):
+        for address in addresses.look_up(host, port, _least(self.connect, until)):
             try:
-                connected = socket.socket(family, kind, protocol)
-            except OSError as error:  # no such family here: the next may be of another
-                problem = error
-                continue
-            try:
-                connected.settimeout(_least(self.connect, until))
-                connected.connect(address)
+                return addresses.connect(address, _least(self.connect, until))
             except OSError as error:
-                connected.close()
                 problem = error
-            else:
-                return connected
         raise problem
 
     def _secured(self, connected: socket.socket, context: ssl.SSLContext, host: str, until: float) -> socket.socket:
