@@ -19,7 +19,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.report import table, write_section
+from benchmarks.markdown import table
+from benchmarks.report import write_section
 from tests.support.stores import ROOT
 
 LAYER = Path("CommonLayer")

@@ -28,8 +28,9 @@ from typing import Any
 
 from benchmarks import recorded, share
 from benchmarks.cold_start import LAYER, CannotRun, House, environment, python, seconds
+from benchmarks.markdown import table
 from benchmarks.recorded import First, Player
-from benchmarks.report import table, write_section
+from benchmarks.report import write_section
 from lingpai.adapters.keys import MemoryKeys, OpenVault
 from lingpai.clock import Clock
 from lingpai.keys import first_keys

@@ -3,9 +3,10 @@
 import re
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from benchmarks.markdown import table
 from benchmarks.recorded import Units
 from tests.support.stores import ROOT
 
@@ -97,11 +98,11 @@ class Operation:
 
 
 _PARTS = ("handler", "store", "transport", "plain", "cryptography")
-_HEADINGS = (
-    "| Operation | Transport | Handler, unit | Bare calls, unit | Cryptography, unit | Ratio "
-    "| Own calls, unit | of it transport | Ratio to own | of botocore |"
-)
-_COLUMNS = "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|"
+
+
+def _headings(unit: str) -> tuple[str, ...]:
+    bare = (f"Handler, {unit}", f"Bare calls, {unit}", f"Cryptography, {unit}", "Ratio")
+    return ("Operation", "Transport", *bare, f"Own calls, {unit}", "of it transport", "Ratio to own", "of botocore")
 
 
 def _told(ratio: float | None) -> str:
@@ -128,40 +129,26 @@ def _units(rows: Sequence[Operation]) -> str:
 
 
 def _instructions(rows: Sequence[Operation], how: str) -> str:
-    lines = [
-        f"{how}.",
-        "",
-        _HEADINGS.replace("unit", "Mi"),
-        _COLUMNS,
-    ]
     through = {row.name: row.instructions.handler for row in rows if row.transport == "botocore"}
+    cells = []
     for row in rows:
         cost = row.instructions
-        lines.append(
-            f"| {row.name} | {row.transport} | {cost.handler:.2f} | {cost.plain:.2f} | {cost.cryptography:.2f} "
-            f"| {_told(cost.plain_ratio)} | {cost.store:.2f} | {cost.transport:.2f} | {_told(cost.ratio)} "
-            f"| {_beside(row, cost.handler, through)} |"
-        )
-    return "\n".join(lines)
+        own = (f"{cost.store:.2f}", f"{cost.transport:.2f}", _told(cost.ratio))
+        bare = (f"{cost.handler:.2f}", f"{cost.plain:.2f}", f"{cost.cryptography:.2f}", _told(cost.plain_ratio))
+        cells.append((row.name, row.transport, *bare, *own, _beside(row, cost.handler, through)))
+    return f"{how}.\n\n{table(_headings('Mi'), cells, left=2)}"
 
 
 def _spent(rows: Sequence[Operation], how: str) -> str:
-    lines = [
-        f"{how}.",
-        "",
-        _HEADINGS.replace("unit", "ms"),
-        _COLUMNS,
-    ]
     through = {row.name: row.spent.median("handler") for row in rows if row.transport == "botocore"}
+    cells = []
     for row in rows:
         spent = row.spent
-        lines.append(
-            f"| {row.name} | {row.transport} | {spent.spread('handler')} | {spent.spread('plain')} "
-            f"| {spent.median('cryptography'):.2f} | {spent.spread('plain_ratio')} | {spent.spread('store')} "
-            f"| {spent.median('transport'):.2f} | {spent.spread('ratio')} "
-            f"| {_beside(row, spent.median('handler'), through)} |"
-        )
-    return "\n".join(lines)
+        own = (spent.spread("store"), f"{spent.median('transport'):.2f}", spent.spread("ratio"))
+        calls = (spent.spread("handler"), spent.spread("plain"))
+        bare = (*calls, f"{spent.median('cryptography'):.2f}", spent.spread("plain_ratio"))
+        cells.append((row.name, row.transport, *bare, *own, _beside(row, spent.median("handler"), through)))
+    return f"{how}.\n\n{table(_headings('ms'), cells, left=2)}"
 
 
 def _beside(row: Operation, value: float, through: Mapping[str, float]) -> str:
@@ -181,27 +168,24 @@ def write(rows: Sequence[Row], changes: Sequence[Row], firsts: Sequence[str], ho
 
 def _table(rows: Sequence[Row], how: str) -> str:
     naive = next(row for row in rows if row.name == "naive")
-    lines = [
-        f"{how}.",
-        "",
-        "| Process | Instructions, millions | of naive | CPU, ms (least to most) | of naive |",
-        "|---|---:|---:|---:|---:|",
-    ]
-    for row in rows:
-        spread = f"{row.median * 1000:.0f} ({min(row.seconds) * 1000:.0f}–{max(row.seconds) * 1000:.0f})"
-        lines.append(
-            f"| {row.name} | {row.instructions / 1e6:.0f} | {row.instructions / naive.instructions:.2f} "
-            f"| {spread} | {row.median / naive.median:.2f} |"
+    cells = [
+        (
+            row.name,
+            f"{row.instructions / 1e6:.0f}",
+            f"{row.instructions / naive.instructions:.2f}",
+            f"{row.median * 1000:.0f} ({min(row.seconds) * 1000:.0f}–{max(row.seconds) * 1000:.0f})",
+            f"{row.median / naive.median:.2f}",
         )
-    return "\n".join(lines)
+        for row in rows
+    ]
+    head = ("Process", "Instructions, millions", "of naive", "CPU, ms (least to most)", "of naive")
+    return f"{how}.\n\n{table(head, cells)}"
 
 
 def _undone(plain: Row, changes: Sequence[Row]) -> str:
-    lines = ["| Undone | Instructions more, millions | of the start |", "|---|---:|---:|"]
-    for row in changes:
-        more = row.instructions - plain.instructions
-        lines.append(f"| {row.name} | {more / 1e6:+.0f} | {more / plain.instructions:+.0%} |")
-    return "\n".join(lines)
+    more = [(row.name, row.instructions - plain.instructions) for row in changes]
+    cells = [(name, f"{extra / 1e6:+.0f}", f"{extra / plain.instructions:+.0%}") for name, extra in more]
+    return table(("Undone", "Instructions more, millions", "of the start"), cells)
 
 
 def _replaced(page: str, name: str, content: str) -> str:
@@ -232,13 +216,6 @@ def draw(rows: Sequence[Row]) -> None:
     axes.margins(x=0.1)
     figure.savefig(PICTURE, metadata={"Date": None})
     plt.close(figure)
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of Markdown: the first column to the left, the others to the right."""
-    lines = [f"| {' | '.join(cells)} |" for cells in (head, *rows)]
-    lines.insert(1, "|---" + "|---:" * (len(head) - 1) + "|")
-    return "\n".join(lines)
 
 
 def write_section(name: str, content: str) -> None:

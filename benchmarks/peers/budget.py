@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from benchmarks import markdown
 from benchmarks.peers.report import Sample, ratio
-from benchmarks.peers.report import table as markdown
 
 SIGNATURE, DISPATCH, LINE = "ES256 signature", "Powertools' dispatch", "a log line of Powertools"
 PARTS = (SIGNATURE, DISPATCH, LINE)
@@ -30,7 +30,7 @@ def table(samples: Mapping[str, Sample]) -> str:
     rows = [(part, samples[part].told(), "") for part in PARTS]
     others = [name for name in samples if name not in PARTS]
     rows += [(name, samples[name].told(), f"{ratio(samples[name], samples[TOGETHER]):.2f}") for name in others]
-    return markdown(("", "ms of CPU", "times all three"), rows)
+    return markdown.table(("", "ms of CPU", "times all three"), rows)
 
 
 def main() -> int:

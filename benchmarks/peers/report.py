@@ -1,9 +1,11 @@
 """The tables of what was measured, as Markdown, and their place on a page."""
 
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from benchmarks.markdown import table
 
 BEGIN, END = "<!-- peers -->", "<!-- /peers -->"
 
@@ -33,12 +35,6 @@ def digits(value: float) -> str:
 def ratio(sample: Sample, ours: Sample) -> float:
     """How many times ours it takes: the median of the rounds, in each of which the machine was as busy for both."""
     return statistics.median(mine / other for mine, other in zip(sample.rounds, ours.rounds, strict=True))
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of Markdown: the first column to the left, the others to the right."""
-    lines = [head, ["---", *("---:" for _ in head[1:])], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def compared(samples: Mapping[str, Sample], beside: Mapping[str, str]) -> str:
