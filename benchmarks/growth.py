@@ -11,26 +11,33 @@ that grows. With --write, the tables of docs/performance.md. The exit code is 2 
 import argparse
 import statistics
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from benchmarks.operations import Prepare, Wire, granted, house, silence, size_of
-from benchmarks.report import table, write_section
+from benchmarks.markdown import table
+from benchmarks.operations import (
+    OPERATIONS,
+    PASSWORD,
+    WEB,
+    Prepare,
+    Wire,
+    granted,
+    house,
+    items,
+    silence,
+    size_of,
+    timed,
+)
+from benchmarks.report import write_section
 from lingpai import accounts, roles, sessions
 from lingpai.clients import CACHE_SIZE, new_client
 from lingpai.model import Detail, RoleBook
 from lingpai.web.endpoints import details
-from local import gateway
-from tests.support import api as support
 from tests.support import stores
 from tests.support.api import Api
 
 WARM_UP, RUNS, SELDOM = 5, 30, 3
-WEB = ("web-client", "web-secret")
-STANDARD = ("standard-client", "standard-secret")
-PASSWORD = "correct horse battery"
 CLIENT_SECRET = "the secret of each client"
 CHANGE_PASSWORD = "change of the password"
 ADMIN_ROLE = 1
@@ -124,22 +131,11 @@ def _client(number: int) -> str:
 
 
 def _login(api: Api, _: int) -> Callable[[], Any]:
-    form = {"grant_type": "password", "username": "alice", "password": PASSWORD}
-    return lambda: granted(api.post("/oauth/token", form=form, basic=WEB))
+    return lambda: granted(api.post("/oauth/token", form=PASSWORD, basic=WEB))
 
 
 def _logged_in(api: Api) -> Any:
     return _login(api, 0)()
-
-
-def _refresh(api: Api, _: int) -> Callable[[], Any]:
-    form = {"grant_type": "refresh_token", "refresh_token": _logged_in(api)["refresh_token"]}
-    return lambda: granted(api.post("/oauth/token", form=form, basic=WEB))
-
-
-def _introspect(api: Api, _: int) -> Callable[[], Any]:
-    form = {"token": _logged_in(api)["access_token"]}
-    return lambda: granted(api.post("/oauth/introspect", form=form, basic=STANDARD))
 
 
 def _by_bearer(path: str) -> Prepare:
@@ -168,7 +164,7 @@ def _change_password(count: int) -> Prepare:
         kept: Any = api.services.store
         _open_sessions(api, count - len(kept.sessions_of(user_id)))
         token = _logged_in(api)["access_token"]
-        body = {"userId": user_id, "oldPassword": PASSWORD, "newPassword": PASSWORD}
+        body = {"userId": user_id, "oldPassword": PASSWORD["password"], "newPassword": PASSWORD["password"]}
         return lambda: granted(api.post("/users/pwd/update", json_body=body, bearer=token))
 
     return prepare
@@ -176,8 +172,8 @@ def _change_password(count: int) -> Prepare:
 
 _BY_ACCOUNT: Mapping[str, Prepare] = {
     "login by password": _login,
-    "refresh": _refresh,
-    "introspection": _introspect,
+    "refresh": OPERATIONS["refresh"],
+    "introspection": OPERATIONS["introspection"],
     "`/users/current`": _by_bearer("/users/current"),
 }
 _BY_ADMIN: Mapping[str, Prepare] = {**_BY_ACCOUNT, "`/roles/list`": _by_bearer("/roles/list")}
@@ -186,36 +182,22 @@ _BY_ADMIN: Mapping[str, Prepare] = {**_BY_ACCOUNT, "`/roles/list`": _by_bearer("
 # --- what is weighed
 
 
-def _items(api: Api, name: str) -> list[dict[str, Any]]:
-    store: Any = api.services.store
-    client = store._connect()  # noqa: SLF001  the client that the store has
-    found: list[dict[str, Any]] = []
-    start: dict[str, Any] = {}
-    while True:
-        given = {"TableName": getattr(api.services.settings, name), **start}
-        answer = client._make_api_call("Scan", given)  # noqa: SLF001  as the store does
-        found += answer["Items"]
-        if "LastEvaluatedKey" not in answer:
-            return found
-        start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
-
-
 def _of_account(api: Api) -> int:
     user_id = str(api.user_id("alice"))
-    return sum(size_of(item) for item in _items(api, "users_table") if item["id"]["N"] == user_id)
+    return sum(size_of(item) for item in items(api, "users_table") if item["id"]["N"] == user_id)
 
 
 def _of_book(api: Api) -> int:
-    return sum(map(size_of, _items(api, "roles_table")))
+    return sum(map(size_of, items(api, "roles_table")))
 
 
 def _of_client(api: Api) -> int:
-    return max(size_of(item) for item in _items(api, "clients_table") if item["client_id"]["S"] == _client(0))
+    return max(size_of(item) for item in items(api, "clients_table") if item["client_id"]["S"] == _client(0))
 
 
 def _of_sessions(api: Api) -> int:
     user_id = str(api.user_id("alice"))
-    return sum(size_of(item) for item in _items(api, "sessions_table") if item["owner"]["N"] == user_id)
+    return sum(size_of(item) for item in items(api, "sessions_table") if item["owner"]["N"] == user_id)
 
 
 # --- what grows
@@ -313,17 +295,9 @@ def count(endpoint: str, growth: Growth, size: int) -> Grown:
 def measure(endpoint: str, growth: Growth, counted: Grown, runs: int) -> Grown:
     """What was counted, with the processor's time."""
     costs = dict(counted.costs)
-    spent: list[float] = []
-
-    def timed(name: str, event: dict[str, Any]) -> object:
-        begun = time.process_time()
-        answer = support._invoke(name, event)  # noqa: SLF001  the handlers, as the tests have loaded them
-        spent.append((time.process_time() - begun) * 1000)
-        return answer
-
     with house(endpoint) as api:
         growth.fill(api, counted.count)
-        watched = Api(api.services, api.time, gateway.Gateway(routes=stores.TEMPLATE.routes, invoke=timed))
+        watched, spent = timed(api)
         for name, prepare in growth.operations(counted.count).items():
             warm_up, times = (1, SELDOM) if name in growth.seldom else (WARM_UP, runs)
             taken = []

@@ -315,21 +315,29 @@ def sizes(endpoint: str) -> dict[str, int]:
     with house(endpoint, **ARGON2) as api:
         user_id = api.user_id("alice")
         _refresh(api, 0)()
-        store: Any = api.services.store
-        settings, client = api.services.settings, store._connect()  # noqa: SLF001  the client that the store has
-
-        def items(table: str) -> list[dict[str, Any]]:
-            found: list[dict[str, Any]] = client._make_api_call("Scan", {"TableName": table})["Items"]  # noqa: SLF001  as the store does
-            return found
-
-        users = [item for item in items(settings.users_table) if item["id"]["N"] == str(user_id)]
-        names = [item for item in items(settings.identities_table) if item["user_id"]["N"] == str(user_id)]
-        sessions = [item for item in items(settings.sessions_table) if item["owner"]["N"] == str(user_id)]
+        users = [item for item in items(api, "users_table") if item["id"]["N"] == str(user_id)]
+        names = [item for item in items(api, "identities_table") if item["user_id"]["N"] == str(user_id)]
+        sessions = [item for item in items(api, "sessions_table") if item["owner"]["N"] == str(user_id)]
         return {
             "account": sum(map(size_of, (*users, *names))),
             "account_items": len(users) + len(names),
             "session": max(map(size_of, sessions)),
         }
+
+
+def items(api: Api, name: str) -> list[dict[str, Any]]:
+    """All items of the table that the setting `name` names."""
+    store: Any = api.services.store
+    client = store._connect()  # noqa: SLF001  the client that the store has
+    found: list[dict[str, Any]] = []
+    start: dict[str, Any] = {}
+    while True:
+        given = {"TableName": getattr(api.services.settings, name), **start}
+        answer = client._make_api_call("Scan", given)  # noqa: SLF001  as the store does
+        found += answer["Items"]
+        if "LastEvaluatedKey" not in answer:
+            return found
+        start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
 
 def main(arguments: list[str]) -> int:
@@ -353,15 +361,7 @@ def main(arguments: list[str]) -> int:
 
 def _measured(api: Api, one: Counted, runs: int) -> Counted:
     """With the median of the processor time in the handler, and the bytes that it wrote to the log."""
-    spent: list[float] = []
-
-    def timed(name: str, event: dict[str, Any]) -> object:
-        begun = time.process_time()
-        answer = support._invoke(name, event)  # noqa: SLF001  the handlers, as the tests have loaded them
-        spent.append((time.process_time() - begun) * 1000)
-        return answer
-
-    watched = Api(api.services, api.time, gateway.Gateway(routes=stores.TEMPLATE.routes, invoke=timed))
+    watched, spent = timed(api)
     times, size = [], 0
     for index in range(WARM_UP + runs):
         with silence():
@@ -373,6 +373,19 @@ def _measured(api: Api, one: Counted, runs: int) -> Counted:
             times.append(spent[-1])
             size = len(written.getvalue().encode())
     return replace(one, cpu_ms=round(statistics.median(times), 2), log_bytes=size)
+
+
+def timed(api: Api) -> tuple[Api, list[float]]:
+    """The same API, and where it notes down the processor's milliseconds of each request in the handler."""
+    spent: list[float] = []
+
+    def invoke(name: str, event: dict[str, Any]) -> object:
+        begun = time.process_time()
+        answer = support._invoke(name, event)  # noqa: SLF001  the handlers, as the tests have loaded them
+        spent.append((time.process_time() - begun) * 1000)
+        return answer
+
+    return Api(api.services, api.time, gateway.Gateway(routes=stores.TEMPLATE.routes, invoke=invoke)), spent
 
 
 @contextlib.contextmanager
