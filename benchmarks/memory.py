@@ -155,20 +155,13 @@ def _later(times: Iterator[tuple[float, ...]]) -> float:
 
 def _tending(other: First) -> First:
     """The hourly look at keys of which none is due, in the place of a request."""
-    heard: list[tuple[str, bytes]] = []
-
-    def hear(response_dict: Mapping[str, Any], event_name: str, **_: Any) -> None:
-        heard.append((event_name.rpartition(".")[2], response_dict["body"]))
-
     keys = MemoryKeys()
     first_keys(keys, OpenVault(), Clock())
     with stores.on_moto() as store:
         for key in keys.load_keys():
             store.add_key(key)
-        client = store._connect()  # noqa: SLF001  where the answers pass
-        client.meta.events.register("response-received.dynamodb", hear)
-        store.load_keys()
-        client.meta.events.unregister("response-received.dynamodb", hear)
+        with recorded.heard_of(store) as heard:
+            store.load_keys()
     return replace(other, name="keys, none due", function="KeysFunction", event={}, answers=tuple(heard))
 
 

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.markdown import table
 from tests.support.stores import ROOT
 
 PAGE = ROOT / "docs" / "profiles.md"
@@ -264,19 +265,22 @@ def room(function: Function) -> str | None:
 
 def shown(found: Profile) -> str:
     """Both tables of an operation."""
-    lines = ["| Room | Instructions, thousands | Share |", "|---|---:|---:|"]
-    lines += [
-        f"| {name} | {cost / 1000:.0f} | {cost / found.total:.0%} |"
-        for name in MEANING
-        if (cost := found.rooms.get(name))
+    rooms = [
+        (name, f"{cost / 1000:.0f}", f"{cost / found.total:.0%}") for name in MEANING if (cost := found.rooms.get(name))
     ]
-    lines += ["", "| Function | File | Calls | Own, thousands | Share |", "|---|---|---:|---:|---:|"]
-    for weight in found.functions[:HEAVIEST]:
-        lines.append(
-            f"| `{weight.function.name}` | {weight.function.file} | {weight.calls:.0f} | {weight.own / 1000:.0f} "
-            f"| {weight.own / found.total:.0%} |"
+    functions = [
+        (
+            f"`{weight.function.name}`",
+            weight.function.file,
+            f"{weight.calls:.0f}",
+            f"{weight.own / 1000:.0f}",
+            f"{weight.own / found.total:.0%}",
         )
-    return "\n".join(lines)
+        for weight in found.functions[:HEAVIEST]
+    ]
+    by_room = table(("Room", "Instructions, thousands", "Share"), rooms)
+    by_function = table(("Function", "File", "Calls", "Own, thousands", "Share"), functions, left=2)
+    return f"{by_room}\n\n{by_function}"
 
 
 _HEAD = """# Where the instructions of an operation go
@@ -297,13 +301,13 @@ def write(found: Sequence[Profile]) -> None:
 def page(found: Sequence[Profile]) -> str:
     """The page: all operations by room, then each by room and by function."""
     names = [name for name in MEANING if any(name in profile.rooms for profile in found)]
-    lines = ["| Operation | " + " | ".join(names) + " |", "|---|" + "---:|" * len(names)]
-    for each in found:
-        shares = (f"{each.rooms.get(name, 0) / each.total:.0%}" for name in names)
-        lines.append(f"| [{each.name}](#{_anchor(each.name)}) | {' | '.join(shares)} |")
+    rows = [
+        (f"[{each.name}](#{_anchor(each.name)})", *(f"{each.rooms.get(name, 0) / each.total:.0%}" for name in names))
+        for each in found
+    ]
     meanings = "\n".join(f"- **{name}**: {meaning}" for name, meaning in MEANING.items() if name in names)
     sections = [f"## {each.name}\n\n{_told(each)}\n\n{shown(each)}\n" for each in found]
-    return _HEAD + meanings + "\n\n" + "\n".join(lines) + "\n\n" + "\n".join(sections)
+    return _HEAD + meanings + "\n\n" + table(("Operation", *names), rows) + "\n\n" + "\n".join(sections)
 
 
 def _told(found: Profile) -> str:

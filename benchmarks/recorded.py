@@ -248,18 +248,24 @@ def _twice(cold: First, warm: First) -> tuple[First, First]:
     return replace(warm, answers=(*besides, *warm.answers)), warm
 
 
-def _record(case: _Case, keys: KeyStore, *, warm: bool = False) -> First:
+@contextlib.contextmanager
+def heard_of(store: DynamoStore) -> Iterator[list[tuple[str, bytes]]]:
+    """What DynamoDB answers to the store within the block, each answer with its operation."""
     heard: list[tuple[str, bytes]] = []
 
     def hear(response_dict: Mapping[str, Any], event_name: str, **_: Any) -> None:
         assert response_dict["status_code"] == 200, event_name  # the player plays no refusals
         heard.append((event_name.rpartition(".")[2], response_dict["body"]))
 
-    with stores.on_moto() as store, _prepared(case, store, keys, warm=warm) as answered:
-        client = store._connect()  # noqa: SLF001  where the answers pass
-        client.meta.events.register("response-received.dynamodb", hear)
+    client = store._connect()  # noqa: SLF001  where the answers pass
+    client.meta.events.register("response-received.dynamodb", hear)
+    yield heard
+    client.meta.events.unregister("response-received.dynamodb", hear)
+
+
+def _record(case: _Case, keys: KeyStore, *, warm: bool = False) -> First:
+    with stores.on_moto() as store, _prepared(case, store, keys, warm=warm) as answered, heard_of(store) as heard:
         event, body = answered()
-        client.meta.events.unregister("response-received.dynamodb", hear)
     return First(case.title, case.function, event, tuple(heard), case.status, body)
 
 
