@@ -1,6 +1,6 @@
 """Write a filter of the passwords that nobody may choose (`lingpai.password_filter`) from lists of them.
 
-    .venv/bin/python -m tools.password_filter passwords.filter LIST… [--least 10] [--rate 14]
+    .venv/bin/python -m tools.password_filter passwords.filter LIST… [--least 10] [--rate 20]
 
 A list is text with a password a line, or with the SHA-1 of one and how often it was seen (HASH:COUNT, as Have I Been
 Pwned gives them; the count may be missing); either may be packed with gzip (.gz). The same passwords give the same
@@ -19,7 +19,7 @@ from pathlib import Path
 from lingpai import password_filter
 from lingpai.password_filter import BUCKET_BITS, RATES, Header
 
-RATE = 14
+RATE = 20
 _HASHED = re.compile(rb"([0-9A-Fa-f]{40})(?::([0-9]+))?")
 
 

@@ -1,6 +1,7 @@
 """The API as its clients reach it: over HTTP, at an address, and nothing of it known but the contract."""
 
 import base64
+import functools
 import json
 import secrets
 import ssl
@@ -11,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from lingpai import password_filter
 from tests.blackbox.target import Lack, Target
 from tests.support.api import Answer, hush
 from tests.support.logs import LOGS
@@ -188,5 +190,12 @@ def new_number() -> str:
 
 
 def new_password() -> str:
-    """A password that nobody has."""
-    return secrets.token_urlsafe(PASSWORD_LENGTH)
+    """A password that nobody has, and that the shipped filter does not take for a common one, as it may."""
+    while _refused().refuses(password := secrets.token_urlsafe(PASSWORD_LENGTH)):
+        pass
+    return password
+
+
+@functools.cache
+def _refused() -> password_filter.PasswordFilter:
+    return password_filter.load(password_filter.SHIPPED)
