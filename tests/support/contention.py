@@ -1,6 +1,7 @@
 """DynamoDB's own refusals of writes that meet: DynamoDB Local lets them queue, AWS does not."""
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,8 +11,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from lingpai.adapters.dynamodb import DynamoStore
+from lingpai.adapters.dynamodb.store import _pause
 
 _KEYS = ("client_id", "id", "owner", "key", "book", "number")
+# Seconds that a transaction takes between 32 threads on a machine that does nothing else.
+_USUAL = 0.01
 _WRITES = ("PutItem", "UpdateItem", "DeleteItem")
 
 
@@ -29,10 +33,15 @@ def cancelled(*reasons: str | None) -> ClientError:
 
 @dataclass
 class Contended:
-    """A client that refuses a write whose item is just being written by a transaction, and counts how often."""
+    """A client that refuses a write whose item is just being written by a transaction, and counts how often.
+
+    The store's pauses are made for transactions of some milliseconds. Where a busy machine takes longer over them,
+    `pause` is as much longer: who meets whom is not to depend on what else the machine does.
+    """
 
     client: Any
     met: Counter[str] = field(default_factory=Counter)
+    _took: float = _USUAL
     _under_way: set[tuple[str, ...]] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -51,12 +60,19 @@ class Contended:
                 raise failure("TransactionConflictException", operation)
             if transaction:
                 self._under_way.update(places)
+        began = time.monotonic()
         try:
             return self.client._make_api_call(operation, arguments)
         finally:
             if transaction:
                 with self._lock:
+                    self._took += (time.monotonic() - began - self._took) / 8
                     self._under_way.difference_update(places)
+
+    def pause(self, attempt: int) -> None:
+        """Sleep before an attempt, as the store does, as many times as a transaction takes longer than it should."""
+        for _ in range(max(1, round(self._took / _USUAL))):
+            _pause(attempt)
 
 
 def _place(action: Mapping[str, Any]) -> tuple[str, ...]:
@@ -74,4 +90,4 @@ def racing_store(request: pytest.FixtureRequest, reference: DynamoStore) -> Dyna
     if getattr(request, "param", "queued") == "queued":
         return reference
     client = Contended(reference._connect())
-    return DynamoStore(reference.settings, client=lambda: client)
+    return DynamoStore(reference.settings, client=lambda: client, pause=client.pause)
