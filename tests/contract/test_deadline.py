@@ -9,7 +9,6 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,15 +17,12 @@ from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, Re
 from lingpai import deadline
 from lingpai.adapters.aws.client import aws_client
 from lingpai.adapters.aws.wire import Wire
+from tests.support.deadlines import SHORT, STEP, within
 from tests.support.fake_aws import OK, Asked, Told, refused, serving
 from tests.support.fake_web import Certificate, Reply, Web
 from tests.support.stores import settings
 
 KEYS = ("AKIDEXAMPLE", "a-secret-key-of-tests")
-# Seconds that a request has. A machine that runs tests is busy: what it has to do meanwhile takes some milliseconds.
-SHORT = 0.5
-# Seconds that a step has: so many that half of them are no bound, on any machine, for what ends by the request's.
-STEP = 20
 
 
 @pytest.fixture
@@ -48,18 +44,6 @@ def client(url: str, **chosen: Any) -> Iterator[Wire]:
     assert isinstance(made, Wire)
     with contextlib.closing(made):
         yield made
-
-
-@contextlib.contextmanager
-def within(seconds: float) -> Iterator[None]:
-    """A request that has these seconds, besides those for its answer; and that ends long before a step's would."""
-    begun = time.perf_counter()
-    deadline.begin(SimpleNamespace(get_remaining_time_in_millis=lambda: int(seconds * 1000) + 500))
-    try:
-        yield
-    finally:
-        deadline.end()
-    assert time.perf_counter() - begun < STEP / 2
 
 
 def get(wire: Wire) -> Any:

@@ -1,11 +1,16 @@
 """One call over HTTPS: how far it came."""
 
 import socket
+import threading
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from lingpai import deadline
+from lingpai.adapters import addresses
 from lingpai.adapters.https import Https, Lost, Unreached
+from tests.support.deadlines import SHORT, STEP, within
 from tests.support.fake_sms import TWILIO
 from tests.support.fake_web import Call, Reply
 from tests.support.sms import Shop
@@ -78,3 +83,63 @@ def test_no_address_is_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: [])
     with pytest.raises(Unreached, match="no address"):
         Https(20, 20).post("https://127.0.0.1/", {}, b"")
+
+
+@pytest.mark.parametrize("bound", ["the step's time", "the request's time"])
+def test_a_handshake_that_trickles_ends_in_time(shop: Shop, bound: str) -> None:
+    """All of it together, however many bytes come."""
+    web = shop.open(TWILIO, "slow handshake")
+    seconds, step = (SHORT, STEP) if bound == "the request's time" else (STEP, SHORT)
+    with within(seconds), pytest.raises(Unreached, match="TimeoutError"):
+        Https(step, STEP).post(f"https://{web.host}/", {}, b"")
+    assert (web.connections, web.calls) == (1, [])
+
+
+# --- the request's time ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["full", "no handshake"])
+def test_no_connection_is_waited_for_longer_than_the_request(shop: Shop, mode: Any) -> None:
+    web = shop.open(TWILIO, mode)
+    with within(SHORT), pytest.raises(Unreached, match="TimeoutError"):
+        Https(STEP, STEP).post(f"https://{web.host}/", {}, b"")
+
+
+def test_no_name_is_looked_up_longer_than_the_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    over = threading.Event()
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: over.wait(STEP) and [])
+    with within(SHORT), pytest.raises(Unreached, match="name not resolved in time"):
+        Https(STEP, STEP).post("https://nowhere.invalid/", {}, b"")
+    over.set()
+
+
+@pytest.mark.parametrize("mode", ["late", "drip"])
+def test_no_answer_is_waited_for_longer_than_the_request(shop: Shop, mode: Any) -> None:
+    """It may have been carried out."""
+    web = shop.open(TWILIO, mode)
+    with within(SHORT), pytest.raises(Lost, match="TimeoutError"):
+        Https(STEP, STEP).post(f"https://{web.host}/", {}, b"")
+    assert len(web.calls) == 1
+
+
+def test_nothing_is_begun_for_a_request_without_time(shop: Shop) -> None:
+    web = shop.open(TWILIO)
+    with within(0), pytest.raises(Unreached, match="no time left"):
+        Https(STEP, STEP).post(f"https://{web.host}/", {}, b"")
+    assert web.connections == 0
+
+
+def test_nothing_is_sent_where_the_connection_took_all_of_the_time(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So it is certain that it was not carried out."""
+    web = shop.open(TWILIO)
+    connect = addresses.connect
+
+    def slow(address: addresses.Address, seconds: float) -> socket.socket:
+        connected = connect(address, seconds)
+        deadline.begin(SimpleNamespace(get_remaining_time_in_millis=lambda: 0))
+        return connected
+
+    monkeypatch.setattr(addresses, "connect", slow)
+    with within(SHORT), pytest.raises(Unreached, match="no time left"):
+        Https(STEP, STEP).post(f"https://{web.host}/", {}, b"")
+    assert (web.connections, web.calls) == (1, [])

@@ -16,6 +16,7 @@ from lingpai.errors import unavailable
 from lingpai.model import Message
 from lingpai.ports import Counters
 from tests.support.contention import failure
+from tests.support.deadlines import within
 from tests.support.fake_sms import ALIYUN, AWS, NUMBER, SNS, TENCENT, TWILIO, Vendor
 from tests.support.races import RACERS, race
 from tests.support.samples import WholeStore
@@ -97,6 +98,18 @@ def test_nothing_is_begun_that_cannot_end_in_time(shop: Shop) -> None:
     )
     assert well.connections == 0
     assert meter.counted == {"SmsFailed aliyun unreachable": 1, "SmsFailed twilio no_time": 1}
+
+
+def test_nothing_is_begun_that_the_request_cannot_wait_for(shop: Shop) -> None:
+    """What came before took most of its time. Lambda would end the function with the message on its way."""
+    first, second, meter = shop.open(ALIYUN), shop.open(TWILIO), Metered()
+    sender = shop.sender([ALIYUN, TWILIO], {"SMS_CONNECT_TIMEOUT": "2", "SMS_READ_TIMEOUT": "2"}, meter=meter)
+    with within(3.5):
+        assert outcome(sender) == "not sent: aliyun: no time left; twilio: no time left"
+    assert (first.connections, second.connections) == (0, 0)
+    assert meter.counted == {"SmsFailed aliyun no_time": 1, "SmsFailed twilio no_time": 1}
+    with within(9.5):
+        assert outcome(sender) == "sent"
 
 
 # --- the breaker -------------------------------------------------------------------------------------------------

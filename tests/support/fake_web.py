@@ -19,10 +19,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 # answer: as it should. late: the whole request is read, then nothing. cut: read, then the connection is closed.
 # cut early: the connection is closed before anything is read. half: the answer stops in its middle.
 # endless: an answer that does not end. drip: one byte at a time, for ever.
-# no handshake: the connection is taken, and TLS never answered.
+# no handshake: the connection is taken, and TLS never answered. slow handshake: answered one byte at a time, for ever.
 # hang up: the connection is taken and closed. full: no connection is taken. closed: nobody listens.
 Mode = Literal[
-    "answer", "late", "cut", "cut early", "half", "endless", "drip", "no handshake", "hang up", "full", "closed"
+    "answer", "late", "cut", "cut early", "half", "endless", "drip",
+    "no handshake", "slow handshake", "hang up", "full", "closed",
 ]  # fmt: skip
 
 
@@ -127,6 +128,12 @@ class Web:
             if self.mode == "no handshake":
                 self._stop.wait(30)
                 return
+            if self.mode == "slow handshake":
+                # The head of a record of TLS, and what is in it.
+                connection.sendall(b"\x16\x03\x03\x40\x00")
+                while not self._stop.wait(0.05):
+                    connection.sendall(b"\0")
+                return
             connection.settimeout(10)
             with context.wrap_socket(connection, server_side=True) as secure:
                 if self.mode != "cut early":
@@ -134,7 +141,10 @@ class Web:
 
     def _talk(self, secure: ssl.SSLSocket) -> None:
         with secure.makefile("rb") as incoming:
-            method, target, _ = incoming.readline().decode().split()
+            first = incoming.readline()
+            if not first:
+                return
+            method, target, _ = first.decode().split()
             headers = {name.lower(): value for name, value in parse_headers(incoming).items()}
             body = incoming.read(int(headers.get("content-length", 0)))
         path, _, query = target.partition("?")

@@ -1,7 +1,8 @@
-"""By when the store has to have answered, so that there is time left to answer the request.
+"""By when whoever is asked has to have answered, so that there is time left to answer the request.
 
 Lambda ends a function at its time-out in whatever it does: nobody is told anything then, and nothing is logged. So what
-is asked of AWS is given up a moment before. All calls of a request share that time, however many they are.
+is asked of AWS, of a sender or of a sign provider is given up a moment before. All calls of a request share that time,
+however many they are.
 """
 
 import math
@@ -30,3 +31,8 @@ def end() -> None:
 def until() -> float:
     """By when, as `time.monotonic` tells it; infinite where nobody ends what is under way."""
     return _until.get()
+
+
+def left_of(seconds: float) -> float:
+    """How many of these seconds the request can still wait: all of them, fewer, or none (zero and less)."""
+    return min(seconds, until() - time.monotonic())

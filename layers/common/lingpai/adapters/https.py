@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
+from lingpai import deadline
 from lingpai.adapters import addresses
 from lingpai.frozen import frozen
 
@@ -44,7 +45,8 @@ class Https:
     """Asks web services. Certificates are verified against the machine's store (or `SSL_CERT_FILE`).
 
     `connect_timeout` (seconds) is for name, connection and TLS handshake together, `answer_timeout` for all that
-    follows, to the answer's last byte. Nothing is asked twice, and redirects are answers.
+    follows, to the answer's last byte; both end with the request (`lingpai.deadline`). Nothing is asked twice, and
+    redirects are answers.
     """
 
     def __init__(self, connect_timeout: float, answer_timeout: float) -> None:
@@ -66,7 +68,7 @@ class Https:
         connection = http.client.HTTPConnection(host, port)
         connection.sock = self._connect(host, port, secure=secure)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        with closing(connection), _ended_after(connection.sock, self._answer_timeout) as late:
+        with closing(connection), _ended_after(connection.sock, _some_of(self._answer_timeout)) as late:
             try:
                 connection.request(method, target, body, {**headers, "Connection": "close"})
                 with connection.getresponse() as response:
@@ -84,16 +86,17 @@ class Https:
 
     def _connect(self, host: str, port: int, *, secure: bool) -> Any:
         """A connected socket, its TLS handshake done."""
-        deadline = time.monotonic() + self._connect_timeout
+        seconds = _some_of(self._connect_timeout)
+        until = time.monotonic() + seconds
         problem = "no address"
         try:
-            found = addresses.look_up(host, port, self._connect_timeout)
+            found = addresses.look_up(host, port, seconds)
         except TimeoutError as error:
             raise Unreached(str(error)) from None
         except (OSError, UnicodeError) as error:
             raise Unreached(type(error).__name__) from None
         for tried, address in enumerate(found, 1):
-            left = deadline - time.monotonic()
+            left = until - time.monotonic()
             if left <= 0:
                 break
             try:
@@ -105,7 +108,7 @@ class Https:
             if not secure:
                 return tcp
             try:
-                tcp.settimeout(max(deadline - time.monotonic(), 0.001))
+                tcp.settimeout(max(until - time.monotonic(), 0.001))
                 return self._context.wrap_socket(tcp, server_hostname=host)
             except OSError as error:
                 tcp.close()
@@ -115,6 +118,14 @@ class Https:
     @cached_property
     def _context(self) -> ssl.SSLContext:
         return ssl.create_default_context()
+
+
+def _some_of(seconds: float) -> float:
+    """As many of these seconds as the request has; Unreached where it has none, since nothing was sent so far."""
+    left = deadline.left_of(seconds)
+    if left <= 0:
+        raise Unreached("no time left")
+    return left
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from lingpai.adapters.sms.breaker import Breaker
 from lingpai.adapters.sms.outcomes import Reason, Refused
+from lingpai.deadline import left_of
 from lingpai.errors import LingpaiError
 from lingpai.model import Message
 from lingpai.ports import MaybeSent, Meter, NotSent, Sender
@@ -20,8 +21,8 @@ AILING: frozenset[Reason] = frozenset(("unreachable", "in_doubt", "throttled", "
 class Chain:
     """Sends by the first of `senders` (in their order) that takes the message.
 
-    A sender is given no message when less than `longest_try` of the `deadline` (both in seconds) is left: what it
-    would do, nobody would wait for.
+    A sender is given no message when less than `longest_try` of the `deadline` (both in seconds), or of the request's
+    own time, is left: what it would do, nobody would wait for.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Chain:
         self._senders = senders
         self._breaker = breaker
         self._meter = meter
+        self._longest_try = longest_try
         self._last_start = deadline - longest_try
         self._seconds = seconds
 
@@ -45,7 +47,7 @@ class Chain:
         begun = self._seconds()
         met: list[str] = []
         for name, sender in self._senders.items():
-            if self._seconds() - begun > self._last_start:
+            if self._seconds() - begun > self._last_start or left_of(self._longest_try) < self._longest_try:
                 met.append(f"{name}: no time left")
                 self._meter.count("SmsFailed", provider=name, reason="no_time")
                 continue
