@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from lingpai.adapters.dynamodb.items import user_item
+from lingpai.model import Detail, User
 from tests.support.api import Api
 from tests.support.expect import (
     NO_SUCH_USER,
@@ -290,6 +292,12 @@ def test_all_fields_may_be_at_their_longest(api: Api) -> None:
     body = json.dumps({"id": person.id, **longest}, ensure_ascii=False).encode()
     succeeds(api.post("/userDetail/update", body=body, bearer=person.token))
     succeeds(current(person), profile(person, **longest))
+
+
+def test_a_chinese_character_takes_the_bytes_that_it_has() -> None:
+    """Six where it was escaped: DynamoDB's units are of bytes."""
+    item = user_item(User(id=1, created_at=1, detail=Detail(instruction="令牌" * 500))).serialize()
+    assert item["detail"]["S"] == '{"instruction":"' + "令牌" * 500 + '"}'
 
 
 @pytest.mark.parametrize("field", FULL)

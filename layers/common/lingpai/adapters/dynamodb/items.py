@@ -108,7 +108,7 @@ class UserItem(Record):
     digests = UnicodeAttribute(null=True)
     roles = NumberSetAttribute(null=True)
     disabled = BooleanAttribute(null=True)
-    detail = JSONAttribute(null=True)
+    detail = PlainJson(null=True)
 
 
 class IdentityItem(Record):
