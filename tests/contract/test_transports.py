@@ -558,7 +558,19 @@ def test_what_is_no_http_is_no_answer(case: str) -> None:
         get(client)
 
 
-@pytest.mark.parametrize("body", [b"<html>", b"[1]", b"null", b'{"B": "not base64!"}', b"\xff\xfe", b"[" * 100_000])
+NO_ANSWERS = {
+    "html": b"<html>",
+    "an array": b"[1]",
+    "null": b"null",
+    "no base64": b'{"B": "not base64!"}',
+    "no base64, deep down": b'{"Responses": {"T": [{"x": {"L": [{"B": "\xc3\xbc"}]}}]}}',
+    "no text": b"\xff\xfe",
+    "cut off": b"[" * 100_000,
+    "too deep": b'{"M":' * 100_000 + b"1" + b"}" * 100_000,
+}
+
+
+@pytest.mark.parametrize("body", NO_ANSWERS.values(), ids=NO_ANSWERS)
 def test_what_is_no_json_is_not_nothing(body: bytes) -> None:
     """An empty answer would be an item that is not there."""
     with raw(http(body)) as (client, server):

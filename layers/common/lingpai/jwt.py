@@ -4,7 +4,6 @@ PyJWT, which only this module and `id_tokens` import, is imported when first nee
 """
 
 import functools
-import json
 import re
 from typing import Any
 
@@ -114,13 +113,13 @@ def _read(services: Services, token: str) -> Claims:
         if not _algorithms()[key.algorithm].verify(signed.encode(), key.public, signature):
             raise invalid_token()
         return _claims(header, _opened(content))
-    except (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError):
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
         raise invalid_token() from None
 
 
 def _opened(part: str) -> dict[str, Any]:
-    """The object in a part; ValueError or RecursionError for none."""
-    content = json.loads(selector.decode(part))
+    """The object in a part; ValueError for none."""
+    content = orjson.loads(selector.decode(part))
     if not isinstance(content, dict):
         raise ValueError("no JSON object")  # noqa: TRY004  as for anything else that is none
     return content
