@@ -1,15 +1,26 @@
-"""A call of DynamoDB as PynamoDB makes it: items, keys, conditions and updates by its attributes, then the transport.
+"""A call of DynamoDB as libraries make it: items, keys, conditions and updates by PynamoDB's attributes, then the call.
 
-That is what a call costs whoever does not write its items out. It is measured beside Lingpai's own, in the process of
-warm_request.py; nothing here knows the tables, so that it is as many values of the same kinds, and no more.
+For the bare transport that is one kept HTTPS connection of the standard library's and botocore's signer: a yardstick is
+no yardstick that shrinks with what it measures. It is what a call costs whoever writes neither items nor transport out,
+measured beside Lingpai's own in the process of warm_request.py; nothing here knows the tables, so that it is as many
+values of the same kinds, and no more.
 """
 
+import base64
+import http.client
+import json
+import os
 import re
+import ssl
 from collections.abc import Callable, Iterator, Mapping
 from functools import reduce
 from operator import and_
 from typing import Any
+from urllib.parse import urlsplit
 
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from pynamodb.attributes import (
     Attribute,
     BinaryAttribute,
@@ -41,6 +52,36 @@ _KINDS: Mapping[str, Callable[[], Attribute[Any]]] = {
 _ABSENT = re.compile(r"attribute_(?:not_)?exists")
 # Whatever it looks for, a condition without a value names an attribute.
 _SOME = UnicodeAttribute(attr_name="some")
+
+
+def bare(url: str) -> Callable[[str, Any], Any]:
+    """What makes a call of DynamoDB at `url`, by the credentials and authorities that the environment names."""
+    host, port = urlsplit(url).hostname or "", urlsplit(url).port
+    context = ssl.create_default_context(cafile=os.environ["AWS_CA_BUNDLE"])
+    connection = http.client.HTTPSConnection(host, port, context=context)
+    known = os.environ
+    keys = Credentials(known["AWS_ACCESS_KEY_ID"], known["AWS_SECRET_ACCESS_KEY"], known.get("AWS_SESSION_TOKEN"))
+    signer = SigV4Auth(keys, "dynamodb", known["AWS_REGION"])
+
+    def call(operation: str, arguments: Any) -> Any:
+        headers = {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": f"DynamoDB_20120810.{operation}"}
+        body = json.dumps(arguments, default=lambda value: base64.b64encode(value).decode()).encode()
+        request = AWSRequest("POST", f"{url}/", headers, body)
+        signer.add_auth(request)
+        connection.request("POST", "/", body, dict(request.headers.items()))
+        answer = connection.getresponse()
+        content = answer.read()
+        if answer.status != 200:
+            raise ValueError(f"{operation}: {answer.status} {content!r}")
+        return json.loads(content, object_hook=_to_bytes)
+
+    return call
+
+
+def _to_bytes(found: dict[str, Any]) -> dict[str, Any]:
+    if isinstance(value := found.get("B"), str):
+        found["B"] = base64.b64decode(value)
+    return found
 
 
 def plain(call: Callable[[str, Any], Any], operation: str, arguments: Mapping[str, Any], answer: Any) -> Act:

@@ -32,7 +32,7 @@ class Row:
 class Cost:
     """Of one repetition, by parts: millions of instructions, or milliseconds.
 
-    `transport` is of the store's; `plain` are the store's calls as PynamoDB makes them.
+    `transport` is of the store's; `plain` are the store's calls as libraries make them.
     """
 
     handler: float
@@ -48,7 +48,7 @@ class Cost:
 
     @property
     def plain_ratio(self) -> float | None:
-        """The handler to bare calls, as PynamoDB makes them, and cryptography; None where there are none."""
+        """The handler to bare calls, as libraries make them, and cryptography; None where there are none."""
         return self._to(self.plain + self.cryptography)
 
     def _to(self, least: float) -> float | None:

@@ -4,7 +4,7 @@
 
 In: as for benchmarks/cold_start.py, and DynamoDB Local, which counts the units. For each operation and both transports:
 the handler; its calls of the store alone, with the items, the expressions and the transport; what of that is the
-transport alone; the same calls as PynamoDB makes them; and the cryptography, by the libraries alone. Out: instructions
+transport alone; the same calls as libraries make them; and the cryptography, by the libraries alone. Out: instructions
 by callgrind, a mean of some repetitions in one process; the processor's time, by the process's own clock, the parts in
 turn in one process; DynamoDB's calls and units; where the handler's instructions go (benchmarks/profiles.py). With
 --write, the tables of docs/performance.md and docs/profiles.md; with --rooms, the rooms are printed, too. DynamoDB's

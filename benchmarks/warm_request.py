@@ -3,7 +3,7 @@
     python -I -S -B warm_request.py FUNCTION-FOLDER LAYER-FOLDER EVENT timed|counted|profiled TIMES [CRYPTOGRAPHY …]
 
 The parts are the handler; what it asked of the store (the public methods that it called, with their arguments); what of
-that is the transport alone (the client's calls); those calls as PynamoDB makes them (plain_calls.py); each piece of
+that is the transport alone (the client's calls); those calls as libraries make them (plain_calls.py); each piece of
 cryptography, by its library alone, and the digests besides the store's (SHA-256, HMAC, comparisons). What is asked is
 heard once, in the second answer, when the client's record is known.
 
@@ -34,7 +34,7 @@ from typing import Any  # noqa: E402
 from app import handler  # type: ignore[import-not-found]  # noqa: E402  the function's, by the path above
 
 sys.path.append(os.path.dirname(__file__))  # noqa: PTH120  Lambda's own process has no pathlib either
-from plain_calls import plain  # type: ignore[import-not-found]  # noqa: E402
+from plain_calls import bare, plain  # type: ignore[import-not-found]  # noqa: E402
 
 from lingpai import bootstrap  # noqa: E402
 from lingpai.adapters.dynamodb import DynamoStore  # noqa: E402
@@ -195,7 +195,8 @@ for end in endings:
 parts: dict[str, Act] = {HANDLER: answer}
 if store_asked:
     parts |= {STORE: do_all(store_asked), TRANSPORT: do_all(wire_asked)}
-    parts[PLAIN] = do_all([plain(*told) for told in wire_told])
+    by_libraries = bare(client.url) if bootstrap.services().settings.aws_transport == "bare" else client._make_api_call  # noqa: SLF001
+    parts[PLAIN] = do_all([plain(by_libraries, *told) for _, *told in wire_told])
 parts |= {kind: CRYPTOGRAPHY[kind]() for kind in kinds}
 if digests:
     parts[DIGESTS] = do_all(digests)
