@@ -565,8 +565,9 @@ NO_ANSWERS = {
     "no base64": b'{"B": "not base64!"}',
     "no base64, deep down": b'{"Responses": {"T": [{"x": {"L": [{"B": "\xc3\xbc"}]}}]}}',
     "no text": b"\xff\xfe",
+    "no number": b'{"Count": NaN}',
     "cut off": b"[" * 100_000,
-    "too deep": b'{"M":' * 100_000 + b"1" + b"}" * 100_000,
+    "too deep": b'{"M":' * 1_000 + b"1" + b"}" * 1_000,
 }
 
 

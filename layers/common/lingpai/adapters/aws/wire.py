@@ -8,18 +8,18 @@ is called here and raises botocore's errors, so that either may stand for the ot
 https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html
 """
 
-import base64
-import json
+import binascii
 import random
 import threading
 import time
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+import orjson
 from botocore.exceptions import (
     BotoCoreError,
     ChecksumError,
@@ -139,7 +139,7 @@ class Wire:
         until = deadline.until()
         if operation == "TransactWriteItems":
             arguments = {"ClientRequestToken": uuid4().hex, **arguments}
-        body = _json(arguments).encode()
+        body = orjson.dumps(arguments, default=_to_text)
         tried, taken = 0, 0
         while True:
             try:
@@ -227,16 +227,26 @@ class Wire:
     def _content(self, text: bytes) -> dict[str, Any] | None:
         """The JSON object in a body, an empty one where nothing is; None for what is no JSON object."""
         try:
-            content = json.loads(text, object_hook=self._to_bytes) if text else {}
+            content = orjson.loads(text) if text else {}
+            if not isinstance(content, dict):
+                return None
+            _read_bytes(content, self._service.binary)
         except (ValueError, RecursionError):
             return None
-        return content if isinstance(content, dict) else None
+        return content
 
-    def _to_bytes(self, found: dict[str, Any]) -> dict[str, Any]:
-        for name in self._service.binary.intersection(found):
-            if isinstance(found[name], str):
-                found[name] = base64.b64decode(found[name])
-        return found
+
+def _read_bytes(found: dict[str, Any], binary: Container[str]) -> None:
+    """Put bytes for base64 wherever these names stand, however deep."""
+    for name, value in found.items():
+        if isinstance(value, dict):
+            _read_bytes(value, binary)
+        elif isinstance(value, list):
+            for each in value:
+                if isinstance(each, dict):
+                    _read_bytes(each, binary)
+        elif name in binary and isinstance(value, str):
+            found[name] = binascii.a2b_base64(value)
 
 
 def _refusal(status: int, headers: Mapping[str, str], told: dict[str, Any]) -> dict[str, Any]:
@@ -256,10 +266,7 @@ def _to_text(value: object) -> str:
     """Binary values as JSON has them; nothing else is passed here that JSON has not."""
     if not isinstance(value, bytes):
         raise TypeError(type(value).__name__)
-    return base64.b64encode(value).decode()
-
-
-_json = json.JSONEncoder(separators=(",", ":"), default=_to_text).encode
+    return binascii.b2a_base64(value, newline=False).decode()
 
 
 class _Quota:
