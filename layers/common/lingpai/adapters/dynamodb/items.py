@@ -108,7 +108,7 @@ class UserItem(Record):
     digests = UnicodeAttribute(null=True)
     roles = NumberSetAttribute(null=True)
     disabled = BooleanAttribute(null=True)
-    detail = PlainJson(null=True)
+    detail = JSONAttribute(null=True)
 
 
 class IdentityItem(Record):
