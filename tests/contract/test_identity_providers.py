@@ -27,6 +27,7 @@ from lingpai.model import Client, Identity, Proof
 from lingpai.ports import SignProvider
 from lingpai.settings import OidcProvider
 from tests.support import openid, wechat
+from tests.support.deadlines import within
 from tests.support.openid import AUDIENCE, DISCOVERY, KEYS, NONCE, OTHER_AUDIENCE, OpenId, private_key, public_jwk
 from tests.support.samples import a_client
 from tests.support.stores import settings
@@ -798,6 +799,15 @@ def test_where_it_cannot_be_remembered_nobody_gets_in() -> None:
 
 
 # --- OpenID: keys that come and go ------------------------------------------------------------------------
+
+
+def test_a_provider_is_not_put_off_that_a_request_had_no_time_for(google: Scene) -> None:
+    """It was not asked, or not waited for: that tells nothing of it, and the next request has time."""
+    with within(0):
+        assert google.refused() == UNAVAILABLE
+    assert google.line.asked == []
+    assert google.resolve() == google.known_as
+    assert google.line.asked == [DISCOVERY, KEYS]
 
 
 def test_a_new_key_is_found_at_once(google: Scene) -> None:

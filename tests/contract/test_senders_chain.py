@@ -4,10 +4,12 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from lingpai import deadline
 from lingpai.adapters.memory import MemoryStore
 from lingpai.adapters.sms.breaker import Breaker
 from lingpai.adapters.sms.chain import Chain
@@ -110,6 +112,23 @@ def test_nothing_is_begun_that_the_request_cannot_wait_for(shop: Shop) -> None:
     assert meter.counted == {"SmsFailed aliyun no_time": 1, "SmsFailed twilio no_time": 1}
     with within(9.5):
         assert outcome(sender) == "sent"
+
+
+def test_who_is_given_up_is_not_thought_unwell() -> None:
+    """What was left of the request's time a secret took that had to be read first: the vendor was never asked."""
+
+    def act() -> None:
+        deadline.begin(SimpleNamespace(get_remaining_time_in_millis=lambda: 0))
+        raise Refused("one", "no time left", "unreachable")
+
+    store, meter = MemoryStore(), Metered()
+    breaker = Breaker(store, Time().clock(), meter, failures=1, pause=30)
+    chain = Chain({"one": Scripted(act)}, breaker, meter, longest_try=1, deadline=60)
+    for _ in range(3):
+        with within(5):
+            assert outcome(chain) == "not sent: one: no time left (unreachable)"
+    assert meter.counted == {"SmsFailed one no_time": 3}
+    assert breaker.state("one") == "closed"
 
 
 # --- the breaker -------------------------------------------------------------------------------------------------

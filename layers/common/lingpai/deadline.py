@@ -36,3 +36,8 @@ def until() -> float:
 def left_of(seconds: float) -> float:
     """How many of these seconds the request can still wait: all of them, fewer, or none (zero and less)."""
     return min(seconds, until() - time.monotonic())
+
+
+def is_over() -> bool:
+    """Whether the request has no time left. Who failed to answer then may be well: it was given up."""
+    return time.monotonic() >= until()

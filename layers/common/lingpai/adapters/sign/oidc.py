@@ -5,7 +5,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from lingpai import id_tokens
+from lingpai import deadline, id_tokens
 from lingpai.adapters.sign import https
 from lingpai.clock import Clock
 from lingpai.errors import LingpaiError, invalid_grant, unavailable
@@ -129,8 +129,9 @@ class _Ring:
             self._keys = id_tokens.read_keys(https.get(self._settings, self._uri(now), _ANSWER_MAX))
             self._read_at = now
         except (https.NotAnswered, ValueError) as error:
-            self._failed_at = now
-            self._found_uri = ""
+            if not deadline.is_over():
+                self._failed_at = now
+                self._found_uri = ""
             raise _unavailable(self._provider, f"keys: {error}") from None
 
     def _uri(self, now: int) -> str:

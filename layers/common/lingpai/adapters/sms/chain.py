@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 from lingpai.adapters.sms.breaker import Breaker
 from lingpai.adapters.sms.outcomes import Reason, Refused
-from lingpai.deadline import left_of
+from lingpai.deadline import is_over, left_of
 from lingpai.errors import LingpaiError
 from lingpai.model import Message
 from lingpai.ports import MaybeSent, Meter, NotSent, Sender
@@ -76,7 +76,11 @@ class Chain:
 
     def _settle(self, name: str, reason: Reason, *, trying: bool) -> None:
         """Count a failure. A refusal that is about the message shows that the provider is well."""
-        self._meter.count("SmsFailed", provider=name, reason=reason)
+        given_up = is_over()
+        unreached = given_up and reason == "unreachable"
+        self._meter.count("SmsFailed", provider=name, reason="no_time" if unreached else reason)
+        if given_up:
+            return
         if reason in AILING:
             self._breaker.failed(name)
         elif trying:
