@@ -16,6 +16,8 @@ from lingpai.adapters.dynamodb.store import _pause
 _KEYS = ("client_id", "id", "owner", "key", "book", "number")
 # Seconds that a transaction takes between 32 threads on a machine that does nothing else.
 _USUAL = 0.01
+# A machine that stood still for a while is not waited for as long again, each time.
+_MOST = 50
 _WRITES = ("PutItem", "UpdateItem", "DeleteItem")
 
 
@@ -71,7 +73,7 @@ class Contended:
 
     def pause(self, attempt: int) -> None:
         """Sleep before an attempt, as the store does, as many times as a transaction takes longer than it should."""
-        for _ in range(max(1, round(self._took / _USUAL))):
+        for _ in range(min(max(1, round(self._took / _USUAL)), _MOST)):
             _pause(attempt)
 
 
