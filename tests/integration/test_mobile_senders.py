@@ -21,7 +21,7 @@ LOGS.hush("vendor's key", KEY)
 def chain(api: Api, vendors: Shop, monkeypatch: pytest.MonkeyPatch) -> Api:
     """The API with Aliyun and then Twilio, which are both open already."""
     sms = vendors.sender(
-        [ALIYUN, TWILIO], {**HASTY, "SMS_CONNECT_TIMEOUT": "20"}, counters=api.services.store, time=api.time
+        [ALIYUN, TWILIO], {**HASTY, "SMS_CONNECT_TIMEOUT": "4"}, counters=api.services.store, time=api.time
     )
     services = replace(api.services, sms=sms)
     monkeypatch.setattr(bootstrap, "services", lambda: services)
