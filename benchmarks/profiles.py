@@ -53,7 +53,7 @@ MEANING = {
     WIRE: "`lingpai.adapters.aws.wire`: a call's body, its checksum, its retries",
     SIGNING: "`lingpai.adapters.aws`: the signature and the credentials",
     CONNECTION: "`lingpai.adapters.aws.lines`, `ssl`, `socket`: HTTP, and TLS with its cipher",
-    JSON: "the standard library's; what orjson writes counts to who has it written",
+    JSON: "the standard library's; what orjson reads and writes counts to who has it done",
     CRYPTOGRAPHY: "argon2-cffi, cryptography, PyJWT, and `lingpai.jwt`, which calls them",
     BOTOCORE: "botocore",
 }
