@@ -2,15 +2,13 @@
 
 import socket
 import threading
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from lingpai import deadline
 from lingpai.adapters import addresses
 from lingpai.adapters.https import Https, Lost, Unreached
-from tests.support.deadlines import SHORT, STEP, within
+from tests.support.deadlines import SHORT, STEP, run_out, within
 from tests.support.fake_sms import TWILIO
 from tests.support.fake_web import Call, Reply
 from tests.support.sms import Shop
@@ -136,7 +134,7 @@ def test_nothing_is_sent_where_the_connection_took_all_of_the_time(shop: Shop, m
 
     def slow(address: addresses.Address, seconds: float) -> socket.socket:
         connected = connect(address, seconds)
-        deadline.begin(SimpleNamespace(get_remaining_time_in_millis=lambda: 0))
+        run_out()
         return connected
 
     monkeypatch.setattr(addresses, "connect", slow)

@@ -4,12 +4,10 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from lingpai import deadline
 from lingpai.adapters.memory import MemoryStore
 from lingpai.adapters.sms.breaker import Breaker
 from lingpai.adapters.sms.chain import Chain
@@ -18,7 +16,7 @@ from lingpai.errors import unavailable
 from lingpai.model import Message
 from lingpai.ports import Counters
 from tests.support.contention import failure
-from tests.support.deadlines import within
+from tests.support.deadlines import run_out, within
 from tests.support.fake_sms import ALIYUN, AWS, NUMBER, SNS, TENCENT, TWILIO, Vendor
 from tests.support.races import RACERS, race
 from tests.support.samples import WholeStore
@@ -118,7 +116,7 @@ def test_who_is_given_up_is_not_thought_unwell() -> None:
     """What was left of the request's time a secret took that had to be read first: the vendor was never asked."""
 
     def act() -> None:
-        deadline.begin(SimpleNamespace(get_remaining_time_in_millis=lambda: 0))
+        run_out()
         raise Refused("one", "no time left", "unreachable")
 
     store, meter = MemoryStore(), Metered()

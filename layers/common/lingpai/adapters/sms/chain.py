@@ -39,7 +39,7 @@ class Chain:
         self._breaker = breaker
         self._meter = meter
         self._longest_try = longest_try
-        self._last_start = deadline - longest_try
+        self._deadline = deadline
         self._seconds = seconds
 
     def send(self, message: Message) -> None:
@@ -47,7 +47,7 @@ class Chain:
         begun = self._seconds()
         met: list[str] = []
         for name, sender in self._senders.items():
-            if self._seconds() - begun > self._last_start or left_of(self._longest_try) < self._longest_try:
+            if left_of(self._deadline - (self._seconds() - begun)) < self._longest_try:
                 met.append(f"{name}: no time left")
                 self._meter.count("SmsFailed", provider=name, reason="no_time")
                 continue
