@@ -259,8 +259,10 @@ def heard_of(store: DynamoStore) -> Iterator[list[tuple[str, bytes]]]:
 
     client = store._connect()  # noqa: SLF001  where the answers pass
     client.meta.events.register("response-received.dynamodb", hear)
-    yield heard
-    client.meta.events.unregister("response-received.dynamodb", hear)
+    try:
+        yield heard
+    finally:
+        client.meta.events.unregister("response-received.dynamodb", hear)
 
 
 def _record(case: _Case, keys: KeyStore, *, warm: bool = False) -> First:
