@@ -1,11 +1,21 @@
-#!/bin/bash
-# Stops the dockerd started by up.sh (by its pid) and takes away what it leaves: docker0, its cgroups.
-D=${1:?the folder of the engine}; export DOCKER_HOST=unix://$D/docker.sock
-[ -s $D/dockerd.pid ] || { echo "no pid file"; exit 0; }
-P=$(cat $D/dockerd.pid)
-docker ps -aq | xargs -r docker rm -f >/dev/null
-kill -TERM $P; for i in $(seq 100); do kill -0 $P 2>/dev/null || break; sleep 0.1; done
-kill -0 $P 2>/dev/null && echo "dockerd $P still there" || echo "dockerd stopped"
-ip link show docker0 >/dev/null 2>&1 && ip link delete docker0
-for c in /sys/fs/cgroup/*/docker; do [ -d $c ] && find $c -depth -type d -exec rmdir {} \; 2>/dev/null; done
-true
+#!/usr/bin/env bash
+# Stops the engine that up.sh has started in a folder, and takes away what it leaves: its bridge and control groups.
+# Usage: down.sh DIR
+set -uo pipefail
+folder=${1:?the folder of the engine}
+export DOCKER_HOST=unix://$folder/docker.sock
+
+if [ -s "$folder/dockerd.pid" ]; then
+    engine=$(cat "$folder/dockerd.pid")
+    docker ps --all --quiet | xargs --no-run-if-empty docker rm --force > /dev/null
+    kill -TERM "$engine"
+    for _ in {1..100}; do
+        kill -0 "$engine" 2> /dev/null || break
+        sleep 0.1
+    done
+    kill -0 "$engine" 2> /dev/null && echo "the engine $engine is still there" >&2
+fi
+[ ! -s "$folder/bridge" ] || ip link delete "$(cat "$folder/bridge")"
+for group in /sys/fs/cgroup/{,*/}"$(basename "$folder")"; do
+    [ ! -d "$group" ] || find "$group" -depth -type d -exec rmdir {} +
+done

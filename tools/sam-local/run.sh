@@ -31,7 +31,8 @@ else
     # A short path: that of a socket has 107 characters at most.
     folder=$(mktemp -d /tmp/lingpai-docker-XXXXXX)
     trap '"$here/down.sh" "$folder" > /dev/null; rm -rf "$folder"' EXIT
-    eval "$("$here/up.sh" "$folder")"
+    started=$("$here/up.sh" "$folder")
+    eval "$started"
 fi
 export DOCKER_HOST
 

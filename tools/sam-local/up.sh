@@ -1,17 +1,35 @@
-#!/bin/bash
-# Starts a private Docker engine for `sam local`, where none runs: own data root and socket, no iptables, no forwarding.
+#!/usr/bin/env bash
+# Starts a private Docker engine for `sam local`, where none runs. Its data, socket, bridge and control groups are its
+# own, so that neither another engine nor what a killed one has left gets in its way; no iptables, no forwarding.
 # Needs: apt-get install -y --no-install-recommends docker.io iptables iproute2
-# Usage: eval "$(up.sh [DIR])" sets DOCKER_HOST; down.sh [DIR] stops it and takes away what it leaves.
-set -u
-D=${1:?the folder of the engine}; DRIVER=${DRIVER:-overlay2}
-mkdir -p $D/data $D/exec
-if [ -s $D/dockerd.pid ] && kill -0 $(cat $D/dockerd.pid) 2>/dev/null; then echo "export DOCKER_HOST=unix://$D/docker.sock"; exit 0; fi
-rm -f $D/dockerd.pid
-setsid nohup dockerd --data-root $D/data --exec-root $D/exec --host unix://$D/docker.sock --pidfile $D/dockerd.pid \
-  --storage-driver $DRIVER --iptables=false --ip6tables=false --ip-forward=false --ip-masq=false \
-  --exec-opt native.cgroupdriver=cgroupfs ${EXTRA:-} >$D/dockerd.log 2>&1 </dev/null &
-for i in $(seq 1 100); do
-  DOCKER_HOST=unix://$D/docker.sock docker version >/dev/null 2>&1 && { echo "export DOCKER_HOST=unix://$D/docker.sock"; exit 0; }
-  sleep 0.2
+# Usage: eval "$(up.sh DIR)" sets DOCKER_HOST; down.sh DIR stops it and takes away what it leaves.
+set -euo pipefail
+folder=${1:?the folder of the engine}
+socket=unix://$folder/docker.sock
+mkdir -p "$folder/data" "$folder/exec"
+
+# Whoever makes the bridge has its addresses: a sixteenth of those that are for documentation alone (RFC 5737), where
+# nothing is that this machine could want to reach.
+for number in {0..15} none; do
+    [ "$number" != none ] || { echo 'no bridge could be made: `ip link delete lingpai0`, if nothing runs on it' >&2; exit 1; }
+    ip link add "lingpai$number" type bridge 2> "$folder/bridge.log" && break
 done
-echo "the Docker engine did not start:" >&2; tail -20 $D/dockerd.log >&2; exit 1
+bridge=lingpai$number
+echo "$bridge" > "$folder/bridge"
+ip address add "203.0.113.$((number * 16 + 1))/28" dev "$bridge"
+ip link set "$bridge" up
+
+setsid nohup dockerd --data-root "$folder/data" --exec-root "$folder/exec" --host "$socket" --pidfile "$folder/dockerd.pid" \
+    --bridge "$bridge" --iptables=false --ip6tables=false --ip-forward=false --ip-masq=false \
+    --storage-driver overlay2 --exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "/$(basename "$folder")" \
+    > "$folder/dockerd.log" 2>&1 < /dev/null &
+for _ in {1..100}; do
+    if DOCKER_HOST=$socket docker version > /dev/null 2>&1; then
+        echo "export DOCKER_HOST=$socket"
+        exit 0
+    fi
+    sleep 0.2
+done
+echo 'the Docker engine did not start:' >&2
+tail -20 "$folder/dockerd.log" >&2
+exit 1
