@@ -37,6 +37,14 @@ def test_what_is_sent_arrives_and_what_comes_back_is_the_answer(shop: Shop) -> N
     ]
 
 
+def test_an_answer_that_is_no_http_is_lost(shop: Shop) -> None:
+    """Once it was an error that nobody expected, of a message that may have been sent."""
+    web = shop.open(TWILIO, "less than nothing")
+    with pytest.raises(Lost, match="IncompleteRead"):
+        Https(20, 20).post(f"https://{web.host}/", {}, b"")
+    assert len(web.calls) == 1
+
+
 def test_a_redirect_is_an_answer(shop: Shop) -> None:
     """Whoever answered has read the request; it is not for them to say who else gets it."""
     web = shop.open(TWILIO)

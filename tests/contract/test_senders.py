@@ -233,7 +233,9 @@ def test_what_never_reached_the_vendor_is_not_sent(shop: Shop, vendor: Vendor, m
 
 
 @every
-@pytest.mark.parametrize(("mode", "arrived"), [("late", 1), ("cut", 1), ("cut early", 0), ("half", 1), ("drip", 1)])
+@pytest.mark.parametrize(
+    ("mode", "arrived"), [("late", 1), ("cut", 1), ("cut early", 0), ("half", 1), ("drip", 1), ("less than nothing", 1)]
+)
 def test_what_may_have_reached_the_vendor_may_be_sent(shop: Shop, vendor: Vendor, mode: str, arrived: int) -> None:
     """Even where the vendor read nothing: who wrote it cannot know."""
     web, meter = shop.open(vendor, mode), Metered()

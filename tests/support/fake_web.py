@@ -18,11 +18,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 # answer: as it should. late: the whole request is read, then nothing. cut: read, then the connection is closed.
 # cut early: the connection is closed before anything is read. half: the answer stops in its middle.
-# endless: an answer that does not end. drip: one byte at a time, for ever.
+# endless: an answer that does not end. drip: one byte at a time, for ever. less than nothing: so long is its chunk.
 # no handshake: the connection is taken, and TLS never answered. slow handshake: answered one byte at a time, for ever.
 # hang up: the connection is taken and closed. full: no connection is taken. closed: nobody listens.
 Mode = Literal[
-    "answer", "late", "cut", "cut early", "half", "endless", "drip",
+    "answer", "late", "cut", "cut early", "half", "endless", "drip", "less than nothing",
     "no handshake", "slow handshake", "hang up", "full", "closed",
 ]  # fmt: skip
 
@@ -157,6 +157,9 @@ class Web:
         if self.mode == "cut":
             return
         reply = self.answer(call)
+        if self.mode == "less than nothing":
+            secure.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n{}\r\n0\r\n\r\n")
+            return
         content = reply.body * 400_000 if self.mode == "endless" else reply.body
         head = (
             f"HTTP/1.1 {reply.status} Whatever\r\nContent-Type: {reply.content_type}\r\n"

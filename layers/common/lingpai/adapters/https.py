@@ -72,7 +72,7 @@ class Https:
             try:
                 connection.request(method, target, body, {**headers, "Connection": "close"})
                 with connection.getresponse() as response:
-                    answer = response.read(largest + 1)
+                    answer = _body(response, largest)
                     missing = response.length
             except (OSError, http.client.HTTPException) as error:
                 raise Lost("TimeoutError" if late.is_set() else type(error).__name__) from None
@@ -118,6 +118,14 @@ class Https:
     @cached_property
     def _context(self) -> ssl.SSLContext:
         return ssl.create_default_context()
+
+
+def _body(response: http.client.HTTPResponse, largest: int) -> bytes:
+    """The body, and of one that is larger a byte more than that."""
+    try:
+        return response.read(largest + 1)
+    except ValueError as error:  # the standard library's word for a chunk of fewer bytes than none
+        raise http.client.IncompleteRead(b"") from error
 
 
 def _some_of(seconds: float) -> float:
