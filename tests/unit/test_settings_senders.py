@@ -82,6 +82,14 @@ def test_everything_missing_is_told_at_once() -> None:
     ]
 
 
+def test_senders_have_the_time_of_one_try_and_more() -> None:
+    """With that of one alone, some of it was over before the first, and none was ever asked."""
+    times = {"SMS_CONNECT_TIMEOUT": "2", "SMS_READ_TIMEOUT": "6"}
+    line = "SMS_DEADLINE: not longer than SMS_CONNECT_TIMEOUT and SMS_READ_TIMEOUT together"
+    assert wrong({**times, "SMS_DEADLINE": "8"}) == [line]
+    from_environment({**times, "SMS_DEADLINE": "8.1"})
+
+
 def test_a_key_may_be_named_in_place_of_given() -> None:
     for vendor, name in ((ALIYUN, "ALIYUN_KEY"), (TENCENT, "TENCENT_SECRET_KEY"), (TWILIO, "TWILIO_TOKEN")):
         from_environment(environment(vendor, **{name: "", f"{name}_SECRET": ARN}))

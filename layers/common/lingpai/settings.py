@@ -398,8 +398,8 @@ _NEEDED: Mapping[Provider, tuple[str, ...]] = {
 
 def _unmet(settings: Settings) -> Iterator[str]:
     """A line for each setting that the chosen providers need and that is not there, or not whole."""
-    if settings.sms_deadline < settings.sms_connect_timeout + settings.sms_read_timeout:
-        yield "SMS_DEADLINE: shorter than SMS_CONNECT_TIMEOUT and SMS_READ_TIMEOUT together"
+    if settings.sms_deadline <= settings.sms_connect_timeout + settings.sms_read_timeout:
+        yield "SMS_DEADLINE: not longer than SMS_CONNECT_TIMEOUT and SMS_READ_TIMEOUT together"
     for provider in settings.sms_provider:
         needed = _NEEDED.get(provider, ())
         if provider == "tencent" and "CN" in settings.sms_countries:
