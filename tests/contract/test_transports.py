@@ -434,6 +434,20 @@ def test_addresses_are_botocores() -> None:
         ({"AWS_ENDPOINT_URL": "http://a"}, "http://a"),
         ({"AWS_ENDPOINT_URL": "http://a", "AWS_ENDPOINT_URL_DYNAMODB": "http://b"}, "http://b"),
         ({"AWS_ENDPOINT_URL_KMS": "http://c"}, "https://dynamodb.eu-west-1.amazonaws.com"),
+def test_a_wrong_clock_that_two_meet_at_once_is_set_for_both(bare: Wire, aws: FakeAws, pauses: list[float]) -> None:
+    """The second found it set when it was refused, and took that for what it had been signed by."""
+    judge, both = an_hour_ahead("InvalidSignatureException"), threading.Barrier(2)
+
+    def at_once(asked: Asked) -> Told:
+        if len(aws.asked) <= 2:
+            both.wait(10)
+        return judge(asked)
+
+    aws.answer = at_once
+    assert race([lambda: get(bare)] * 2) == [{}, {}]
+    assert (len(aws.asked), len(pauses)) == (4, 2)
+
+
         (
             {"AWS_ENDPOINT_URL": "http://a", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"},
             "https://dynamodb.eu-west-1.amazonaws.com",

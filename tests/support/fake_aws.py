@@ -78,9 +78,9 @@ class FakeAws:
         """What is told now."""
         with self.guard:
             self.asked.append(asked)
-            if self.answer is not None:
-                return self.answer(asked)
-            return self.script.pop(0) if self.script else OK
+            if self.answer is None:
+                return self.script.pop(0) if self.script else OK
+        return self.answer(asked)
 
 
 @contextmanager

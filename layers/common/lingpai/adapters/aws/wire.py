@@ -142,11 +142,12 @@ class Wire:
         body = orjson.dumps(arguments, default=_to_text)
         tried, taken = 0, 0
         while True:
+            ahead = self._ahead
             try:
                 answer = self._ask(operation, body, until)
             except (ClientError, BotoCoreError) as error:
                 tried += 1
-                cost = self._cost(error)
+                cost = self._cost(error, ahead)
                 if cost is None or tried >= self._patience.attempts:
                     raise
                 pause = random.uniform(0, self._patience.pause * 2 ** (tried - 1))  # noqa: S311  no secret hangs on it
@@ -164,8 +165,11 @@ class Wire:
         """Hang up. The next call connects anew."""
         self._lines.close()
 
-    def _cost(self, error: Exception) -> int | None:
-        """What trying again takes of the quota; None where it would end the same way."""
+    def _cost(self, error: Exception, ahead: float) -> int | None:
+        """What trying again takes of the quota; None where it would end the same way.
+
+        `ahead` is what the service's clock was thought to be ahead of ours as the try began.
+        """
         match error:
             case ReadTimeoutError() | ConnectTimeoutError():
                 return _RETRY_AFTER_TIME_OUT
@@ -175,12 +179,17 @@ class Wire:
                 code, told = error.response["Error"]["Code"], error.response["ResponseMetadata"]
                 if told["HTTPStatusCode"] in _STATUSES or code in _THROTTLED:
                     return _RETRY
-                return _RETRY if code in _SKEWED and self._set_clock(told["HTTPHeaders"].get("date", "")) else None
+                return (
+                    _RETRY if code in _SKEWED and self._set_clock(told["HTTPHeaders"].get("date", ""), ahead) else None
+                )
             case _:
                 return None
 
-    def _set_clock(self, date: str) -> bool:
-        """Go by the service's clock from now on, if ours differs from it; whether it does."""
+    def _set_clock(self, date: str, thought: float) -> bool:
+        """Go by the service's clock from now on; whether it differs from what was thought.
+
+        What it is by now may be another thread's finding, and nothing that this call has been signed by.
+        """
         from email.utils import mktime_tz, parsedate_tz
 
         parsed = parsedate_tz(date)
@@ -190,9 +199,8 @@ class Wire:
             ahead = None
         if ahead is None or abs(ahead) > _SKEW_MAX:
             return False
-        differs = abs(ahead - self._ahead) > _SKEW_MIN
         self._ahead = ahead
-        return differs
+        return abs(ahead - thought) > _SKEW_MIN
 
     def _ask(self, operation: str, body: bytes, until: float) -> dict[str, Any]:
         """One request and what its answer says."""
@@ -209,7 +217,7 @@ class Wire:
         return told
 
     def exchange(self, target: str, body: bytes, until: float) -> tuple[int, dict[str, str], bytes]:
-        """Send one request, once; the answer's status, headers (in lower case) and body. BotoCoreError for none.
+        """The answer to one request, tried once: status, headers (in lower case) and body. BotoCoreError for none.
 
         It ends by `until`, as `time.monotonic` tells it.
         """
