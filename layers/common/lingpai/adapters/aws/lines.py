@@ -109,14 +109,16 @@ class _Line:
         version, status, headers = self._head()
         while status < 200:  # what comes before the answer itself, such as 100 Continue
             version, status, headers = self._head()
-        match headers.get("transfer-encoding"):
-            case None:
-                body = self._exactly(headers.get("content-length", ""))
+        more = version == "HTTP/1.1" and headers.get("connection", "").lower() != "close"
+        match headers.get("transfer-encoding", "").lower():
+            case "":
+                length = headers.get("content-length")
+                body = self._rest() if length is None and not more else self._exactly(length or "")
             case "chunked":
                 body = self._chunks()
             case _:
                 raise _Broken
-        return (status, headers, body), version == "HTTP/1.1" and headers.get("connection", "").lower() != "close"
+        return (status, headers, body), more
 
     def _head(self) -> tuple[str, int, dict[str, str]]:
         version, _, rest = self._text().partition(" ")
@@ -149,6 +151,13 @@ class _Line:
         if not line.endswith(b"\n"):
             raise _Broken
         return line.rstrip(b"\r\n").decode("latin-1")
+
+    def _rest(self) -> bytes:
+        """All there is until the other side hangs up."""
+        body = self.reader.read(_LARGEST_ANSWER + 1)
+        if len(body) > _LARGEST_ANSWER:
+            raise _Broken
+        return body
 
     def _exactly(self, length: str, base: int = 10) -> bytes:
         if not _LENGTH.fullmatch(length):
