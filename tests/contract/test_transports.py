@@ -1,6 +1,7 @@
 """Both ways to ask AWS, bare and botocore's, against one service: what they send, and what they make of each answer."""
 
 import contextlib
+import logging
 import random
 import socket
 import threading
@@ -372,6 +373,40 @@ def test_certificates_are_verified(
     assert len(pauses) == 4
 
 
+@pytest.mark.parametrize("file", ["that is not there", "without a certificate"])
+def test_certificates_that_cannot_be_read_are_trusted_by_nobody(
+    transport: str,
+    file: str,
+    tmp_path: Path,
+    certificate: Certificate,
+    monkeypatch: pytest.MonkeyPatch,
+    pauses: list[float],
+) -> None:
+    """A store that cannot be asked, and not an error that nobody expected."""
+    path = tmp_path / "roots.pem"
+    if file == "without a certificate":
+        path.write_text("none\n", "utf-8")
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(path))
+    with serving(certificate) as aws:
+        client = a_client(transport, aws.url)
+        with pytest.raises(BotoCoreError, match=str(path) if transport == "bare" else None):
+            get(client)
+        client.close()
+        assert aws.asked == []
+
+
+def test_nothing_that_is_said_is_logged(transport: str, aws: FakeAws, caplog: pytest.LogCaptureFixture) -> None:
+    """At DEBUG botocore quotes requests and answers whole."""
+    aws.answer = lambda _: Told(content={"Item": {"password": {"S": "a-hash-that-was-read"}}})
+    for logger in ("", "botocore"):  # whatever a client before it has set
+        caplog.set_level(logging.DEBUG, logger)
+    made = a_client(transport, aws.url)
+    made._make_api_call("PutItem", {"TableName": "T", "Item": {"password": {"S": "a-hash-that-is-written"}}})
+    made.close()
+    said = "".join(f"{record.getMessage()} {record.__dict__}" for record in caplog.records)
+    assert [word for word in ("a-hash", KEYS[1]) if word in said] == []
+
+
 # --- the clock
 
 
@@ -397,6 +432,20 @@ def test_a_clock_that_is_wrong_is_set(bare: Wire, aws: FakeAws, code: str, pause
     get(bare)
     assert len(aws.asked) == 3
     assert len(pauses) == 1
+
+
+def test_a_wrong_clock_that_two_meet_at_once_is_set_for_both(bare: Wire, aws: FakeAws, pauses: list[float]) -> None:
+    """The second found it set when it was refused, and took that for what it had been signed by."""
+    judge, both = an_hour_ahead("InvalidSignatureException"), threading.Barrier(2)
+
+    def at_once(asked: Asked) -> Told:
+        if len(aws.asked) <= 2:
+            both.wait(10)
+        return judge(asked)
+
+    aws.answer = at_once
+    assert race([lambda: get(bare)] * 2) == [{}, {}]
+    assert (len(aws.asked), len(pauses)) == (4, 2)
 
 
 @pytest.mark.parametrize("date", [None, "", "yesterday", "now"])
@@ -434,20 +483,6 @@ def test_addresses_are_botocores() -> None:
         ({"AWS_ENDPOINT_URL": "http://a"}, "http://a"),
         ({"AWS_ENDPOINT_URL": "http://a", "AWS_ENDPOINT_URL_DYNAMODB": "http://b"}, "http://b"),
         ({"AWS_ENDPOINT_URL_KMS": "http://c"}, "https://dynamodb.eu-west-1.amazonaws.com"),
-def test_a_wrong_clock_that_two_meet_at_once_is_set_for_both(bare: Wire, aws: FakeAws, pauses: list[float]) -> None:
-    """The second found it set when it was refused, and took that for what it had been signed by."""
-    judge, both = an_hour_ahead("InvalidSignatureException"), threading.Barrier(2)
-
-    def at_once(asked: Asked) -> Told:
-        if len(aws.asked) <= 2:
-            both.wait(10)
-        return judge(asked)
-
-    aws.answer = at_once
-    assert race([lambda: get(bare)] * 2) == [{}, {}]
-    assert (len(aws.asked), len(pauses)) == (4, 2)
-
-
         (
             {"AWS_ENDPOINT_URL": "http://a", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"},
             "https://dynamodb.eu-west-1.amazonaws.com",
@@ -477,6 +512,7 @@ class Raw:
 
     def __init__(self, *said: bytes, hang_up: bool = False) -> None:
         self.said = list(said)
+        self.hang_up = hang_up
         self.asked = 0
         self.connections = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -506,13 +542,14 @@ class Raw:
                 if not self.said:
                     return
                 connection.sendall(self.said.pop(0))
+                if self.hang_up:
+                    return
 
 
 def http(body: bytes, *headers: str, status: int = 200) -> bytes:
     lines = "".join(f"{line}\r\n" for line in (f"HTTP/1.1 {status} OK", f"Content-Length: {len(body)}", *headers))
     return lines.encode() + b"\r\n" + body
 
-        self.hang_up = hang_up
 
 @contextlib.contextmanager
 def raw(*said: bytes, hang_up: bool = False, **chosen: Any) -> Iterator[tuple[Wire, Raw]]:
@@ -542,10 +579,28 @@ def test_chunks() -> None:
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     chunked = head + b'7\r\n{"of": \r\n8;x=y\r\n"alice"}\r\n0\r\nTrailer: x\r\n\r\n'
     with raw(chunked, http(b"{}")) as (client, server):
-                if self.hang_up:
-                    return
         assert [get(client), get(client)] == [{"of": "alice"}, {}]
         assert server.connections == 1
+
+
+@pytest.mark.parametrize("coding", ["Chunked", "CHUNKED"])
+def test_codings_have_no_case(coding: str) -> None:
+    """RFC 9112, section 7."""
+    with raw(f"HTTP/1.1 200 OK\r\nTransfer-Encoding: {coding}\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n".encode()) as (
+        client,
+        server,
+    ):
+        assert (get(client), server.asked) == ({}, 1)
+
+
+@pytest.mark.parametrize("version", ["HTTP/1.0 400 no\r\n", "HTTP/1.1 400 no\r\nConnection: close\r\n"])
+def test_an_answer_may_end_with_its_connection(version: str, pauses: list[float]) -> None:
+    """RFC 9112, section 6.3. A refusal that was not understood was asked for again."""
+    refusal = b'{"__type": "x#ConditionalCheckFailedException", "message": "no"}'
+    with raw(f"{version}\r\n".encode() + refusal, hang_up=True) as (client, server):
+        with pytest.raises(ClientError, match="ConditionalCheckFailedException"):
+            get(client)
+        assert (server.asked, pauses) == (1, [])
 
 
 def test_a_kept_connection_that_ends_is_made_anew_once(pauses: list[float]) -> None:
@@ -559,7 +614,7 @@ def test_a_kept_connection_that_ends_is_made_anew_once(pauses: list[float]) -> N
 
 BROKEN = {
     "no HTTP": b"SSH-2.0-OpenSSH\r\n\r\n",
-    "no length": b"HTTP/1.1 200 OK\r\n\r\n",
+    "no length": b"HTTP/1.1 200 OK\r\n\r\n{}",
     "two lengths": http(b"{}", "Content-Length: 3"),
     "a length that is none": b"HTTP/1.1 200 OK\r\nContent-Length: 1_0\r\n\r\n{}",
     "more than anybody has": b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n{}",

@@ -93,9 +93,13 @@ def _partition(region: str) -> str:
 def _of_botocore(
     settings: "Settings", service: str, endpoint: str | None, credentials: tuple[str, str] | None, max_connections: int
 ) -> Any:
+    import logging
+
     import botocore.config
     import botocore.session
 
+    # At DEBUG it quotes requests and answers whole, with the hashes and secrets in them.
+    logging.getLogger("botocore").setLevel(logging.WARNING)
     config = botocore.config.Config(
         connect_timeout=settings.store_connect_timeout,
         read_timeout=settings.store_read_timeout,

@@ -248,7 +248,7 @@ class Lines:
         parts = urlsplit(self.url)
         host, secure = parts.hostname or "", parts.scheme == "https"
         if secure and self._context is None:
-            self._context = ssl.create_default_context(cafile=self.roots)
+            self._context = self._trusting()
         try:
             connected = self._reached(host, parts.port or (443 if secure else 80), until)
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -263,6 +263,12 @@ class Lines:
         connected.settimeout(self.patience)
         arriving = _Arriving(connected, self.patience)
         return _Line(connected, arriving, BufferedReader(arriving))
+
+    def _trusting(self) -> ssl.SSLContext:
+        try:
+            return ssl.create_default_context(cafile=self.roots)
+        except OSError as error:  # no such file, or no certificate in it
+            raise NoTrustError(endpoint_url=self.url, error=OSError(f"{self.roots}: {error}")) from error
 
     def _reached(self, host: str, port: int, until: float) -> socket.socket:
         """A connection to the first of the host's addresses that takes one."""
