@@ -36,13 +36,12 @@ else
 fi
 export DOCKER_HOST
 
-export TAG=public.ecr.aws/lambda/python:3.13-$processor
-if ! docker image inspect "$TAG" > /dev/null 2>&1 && ! timeout 300 docker pull --quiet "$TAG" > /dev/null 2>&1; then
-    [ "$processor" = x86_64 ] || fail "$TAG cannot be pulled, and the stand-in for it is for x86-64"
+tag=public.ecr.aws/lambda/python:3.13-$processor
+if ! docker image inspect "$tag" > /dev/null 2>&1 && ! timeout 300 docker pull --quiet "$tag" > /dev/null 2>&1; then
+    [ "$processor" = x86_64 ] || fail "$tag cannot be pulled, and the stand-in for it is for x86-64"
     echo '· the base image cannot be pulled: building a stand-in'
-    PY=$("$root/.cache/bare-python/bin/python" -c 'import sys; print(sys.base_prefix)')
-    export PY RUNTIME="$root/.cache/runtime/lib/python3.13/site-packages" W="$folder/image"
-    "$here/image.sh" > /dev/null
+    python=$("$root/.cache/bare-python/bin/python" -c 'import sys; print(sys.base_prefix)')
+    "$here/image.sh" "$tag" "$python" "$root/.cache/runtime/lib/python3.13/site-packages" "$folder/image" > /dev/null
 fi
 
 trap 'kill -TERM "$child" 2> /dev/null' INT TERM HUP
