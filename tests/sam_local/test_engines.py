@@ -3,10 +3,13 @@
 import ipaddress
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -43,6 +46,29 @@ def test_engines_share_no_address() -> None:
         assert _network(other) == networks[1]
         assert _run("ip", "-brief", "address", "show", "to", str(networks[1])).startswith("lingpai")
     assert _bridges() == before
+
+
+@pytest.mark.parametrize("seconds", [0.03, 0.06, 0.3, 2])
+@pytest.mark.parametrize("whom", ["run.sh", "all of it"])
+def test_who_is_told_to_end_leaves_nothing(whom: str, seconds: float) -> None:
+    """Whatever of the engine was started by then; alone, or as a terminal tells all that it runs."""
+    before = _left()
+    command = [str(_SCRIPTS / "run.sh"), "sleep", "60"]
+    environment = {**os.environ, "DOCKER_HOST": "unix:///nowhere/docker.sock"}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, start_new_session=True) as process:  # noqa: S603
+        time.sleep(seconds)
+        (os.kill if whom == "run.sh" else os.killpg)(process.pid, signal.SIGTERM)
+        assert process.wait(60) == 128 + signal.SIGTERM
+    assert _left() == before
+
+
+def _left() -> set[str]:
+    """Bridges, folders, mounts and processes of engines."""
+    mounts = {line.split()[1] for line in Path("/proc/self/mounts").read_text("utf-8").splitlines()}
+    folders = {str(path) for path in Path("/tmp").glob("lingpai-docker-*")}  # noqa: S108  where run.sh makes them
+    commands = _run("ps", "-eo", "args").splitlines()
+    engines = {command for command in commands if "lingpai-docker-" in command}
+    return _bridges() | {mount for mount in mounts if "lingpai-docker-" in mount} | folders | engines
 
 
 def _network(engine: str) -> ipaddress.IPv4Network:

@@ -20,17 +20,24 @@ case $(uname -m) in
     *) fail "there is no Lambda on $(uname -m)" ;;
 esac
 
+folder=
+put_away() {
+    trap '' INT TERM HUP
+    [ -z "$folder" ] || "$here/down.sh" "$folder" > /dev/null
+    rm -rf "$folder"
+}
+trap put_away EXIT
+trap 'exit 143' INT TERM HUP
+
 if docker version > /dev/null 2>&1; then
     # SAM looks for the socket in places of its own.
     DOCKER_HOST=${DOCKER_HOST:-$(docker context inspect --format '{{.Endpoints.docker.Host}}')}
     folder=$(mktemp -d)
-    trap 'rm -rf "$folder"' EXIT
 else
     [ "$(id -u)" = 0 ] || fail 'no Docker engine answers, and only root can start one'
     command -v dockerd > /dev/null || fail 'no Docker engine answers: apt-get install docker.io iptables iproute2'
     # A short path: that of a socket has 107 characters at most.
     folder=$(mktemp -d /tmp/lingpai-docker-XXXXXX)
-    trap '"$here/down.sh" "$folder" > /dev/null; rm -rf "$folder"' EXIT
     started=$("$here/up.sh" "$folder")
     eval "$started"
 fi

@@ -4,6 +4,8 @@
 # Needs: apt-get install -y --no-install-recommends docker.io iptables iproute2
 # Usage: eval "$(up.sh DIR)" sets DOCKER_HOST; down.sh DIR stops it and takes away what it leaves.
 set -euo pipefail
+# Who is told to end in the middle would leave an engine that nobody knows.
+trap : INT TERM HUP
 folder=${1:?the folder of the engine}
 socket=unix://$folder/docker.sock
 mkdir -p "$folder/data" "$folder/exec"
@@ -23,9 +25,10 @@ setsid nohup dockerd --data-root "$folder/data" --exec-root "$folder/exec" --hos
     --bridge "$bridge" --iptables=false --ip6tables=false --ip-forward=false --ip-masq=false \
     --storage-driver overlay2 --exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "/$(basename "$folder")" \
     > "$folder/dockerd.log" 2>&1 < /dev/null &
+echo $! > "$folder/engine"
 for _ in {1..100}; do
     if DOCKER_HOST=$socket docker version > /dev/null 2>&1; then
-        echo "export DOCKER_HOST=$socket"
+        printf 'export DOCKER_HOST=%q\n' "$socket"
         exit 0
     fi
     sleep 0.2
