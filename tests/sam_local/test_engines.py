@@ -7,8 +7,8 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -22,53 +22,72 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """For engines. Not pytest's: the path of a socket has 107 characters at most."""
+    with tempfile.TemporaryDirectory(prefix="engines-") as made:
+        yield Path(made)
+
+
 @contextmanager
-def engine() -> Iterator[str]:
+def engine(folder: Path) -> Iterator[str]:
     """A private engine: the address of its socket."""
-    # Not pytest's folder: the path of a socket has 107 characters at most.
-    with tempfile.TemporaryDirectory(prefix="lingpai-docker-") as folder:
+    with tempfile.TemporaryDirectory(prefix="lingpai-docker-", dir=folder) as made:
         try:
-            exported = _run(str(_SCRIPTS / "up.sh"), folder)
+            exported = _run(str(_SCRIPTS / "up.sh"), made)
             yield exported.removeprefix("export DOCKER_HOST=").strip()
         finally:
-            _run(str(_SCRIPTS / "down.sh"), folder)
+            _run(str(_SCRIPTS / "down.sh"), made)
 
 
-def test_engines_share_no_address() -> None:
+def test_engines_share_no_address(folder: Path) -> None:
     """Each has a network of its own, also when another ends, and nothing of them stays."""
-    before = _bridges()
     with ExitStack() as second:
-        with engine() as first:
-            other = second.enter_context(engine())
+        with engine(folder) as first:
+            other = second.enter_context(engine(folder))
             networks = [_network(first), _network(other)]
             assert not networks[0].overlaps(networks[1])
-        assert _run("ip", "-brief", "address", "show", "to", str(networks[0])) == ""
+            assert len(_bridges_of(folder)) == 2
+        assert len(_bridges_of(folder)) == 1
         assert _network(other) == networks[1]
-        assert _run("ip", "-brief", "address", "show", "to", str(networks[1])).startswith("lingpai")
-    assert _bridges() == before
+        assert _run("ip", "-brief", "address", "show", "to", str(networks[1])).split()[0] in _bridges_of(folder)
+    assert _left_in(folder) == set()
 
 
 @pytest.mark.parametrize("seconds", [0.03, 0.06, 0.3, 2])
 @pytest.mark.parametrize("whom", ["run.sh", "all of it"])
-def test_who_is_told_to_end_leaves_nothing(whom: str, seconds: float) -> None:
+def test_who_is_told_to_end_leaves_nothing(folder: Path, whom: str, seconds: float) -> None:
     """Whatever of the engine was started by then; alone, or as a terminal tells all that it runs."""
-    before = _left()
     command = [str(_SCRIPTS / "run.sh"), "sleep", "60"]
-    environment = {**os.environ, "DOCKER_HOST": "unix:///nowhere/docker.sock"}
+    environment = {**os.environ, "DOCKER_HOST": "unix:///nowhere/docker.sock", "ENGINES": str(folder)}
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, start_new_session=True) as process:  # noqa: S603
         time.sleep(seconds)
         (os.kill if whom == "run.sh" else os.killpg)(process.pid, signal.SIGTERM)
         assert process.wait(60) == 128 + signal.SIGTERM
-    assert _left() == before
+    assert _left_in(folder) == set()
 
 
-def _left() -> set[str]:
-    """Bridges, folders, mounts and processes of engines."""
-    mounts = {line.split()[1] for line in Path("/proc/self/mounts").read_text("utf-8").splitlines()}
-    folders = {str(path) for path in Path("/tmp").glob("lingpai-docker-*")}  # noqa: S108  where run.sh makes them
-    commands = _run("ps", "-eo", "args").splitlines()
-    engines = {command for command in commands if "lingpai-docker-" in command}
-    return _bridges() | {mount for mount in mounts if "lingpai-docker-" in mount} | folders | engines
+def _left_in(folder: Path) -> set[str]:
+    """Folders, mounts, processes and bridges of the engines there; those of other runs may come and go."""
+    commands = _read(Path("/proc").glob("[0-9]*/cmdline"))
+    mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text("utf-8").splitlines()]
+    found = {each for each in (*commands.values(), *mounts) if str(folder) in each}
+    return found | {str(path) for path in folder.iterdir()} | _bridges_of(folder)
+
+
+def _read(paths: Iterable[Path]) -> dict[Path, str]:
+    """What is in them; what goes in the meantime is left out."""
+    texts = {}
+    for path in paths:
+        with suppress(OSError):
+            texts[path] = path.read_text("utf-8", "replace")
+    return texts
+
+
+def _bridges_of(folder: Path) -> set[str]:
+    """Their aliases name the folders of their engines."""
+    aliases = _read(Path("/sys/class/net").glob("lingpai*/ifalias"))
+    return {path.parent.name for path, alias in aliases.items() if str(folder) in alias}
 
 
 def _network(engine: str) -> ipaddress.IPv4Network:
@@ -76,10 +95,6 @@ def _network(engine: str) -> ipaddress.IPv4Network:
     return ipaddress.IPv4Network(
         _run("docker", "--host", engine, "network", "inspect", "bridge", "--format", template).strip()
     )
-
-
-def _bridges() -> set[str]:
-    return {line.split()[0] for line in _run("ip", "-brief", "link", "show", "type", "bridge").splitlines()}
 
 
 def _run(*command: str) -> str:

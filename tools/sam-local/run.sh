@@ -36,8 +36,8 @@ if docker version > /dev/null 2>&1; then
 else
     [ "$(id -u)" = 0 ] || fail 'no Docker engine answers, and only root can start one'
     command -v dockerd > /dev/null || fail 'no Docker engine answers: apt-get install docker.io iptables iproute2'
-    # A short path: that of a socket has 107 characters at most.
-    folder=$(mktemp -d /tmp/lingpai-docker-XXXXXX)
+    # A short path, wherever other temporary files are: that of a socket has 107 characters at most.
+    folder=$(mktemp -d "${ENGINES:-/tmp}/lingpai-docker-XXXXXX")
     started=$("$here/up.sh" "$folder")
     eval "$started"
 fi

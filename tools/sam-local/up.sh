@@ -19,7 +19,7 @@ done
 bridge=lingpai$number
 echo "$bridge" > "$folder/bridge"
 ip address add "203.0.113.$((number * 16 + 1))/28" dev "$bridge"
-ip link set "$bridge" up
+ip link set "$bridge" up alias "$folder" # so that `ip link` tells whose it is
 
 setsid nohup dockerd --data-root "$folder/data" --exec-root "$folder/exec" --host "$socket" --pidfile "$folder/dockerd.pid" \
     --bridge "$bridge" --iptables=false --ip6tables=false --ip-forward=false --ip-masq=false \
