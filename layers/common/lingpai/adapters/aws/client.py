@@ -90,16 +90,24 @@ def _partition(region: str) -> str:
     return ""
 
 
+def botocore_session() -> Any:
+    """A new session of botocore's, to make clients of. Its logger tells no more than warnings.
+
+    At DEBUG it quotes requests and answers whole, with the codes, hashes and secrets in them.
+    """
+    import logging
+
+    import botocore.session
+
+    logging.getLogger("botocore").setLevel(logging.WARNING)
+    return botocore.session.get_session()
+
+
 def _of_botocore(
     settings: "Settings", service: str, endpoint: str | None, credentials: tuple[str, str] | None, max_connections: int
 ) -> Any:
-    import logging
-
     import botocore.config
-    import botocore.session
 
-    # At DEBUG it quotes requests and answers whole, with the hashes and secrets in them.
-    logging.getLogger("botocore").setLevel(logging.WARNING)
     config = botocore.config.Config(
         connect_timeout=settings.store_connect_timeout,
         read_timeout=settings.store_read_timeout,
@@ -107,7 +115,7 @@ def _of_botocore(
         max_pool_connections=max_connections,
         parameter_validation=False,
     )
-    session = botocore.session.get_session()
+    session = botocore_session()
     if endpoint is None:
         trust_amazon(session, settings.aws_region)
     access_key, secret_key = credentials or (None, None)

@@ -6,11 +6,11 @@ Retries are off: a lost answer may have been a delivery.
 """
 
 import io
-import logging
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from lingpai.adapters.aws.client import botocore_session
 from lingpai.adapters.https import Https, Lost, Unreached
 from lingpai.adapters.sms import outcomes
 from lingpai.ports import MaybeSent, NotSent
@@ -64,14 +64,9 @@ class Line:
 
     def _connect(self) -> Any:
         import botocore.config
-        import botocore.session
 
-        # At DEBUG it quotes whole requests, and with them the code and the number.
-        logging.getLogger("botocore").setLevel(logging.WARNING)
         config = botocore.config.Config(retries={"total_max_attempts": 1, "mode": "standard"})
-        client: Any = botocore.session.get_session().create_client(
-            self._service, region_name=self._region, config=config
-        )
+        client = botocore_session().create_client(self._service, region_name=self._region, config=config)
         client.meta.events.register("before-send", self._carry)
         return client
 
