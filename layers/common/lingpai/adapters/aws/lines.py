@@ -111,9 +111,10 @@ class _Line:
             version, status, headers = self._head()
         more = version == "HTTP/1.1" and headers.get("connection", "").lower() != "close"
         match headers.get("transfer-encoding", "").lower():
+            case "" if more or "content-length" in headers:
+                body = self._exactly(headers.get("content-length", ""))
             case "":
-                length = headers.get("content-length")
-                body = self._rest() if length is None and not more else self._exactly(length or "")
+                body = self._rest()
             case "chunked":
                 body = self._chunks()
             case _:

@@ -179,9 +179,8 @@ class Wire:
                 code, told = error.response["Error"]["Code"], error.response["ResponseMetadata"]
                 if told["HTTPStatusCode"] in _STATUSES or code in _THROTTLED:
                     return _RETRY
-                return (
-                    _RETRY if code in _SKEWED and self._set_clock(told["HTTPHeaders"].get("date", ""), ahead) else None
-                )
+                date = told["HTTPHeaders"].get("date", "")
+                return _RETRY if code in _SKEWED and self._set_clock(date, ahead) else None
             case _:
                 return None
 
