@@ -24,7 +24,7 @@ ln -sf python3.13 "$root/var/lang/bin/python"
 
 # The libraries that these are linked to, and the loader.
 linked() {
-    find "${binaries[@]}" "$root/var/lang/bin/python3.13" "$root/var/lang" -type f \( -executable -o -name '*.so*' \) \
+    find "${binaries[@]}" "$root/var/lang" -type f \( -executable -o -name '*.so*' \) \
         -exec ldd {} \; 2> /dev/null |
         awk '$2 == "=>" && $3 ~ /^\// { print $3 }' | grep -vF -e "$root" -e "$python" | sort -u
 }
