@@ -33,6 +33,7 @@ def test_a_session_comes_back_whole(store: WholeStore) -> None:
         a_session(2**63, refresh_hash=None, refresh_expires_at=0, scope=(), access_scope=()),
         a_session(2**64 - 1, number=5, access_scope=("write",)),
         a_session(2**53 - 1),
+        a_session(number=6, auth_time=NOW, methods=("sms", "pwd")),
     ]
     open_sessions(store, sessions)
     assert [store.get_session(session.key) for session in sessions] == sessions
@@ -82,6 +83,13 @@ def test_rotate_again(store: WholeStore) -> None:
     assert widened.done
     assert widened.session is not None
     assert (widened.session.access_scope, widened.session.previous_access_scope) == (("read", "write"), ("write",))
+
+
+def test_a_rotation_keeps_when_and_how_the_user_logged_in(store: WholeStore) -> None:
+    session = a_session(auth_time=NOW, methods=("pwd",))
+    open_sessions(store, [session])
+    rotated = replace(SECOND, auth_time=NOW, methods=("pwd",))
+    assert store.rotate(a_rotation(session)) == Rotated(True, rotated)
 
 
 def test_rotate_with_a_scope(store: WholeStore) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lingpai import codes, names, numbers, passwords, sessions, slowdown, throttle
+from lingpai import codes, login_methods, names, numbers, passwords, sessions, slowdown, throttle
 from lingpai.errors import LingpaiError, conflict, invalid_grant, invalid_request, not_found, unavailable
 from lingpai.model import Client, Detail, Identity, RoleBook, SessionKey, TokenSet, User, union_issuer
 from lingpai.ports import (
@@ -155,7 +155,9 @@ def _log_in_by_secret(
             raise invalid_grant("bad_credentials")
         writes = (unchanged, *slowdown.succeeded(attempt, user.id))
         try:
-            return sessions.issue(services, client, scope, user.id, together_with=writes)
+            return sessions.issue(
+                services, client, scope, user.id, methods=(login_methods.PASSWORD,), together_with=writes
+            )
         except Conflict as conflict:
             slowdown.raise_if_limited(attempt, conflict)
             if isinstance(conflict.write, KnowAddresses):
@@ -202,7 +204,13 @@ def log_in_by_code(
     """
     proof = codes.check(services, number, code, guesser)
     tokens = _log_in_by_identity(
-        services, client, scope, (mobile_key(number),), lambda user: replace(user, mobile=number), proof.consume
+        services,
+        client,
+        scope,
+        login_methods.SMS,
+        (mobile_key(number),),
+        lambda user: replace(user, mobile=number),
+        proof.consume,
     )
     codes.consumed(services, proof)
     return tokens
@@ -211,7 +219,9 @@ def log_in_by_code(
 def log_in_by_identity(services: Services, client: Client, scope: tuple[str, ...], identity: Identity) -> TokenSet:
     """Tokens for an identity that a third party has proven; the first time, the account is made."""
     keys = tuple(openid_key(issuer, openid) for issuer, openid in identity.names)
-    return _log_in_by_identity(services, client, scope, keys, lambda user: with_identity(user, identity))
+    return _log_in_by_identity(
+        services, client, scope, login_methods.FEDERATED, keys, lambda user: with_identity(user, identity)
+    )
 
 
 def _user_of(services: Services, name: str) -> User | None:
@@ -227,11 +237,14 @@ def _log_in_by_identity(
     services: Services,
     client: Client,
     scope: tuple[str, ...],
+    method: str,
     keys: tuple[str, ...],
     named: Callable[[User], User],
     *proof: Write,
 ) -> TokenSet:
     """Open a session for whoever `keys` find, or for a new account `named` by them, with `proof` in the transaction.
+
+    `method` is how they have logged in (`login_methods`).
 
     The first key that finds an account decides; those that find nobody are given to the account, unless it has others
     in their places.
@@ -239,7 +252,7 @@ def _log_in_by_identity(
     for _ in range(_ATTEMPTS):
         user_id, account = _holder(services, keys, named)
         try:
-            return sessions.issue(services, client, scope, user_id, together_with=(*proof, *account))
+            return sessions.issue(services, client, scope, user_id, methods=(method,), together_with=(*proof, *account))
         except Conflict as failed:
             if failed.write in proof:
                 raise invalid_grant("bad_code") from None

@@ -129,6 +129,9 @@ class Session:
 
     The `*_hash` fields are SHA-256 of the secrets; the secrets themselves are never kept. The `previous_*`
     fields and `salt` are what the last rotation replaced, and what makes its answer repeatable.
+
+    `auth_time` is when its user logged in and `methods` how (`login_methods`); a refresh changes neither. 0 and () for
+    a session without a user, and for one stored before they were kept: such a login is never a recent one.
     """
 
     key: SessionKey
@@ -147,6 +150,8 @@ class Session:
     previous_access_hash: bytes | None = field(default=None, repr=False)
     previous_access_expires_at: int = 0
     previous_access_scope: tuple[str, ...] = ()
+    auth_time: int = 0
+    methods: tuple[str, ...] = ()
 
 
 @frozen

@@ -37,10 +37,12 @@ def issue(
     scope: tuple[str, ...],
     user_id: int | None = None,
     *,
+    methods: tuple[str, ...] = (),
     together_with: tuple[Write, ...] = (),
 ) -> TokenSet:
     """Open a session and give its tokens; a session without a user has no refresh token (RFC 6749 section 4.4.3).
 
+    `methods` is how the user has just logged in (`login_methods`); () for a session that follows from no login.
     `together_with` are the writes that must happen with it or not at all; their Conflict is the caller's.
     """
     clock, now = services.clock, services.clock.now()
@@ -60,6 +62,8 @@ def issue(
         access_scope=scope,
         refresh_hash=digest(refresh) if refresh else None,
         refresh_expires_at=now + client.refresh_ttl if refresh else 0,
+        auth_time=now if methods else 0,
+        methods=methods,
     )
     # A signed token of a client for itself carries all there is to know: nothing is kept.
     if user_id is not None or client.token_format != "jwt":

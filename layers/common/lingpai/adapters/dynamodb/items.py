@@ -287,4 +287,8 @@ def session_item(session: Session, ttl: int) -> Item:
         item["refresh_hash"] = {"B": session.refresh_hash}
     if session.refresh_expires_at:
         item["refresh_expires_at"] = {"N": str(session.refresh_expires_at)}
+    if session.auth_time:
+        item["auth_time"] = {"N": str(session.auth_time)}
+    if session.methods:
+        item["methods"] = {"L": [{"S": method} for method in session.methods]}
     return item

@@ -85,6 +85,8 @@ def to_session(item: Item) -> Session:
         previous_access_hash=_binary(item, "previous_access_hash"),
         previous_access_expires_at=_number(item, "previous_access_expires_at"),
         previous_access_scope=_texts(item, "previous_access_scope"),
+        auth_time=_number(item, "auth_time"),
+        methods=_texts(item, "methods"),
     )
 
 
