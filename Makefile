@@ -133,6 +133,10 @@ bench: $(VENV) build-here dynamodb-local ## Measure starts and operations and wr
 bench-peers: $(VENV) $(PEERS) .cache/peers-oidc-provider/.installed dynamodb-local ## Measure what a request costs beside other OAuth servers (needs node; ARGS='--rounds 3')
 	@.venv/bin/python -m benchmarks.peers $(ARGS)
 
+.PHONY: security-page
+security-page: $(VENV) ## Write docs/security.md: requirements and the tests that show them
+	@.venv/bin/python -m tools.security_page
+
 .PHONY: cost
 cost: $(VENV) ## Write docs/cost.md: what a deployment costs and how it scales
 	@.venv/bin/python -m tools.cost
