@@ -16,7 +16,7 @@ from lingpai import accounts, messages, numbers, passwords
 from lingpai.clients import new_client
 from lingpai.errors import LingpaiError
 from lingpai.grants import REGISTRY
-from lingpai.model import RoleBook, User
+from lingpai.model import ExtraClaim, Right, RoleBook, User
 from lingpai.ports import ClientWriter, Services
 from lingpai.settings import Settings, wechat_apps
 from lingpai.web.dialects.standard import EXTENSIONS
@@ -70,6 +70,9 @@ class SeedClient(BaseModel):
     roles: tuple[Text, ...] = ()
     sign_provider: Text | None = None
     sign_app: Annotated[str, Field(pattern=r"^[^:\s]+$")] = "default"
+    api: Right | None = None
+    introspect: bool = False
+    claims: tuple[ExtraClaim, ...] = ()
 
 
 class SeedRole(BaseModel):
@@ -203,6 +206,9 @@ def apply(seed: Seed, services: Services) -> None:
                 roles=client.roles,
                 sign_provider=client.sign_provider,
                 sign_app=client.sign_app,
+                api=client.api,
+                introspect=client.introspect,
+                claims=client.claims,
             )
         )
     book = _add_roles(seed.roles, services)

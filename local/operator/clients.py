@@ -47,6 +47,21 @@ class Algorithm(StrEnum):
     RS256 = "RS256"
 
 
+class RightName(StrEnum):
+    """What its tokens open at Lingpai's own API."""
+
+    none = "none"
+    account = "account"
+    admin = "admin"
+
+
+class ClaimName(StrEnum):
+    """What its tokens say of the user."""
+
+    roles = "roles"
+    username = "username"
+
+
 ClientId = Annotated[str, typer.Argument(metavar="ID", help="The client's id.")]
 
 
@@ -81,6 +96,13 @@ def create(
         str | None, typer.Option(metavar="NAME", help="Who resolves its sign: trusted, wechat, …")
     ] = None,
     sign_app: Annotated[str, typer.Option(metavar="NAME", help="Whose openIds it brings.")] = "default",
+    api: Annotated[RightName | None, typer.Option(help="What its tokens open at Lingpai's own API.")] = None,
+    resource_server: Annotated[
+        bool, typer.Option("--resource-server", help="It may introspect the tokens of other clients.")
+    ] = False,
+    claim: Annotated[
+        list[ClaimName] | None, typer.Option(help="What signed tokens and introspection say of the user.")
+    ] = None,
 ) -> None:
     """Create the client ID and show its secret, once.
 
@@ -102,6 +124,9 @@ def create(
         roles=role or (),
         sign_provider=sign_provider,
         sign_app=sign_app,
+        api=api.value if api else None,
+        introspect=resource_server,
+        claims=tuple(name.value for name in claim or ()),
     )
     client = new_client(
         entry.client_id,
@@ -117,6 +142,9 @@ def create(
         roles=entry.roles,
         sign_provider=entry.sign_provider,
         sign_app=entry.sign_app,
+        api=entry.api,
+        introspect=entry.introspect,
+        claims=entry.claims,
     )
     with desk.services() as services, unbroken():
         if reason := seed.unprovided(entry, services.settings):
@@ -203,6 +231,10 @@ def document(client: Client) -> dict[str, Any]:
         "roles": sorted(client.roles),
         "sign_provider": client.sign_provider,
         "sign_app": client.sign_app,
+        "api": client.api,
+        "introspect": client.introspect,
+        "claims": sorted(client.claims),
+        "valid_from": client.valid_from,
     }
 
 

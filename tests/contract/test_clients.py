@@ -20,6 +20,10 @@ def test_a_record_comes_back_whole(store: WholeStore) -> None:
         roles=frozenset(),
         sign_provider=None,
         sign_app="default",
+        api=None,
+        introspect=False,
+        claims=frozenset(),
+        valid_from=0,
     )
     disabled = a_client(id="客户 ☎", disabled=True)
     clients = (a_client(), bare, disabled)
@@ -63,8 +67,19 @@ CHANGES: dict[str, Any] = {
     "sign_provider": "wechat",
     "sign_app": "other",
     "disabled": True,
+    "api": "admin",
+    "introspect": False,
+    "claims": frozenset({"roles"}),
+    "valid_from": 7,
 }
-NOTHING: dict[str, Any] = {"grants": frozenset(), "scopes": (), "roles": frozenset(), "secret_hash": None}
+NOTHING: dict[str, Any] = {
+    "grants": frozenset(),
+    "scopes": (),
+    "roles": frozenset(),
+    "secret_hash": None,
+    "api": None,
+    "claims": frozenset(),
+}
 
 
 def test_each_field_can_be_changed(store: WholeStore) -> None:

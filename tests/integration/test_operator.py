@@ -89,6 +89,10 @@ SHOP = {
     "roles": ["admin"],
     "sign_provider": "trusted",
     "sign_app": "wx1",
+    "api": "account",
+    "introspect": True,
+    "claims": ["roles", "username"],
+    "valid_from": 0,
 }
 CREATE_SHOP = (
     *("client", "create", "shop", "--dialect", "standard", "--access-ttl", "60", "--refresh-ttl", "120"),
@@ -103,7 +107,8 @@ CREATE_SHOP = (
         "write",
     ),
     *("--session-ttl", "180", "--token-format", "jwt", "--token-alg", "RS256", "--role", "admin"),
-    *("--sign-provider", "trusted", "--sign-app", "wx1"),
+    *("--sign-provider", "trusted", "--sign-app", "wx1", "--api", "account", "--resource-server"),
+    *("--claim", "roles", "--claim", "username"),
 )
 
 

@@ -36,6 +36,10 @@ def a_client(**changes: Any) -> Client:
         roles=frozenset({"admin", "审计"}),
         sign_provider="trusted",
         sign_app="mini-program",
+        api="account",
+        introspect=True,
+        claims=frozenset({"roles", "username"}),
+        valid_from=NOW - 1000,
     )
     return replace(client, **changes)
 

@@ -10,7 +10,7 @@ from lingpai.clock import Clock
 from lingpai.errors import invalid_client
 from lingpai.frozen import frozen
 from lingpai.keys import AFTERLIFE
-from lingpai.model import Client
+from lingpai.model import Client, ExtraClaim, Right
 from lingpai.ports import Clients
 
 CACHE_SIZE = 1000
@@ -57,6 +57,9 @@ def new_client(
     roles: Iterable[str] = (),
     sign_provider: str | None = None,
     sign_app: str = "default",
+    api: Right | None = None,
+    introspect: bool = False,
+    claims: Iterable[ExtraClaim] = (),
 ) -> Client:
     """A client's record with its dialect's defaults for what is not given; without a secret it is public.
 
@@ -83,6 +86,9 @@ def new_client(
         roles=frozenset(roles),
         sign_provider=sign_provider,
         sign_app=sign_app,
+        api=api,
+        introspect=introspect,
+        claims=frozenset(claims),
     )
 
 

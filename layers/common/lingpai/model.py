@@ -14,11 +14,20 @@ from lingpai.frozen import frozen
 Language = Literal["zh", "en"]
 # What a code is for: to log in (or to register by it), or to link a number to an account.
 Purpose = Literal["login", "link"]
+# What a token opens at Lingpai's own API: nothing, the account it belongs to, or what admins do.
+Right = Literal["none", "account", "admin"]
+# What tokens may say of the user beside `sub` (RFC 9068 section 2.2.3.1, RFC 7662 section 2.2).
+ExtraClaim = Literal["roles", "username"]
 
 
 @frozen
 class Client:
-    """An application that may ask for tokens (RFC 6749 section 2). Without a `secret_hash` it is public."""
+    """An application that may ask for tokens (RFC 6749 section 2). Without a `secret_hash` it is public.
+
+    `api` is what its tokens open at Lingpai's own API, None for the default of its dialect. `introspect` lets it ask
+    about other clients' tokens, `claims` is what its tokens say of the user. Tokens issued under an earlier
+    `valid_from` are refused.
+    """
 
     id: str
     dialect: str
@@ -34,6 +43,10 @@ class Client:
     sign_provider: str | None = None
     sign_app: str = "default"
     disabled: bool = False
+    api: Right | None = None
+    introspect: bool = False
+    claims: frozenset[ExtraClaim] = frozenset()
+    valid_from: int = 0
 
     @property
     def confidential(self) -> bool:

@@ -94,6 +94,10 @@ class ClientItem(Record):
     sign_provider = UnicodeAttribute(null=True)
     sign_app = UnicodeAttribute()
     disabled = BooleanAttribute(null=True)
+    api = UnicodeAttribute(null=True)
+    introspect = BooleanAttribute(null=True)
+    claims = Texts(null=True)
+    valid_from = Integer(null=True)
 
 
 class UserItem(Record):
@@ -238,6 +242,10 @@ def client_item(client: Client) -> ClientItem:
         sign_provider=client.sign_provider,
         sign_app=client.sign_app,
         disabled=client.disabled or None,
+        api=client.api,
+        introspect=client.introspect or None,
+        claims=sorted(client.claims) or None,
+        valid_from=client.valid_from or None,
     )
 
 

@@ -28,6 +28,10 @@ def to_client(item: Item) -> Client:
         sign_provider=_text(item, "sign_provider"),
         sign_app=item["sign_app"]["S"],
         disabled=_flag(item, "disabled"),
+        api=_text(item, "api"),  # type: ignore[arg-type]  # only rights are written
+        introspect=_flag(item, "introspect"),
+        claims=frozenset(_texts(item, "claims")),  # type: ignore[arg-type]  # only names of claims are written
+        valid_from=_number(item, "valid_from"),
     )
 
 
