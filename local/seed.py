@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from lingpai import accounts, messages, numbers, passwords
+from lingpai import accounts, messages, numbers, passwords, typed
 from lingpai.clients import new_client
 from lingpai.errors import LingpaiError
 from lingpai.grants import REGISTRY
@@ -255,7 +255,7 @@ def _account(entry: SeedUser, settings: Settings) -> User:
     return User(
         id=0,
         created_at=0,
-        username=None if is_number else entry.username,
+        username=None if is_number or not entry.username else typed.trimmed(entry.username),
         mobile=mobile,
         openids=(("trusted:default", entry.openid),) if entry.openid else (),
     )
@@ -291,7 +291,7 @@ def _contradictions(seed: Seed, settings: Settings) -> Iterator[str]:
             yield f"{where}: mobile: is not a mobile number"
         if user.username:
             try:
-                accounts.check_username(settings, user.username, owner=_account(user, settings))
+                accounts.as_username(settings, user.username, owner=_account(user, settings))
             except LingpaiError as error:
                 yield f"{where}: username: {messages.text(error.reason, 'en', error.values)}"
         for role in user.roles:

@@ -176,9 +176,9 @@ def _named(user: User, rules: Rules) -> User:
     """The account with names that find it; its own number, given as its username, is no second name."""
     home = rules.services.settings.home_country
     if user.username is not None:
-        _allowed("username", lambda: accounts.check_username(rules.services.settings, user.username or "", owner=user))
-        if numbers.as_mobile(user.username, home) is not None:
-            user = replace(user, username=None)
+        typed, settings = user.username, rules.services.settings
+        name = _allowed("username", lambda: accounts.as_username(settings, typed, owner=user))
+        user = replace(user, username=None if numbers.as_mobile(name, home) is not None else name)
     keys = accounts.keys_of(user)
     if not keys:
         raise Refused("needs a username, a mobile or an openid")
@@ -193,7 +193,7 @@ def _mobile(given: Mapping[str, Any], home: str) -> str | None:
     text = _text(given, "mobile")
     if text is None:
         return None
-    number = numbers.as_mobile(text.strip(), home)
+    number = numbers.as_mobile(text, home)
     if number is None:
         raise Refused("mobile: is no mobile number")
     return number

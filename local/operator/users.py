@@ -54,12 +54,12 @@ def create(
         number = numbers.as_mobile(mobile, settings.home_country) if mobile else None
         if mobile and number is None:
             raise Failed("--mobile: is not a mobile number")
-        user = User(id=clock.new_user_id(), created_at=clock.now(), username=username or None, mobile=number)
+        user = User(id=clock.new_user_id(), created_at=clock.now(), mobile=number)
         if username:
-            accounts.check_username(settings, username, owner=user)
+            name = accounts.as_username(settings, username, owner=user)
             # A name that is the account's own number needs no row of its own: the number finds it.
-            if numbers.as_mobile(username, settings.home_country) is not None:
-                user = replace(user, username=None)
+            if numbers.as_mobile(name, settings.home_country) is None:
+                user = replace(user, username=name)
         book = services.store.directory().roles
         user = replace(user, roles=frozenset(_role_id(book, name) for name in role or ()))
         password = None if no_password else given if password_stdin else new_secret(clock)

@@ -250,7 +250,7 @@ def test_anything_else_in_the_address_is_ignored(api: Api, admin: str, query: st
 
 STRANGE = (
     "👩‍👩‍👧‍👦",
-    "\u202emoc.elgoog",
+    "moc\u202e.elgoog",
     "\u200b",
     "Z̷̢̛a̴l̶g̷o̷" * 5,
     "\U000e0001",

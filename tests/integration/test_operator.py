@@ -270,6 +270,16 @@ def test_a_user_logs_in_by_the_password_that_was_shown(shell: Shell, services: S
         assert accounts.log_in_by_password(services, WEB, (), name, password, "192.0.2.1").user_id == user_id
 
 
+@pytest.mark.security("F27")
+def test_a_user_is_made_and_found_as_pasted(shell: Shell, services: Services) -> None:
+    shell.run("user", "create", "\u00a0mei\u200b", "--mobile", "\u202a１３３ 1234\u3000 1234\u202c", "--no-password")
+    user = services.store.get_user(accounts.find_by_name(services, "mei") or 0)
+    assert user is not None
+    assert (user.username, user.mobile) == ("mei", "+8613312341234")
+    for who in ("\u3000mei ", "１３３ 1234 1234\u200b"):
+        assert shell.run("user", "show", who).code == 0
+
+
 def test_users_for_people(shell: Shell, services: Services) -> None:
     roles.save(services, "admin")
     made = shell.call("user", "create", "mei", "--role", "admin")
@@ -322,7 +332,7 @@ def test_a_password_comes_by_standard_input_or_not_at_all(shell: Shell, services
         (("zoe", "--password-stdin"), "", 1, "A password needs at least 8 characters"),
         (("mei",), None, 1, "This username is taken"),
         (("13312341239",), None, 1, "A username that looks like a mobile number can be used only by the account"),
-        (("a b ",), None, 1, "it holds an invisible character or a space at its end"),
+        (("a\u200bb",), None, 1, "it holds an invisible character or a space at its end"),
     ],
 )
 def test_a_user_that_cannot_be(

@@ -133,7 +133,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a name that is taken": ({"userName": "alice"}, "用户名已被使用"),
     "a name that is taken, in other letters": ({"userName": "ＡＬＩＣＥ"}, "用户名已被使用"),
     "a name that looks like a number": ({"userName": "13912345678"}, "形如手机号的用户名只能由该号码的账号使用"),
-    "a name with a space at its end": ({"userName": "zhang "}, "用户名无效：含有不可见字符或首尾空格"),
+    "a name with an invisible character": ({"userName": "zh\u200bang"}, "用户名无效：含有不可见字符或首尾空格"),
     "a name that is too long": ({"userName": "x" * 151}, "用户名无效：长度应为 1 到 150 个字符"),
     "the seed's own password": ({"password": "12222"}, "密码至少 8 个字符"),
     "a password of seven": ({"password": "seven77"}, "密码至少 8 个字符"),

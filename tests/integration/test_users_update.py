@@ -114,9 +114,7 @@ def test_without_a_code_it_is_not_proven(api: Api, code: Any) -> None:
     assert everything(api) == before
 
 
-@pytest.mark.parametrize(
-    "code", ["{other}", "12345", "1234567", "abcdef", "１２３４５６", "+12345", " {right}", "{right} "]
-)
+@pytest.mark.parametrize("code", ["{other}", "12345", "1234567", "abcdef", "①②③④⑤⑥", "+12345", "-{right}", "{right}."])
 def test_a_wrong_code_changes_nothing(api: Api, code: str) -> None:
     person, number = somebody(api), new_number()
     right = code_for(api, number)

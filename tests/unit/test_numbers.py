@@ -86,7 +86,6 @@ def test_one_number_in_many_spellings(text: str) -> None:
         "+86",
         "+8613312341234x",
         "x13312341234",
-        " 13312341234",
         "13312341234 ext 5",
         "13312341234\n",
         "+" + "1" * 25,
@@ -136,6 +135,88 @@ def test_a_number_without_a_country_is_of_the_home_country() -> None:
 )
 def test_how_clients_write_a_number(number: str, home: str, written: str) -> None:
     assert numbers.national(number, home) == written
+
+
+UNSEEN = [
+    *" \u00a0\u1680\u2003\u200b\u200e\u202f\u2060\u2066\u2069\u3000\ufeff\u00ad\u061c\u180e\u2028\u2029\U000e0031"
+]
+
+
+@pytest.mark.security("F27")
+@pytest.mark.parametrize("unseen", UNSEEN, ids=ascii)
+@pytest.mark.parametrize("number", ["13312341234", "+8613312341234", "008613312341234", "（133）1234－1234"])
+def test_spaces_and_invisible_characters_are_left_out(number: str, unseen: str) -> None:
+    for text in (unseen + number, number + unseen, unseen * 3 + number + unseen * 3, unseen.join(number)):
+        assert numbers.as_mobile(text, "CN") == "+8613312341234", ascii(text)
+        assert answer(text, served("CN")) == "+8613312341234"
+
+
+@pytest.mark.security("F27")
+@pytest.mark.parametrize("zero", [*"0０٠۰०๐𝟎𝟶🯰"], ids=ascii)
+def test_digits_of_any_script_are_digits(zero: str) -> None:
+    text = "".join(chr(ord(zero) + int(digit)) for digit in "13312341234")
+    assert numbers.as_mobile(text, "CN") == "+8613312341234"
+    assert numbers.as_mobile(f"＋{zero.join('86')}", "CN") is None
+
+
+@pytest.mark.security("F27")
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        (" 8613312341234", "+8613312341234"),
+        ("+ 86 133 1234 1234", "+8613312341234"),
+        ("＋8613312341234", "+8613312341234"),
+        ("\u200b﹢8613312341234", "+8613312341234"),
+        (" 85251234567", "+85251234567"),
+        (" 852 5123 4567", "+85251234567"),
+        (" 447400123456", "+447400123456"),
+        # A pasted space before a number of one's own country is no plus: +1 331 234 1234 is one of the USA.
+        (" 13312341234", "+8613312341234"),
+    ],
+)
+def test_a_bare_plus_that_a_form_made_a_space(text: str, number: str) -> None:
+    assert numbers.as_mobile(text, "CN") == number
+
+
+@pytest.mark.security("F27")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "85251234567",
+        "\u00a085251234567",
+        "13312341234#5",
+        "13312341234;ext=5",
+        "13312341234,5",
+        "13312341234x5",
+        "13312341234 转 5",
+        "13312341234/13312341235",
+        "13312341234 13312341235",
+        "13312341234、13312341235",
+        "13312341234 (Mei)",
+        "Mei 13312341234",
+        "13312341234²",
+        "1331234123²",
+        "1331234123④",
+        "1331234123Ⅳ",
+        "1331234123½",
+        "13312341234️⃣",
+        "l3312341234",
+        "1331234l234",
+        "133123412З4",
+        "%2B8613312341234",
+        "&#43;8613312341234",
+        "+86+13312341234",
+        "13312341234\t",
+        "\u280013312341234",
+        "\u316413312341234",
+        "13312341234\ufe0f",
+        " " * 100 + "13312341234",
+    ],
+    ids=ascii,
+)
+def test_what_is_no_part_of_a_number_is_refused_and_not_cut_off(text: str) -> None:
+    assert numbers.as_mobile(text, "CN") is None
+    assert answer(text, served("CN", "HK")) == "400 bad_mobile"
 
 
 @given(st.text(alphabet="+0123456789 ()-.", max_size=30))

@@ -335,9 +335,9 @@ GRANTS = "client_credentials, mobile, password, refresh_token, sign"
             "users[0]: openid: String should have at most 256 characters",
         ),
         (
-            {"users": [{"username": " zoe"}]},
+            {"users": [{"username": "z oe\u200bz"}]},
             (
-                "users[0] ( zoe): username: "
+                "users[0] (z oe\u200bz): username: "
                 "This username cannot be used: it holds an invisible character or a space at its end"
             ),
         ),

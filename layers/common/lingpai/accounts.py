@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lingpai import codes, login_methods, names, numbers, passwords, sessions, slowdown, throttle
+from lingpai import codes, login_methods, names, numbers, passwords, sessions, slowdown, throttle, typed
 from lingpai.errors import LingpaiError, conflict, invalid_grant, invalid_request, not_found, unavailable
 from lingpai.model import Client, Detail, Identity, RoleBook, SessionKey, TokenSet, User, union_issuer
 from lingpai.ports import (
@@ -71,8 +71,12 @@ def display_name(services: Services, user: User) -> str | None:
     return numbers.national(user.mobile, services.settings.home_country)
 
 
-def check_username(settings: "Settings", username: str, owner: User | None = None) -> None:
-    """Refuse a name that cannot be one, or that looks like a mobile number other than `owner`'s own."""
+def as_username(settings: "Settings", text: str, owner: User | None = None) -> str:
+    """The username that `text` is stored as: without spaces and invisible characters at its ends.
+
+    LingpaiError for one that cannot be a name, or that looks like a mobile number other than `owner`'s own.
+    """
+    username = typed.trimmed(text)
     plain = names.plain(username) if len(username) <= _NAME_AS_TYPED_MAX else username
     if not plain or len(plain) > USERNAME_MAX:
         raise invalid_request(
@@ -89,6 +93,7 @@ def check_username(settings: "Settings", username: str, owner: User | None = Non
     number = numbers.as_mobile(plain, settings.home_country)
     if number is not None and (owner is None or owner.mobile != number):
         raise invalid_request("username_is_mobile")
+    return username
 
 
 # --- logging in -------------------------------------------------------------------------------------------
@@ -303,20 +308,22 @@ def with_identity(user: User, identity: Identity) -> User:
 def register(services: Services, username: str, password: str, address: str, phone: str | None = None) -> int:
     """A new account for anyone, as often as the address may; gives the user id. `phone` is unproven: profile only."""
     settings = services.settings
-    _check_new(settings, username, password)
+    username = _check_new(settings, username, password)
     throttle.spend(services, throttle.address_limit(settings, "register", address, services.clock.now()))
     return _create(services, username, password, phone=phone)
 
 
 def create(services: Services, username: str, password: str, roles: frozenset[int] = frozenset()) -> int:
     """A new account by an admin; gives the user id, or LingpaiError `conflict` where the name is taken."""
-    _check_new(services.settings, username, password)
+    username = _check_new(services.settings, username, password)
     return _create(services, username, password, roles=roles)
 
 
-def _check_new(settings: "Settings", username: str, password: str) -> None:
-    check_username(settings, username)
+def _check_new(settings: "Settings", username: str, password: str) -> str:
+    """The username as it is stored; LingpaiError for a name or a password that cannot be one."""
+    username = as_username(settings, username)
     passwords.check_new(password, username, settings)
+    return username
 
 
 def _create(
@@ -514,10 +521,10 @@ def save(
 
     def edit(user: User) -> User:
         if username is not None:
-            check_username(services.settings, username, owner=user)
+            name = as_username(services.settings, username, owner=user)
             # A name that is the account's own number needs no row of its own: the number finds it.
-            is_number = numbers.as_mobile(username, services.settings.home_country) is not None
-            user = replace(user, username=None if is_number else username)
+            is_number = numbers.as_mobile(name, services.settings.home_country) is not None
+            user = replace(user, username=None if is_number else name)
         if password is not None:
             passwords.check_new(password, display_name(services, user), services.settings)
             user = with_password(services, user, password)

@@ -9,7 +9,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lingpai import prefixes, throttle
+from lingpai import prefixes, throttle, typed
 from lingpai.clock import CODE_DIGITS
 from lingpai.errors import invalid_grant, invalid_request, too_many_requests, unavailable
 from lingpai.frozen import frozen
@@ -74,6 +74,7 @@ def check(services: Services, number: str, code: str, guesser: str | None) -> Pr
     LingpaiError `invalid_grant` for a code that is wrong, used or expired, 429 when the number's guesses are spent, or
     those of the address `guesser`: one that guesses at a number after the other keeps their holders out.
     """
+    code = typed.digits(code)
     if not _CODE_SHAPE.fullmatch(code):
         # What cannot be a code is wrong and counts as no guess.
         raise invalid_grant("bad_code")

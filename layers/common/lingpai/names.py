@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+from lingpai import typed
+
 # Default_Ignorable_Code_Point of the Unicode Character Database, which no screen shows, and the blank of Braille.
 _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
@@ -24,6 +26,6 @@ def is_visible(name: str) -> bool:
 
 
 def folded(name: str) -> str:
-    """What two names that are taken for one have in common."""
+    """What two names that are taken for one have in common; what is invisible at their ends is left out."""
     # Folding can take a character apart: normalised once more, all spellings meet again (ΐ and its capital).
-    return plain(plain(name).casefold())
+    return plain(typed.trimmed(plain(name)).casefold())

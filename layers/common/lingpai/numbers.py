@@ -10,6 +10,7 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
+from lingpai import typed
 from lingpai.errors import invalid_request
 
 if TYPE_CHECKING:
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
 NO_REGION = "ZZ"
 
 # Told apart without the number library, which is heavy to import: most usernames are no numbers.
-_NUMBER_SHAPE = re.compile(r"(?:\+\(?|\(\+?)?[0-9][0-9 ()\-./]{5,24}")
-_LONGEST = 40
+_NUMBER_SHAPE = re.compile(r"(?:\+\(?|\(\+?)?[0-9][0-9()\-./]{5,24}")
+# What may stand in a number beside digits and dashes, in any width.
+_PUNCTUATION = frozenset("+()./")
 _WORLD = "001"
 
 
@@ -31,6 +33,8 @@ def parse_mobile(text: str, settings: "Settings") -> str:
 
     LingpaiError when it is no mobile number, of a country not in `SMS_COUNTRIES`, or in `SMS_REFUSED_PREFIXES`.
     A number without a country code is read as one of `HOME_COUNTRY`.
+    Spaces and invisible characters are left out, at its ends and inside. What is no part of a number is never cut off:
+    letters, an extension or a second number make it none.
     """
     number, country = _mobile(text, settings.home_country)
     if number is None:
@@ -69,16 +73,35 @@ def prefix(number: str, digits: int) -> tuple[str, str]:
     return _region(parsed) or NO_REGION, f"+{parsed.country_code}{head}"
 
 
-def _plain(text: str) -> str:
-    """The text with the digits and dashes of any script as those of ASCII."""
-    return "".join(
-        "-" if unicodedata.category(character) == "Pd" else str(unicodedata.decimal(character, character))
-        for character in unicodedata.normalize("NFKC", text)
-    )
+def _ascii(text: str) -> str:
+    """The text without spaces and invisible characters; digits, dashes and punctuation of any script as in ASCII.
+
+    Nothing else is folded: a superscript 2 is no digit of a number, but the mark of a footnote beside one.
+    """
+    return "".join(map(_ascii_character, typed.digits(text)))
+
+
+def _ascii_character(character: str) -> str:
+    if unicodedata.category(character) == "Pd":
+        return "-"
+    folded = unicodedata.normalize("NFKC", character)
+    return folded if folded in _PUNCTUATION else character
 
 
 def _mobile(text: str, home_country: str) -> tuple[str | None, str | None]:
-    text = _plain(text) if len(text) <= _LONGEST else ""
+    """The E.164 form and the region of a mobile number; twice None for any other text.
+
+    A form decodes a bare `+` as a space. A number with a space before it is thus read once more with a `+` where it is
+    no number of the home country's.
+    """
+    number = _ascii(text)
+    found = _parsed(number, home_country)
+    if found[0] is None and text.startswith(" "):
+        found = _parsed(f"+{number}", home_country)
+    return found
+
+
+def _parsed(text: str, home_country: str) -> tuple[str | None, str | None]:
     if not _NUMBER_SHAPE.fullmatch(text):
         return None, None
     import phonenumbers
