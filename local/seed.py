@@ -1,12 +1,14 @@
 """The seed: clients, roles and users that a deployment starts with, from a JSON file.
 
 Everything is checked before anything is written, and what is wrong is told entry by entry. Applying a seed twice
-changes nothing the second time: clients are written again, roles and users that are there stay as they are.
+changes nothing the second time: roles and users that are there stay as they are, and clients that are there keep
+their secret and whether they are disabled.
 """
 
+import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,13 +18,17 @@ from lingpai import accounts, messages, numbers, passwords, typed
 from lingpai.clients import new_client
 from lingpai.errors import LingpaiError
 from lingpai.grants import REGISTRY
-from lingpai.model import ExtraClaim, Right, RoleBook, User
+from lingpai.model import Client, ExtraClaim, Right, RoleBook, User
+from lingpai.plain_errors import plain_error
 from lingpai.ports import ClientWriter, Services
 from lingpai.settings import Settings, wechat_apps
 from lingpai.web.dialects.standard import EXTENSIONS
 
 GRANTS = sorted({grant.PERMISSION for grant in REGISTRY.values()})
 ROLE_ID_MAX = 2**53 - 1
+# Secrets are stored as a fast hash, which protects only what cannot be guessed.
+SECRET_MIN = 16
+_ATTEMPTS = 5
 
 
 class SeedError(Exception):
@@ -181,54 +187,108 @@ def load(path: str | None, settings: Settings | None = None) -> Seed:
     try:
         seed = Seed.model_validate(content)
     except ValidationError as error:
-        raise SeedError([f"{path}: {_entry(content, e['loc'])}: {_said(e)}" for e in error.errors()]) from None
+        raise SeedError([f"{path}: {_entry(content, e['loc'])}: {plain_error(e)}" for e in error.errors()]) from None
     if wrong := [f"{path}: {line}" for line in _contradictions(seed, settings or Settings())]:
         raise SeedError(wrong)
     return seed
 
 
-def apply(seed: Seed, services: Services) -> None:
-    """Write the seed to the store."""
-    writer: ClientWriter = services.store  # type: ignore[assignment]  # every store that can be seeded is one
-    for client in seed.clients:
-        writer.put_client(
-            new_client(
-                client.client_id,
-                client.dialect,
-                client.client_secret,
-                grants=client.grant_types,
-                scopes=client.scopes,
-                access_ttl=client.access_token_ttl,
-                refresh_ttl=client.refresh_token_ttl,
-                session_ttl=client.session_ttl,
-                token_format=client.token_format,
-                token_alg=client.token_alg,
-                roles=client.roles,
-                sign_provider=client.sign_provider,
-                sign_app=client.sign_app,
-                api=client.api,
-                introspect=client.introspect,
-                claims=client.claims,
-            )
-        )
-    book = _add_roles(seed.roles, services)
+@dataclass(frozen=True)
+class Applied:
+    """What a seed did not do as its file says, since others have decided otherwise.
+
+    `kept_clients` are the ids of clients that keep a secret or a state which differs from the file's; `new_role_ids`
+    are the ids of roles, by name, whose own id in the file may have been another role's.
+    """
+
+    kept_clients: tuple[str, ...]
+    new_role_ids: Mapping[str, int]
+
+
+def short_secrets(seed: Seed) -> list[str]:
+    """The ids of the clients whose secrets could be guessed from their hash: those under SECRET_MIN characters."""
+    return [
+        client.client_id
+        for client in seed.clients
+        if client.client_secret is not None and len(client.client_secret) < SECRET_MIN
+    ]
+
+
+def apply(seed: Seed, services: Services, *, overwrite: bool = False) -> Applied:
+    """Write the seed to the store.
+
+    With `overwrite`, clients that are there get the secret of the file and are enabled.
+    """
+    kept = [entry.client_id for entry in seed.clients if not _put_client(services, _client(entry), overwrite=overwrite)]
+    book, new_ids = _add_roles(seed.roles, services)
     # By its name now, or by the id that the seed gave it: it may have been renamed since.
     roles = {role.roleName: book.id_of(role.roleName) or role.id for role in seed.roles}
     for user in seed.users:
         _add_user(user, roles, services)
+    return Applied(tuple(kept), new_ids)
 
 
-def _add_roles(roles: Sequence[SeedRole], services: Services) -> RoleBook:
+def _client(entry: SeedClient) -> Client:
+    return new_client(
+        entry.client_id,
+        entry.dialect,
+        entry.client_secret,
+        grants=entry.grant_types,
+        scopes=entry.scopes,
+        access_ttl=entry.access_token_ttl,
+        refresh_ttl=entry.refresh_token_ttl,
+        session_ttl=entry.session_ttl,
+        token_format=entry.token_format,
+        token_alg=entry.token_alg,
+        roles=entry.roles,
+        sign_provider=entry.sign_provider,
+        sign_app=entry.sign_app,
+        api=entry.api,
+        introspect=entry.introspect,
+        claims=entry.claims,
+    )
+
+
+def _put_client(services: Services, client: Client, *, overwrite: bool) -> bool:
+    """Write the client; False where the record that is there keeps another secret or state."""
+    writer: ClientWriter = services.store  # type: ignore[assignment]  # every store that can be seeded is one
+    for _ in range(_ATTEMPTS):
+        before = writer.get_client(client.id)
+        if before is None:
+            if writer.create_client(client):
+                return True
+            continue
+        after = _onto(before, client, services.clock.now(), overwrite=overwrite)
+        if writer.change_client(before, after):
+            return (after.secret_hash, after.disabled) == (client.secret_hash, client.disabled)
+    raise SeedError([f"clients: somebody else changed {client.id} meanwhile: run it again"])
+
+
+def _onto(before: Client, client: Client, now: int, *, overwrite: bool) -> Client:
+    """The file's `client` in place of the record `before`. What was issued under a secret ends where it is replaced."""
+    if not overwrite:
+        return replace(client, secret_hash=before.secret_hash, disabled=before.disabled, valid_from=before.valid_from)
+    return replace(client, valid_from=before.valid_from if client.secret_hash == before.secret_hash else now)
+
+
+def _add_roles(roles: Sequence[SeedRole], services: Services) -> tuple[RoleBook, Mapping[str, int]]:
+    """The role book with these roles, and those of them that have another id than the seed gives.
+
+    An id below the book's next one may have been a role's that was deleted, which accounts still hold.
+    """
     while True:
         book = services.store.directory().roles
         known = dict(book.names)
-        missing = [
-            (role.id, role.roleName) for role in roles if role.id not in known and book.id_of(role.roleName) is None
-        ]
+        missing = [role for role in roles if role.id not in known and book.id_of(role.roleName) is None]
         if not missing:
-            return book
-        names = tuple(sorted((*book.names, *missing)))
-        services.store.save_roles(replace(book, names=names, next_id=max(book.next_id, names[-1][0] + 1)))
+            return book, {}
+        fresh = [(role.id, role.roleName) for role in missing if role.id >= book.next_id]
+        next_id = max([book.next_id, *(role_id + 1 for role_id, _ in fresh)])
+        used = [role.roleName for role in missing if role.id < book.next_id]
+        given = list(zip(itertools.count(next_id), used, strict=False))
+        after = replace(book, names=tuple(sorted((*book.names, *fresh, *given))), next_id=next_id + len(given))
+        if services.store.save_roles(after):
+            return after, {name: role_id for role_id, name in given}
 
 
 def _add_user(entry: SeedUser, roles: Mapping[str, int], services: Services) -> None:
@@ -338,8 +398,3 @@ def _entry(content: dict[str, Any], location: tuple[int | str, ...]) -> str:
     )
     field = ".".join(str(part) for part in rest[1:])
     return f"{kind}[{rest[0]}]" + (f" ({name})" if name is not None else "") + (f": {field}" if field else "")
-
-
-def _said(error: Any) -> str:
-    text: str = error["msg"]
-    return {"Extra inputs are not permitted": "is no field of it"}.get(text, text.removeprefix("Value error, "))

@@ -12,6 +12,7 @@ from lingpai import selector
 from lingpai.clients import ID_MAX, hash_secret, new_client
 from lingpai.clock import Clock
 from lingpai.model import Client
+from lingpai.plain_errors import plain_error
 from lingpai.ports import Services
 from local import seed
 from local.operator.desk import Desk, clients_of, command
@@ -243,7 +244,7 @@ def _checked(**given: Any) -> SeedClient:
     try:
         return SeedClient.model_validate({name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
-        lines = (f"{problem['loc'][0]}: {problem['msg'].removeprefix('Value error, ')}" for problem in error.errors())
+        lines = (f"{problem['loc'][0]}: {plain_error(problem)}" for problem in error.errors())
         raise Failed("\n".join(lines)) from None
 
 

@@ -8,8 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any, Concatenate
 
 import typer
+import typer.core
+from pydantic import ValidationError
 from rich.table import Table
 
+from lingpai.plain_errors import plain_error
 from lingpai.ports import ClientWriter, Services
 from local.operator import place, talk
 from local.operator.place import Place
@@ -87,6 +90,29 @@ def clients_of(services: Services) -> ClientWriter:
     return writer
 
 
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Tells in our words what is wrong with an argument: Typer has pydantic read them, and quotes it."""
+    try:
+        yield
+    except typer.BadParameter as error:
+        if isinstance(error.__cause__, ValidationError):
+            error.message = "; ".join(map(plain_error, error.__cause__.errors()))
+        raise
+
+
+class _Command(typer.core.TyperCommand):
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        with _plain_errors():
+            return super().parse_args(ctx, args)
+
+
+class _Group(typer.core.TyperGroup):
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        with _plain_errors():
+            return super().parse_args(ctx, args)
+
+
 type Work[**P] = Callable[Concatenate[Desk, P], None]
 
 
@@ -103,7 +129,7 @@ def command[**P](group: typer.Typer, name: str, *, asks: bool = False) -> Callab
 
         own = list(inspect.signature(function).parameters.values())[1:]
         _describe(run, function, own, common)
-        group.command(name)(run)
+        group.command(name, cls=_Command)(run)
         return function
 
     return register
@@ -116,7 +142,7 @@ def accept_options(group: typer.Typer) -> None:
         context.obj = _options_of(context).also(given)
 
     _describe(take, None, [], _OPTIONS)
-    group.callback()(take)
+    group.callback(cls=_Group)(take)
 
 
 def _options_of(context: typer.Context) -> Options:

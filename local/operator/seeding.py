@@ -7,6 +7,7 @@ import typer
 
 from local import seed
 from local.operator.desk import Desk, command
+from local.operator.talk import Failed, say
 
 
 def add_to(group: typer.Typer) -> None:
@@ -17,14 +18,30 @@ def add_to(group: typer.Typer) -> None:
 def seed_deployment(
     desk: Desk,
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="JSON, as the README says.")],
+    *,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Clients that are there get the file's secret, and are enabled.")
+    ] = False,
+    allow_short_secrets: Annotated[
+        bool, typer.Option("--allow-short-secrets", help=f"Take secrets under {seed.SECRET_MIN} characters.")
+    ] = False,
 ) -> None:
     """Give a deployment the clients, roles and users of FILE.
 
-    All of it is checked first. Clients are written anew each time, secrets included; roles and users that are there
-    stay as they are.
+    All of it is checked first. Clients that are there become as the file has them, but keep their secret and whether
+    they are disabled; roles and users that are there stay as they are.
     """
     with desk.services() as services:
         content = seed.load(str(file), services.settings)
-        seed.apply(content, services)
+        if not allow_short_secrets and (short := seed.short_secrets(content)):
+            raise Failed(
+                f"{file}: the secret of {', '.join(short)} has fewer than {seed.SECRET_MIN} characters: "
+                "`lingpai client create` makes good ones, and --allow-short-secrets takes those of clients that move in"
+            )
+        applied = seed.apply(content, services, overwrite=overwrite)
+    for client_id in applied.kept_clients:
+        say(f"the client {client_id} keeps its own secret, or stays disabled: --overwrite makes it as in {file}")
+    for name, role_id in applied.new_role_ids.items():
+        say(f"the role {name} has the id {role_id}: the one in {file} may have been another role's")
     summary = {"clients": len(content.clients), "roles": len(content.roles), "users": len(content.users)}
     desk.show(summary, ", ".join(f"{count} {kind}" for kind, count in summary.items()) + " are there")

@@ -10,6 +10,7 @@ from lingpai.model import Detail, User
 from lingpai.ports import (
     ChangeUser,
     CheckIdentity,
+    CheckRole,
     CheckTally,
     CheckUser,
     Conflict,
@@ -176,6 +177,19 @@ def test_check_user(store: WholeStore, commit: Commit, eye: Eye) -> None:
     refused(commit, eye, CheckUser(1), CheckUser(1, "$argon2id$one"))
 
 
+@pytest.mark.security("F18")
+def test_check_role(store: WholeStore, commit: Commit, eye: Eye) -> None:
+    refused(commit, eye, CheckRole(1, 1))
+    store.commit(PutUser(replace(ALICE, roles=frozenset({1, 30}))), PutUser(User(id=2, created_at=NOW)))
+    before = eye.look()
+    for check in (CheckRole(1, 1), CheckRole(1, 30)):
+        commit(check)
+        assert eye.look() == before
+    refused(commit, eye, CheckRole(1, 3), CheckRole(1, 0), CheckRole(2, 1))
+    store.commit(DisableUser(1))
+    refused(commit, eye, CheckRole(1, 1))
+
+
 def test_disable_user(store: WholeStore, commit: Commit, eye: Eye) -> None:
     refused(commit, eye, DisableUser(1))
     store.commit(PutUser(ALICE))
@@ -291,6 +305,7 @@ BAD: tuple[Write, ...] = (
     PutIdentity("username:alice", 2),
     DeleteIdentity("username:nobody", 1),
     CheckUser(3),
+    CheckRole(3, 1),
     DisableUser(4),
     EnableUser(7),
     DeleteUser(a_user(5)),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lingpai import accounts, codes, passwords, roles, sessions, throttle
+from lingpai import accounts, codes, last_admin, passwords, roles, sessions, throttle
 from lingpai.adapters.dynamodb import DynamoStore
 from lingpai.adapters.sms.console import ConsoleSender
 from lingpai.bootstrap import build
@@ -597,3 +597,29 @@ def test_changes_of_different_fields_lose_nothing(services: Services) -> None:
         roles=frozenset({3}),
         detail=replace(before.detail, name="x"),
     )
+
+
+@pytest.mark.security("F18")
+@queued_or_refused
+def test_two_admins_who_remove_themselves_or_each_other_do_not_both_succeed(services: Services) -> None:
+    """Each way of going, at once with each: one admin is left, whatever the order."""
+    admin_role = roles.save(services, "admin")
+    book = services.store.directory().roles
+    names: dict[str, Any] = {"username": None, "password": None, "roles": frozenset()}
+
+    def demote(actor: int, target: int) -> None:
+        checks = last_admin.keep_one(services, book, actor, target)
+        accounts.save(services, target, *names.values(), *checks)
+
+    def delete(actor: int, target: int) -> None:
+        accounts.delete(services, target, *last_admin.keep_one(services, book, actor, target))
+
+    for number, (first, second) in enumerate([(demote, demote), (demote, delete), (delete, delete)] * 4):
+        one, two = (add(services, 2 * number + i, roles=frozenset({admin_role})) for i in range(2))
+        targets = (one, two) if number % 2 else (two, one)
+        outcomes = race([partial(first, one, targets[0]), partial(second, two, targets[1])])
+        left = [user for user in everybody(services) if admin_role in user.roles and not user.disabled]
+        assert len(left) >= 1, (number, outcomes)
+        assert set(refusals(outcomes)) <= {"409 conflict changed_meanwhile", "409 conflict last_admin"}
+        for user in left:
+            accounts.delete(services, user.id)

@@ -547,5 +547,46 @@ def test_a_seed_that_is_wrong(shell: Shell) -> None:
     path = shell.file("seed.json", json.dumps(wrong_seed))
     ended = shell.call("seed", str(path))
     assert (ended.code, ended.out) == (2, "")
-    assert ended.err == f"{path}: clients[0] (web): dialect: Field required\n"
+    assert ended.err == f"{path}: clients[0] (web): dialect: is missing\n"
     assert shell.store.list_clients() == ()
+
+
+@pytest.mark.security("F18")
+def test_a_seed_does_not_undo_what_was_decided_since(shell: Shell) -> None:
+    """Rotated secrets and disabled clients stay, unless told to overwrite; ids of deleted roles are not reused."""
+    content: Any = {
+        "clients": [{"client_id": "shop", "dialect": "standard", "client_secret": "the secret of the file"}],
+        "roles": [{"id": 1, "roleName": "admin"}, {"id": 2, "roleName": "editor"}],
+    }
+    path = str(shell.file("seed.json", json.dumps(content)))
+    assert shell.call("seed", path).err == ""
+    first = shell.store.get_client("shop")
+    assert shell.call("client", "disable", "shop", "--yes").code == 0
+    roles.delete(services_on(shell.store), 2)
+    ended = shell.call("seed", path)
+    assert (ended.code, ended.out) == (0, "1 clients, 2 roles, 0 users are there\n")
+    assert ended.err == (
+        f"the client shop keeps its own secret, or stays disabled: --overwrite makes it as in {path}\n"
+        f"the role editor has the id 3: the one in {path} may have been another role's\n"
+    )
+    disabled = shell.store.get_client("shop")
+    assert disabled is not None
+    assert disabled.disabled
+    assert shell.call("seed", path, "--overwrite").err == ""
+    assert shell.store.get_client("shop") == first
+
+
+@pytest.mark.security("F18")
+def test_a_seed_with_a_short_secret(shell: Shell) -> None:
+    """What is stored is a fast hash of it, so a short one is taken only when asked."""
+    secret = "fifteen letters"
+    content = {"clients": [{"client_id": "shop", "dialect": "standard", "client_secret": secret}]}
+    path = str(shell.file("seed.json", json.dumps(content)))
+    ended = shell.call("seed", path)
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith(f"{path}: the secret of shop has fewer than 16 characters: ")
+    assert "--allow-short-secrets" in ended.err
+    assert secret not in ended.err
+    assert shell.store.list_clients() == ()
+    assert shell.call("seed", path, "--allow-short-secrets").code == 0
+    assert shell.store.get_client("shop") is not None

@@ -218,14 +218,14 @@ def test_a_public_client_has_no_secret_to_rotate(shell: Shell) -> None:
     ("arguments", "said"),
     [
         (("--dialect", "standard", "--grant", "implicit"), "grant_types: there is no grant 'implicit'; there are: "),
-        (("--dialect", "standard", "--scope", ""), "scopes: String should have at least 1 character"),
+        (("--dialect", "standard", "--scope", ""), "scopes: is empty"),
         (
             ("--dialect", "standard", "--sign-provider", "x"),
             "sign_provider: there is no 'x' in this deployment's settings; there are: trusted",
         ),
-        (("--dialect", "standard", "--sign-app", "a:b"), "sign_app: String should match pattern"),
+        (("--dialect", "standard", "--sign-app", "a:b"), "sign_app: does not have the form"),
         (("--dialect", "summer"), "'summer' is not one of"),
-        (("--dialect", "standard", "--access-ttl", "0"), "Input should be greater than or equal to 1"),
+        (("--dialect", "standard", "--access-ttl", "0"), "must be at least 1"),
         ((), "Missing option '--dialect'"),
     ],
 )

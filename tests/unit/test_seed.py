@@ -1,6 +1,7 @@
 """The seed file: what is in it when it is right, and one clear line for each thing that is wrong."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from lingpai.clients import hash_secret
 from lingpai.ports import Services
 from local import seed
 from tests.support import stores
-from tests.support.time import Time
+from tests.support.time import START, Time
 
 CHEAP = stores.settings()
 HASH = passwords.hash_password("from elsewhere", CHEAP)
@@ -193,11 +194,51 @@ def test_a_role_of_the_same_name_keeps_its_id(services: Services, store: MemoryS
     assert store.users[store.identities["username:zoe"]].roles == {2, 6}
 
 
-def test_clients_are_written_again(services: Services, store: MemoryStore) -> None:
-    for secret in ("old", "new"):
-        content = {"clients": [{"client_id": "web", "dialect": "spring", "client_secret": secret}]}
-        seed.apply(seed.Seed.model_validate(content), services)
-    assert store.clients["web"].secret_hash == hash_secret("new")
+@pytest.mark.security("F18")
+def test_the_id_of_a_deleted_role_is_not_given_again(services: Services, store: MemoryStore) -> None:
+    """Who held the deleted role has nothing of the new one, whose name may even be the same."""
+    content = {"roles": [{"id": 1, "roleName": "admin"}, {"id": 5, "roleName": "editor"}], "users": [{"username": "a"}]}
+    assert seed.apply(seed.Seed.model_validate(content), services) == seed.Applied((), {})
+    holder = accounts.create(services, "zoe", "correct horse battery", frozenset({5}))
+    roles.delete(services, 5)
+    content["users"] = [{"username": "b", "roles": ["editor"]}]
+    applied = seed.apply(seed.Seed.model_validate(content), services)
+    assert applied == seed.Applied((), {"editor": 6})
+    assert store.roles.names == ((1, "admin"), (6, "editor"))
+    assert store.roles.names_of(store.users[holder].roles) == frozenset()
+    assert store.users[store.identities["username:b"]].roles == {6}
+    assert seed.apply(seed.Seed.model_validate(content), services) == seed.Applied((), {})
+    more = {"roles": [{"id": i, "roleName": f"role {i}"} for i in (3, 5, 9)]}
+    applied = seed.apply(seed.Seed.model_validate(more), services)
+    assert applied.new_role_ids == {"role 3": 10, "role 5": 11}
+    added = {role_id: name for role_id, name in store.roles.names if role_id > 6}
+    assert added == {9: "role 9", 10: "role 3", 11: "role 5"}
+    assert store.roles.next_id == 12
+
+
+def a_client(secret: str | None, *scopes: str) -> seed.Seed:
+    content = {"client_id": "web", "dialect": "spring", "client_secret": secret, "scopes": list(scopes)}
+    return seed.Seed.model_validate({"clients": [content]})
+
+
+@pytest.mark.security("F18")
+@pytest.mark.parametrize("rotated", ["another secret", None])
+def test_a_client_that_is_there_keeps_its_secret_and_its_state(
+    services: Services, store: MemoryStore, rotated: str | None
+) -> None:
+    """What else the file says of it is done; with `overwrite` all of it is."""
+    seed.apply(a_client("the first secret", "a"), services)
+    own = hash_secret(rotated) if rotated else None
+    store.clients["web"] = replace(store.clients["web"], secret_hash=own, disabled=True, valid_from=START - 1)
+    assert seed.apply(a_client("the first secret", "a", "b"), services).kept_clients == ("web",)
+    client = store.clients["web"]
+    assert (client.secret_hash, client.disabled, client.scopes) == (own, True, ("a", "b"))
+    assert client.valid_from == START - 1
+    assert seed.apply(a_client("the first secret", "a"), services, overwrite=True).kept_clients == ()
+    client = store.clients["web"]
+    assert (client.secret_hash, client.disabled) == (hash_secret("the first secret"), False)
+    assert client.valid_from == START
+    assert seed.apply(a_client("the first secret", "c"), services).kept_clients == ()
 
 
 # --- what is wrong ---------------------------------------------------------------------------------------
@@ -235,29 +276,29 @@ GRANTS = "client_credentials, mobile, password, refresh_token, sign"
     ("content", "line"),
     [
         ({"client": []}, "client: is no field of it"),
-        ({"clients": {}}, "clients: Input should be a valid tuple"),
-        ({"clients": None}, "clients: Input should be a valid tuple"),
-        ({"users": "x"}, "users: Input should be a valid tuple"),
-        ({"clients": ["web"]}, "clients[0]: Input should be a valid dictionary or instance of SeedClient"),
-        ({"clients": [{"dialect": "spring"}]}, "clients[0]: client_id: Field required"),
-        ({"clients": [{"client_id": "web"}]}, "clients[0] (web): dialect: Field required"),
+        ({"clients": {}}, "clients: is not a list"),
+        ({"clients": None}, "clients: is not a list"),
+        ({"users": "x"}, "users: is not a list"),
+        ({"clients": ["web"]}, "clients[0]: is not an object"),
+        ({"clients": [{"dialect": "spring"}]}, "clients[0]: client_id: is missing"),
+        ({"clients": [{"client_id": "web"}]}, "clients[0] (web): dialect: is missing"),
         (
             {"clients": [SPRING, {"client_id": "web2", "dialect": "summer"}]},
-            "clients[1] (web2): dialect: Input should be 'django', 'passport', 'spring', 'standard' or 'usercenter'",
+            "clients[1] (web2): dialect: must be 'django', 'passport', 'spring', 'standard' or 'usercenter'",
         ),
         (
             {"clients": [{**SPRING, "client_id": ""}]},
-            "clients[0] (): client_id: String should have at least 1 character",
+            "clients[0] (): client_id: is empty",
         ),
-        ({"clients": [{**SPRING, "client_id": True}]}, "clients[0] (True): client_id: Input should be a valid string"),
+        ({"clients": [{**SPRING, "client_id": True}]}, "clients[0] (True): client_id: is not text"),
         ({"clients": [{**SPRING, "secret": "x"}]}, "clients[0] (web): secret: is no field of it"),
         (
             {"clients": [{**SPRING, "client_secret": ""}]},
-            "clients[0] (web): client_secret: String should have at least 1 character",
+            "clients[0] (web): client_secret: is empty",
         ),
         (
             {"clients": [{**SPRING, "client_secret": 5}]},
-            "clients[0] (web): client_secret: Input should be a valid string",
+            "clients[0] (web): client_secret: is not text",
         ),
         (
             {"clients": [{**SPRING, "grant_types": ["password", "implicit"]}]},
@@ -269,19 +310,16 @@ GRANTS = "client_credentials, mobile, password, refresh_token, sign"
         ),
         (
             {"clients": [{**SPRING, "grant_types": "password"}]},
-            "clients[0] (web): grant_types: Input should be a valid tuple",
+            "clients[0] (web): grant_types: is not a list",
         ),
-        ({"clients": [{**SPRING, "scopes": [1]}]}, "clients[0] (web): scopes.0: Input should be a valid string"),
+        ({"clients": [{**SPRING, "scopes": [1]}]}, "clients[0] (web): scopes.0: is not text"),
         (
             {"clients": [{**SPRING, "access_token_ttl": 0}]},
-            "clients[0] (web): access_token_ttl: Input should be greater than 0",
+            "clients[0] (web): access_token_ttl: must be more than 0",
         ),
         (
             {"clients": [{**SPRING, "refresh_token_ttl": "long"}]},
-            (
-                "clients[0] (web): refresh_token_ttl: "
-                "Input should be a valid integer, unable to parse string as an integer"
-            ),
+            ("clients[0] (web): refresh_token_ttl: is not a whole number"),
         ),
         (
             {"clients": [{**SPRING, "sign_provider": "wechat"}]},
@@ -289,13 +327,13 @@ GRANTS = "client_credentials, mobile, password, refresh_token, sign"
         ),
         (
             {"clients": [{**SPRING, "token_format": "xml"}]},
-            "clients[0] (web): token_format: Input should be 'opaque' or 'jwt'",
+            "clients[0] (web): token_format: must be 'opaque' or 'jwt'",
         ),
         ({"clients": [SPRING, SPRING, SPRING]}, "clients: client_id 'web' is given 3 times"),
-        ({"roles": [{"id": 1}]}, "roles[0]: roleName: Field required"),
+        ({"roles": [{"id": 1}]}, "roles[0]: roleName: is missing"),
         (
             {"roles": [{"id": 0, "roleName": "x"}]},
-            "roles[0] (x): id: Input should be greater than 0",
+            "roles[0] (x): id: must be more than 0",
         ),
         (
             {"roles": [{"id": 1, "roleName": "x"}, {"id": 1, "roleName": "y"}]},
@@ -308,7 +346,7 @@ GRANTS = "client_credentials, mobile, password, refresh_token, sign"
         ({"users": [{}]}, "users[0] (nameless): needs a username, a mobile or an openid"),
         ({"users": [{"password": "x"}]}, "users[0] (nameless): needs a username, a mobile or an openid"),
         ({"users": [{"username": "zoe", "name": "Zoe"}]}, "users[0] (zoe): name: is no field of it"),
-        ({"users": [{"username": 5}]}, "users[0] (5): username: Input should be a valid string"),
+        ({"users": [{"username": 5}]}, "users[0] (5): username: is not text"),
         (
             {"users": [{"username": "zoe", "password": "x", "password_hash": HASH}]},
             "users[0] (zoe): has both password and password_hash; give one",
@@ -332,7 +370,7 @@ GRANTS = "client_credentials, mobile, password, refresh_token, sign"
         ({"users": [{"openid": "o"}, {"openid": "o"}]}, "users: openid 'o' is given 2 times"),
         (
             {"users": [{"openid": "o" * 257}]},
-            "users[0]: openid: String should have at most 256 characters",
+            "users[0]: openid: has more than 256 characters",
         ),
         (
             {"users": [{"username": "z oe\u200bz"}]},

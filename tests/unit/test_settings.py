@@ -115,7 +115,7 @@ def test_openid_providers_are_read_from_json() -> None:
         ({"oidc": GOOGLE}, "'oidc' is no name for a provider"),
         ({"google": "https://accounts.google.com"}, "google is not an object"),
         ({"google": {**GOOGLE, "name": "x"}}, "google is not an object"),
-        ({"google": {"issuer": GOOGLE["issuer"]}}, "google.audiences: Field required"),
+        ({"google": {"issuer": GOOGLE["issuer"]}}, "google.audiences: is missing"),
         ({"google": {**GOOGLE, "audiences": []}}, "google.audiences: "),
         ({"google": {**GOOGLE, "audiences": [""]}}, "google.audiences.0: "),
         (
@@ -128,7 +128,7 @@ def test_openid_providers_are_read_from_json() -> None:
         ({"google": {**GOOGLE, "issuer": "https://accounts.google.com:x"}}, "google.issuer: is no address"),
         ({"google": {**GOOGLE, "jwks_uri": "file:///keys"}}, "google.jwks_uri: is no address"),
         ({"google": {**GOOGLE, "nonce": "never"}}, "google.nonce: "),
-        ({"google": {**GOOGLE, "audience": ["x"]}}, "google.audience: Extra inputs are not permitted"),
+        ({"google": {**GOOGLE, "audience": ["x"]}}, "google.audience: is no field of it"),
         ({"google": GOOGLE, "apple": {**GOOGLE, "issuer": ""}}, "apple.issuer: is no address"),
     ],
     ids=str,

@@ -11,6 +11,7 @@ from lingpai.model import Client, Detail, Identity, RoleBook, SessionKey, TokenS
 from lingpai.ports import (
     ChangeUser,
     CheckIdentity,
+    CheckRole,
     CheckUser,
     Conflict,
     DeleteIdentity,
@@ -395,6 +396,8 @@ def change(services: Services, user_id: int, edit: Callable[[User], User], *proo
         except Conflict as failed:
             if isinstance(failed.write, PutIdentity):
                 raise conflict(_taken(failed.write.key)) from None
+            if isinstance(failed.write, CheckRole):
+                raise conflict("changed_meanwhile") from None
             if failed.write in proof:
                 raise invalid_grant("bad_code") from None
     raise conflict("changed_meanwhile")
@@ -515,9 +518,17 @@ def change_password(services: Services, user_id: int, old: str, new: str, sessio
 
 
 def save(
-    services: Services, user_id: int, username: str | None, password: str | None, roles: frozenset[int] | None
+    services: Services,
+    user_id: int,
+    username: str | None,
+    password: str | None,
+    roles: frozenset[int] | None,
+    *checks: Write,
 ) -> None:
-    """An admin's change of an account: what is None stays. A new password ends all its sessions."""
+    """An admin's change of an account: what is None stays. A new password ends all its sessions.
+
+    `checks` must hold when it is written (see `last_admin`).
+    """
 
     def edit(user: User) -> User:
         if username is not None:
@@ -530,19 +541,22 @@ def save(
             user = with_password(services, user, password)
         return user if roles is None else replace(user, roles=roles)
 
-    change(services, user_id, edit)
+    change(services, user_id, edit, *checks)
     if password is not None:
         sessions.end_all(services.store, user_id)
 
 
-def disable(services: Services, user_id: int) -> int:
-    """Nobody logs in to the account any more, and its sessions end; gives how many there were. Can be repeated.
+def disable(services: Services, user_id: int, *checks: Write) -> int:
+    """Disable the account and end its sessions; gives how many there were. Can be repeated.
 
-    A login that was under way has either put its session by now, or finds the account disabled.
+    A login that was under way has either put its session by now, or finds the account disabled. `checks` must hold
+    when it is written (see `last_admin`).
     """
     try:
-        services.store.commit(DisableUser(user_id))
-    except Conflict:
+        services.store.commit(DisableUser(user_id), *checks)
+    except Conflict as failed:
+        if failed.write in checks:
+            raise conflict("changed_meanwhile") from None
         raise not_found("user_not_found") from None
     return sessions.end_all(services.store, user_id)
 
@@ -555,10 +569,13 @@ def enable(services: Services, user_id: int) -> None:
         raise not_found("user_not_found") from None
 
 
-def delete(services: Services, user_id: int) -> None:
-    """The account is gone: nobody logs in any more, its sessions end, its names are free. Can be repeated."""
+def delete(services: Services, user_id: int, *checks: Write) -> None:
+    """Delete the account: its sessions end and its names are free. Can be repeated.
+
+    `checks` must hold when it is disabled, which is the first step (see `last_admin`).
+    """
     for _ in range(_ATTEMPTS):
-        disable(services, user_id)
+        disable(services, user_id, *checks)
         user = services.store.get_user(user_id)
         if user is None:
             return

@@ -114,6 +114,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "too_many_roles": ("角色最多 {limit} 个", "There can be {limit} roles at most"),
     "role_missing": ("角色不存在", "There is no such role"),
     "role_taken": ("角色名已被使用", "This role name is taken"),
+    "last_admin": (
+        "至少要保留一名管理员：没有找到其他管理员，请先让另一个账号成为管理员，或由其他管理员操作",
+        "An admin must remain, and no other was found: make another account an admin, or ask another admin to do this",
+    ),
     "role_kept": ("管理员角色不能改名或删除", "The admin role cannot be renamed or deleted"),
     "bad_cursor": ("cursor 无效", "The cursor is not one that this list gave"),
     "out_of_range": (

@@ -60,6 +60,14 @@ class CheckUser:
 
 
 @frozen
+class CheckRole:
+    """Writes nothing. Fails unless the account is there, not disabled, and has the role of this id."""
+
+    user_id: int
+    role_id: int
+
+
+@frozen
 class DisableUser:
     """Nobody logs in to the account any more. Fails where there is none."""
 
@@ -161,6 +169,7 @@ Write = (
     PutUser
     | ChangeUser
     | CheckUser
+    | CheckRole
     | DisableUser
     | EnableUser
     | DeleteUser

@@ -9,6 +9,7 @@ from lingpai.model import Client, Code, KnownAddress, RoleBook, Session, Session
 from lingpai.ports import (
     ChangeUser,
     CheckIdentity,
+    CheckRole,
     CheckTally,
     CheckUser,
     Conflict,
@@ -70,6 +71,9 @@ class MemoryStore:
             case CheckUser(user_id, password):
                 known = self.users.get(user_id)
                 return known is not None and not known.disabled and password in (None, known.password)
+            case CheckRole(user_id, role_id):
+                known = self.users.get(user_id)
+                return known is not None and not known.disabled and role_id in known.roles
             case DisableUser(user_id) | EnableUser(user_id):
                 return user_id in self.users
             case DeleteUser(user):
@@ -95,7 +99,7 @@ class MemoryStore:
                 self.users[user.id] = user
             case ChangeUser(before, after):
                 self.users[before.id] = replace(self.users[before.id], **_changes(before, after))
-            case CheckUser() | CheckIdentity():
+            case CheckUser() | CheckRole() | CheckIdentity():
                 pass
             case DisableUser(user_id):
                 self.users[user_id] = replace(self.users[user_id], disabled=True)

@@ -64,6 +64,7 @@ from lingpai.model import Client, Code, RoleBook, Session, SessionKey, StoredKey
 from lingpai.ports import (
     ChangeUser,
     CheckIdentity,
+    CheckRole,
     CheckTally,
     CheckUser,
     Conflict,
@@ -201,6 +202,9 @@ class DynamoStore:
                         **arguments,
                     }
                 }
+            case CheckRole(user_id, role_id):
+                arguments = expressions(alive_user() & UserItem.roles.contains(role_id))
+                return {"ConditionCheck": {"TableName": tables.users_table, "Key": user_key(user_id), **arguments}}
             case DisableUser(user_id):
                 arguments = expressions(UserItem.id.exists(), UserItem.disabled.set(True))
                 return {"Update": {"TableName": tables.users_table, "Key": user_key(user_id), **arguments}}

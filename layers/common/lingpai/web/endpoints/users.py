@@ -3,10 +3,10 @@
 import base64
 from typing import Any
 
-from lingpai import accounts, numbers, roles
+from lingpai import accounts, last_admin, numbers, roles
 from lingpai.errors import forbidden, invalid_request, invalid_token
 from lingpai.model import Identity, RoleBook, User, is_union
-from lingpai.ports import Services
+from lingpai.ports import Services, Write
 from lingpai.web import envelope, fields
 from lingpai.web.bearer import (
     Caller,
@@ -52,7 +52,8 @@ def save(services: Services, request: Request) -> Reply:
         return envelope.done(accounts.create(services, username, password, role_ids or frozenset()))
     new_name = fields.optional_text(body, "username")
     new_password = fields.optional_text(body, "password", _PASSWORD_FIELD, opaque=True)
-    accounts.save(services, user_id, new_name or None, new_password or None, role_ids)
+    checks = _keeping_an_admin(services, caller, user_id, role_ids)
+    accounts.save(services, user_id, new_name or None, new_password or None, role_ids, *checks)
     return envelope.done(user_id)
 
 
@@ -101,7 +102,7 @@ def update_roles(services: Services, request: Request) -> Reply:
     if entries is None:
         raise invalid_request("missing_parameter", name="roleList")
     ids = roles.known_ids(caller.book, frozenset(fields.an_id(entry, "id") for entry in entries))
-    accounts.save(services, user_id, None, None, ids)
+    accounts.save(services, user_id, None, None, ids, *_keeping_an_admin(services, caller, user_id, ids))
     return envelope.done()
 
 
@@ -141,8 +142,10 @@ def list_all(services: Services, request: Request) -> Reply:
 
 def delete(services: Services, request: Request) -> Reply:
     """An admin deletes an account: its sessions end and its names are free."""
-    require_admin(services, authenticate(services, request))
-    accounts.delete(services, fields.an_id(json_body(request), "id"))
+    caller = authenticate(services, request)
+    require_admin(services, caller)
+    user_id = fields.an_id(json_body(request), "id")
+    accounts.delete(services, user_id, *_keeping_an_admin(services, caller, user_id))
     return envelope.done()
 
 
@@ -157,6 +160,16 @@ def shown(services: Services, user: User, book: RoleBook) -> dict[str, Any]:
         "roleList": [{"id": role_id, "roleName": name} for role_id, name in book.names if role_id in user.roles],
         "createTime": fields.moment_text(user.created_at, settings.utc_offset_minutes),
     }
+
+
+def _keeping_an_admin(
+    services: Services, caller: Caller, user_id: int, role_ids: frozenset[int] | None = frozenset()
+) -> tuple[Write, ...]:
+    """The checks for giving the account these roles (None: those that it has) or, with none, for deleting it."""
+    if role_ids is None or caller.book.id_of(services.settings.admin_role) in role_ids:
+        return ()
+    actor_id = caller.user.id if caller.user else None
+    return last_admin.keep_one(services, caller.book, actor_id, user_id)
 
 
 def _identity(services: Services, caller: Caller, openid: str) -> Identity:

@@ -1,0 +1,42 @@
+"""The last admin keeps the role: no admin can leave a deployment without one.
+
+A change that may take the role from an account is one transaction with the check that another account has it, so that
+two admins who remove each other, or themselves, at the same moment do not both succeed. Clients that act with an
+admin's role of their own are not accounts, and are not asked for another admin.
+"""
+
+from lingpai.errors import conflict
+from lingpai.model import RoleBook
+from lingpai.ports import CheckRole, Services, Write
+
+# Accounts that are looked through for another admin: few calls, whatever the size of the deployment.
+_PAGE = 500
+_PAGES = 10
+
+
+def keep_one(services: Services, book: RoleBook, actor_id: int | None, user_id: int) -> tuple[Write, ...]:
+    """The check that an admin remains when the admin `actor_id` takes the role from `user_id`, or deletes it.
+
+    `actor_id` is None for a client's own token. Who acts on another account is the admin that remains. For who acts on
+    their own account another admin is looked for: LingpaiError `conflict` where none is found among 5000 accounts.
+    """
+    role_id = book.id_of(services.settings.admin_role)
+    if actor_id is None or role_id is None:
+        return ()
+    remaining = actor_id if actor_id != user_id else _find_another(services, role_id, user_id)
+    if remaining is None:
+        raise conflict("last_admin")
+    return (CheckRole(remaining, role_id),)
+
+
+def _find_another(services: Services, role_id: int, user_id: int) -> int | None:
+    after: int | None = None
+    for _ in range(_PAGES):
+        page = services.store.list_users(_PAGE, after)
+        for user in page.users:
+            if user.id != user_id and role_id in user.roles and not user.disabled:
+                return user.id
+        if page.next is None:
+            return None
+        after = page.next
+    return None
