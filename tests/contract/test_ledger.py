@@ -252,9 +252,9 @@ def test_delete_identity(store: WholeStore, commit: Commit, eye: Eye) -> None:
 
 
 def test_put_session(store: WholeStore, commit: Commit) -> None:
-    """A session that is refreshed, and one of a machine; what was put before under the key is replaced."""
+    """A session that is refreshed, and one of a machine; putting one again changes nothing."""
     machine = a_session(2**64 - 1, refresh_hash=None, refresh_expires_at=0, scope=(), access_scope=())
-    for session in (SESSION, machine, replace(SESSION, client_id="other")):
+    for session in (SESSION, machine, SESSION):
         commit(PutSession(session, NOW + 6000))
         assert store.get_session(session.key) == session
 

@@ -78,9 +78,9 @@ def _changes[T: Record](old: T, new: T, condition: Condition) -> tuple[list[Acti
     return actions, condition
 
 
-def spending(limits: Mapping[str, int], ttl: int) -> Arguments:
-    """One more of each count of a tally, as long as none has reached its limit."""
-    return expressions(below(limits), *(count_path(name).add(1) for name in limits), TallyItem.ttl.set(ttl))
+def spending(limits: Mapping[str, int], ttl: int) -> tuple[Condition, list[Action]]:
+    """That no count of a tally has reached its limit, and one more of each."""
+    return below(limits), [*(count_path(name).add(1) for name in limits), TallyItem.ttl.set(ttl)]
 
 
 # The right sides are read before anything is written: what was current becomes previous.

@@ -217,6 +217,18 @@ def count_path(name: str) -> Path:
     return Path([COUNT + name])
 
 
+def same_item(stored: Item | None, item: Item) -> bool:
+    """Whether what is stored is this item; the order of a set does not matter."""
+    return stored is not None and _ordered(stored) == _ordered(item)
+
+
+def _ordered(item: Item) -> Item:
+    return {
+        name: {kind: sorted(value) if kind in {"NS", "SS", "BS"} else value for kind, value in typed.items()}
+        for name, typed in item.items()
+    }
+
+
 def below(limits: Mapping[str, int]) -> Condition:
     """That no count of a tally has reached its limit."""
     counts = [(count_path(name), limit) for name, limit in limits.items()]

@@ -7,9 +7,13 @@ failed condition returns, and importing it would import botocore's client, which
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
 
 from lingpai.adapters.aws.client import aws_client
 from lingpai.adapters.dynamodb.expressions import (
@@ -40,6 +44,7 @@ from lingpai.adapters.dynamodb.items import (
     code_key,
     count_path,
     identity_key,
+    same_item,
     session_item,
     session_key,
     signing_key_item,
@@ -59,6 +64,7 @@ from lingpai.adapters.dynamodb.reading import (
     to_user,
     to_user_id,
 )
+from lingpai.adapters.dynamodb.write_ids import WriteId
 from lingpai.errors import unavailable
 from lingpai.model import Client, Code, RoleBook, Session, SessionKey, StoredKey, User
 from lingpai.ports import (
@@ -90,8 +96,6 @@ from lingpai.ports import (
 )
 
 if TYPE_CHECKING:
-    from pynamodb.expressions.condition import Condition
-
     from lingpai.settings import Settings
 
 _CODES_KEPT = 2 * 86400
@@ -101,8 +105,6 @@ _BATCH_WRITES = 25
 _WINDOW_ATTEMPTS = 5
 # What a partition key may hold, in bytes of UTF-8.
 _LONGEST_KEY = 2048
-# Writes that do no more the second time than the first.
-_REPEATABLE = (DisableUser, EnableUser, PutSession, EndSession)
 _BUSY = {
     "InternalServerError",
     "ItemCollectionSizeLimitExceededException",
@@ -145,38 +147,85 @@ class DynamoStore:
     # --- ledger
 
     def commit(self, *writes: Write) -> None:
-        """See `ports.Ledger`. A single write that may be repeated is done plainly, for half the cost of a transaction.
+        """See `ports.Ledger`. A single idempotent write is a plain call, which costs half of a transaction.
 
-        The others are transactions even when alone: botocore repeats a write whose answer was lost, and only a
-        transaction's token tells DynamoDB that it is the same one. Plain, it would meet itself and be refused.
+        The others are transactions even when alone: the transport repeats a write whose answer was lost, and the first
+        try may still arrive after that. Only a transaction's token tells DynamoDB that both are one decision.
         """
         actions = [self._action(write) for write in writes]
-        if len(actions) == 1 and isinstance(writes[0], _REPEATABLE):
-            ((kind, arguments),) = actions[0].items()
-            try:
-                self._call(f"{kind}Item", **arguments)
-            except _Refused:
-                raise Conflict(writes[0]) from None
-            return
-        failed = self._transact(actions)
-        if failed is not None:
-            raise Conflict(writes[failed])
+        match writes:
+            case (PutSession(session),):
+                self._put_session(session, **actions[0]["Put"])
+            case (EndSession(),):
+                self._call("DeleteItem", **actions[0]["Delete"])
+            case _:
+                failed = self._transact(actions)
+                if failed is not None:
+                    raise Conflict(writes[failed])
+
+    def _put_session(self, session: Session, **arguments: Any) -> None:
+        """Put a session without a transaction.
+
+        Only where nothing stands under its key, so that a late first try cannot bring back a session which was ended
+        meanwhile (see `end_presented`). A second try that finds the session of the first is a success.
+        """
+        try:
+            self._call("PutItem", **arguments, **expressions(SessionItem.owner.does_not_exist()))
+        except _Refused as refused:
+            if _session_in(refused.item) != session:
+                raise unavailable() from None
 
     def _transact(self, actions: list[dict[str, Arguments]]) -> int | None:
         """Send the transaction; gives the index of the first action whose condition failed, None for success.
 
-        DynamoDB cancels a transaction that meets another one on the same item: that says nothing of the
-        conditions, so it is sent again. (A lost answer is no danger: botocore's retries carry one token.)
+        DynamoDB cancels a transaction that meets another one on the same item. That says nothing about the conditions,
+        so it is sent again: the same bytes under the same token, because an earlier try may have been applied.
         """
+        token = uuid4().hex
         for attempt in range(_CONFLICT_ATTEMPTS):
             try:
-                self._call("TransactWriteItems", TransactItems=actions)
+                self._call("TransactWriteItems", TransactItems=actions, ClientRequestToken=token)
                 return None
             except _Cancelled as cancelled:
                 if "ConditionalCheckFailed" in cancelled.reasons:
                     return cancelled.reasons.index("ConditionalCheckFailed")
+            except _TokenKnown:
+                if self._stand(actions):
+                    return None
+                raise unavailable() from None
             self._pause(attempt)
         raise unavailable()
+
+    def _stand(self, actions: list[dict[str, Arguments]]) -> bool:
+        """Whether the items that the transaction puts and deletes are as it leaves them; one call for each.
+
+        Asked where DynamoDB knows the token of this transaction but calls its parameters others. The token is new and
+        random, so only an earlier try can have used it, and only a transaction that was done is remembered.
+        """
+        for action in actions:
+            ((kind, arguments),) = action.items()
+            table = arguments["TableName"]
+            if kind == "Put":
+                item = arguments["Item"]
+                key = {name: item[name] for name in self._key_names(table)}
+                stands = same_item(self._get(table, key), item)
+            else:
+                stands = kind != "Delete" or self._get(table, arguments["Key"]) is None
+            if not stands:
+                return False
+        return True
+
+    def _key_names(self, table: str) -> tuple[str, ...]:
+        """The names of the attributes that are the key of the table's items."""
+        tables = self.settings
+        return {
+            tables.clients_table: ("client_id",),
+            tables.users_table: ("id",),
+            tables.identities_table: ("key",),
+            tables.roles_table: ("book",),
+            tables.sessions_table: ("owner", "id"),
+            tables.keys_table: ("algorithm", "number"),
+        }[table]
 
     def _action(self, write: Write) -> dict[str, Arguments]:
         """The write as one action of a transaction: {"Put" | "Update" | "Delete" | "ConditionCheck": arguments}."""
@@ -228,7 +277,7 @@ class DynamoStore:
                 arguments = expressions(IdentityItem.user_id == user_id)
                 return {"Delete": {"TableName": tables.identities_table, "Key": identity_key(key), **arguments}}
             case PutSession(session, ttl):
-                # No condition: the key holds 64 random bits, and a write repeated after a lost answer must succeed.
+                # No condition: the key holds 64 random bits.
                 return {"Put": {"TableName": tables.sessions_table, "Item": session_item(session, ttl)}}
             case EndSession(key):
                 return {"Delete": {"TableName": tables.sessions_table, "Key": session_key(key)}}
@@ -246,7 +295,8 @@ class DynamoStore:
                 arguments = expressions(below(limits))
                 return {"ConditionCheck": {"TableName": tables.counters_table, "Key": tally_key(key), **arguments}}
             case SpendTally(key, limits, ttl):
-                arguments = spending(limits, ttl)
+                condition, actions = spending(limits, ttl)
+                arguments = expressions(condition, *actions)
                 return {"Update": {"TableName": tables.counters_table, "Key": tally_key(key), **arguments}}
             case KnowAddresses(key, user_id, addresses):
                 kept = [[address.mark, address.at] for address in addresses]
@@ -262,7 +312,7 @@ class DynamoStore:
 
     def put_client(self, client: Client) -> None:
         """See `ports.ClientWriter`."""
-        self._call("PutItem", TableName=self.settings.clients_table, **put(client_item(client)))
+        self._transact([{"Put": {"TableName": self.settings.clients_table, **put(client_item(client))}}])
 
     def create_client(self, client: Client) -> bool:
         """See `ports.ClientWriter`."""
@@ -376,7 +426,11 @@ class DynamoStore:
         return Rotated(True, _session_in(answer["Attributes"]))
 
     def end_presented(self, key: SessionKey, hashed: bytes, client_id: str | None) -> Ended:
-        """See `ports.Sessions`."""
+        """See `ports.Sessions`.
+
+        The session of a client's own token was put by a plain write, whose first try may still arrive: what is left of
+        the item keeps it out until the token would have expired.
+        """
         item = SessionItem
         condition = (
             (item.access_hash == hashed)
@@ -386,10 +440,11 @@ class DynamoStore:
         )
         if client_id is not None:
             condition &= item.client_id == client_id
+        emptied = [item.client_id.remove(), item.access_hash.remove()] if key.user_id is None else []
+        operation = "UpdateItem" if emptied else "DeleteItem"
+        arguments = expressions(condition, *emptied)
         try:
-            self._call(
-                "DeleteItem", TableName=self.settings.sessions_table, Key=session_key(key), **expressions(condition)
-            )
+            self._call(operation, TableName=self.settings.sessions_table, Key=session_key(key), **arguments)
         except _Refused as refused:
             return Ended(False, _session_in(refused.item))
         return Ended(True, None)
@@ -466,24 +521,18 @@ class DynamoStore:
         if before is None or after.tries_until != before.tries_until:
             actions += [CodeItem.tries.set(after.tries), CodeItem.tries_until.set(after.tries_until)]
         try:
-            self._call(
-                "UpdateItem",
-                TableName=self.settings.codes_table,
-                Key=code_key(after.number),
-                **expressions(condition, *actions),
-            )
-        except _Refused as refused:
-            # A write repeated after a lost answer meets itself: that is success.
-            stored = to_code(refused.item) if refused.item else None
-            return stored is not None and (stored.digest, stored.sent) == (after.digest, after.sent)
+            self._update_once(self.settings.codes_table, code_key(after.number), WriteId.new(), condition, *actions)
+        except _Refused:
+            return False
         return True
 
     def mark_proven(self, number: str, digest: bytes) -> bool:
         """See `ports.Codes`."""
         condition = (CodeItem.digest == digest) & CodeItem.proven.does_not_exist()
-        arguments = expressions(condition, CodeItem.proven.set(True))
         try:
-            self._call("UpdateItem", TableName=self.settings.codes_table, Key=code_key(number), **arguments)
+            self._update_once(
+                self.settings.codes_table, code_key(number), WriteId.new(), condition, CodeItem.proven.set(True)
+            )
         except _Refused:
             return False
         return True
@@ -497,28 +546,24 @@ class DynamoStore:
             CodeItem.tries_until.set(now + window),
             CodeItem.ttl.set(now + max(_CODES_KEPT, window)),
         )
+        write = WriteId.new()
         for _ in range(_WINDOW_ATTEMPTS):
             for condition, *actions in (add_one, begin):
                 try:
-                    answer = self._call(
-                        "UpdateItem",
-                        TableName=self.settings.codes_table,
-                        Key=code_key(number),
-                        ReturnValues="ALL_NEW",
-                        **expressions(condition, *actions),
-                    )
+                    item = self._update_once(self.settings.codes_table, code_key(number), write, condition, *actions)
                 except _Refused:
                     continue
-                return to_code(answer["Attributes"])
+                return to_code(item)
         raise unavailable()
 
     def spend(self, key: str, limits: Mapping[str, int], ttl: int) -> Spent:
         """See `ports.Counters`. Done or not, the counts come back in the same call."""
+        condition, actions = spending(limits, ttl)
         try:
-            answer = self._tally("UpdateItem", key, ReturnValues="ALL_NEW", **spending(limits, ttl))
+            item = self._update_once(self.settings.counters_table, tally_key(key), WriteId.new(), condition, *actions)
         except _Refused as refused:
             return Spent(False, to_counts(refused.item))
-        return Spent(True, to_counts(answer["Attributes"]))
+        return Spent(True, to_counts(item))
 
     def give_back(self, key: str, name: str, amount: int = 1, add: str | None = None) -> None:
         """See `ports.Counters`; a second call where more than `amount` was spent."""
@@ -526,10 +571,11 @@ class DynamoStore:
         added = [count_path(add).add(1)] if add else []
         emptied = (TallyItem.key.exists() & (count.does_not_exist() | (count <= amount)), count.set(0), *added)
         lessened = (TallyItem.key.exists() & (count > amount), count.set(count - amount), *added)
+        write = WriteId.new()
         for _ in range(_WINDOW_ATTEMPTS):
             for condition, *actions in (emptied, lessened):
                 try:
-                    self._tally("UpdateItem", key, **expressions(condition, *actions))
+                    self._update_once(self.settings.counters_table, tally_key(key), write, condition, *actions)
                     return
                 except _Refused as refused:
                     if refused.item is None:
@@ -541,11 +587,33 @@ class DynamoStore:
         return to_counts(self._get(self.settings.counters_table, tally_key(key)))
 
     def clear(self, key: str) -> None:
-        """See `ports.Counters`."""
-        self._tally("DeleteItem", key)
+        """See `ports.Counters`; a read and, where there are counts, a write.
 
-    def _tally(self, operation: str, key: str, **arguments: Any) -> dict[str, Any]:
-        return self._call(operation, TableName=self.settings.counters_table, Key=tally_key(key), **arguments)
+        The item stays with its write ids, so that no update from before is applied after this.
+        """
+        counts = self.counts(key)
+        if not counts:
+            return
+        removed = [count_path(name).remove() for name in counts]
+        with suppress(_Refused):  # the item has expired meanwhile
+            self._update_once(
+                self.settings.counters_table, tally_key(key), WriteId.new(), TallyItem.key.exists(), *removed
+            )
+
+    def _update_once(self, table: str, key: Item, write: WriteId, condition: Condition, *actions: Action) -> Item:
+        """Update the item unless an earlier try of the same `write` has done so; gives the item as it is then.
+
+        _Refused where the condition does not hold.
+        """
+        arguments = expressions(condition & write.is_absent, *actions, write.keep)
+        try:
+            answer = self._call("UpdateItem", TableName=table, Key=key, ReturnValues="ALL_NEW", **arguments)
+        except _Refused as refused:
+            if refused.item is not None and write.stands_in(refused.item):
+                return refused.item
+            raise
+        item: Item = answer.get("Attributes", {})
+        return item
 
     # --- keys
 
@@ -561,13 +629,13 @@ class DynamoStore:
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
     def add_key(self, key: StoredKey) -> bool:
-        """See `ports.KeyStore`. botocore repeats a write whose answer was lost: then the key meets itself."""
+        """See `ports.KeyStore`; a second call where a key of this number is there. A transaction as in `commit`."""
         absent = SigningKeyItem.algorithm.does_not_exist()
-        try:
-            self._call("PutItem", TableName=self.settings.keys_table, **put(signing_key_item(key), absent))
-        except _Refused as refused:
-            return refused.item is not None and to_stored_key(refused.item) == key
-        return True
+        action = {"Put": {"TableName": self.settings.keys_table, **put(signing_key_item(key), absent)}}
+        if self._transact([action]) is None:
+            return True
+        found = self._get(self.settings.keys_table, signing_key_key(key))
+        return found is not None and to_stored_key(found) == key
 
     def forget_private(self, key: StoredKey) -> None:
         """See `ports.KeyStore`."""
@@ -607,7 +675,11 @@ class DynamoStore:
         return item
 
     def _call(self, operation: str, **arguments: Any) -> dict[str, Any]:
-        """One call; a failed condition is _Refused, a cancelled transaction _Cancelled, a busy store a 503."""
+        """One call; a busy store is a 503.
+
+        A failed condition is _Refused, a cancelled transaction _Cancelled, and _TokenKnown one whose token DynamoDB
+        knows with other parameters.
+        """
         if "ConditionExpression" in arguments:
             arguments["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
         for attempt in range(_CONFLICT_ATTEMPTS):
@@ -623,6 +695,8 @@ class DynamoStore:
                     raise _Refused(response.get("Item")) from None
                 if code == "TransactionCanceledException":
                     raise _cancelled(error) from None
+                if code == "IdempotentParameterMismatchException":
+                    raise _TokenKnown from None
                 if code in _BUSY or response["ResponseMetadata"].get("HTTPStatusCode", 0) >= 500:
                     raise unavailable() from error
                 # A plain write that meets a transaction on its item: nothing was done, so it is sent again.
@@ -632,6 +706,10 @@ class DynamoStore:
                 raise unavailable() from error
             self._pause(attempt)
         raise unavailable()
+
+
+class _TokenKnown(Exception):
+    """DynamoDB has done a transaction with this token, and says that its parameters were others."""
 
 
 class _Cancelled(Exception):
@@ -654,7 +732,7 @@ def _cancelled(error: ClientError) -> Exception:
 
 
 def _session_in(item: Item | None) -> Session | None:
-    """The session in an item; None for nothing, and for the mere key that a revoked token leaves which stood alone."""
+    """The session in an item; None where nothing is stored, and for what the revoked token of a client leaves."""
     if item is None or "client_id" not in item:
         return None
     return to_session(item)
