@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lingpai import codes, login_methods, names, numbers, passwords, sessions, slowdown, throttle, typed
+from lingpai import codes, login_methods, names, numbers, passwords, registration, sessions, slowdown, throttle, typed
 from lingpai.errors import LingpaiError, conflict, invalid_grant, invalid_request, not_found, unavailable
 from lingpai.model import Client, Detail, Identity, RoleBook, SessionKey, TokenSet, User, union_issuer
 from lingpai.ports import (
@@ -256,7 +256,7 @@ def _log_in_by_identity(
     in their places.
     """
     for _ in range(_ATTEMPTS):
-        user_id, account = _holder(services, keys, named)
+        user_id, account = _holder(services, client, keys, named)
         try:
             return sessions.issue(services, client, scope, user_id, methods=(method,), together_with=(*proof, *account))
         except Conflict as failed:
@@ -268,10 +268,13 @@ def _log_in_by_identity(
     raise unavailable()
 
 
-def _holder(services: Services, keys: tuple[str, ...], named: Callable[[User], User]) -> tuple[int, tuple[Write, ...]]:
-    """Whose account it is that the first of `keys` to find one finds, and the writes that make or keep it so."""
+def _holder(
+    services: Services, client: Client, keys: tuple[str, ...], named: Callable[[User], User]
+) -> tuple[int, tuple[Write, ...]]:
+    """The account that the first of `keys` to find one finds, and the writes that make or keep it so."""
     found = _find_each(services, keys)
     if not found:
+        registration.check_first_login(services.settings, client)
         user = named(User(id=services.clock.new_user_id(), created_at=services.clock.now()))
         return user.id, (PutUser(user), *(PutIdentity(key, user.id) for key in keys))
     key = next(key for key in keys if key in found)

@@ -104,6 +104,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "identity_not_found": ("账号未关联该身份", "The account has no such identity"),
     "last_way_in": ("不能解除唯一的登录方式", "This is the only way to log in to the account: link another one first"),
+    "registration_closed": ("未开放注册，请联系管理员", "New accounts are not made here: ask an admin for one"),
     "user_not_found": ("用户不存在", "There is no such user"),
     "id_or_username": ("请提供 id 或 username", "Give an id or a username"),
     "bad_date": ("参数 {name} 的格式应为 {format}", "The parameter {name} must look like {format}"),

@@ -106,6 +106,7 @@ DEFAULTS: Mapping[str, Any] = {
     "link_providers": (),
     "sign_connect_timeout": 1.5,
     "sign_timeout": 3.0,
+    "registration": "open",
     "admin_role": "admin",
     "utc_offset_minutes": 480,
 }
@@ -189,6 +190,7 @@ WHOLES: Mapping[str, tuple[int, int]] = {
 }
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "aws_transport": ("bare", "botocore"),
+    "registration": ("open", "client", "off"),
 }
 SAID: Mapping[str, str] = {
     "clients_table": "ClientsTable",
@@ -211,5 +213,6 @@ SAID: Mapping[str, str] = {
     "tencent_variables": "code,minutes",
     "twilio_endpoint": "api.twilio.com",
     "wechat_url": "https://api.weixin.qq.com",
+    "registration": "open",
     "admin_role": "admin",
 }

@@ -348,6 +348,7 @@ class Settings(BaseModel):
     sign_timeout: TimeOut = 3.0
 
     # people
+    registration: Literal["open", "client", "off"] = "open"
     admin_role: Annotated[str, Field(min_length=1)] = "admin"
     utc_offset_minutes: Annotated[int, Field(ge=-720, le=840)] = 480
 

@@ -6,6 +6,7 @@ from lingpai import accounts
 from lingpai.errors import LingpaiError, invalid_request
 from lingpai.messages import text
 from lingpai.ports import Services
+from lingpai.web.registering import registering
 from lingpai.web.reply import Reply, error_headers, json_reply
 from lingpai.web.request import Request, lenient_parameters
 
@@ -14,15 +15,16 @@ PHONE_MAX = 32
 
 def register(services: Services, request: Request) -> Reply:
     """A new account for `userName` and `password`; a `mobile` is unproven and goes to the profile alone."""
-    given = lenient_parameters(request)
-    for name in ("userName", "password"):
-        if name not in given:
-            raise invalid_request("missing_parameter", name=name)
-    phone = given.get("mobile")
-    if phone is not None and len(phone) > PHONE_MAX:
-        raise invalid_request("too_long", name="mobile", limit=PHONE_MAX)
-    accounts.register(services, given["userName"], given["password"], request.source_ip, phone)
-    return json_reply(200, _result(1, "返回成功" if request.language == "zh" else "success"))
+    with registering(services, request) as client_id:
+        given = lenient_parameters(request)
+        for name in ("userName", "password"):
+            if name not in given:
+                raise invalid_request("missing_parameter", name=name)
+        phone = given.get("mobile")
+        if phone is not None and len(phone) > PHONE_MAX:
+            raise invalid_request("too_long", name="mobile", limit=PHONE_MAX)
+        accounts.register(services, given["userName"], given["password"], request.source_ip, phone)
+    return json_reply(200, _result(1, "返回成功" if request.language == "zh" else "success")).about(client_id)
 
 
 def refused(error: LingpaiError, request: Request) -> Reply:

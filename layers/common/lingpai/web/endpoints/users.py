@@ -19,6 +19,7 @@ from lingpai.web.bearer import (
     require_user,
     session_of,
 )
+from lingpai.web.registering import registering
 from lingpai.web.reply import Reply
 from lingpai.web.request import Request, json_body
 
@@ -29,11 +30,13 @@ _PASSWORD_FIELD = 1024
 
 
 def register(services: Services, request: Request) -> Reply:
-    """A new account for anyone; `message` is its id. An id or roles sent along are ignored."""
-    body = json_body(request)
-    username = fields.text(body, "username")
-    password = fields.text(body, "password", _PASSWORD_FIELD, opaque=True)
-    return envelope.done(accounts.register(services, username, password, request.source_ip))
+    """A new account for whoever may register; `message` is its id. An id or roles sent along are ignored."""
+    with registering(services, request) as client_id:
+        body = json_body(request)
+        username = fields.text(body, "username")
+        password = fields.text(body, "password", _PASSWORD_FIELD, opaque=True)
+        user_id = accounts.register(services, username, password, request.source_ip)
+    return envelope.done(user_id).about(client_id)
 
 
 def save(services: Services, request: Request) -> Reply:

@@ -1,0 +1,33 @@
+"""Who may bring new accounts about: the setting REGISTRATION.
+
+`open`: anyone. `client`: clients that prove themselves by a secret, for the people who use them. `off`: admins, the
+operator and imports alone. It holds for the routes that register, and for the first login by a code or by a third
+party, which makes an account too.
+"""
+
+from typing import TYPE_CHECKING
+
+from lingpai.errors import forbidden, invalid_client, invalid_grant
+from lingpai.model import Client
+
+if TYPE_CHECKING:
+    from lingpai.settings import Settings
+
+
+def wants_client(settings: "Settings") -> bool:
+    """Whether a registration needs a client's credentials; LingpaiError `access_denied` where there is none at all."""
+    if settings.registration == "off":
+        raise forbidden("registration_closed")
+    return settings.registration == "client"
+
+
+def check_client(client: Client) -> None:
+    """LingpaiError `invalid_client` for a client that has proven nothing: a public one is taken by its word."""
+    if not client.confidential:
+        raise invalid_client(dialect=client.dialect)
+
+
+def check_first_login(settings: "Settings", client: Client) -> None:
+    """LingpaiError `invalid_grant` where a login through this client may not make an account."""
+    if settings.registration == "off" or (settings.registration == "client" and not client.confidential):
+        raise invalid_grant("registration_closed")
