@@ -29,6 +29,7 @@ RUNTIME := .cache/runtime/.synced
 CHECKOV := .cache/checkov/.synced
 PEERS := .cache/peers-authlib/.synced .cache/peers-django/.synced .cache/peers-front/.synced
 LAYER_REQUIREMENTS := layers/common/requirements.txt
+LOCAL_BUILD := .aws-sam/local/template.yaml
 
 say = @echo '· $(1)'
 
@@ -42,7 +43,7 @@ help: ## Show this list
 	@echo
 
 .PHONY: run
-run: $(VENV) ## Serve the API on this machine, with demo data (PORT, SEED, DYNAMODB_ENDPOINT)
+run: $(VENV) ## Serve the API on this machine, with demo data (PORT, SEED, DYNAMODB_ENDPOINT, SAM_LOCAL)
 	@exec .venv/bin/python -m local
 
 .PHONY: test
@@ -153,8 +154,19 @@ build: $(SAM) ## Build the functions and the layer into .aws-sam (ARGS='--config
 	$(call say,template: sam validate)
 	@$(sam) validate --lint > /dev/null
 	$(call say,functions and layer: sam build)
-	@report=$$($(sam) build $(ARGS) 2>&1) || { printf '%s\n' "$$report"; exit 1; }
+	@report=$$($(sam) build $(or $(ARGS),--config-env dev) 2>&1) || { printf '%s\n' "$$report"; exit 1; }
 	$(call say,built into .aws-sam/build)
+
+.PHONY: invoke
+invoke: $(VENV) $(LOCAL_BUILD) ## Run a function in Docker on an event (EVENT=events/token-password.json), beside `make run SAM_LOCAL=1`
+	@[ -n '$(EVENT)' ] || { echo 'Name an event: make invoke EVENT=events/token-password.json' >&2; exit 2; }
+	@function=$$(.venv/bin/python -m tools.function_of '$(EVENT)') \
+		&& $(sam) local invoke "$$function" -e '$(EVENT)' --env-vars events/env.local.json $(local-env) $(ARGS)
+
+$(LOCAL_BUILD): template.yaml samconfig.toml $(SAM) $(shell find functions layers -type f -not -path '*/__pycache__/*')
+	$(call say,functions and layer for Docker on this machine: sam build)
+	@report=$$($(sam) build $(local-env) 2>&1) || { printf '%s\n' "$$report"; exit 1; }
+	@touch $@
 
 .PHONY: clean
 clean: ## Remove everything that make made
@@ -168,7 +180,7 @@ e2e-deploy: $(VENV) $(MINISTACK) build-here ## Deploy to a stand-in for AWS, tes
 	@exec .venv/bin/pytest tests/deploy $(ARGS)
 
 .PHONY: e2e-sam-local
-e2e-sam-local: $(VENV) $(RUNTIME) .cache/bare-python/.made build-here dynamodb-local ## Run the built functions in Docker by `sam local`: events, and as an API
+e2e-sam-local: $(VENV) $(SAM) $(RUNTIME) .cache/bare-python/.made dynamodb-local ## Run the functions in Docker by the README's commands: every event, and as an API
 	@exec tools/sam-local/run.sh .venv/bin/pytest tests/sam_local $(ARGS)
 
 .PHONY: check-security
@@ -210,6 +222,9 @@ comma := ,
 
 # SAM fills the layer by the first python3.13 on the path: this one, whose pip is locked.
 sam = PATH="$(CURDIR)/$(SAM_ENV)/bin:$$PATH" sam
+
+# samconfig.toml has the settings for each processor.
+local-env = $(if $(filter arm64 aarch64,$(shell uname -m)),--config-env arm64)
 
 export-layer = { echo '\# Written by `make lock` from uv.lock: change pyproject.toml instead.'; \
 	$(UV) export --quiet --frozen --no-dev --no-emit-project --no-header; }

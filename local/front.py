@@ -58,12 +58,12 @@ class Front(socketserver.ThreadingTCPServer):
     block_on_close = False  # `close` waits, but not for ever
     request_queue_size = 128
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, host: str = HOST) -> None:
         self.answer: Answer = _not_ready
         self.say: Callable[[str], None] = _silent
         self._open: dict[socket.socket, threading.Thread] = {}
         self._guard = threading.Lock()
-        super().__init__((HOST, port), _Handler)
+        super().__init__((host, port), _Handler)
 
     @property
     def port(self) -> int:
@@ -126,7 +126,7 @@ def listen(port: int) -> Front:
 
 @contextmanager
 def serving(front: Front, answer: Answer, say: Callable[[str], None] = _silent) -> Iterator[Front]:
-    """Answer in the background as long as the context lasts; for tests."""
+    """Answer in the background as long as the context lasts."""
     front.answer, front.say = answer, say
     thread = threading.Thread(target=front.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,7 +91,7 @@ def _run(environ: MutableMapping[str, str]) -> int:
         from lingpai import bootstrap, keys
         from lingpai.errors import SettingsError
         from lingpai.settings import from_environment
-        from local import seed
+        from local import containers, examples, seed
 
         try:
             demo = seed.load(environ.get("SEED") or None, from_environment(environ))
@@ -103,6 +103,11 @@ def _run(environ: MutableMapping[str, str]) -> int:
                     bootstrap.key_store(services.settings), bootstrap.key_vault(services.settings), services.clock
                 )
                 seed.apply(demo, services)
+                for_containers = environ.get("SAM_LOCAL", "") not in {"", "0"}
+                if for_containers:
+                    containers.copy_keys(services)
+                    if not environ.get("SEED"):
+                        examples.put(services)
                 api = gateway.Gateway(
                     routes=described.routes,
                     invoke=invoke,
@@ -117,9 +122,14 @@ def _run(environ: MutableMapping[str, str]) -> int:
                 # A DynamoDB at an address of its own is asked there.
                 front.answer = answer if store.kept else with_store(answer, api)
                 front.say = say
-                summary = summarise(demo, secrets=not environ.get("SEED"))
-                say(banner(front.port, store, summary, time.monotonic() - start))
-                serve(front)
+                with ExitStack() as stack:
+                    if for_containers and not store.kept:
+                        port = read_port(environ, "DYNAMODB_PORT", 8000)
+                        port = stack.enter_context(containers.embedded_store(port, api.turn))
+                        say(f"\n  Containers find the embedded DynamoDB at http://{containers.NAME}:{port}")
+                    summary = summarise(demo, secrets=not environ.get("SEED"))
+                    say(banner(front.port, store, summary, time.monotonic() - start))
+                    serve(front)
         except seed.SeedError as error:
             return _refuse(str(line) for line in error.args[0])
         except SettingsError as error:
@@ -139,11 +149,11 @@ def serve(front: Front) -> None:
     front.close()
 
 
-def read_port(environ: Mapping[str, str]) -> int:
-    """The port of `PORT`, 3000 where that is not set; raises SettingError for what is no port."""
-    text = environ.get("PORT", "").strip() or "3000"
+def read_port(environ: Mapping[str, str], name: str = "PORT", default: int = 3000) -> int:
+    """The port of this variable, the default one where that is not set; raises SettingError for what is no port."""
+    text = environ.get(name, "").strip() or str(default)
     if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535):
-        raise SettingError(f"PORT: {text!r} is not a port from 0 to 65535. Try: PORT=3001 make run")
+        raise SettingError(f"{name}: {text!r} is not a port from 0 to 65535. Try: {name}={default + 1} make run")
     return int(text)
 
 

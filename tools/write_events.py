@@ -3,8 +3,8 @@
     .venv/bin/python -m tools.write_events
 
 They are for `sam local invoke -e`, for reading, and for the tests, which send every one of them to its function.
-What only a running service can give stands in them as an example (`EXAMPLE_VALUES`): such an event is refused as it
-is, and works once the value is put in.
+The tokens, codes and ids in them are those of `local.examples`, which `make run` puts into the store when it is told to
+(`SAM_LOCAL`): with them there, each event succeeds. Two are refused all the same (`REFUSED`).
 """
 
 import base64
@@ -18,11 +18,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from local import template
-from local.gateway import Request, make_event, match
+from pydantic import SecretStr
+
+from lingpai import bootstrap
+from lingpai.adapters.memory import MemoryStore
+from lingpai.settings import Settings
+from local import examples, seed, template
+from local.examples import Values
+from local.gateway import ACCOUNT_ID, Request, make_event, match
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "events"
+SETTINGS = FOLDER / "env.local.json"
 
 REQUEST_ID = "JKJaXmPLvHcESHA="
 TRACE_ID = "Root=1-695b6e80-a1b2c3d4e5f60718293a4b5c"
@@ -35,19 +42,15 @@ DJANGO = {"client_id": "django-app", "client_secret": "django-secret"}
 PASSPORT = {"client_id": "2", "client_secret": "passport-secret"}
 USERCENTER = {"sysid": "aaaa", "client_id": "23"}
 
-# Of the right shape, and good for nothing: they end in the dark.
-EXAMPLE_VALUES: Mapping[str, Any] = {
-    "token": "AAFT3_stNm2OJkTCbNqpeA.AC4SeyvY8Gxo9tZQZ1bDesa-YNFS2Am7mYyqhNviL4E",
-    "refresh_token": "AAFT3_stNm2OJkTCbNqpeA.MxG-9sA1BopiDZ47HQH3cF7kIyAHyq2xpzarzlULmwE",
-    "code": "123456",
-    "id_token": "eyJhbGciOiJFUzI1NiIsImtpZCI6IjEifQ.eyJpc3MiOiJodHRwczovL2FjY291bnRzLmdvb2dsZS5jb20ifQ.c2lnbmF0dXJl",
-    "id": 373696433567341,
-}
+# Statuses of the events that do not succeed: nothing is there, and an ID token is good for minutes, not for a file.
+REFUSED = {"not-found": 404, "users-identities-link": 403}
+
+_ID_TOKEN = "eyJhbGciOiJFUzI1NiIsImtpZCI6IjEifQ.eyJpc3MiOiJodHRwczovL2FjY291bnRzLmdvb2dsZS5jb20ifQ.c2lnbmF0dXJl"
 
 
 @dataclass(frozen=True)
 class Example:
-    """A request. `{name}` as the whole of a field is one of `EXAMPLE_VALUES`."""
+    """A request. `{name}` as the whole of a field is one of the values of `local.examples`, or `{id_token}`."""
 
     path: str
     method: str = "POST"
@@ -59,8 +62,7 @@ class Example:
 
 PASSWORD = {"grant_type": "password", "username": "alice", "password": "correct horse battery"}
 REFRESH = {"grant_type": "refresh_token", "refresh_token": "{refresh_token}"}
-MOBILE = {"mobile": "13312341234"}
-PROOF = {**MOBILE, "code": "{code}"}
+PROOF = {"mobile": "{mobile}", "code": "{code}"}
 # The MD5 and SHA-1 of alice's password.
 DIGESTS = {
     "md5password": "88e4ddd2402d92d50e1879d6ecd9ffd4",
@@ -86,7 +88,7 @@ EXAMPLES: Mapping[str, Example] = {
     "token-passport": Example("/oauth/token", form={**PASSPORT, **PASSWORD, "scope": ""}),
     "token-usercenter": Example("/oauth/token", content={**USERCENTER, "username": "alice", **DIGESTS}),
     "token-usercenter-code": Example(
-        "/oauth/token", content={**USERCENTER, "username": "alice", "validateCode": "{code}"}
+        "/oauth/token", content={**USERCENTER, "username": "example-number", "validateCode": "{code}"}
     ),
     "token-slash": Example("/oauth/token/", form=PASSWORD, basic=WEB),
     "o-token": Example("/o/token", form={**DJANGO, **PASSWORD}),
@@ -107,13 +109,13 @@ EXAMPLES: Mapping[str, Example] = {
     ),
     "oauth-get-temp-token": Example("/oauth/getTempToken", content=ACCESS),
     # codes and signs
-    "mobile-code-get": Example("/mobile/code/get", form=MOBILE, basic=WEB),
+    "mobile-code-get": Example("/mobile/code/get", form={"mobile": "13312341234"}, basic=WEB),
     "mobile-code-verify": Example("/mobile/code/verify", form=PROOF),
     "mobile-token": Example("/mobile/token", form=PROOF, basic=WEB),
     "sign-token": Example("/sign/token", form={"sign": "oGZUI0egBJY1zhBYw2KhdUfwVJJE"}, basic=WEB),
     # accounts
     "user-register": Example(
-        "/User/Register", content={"userName": "mei", "password": "plum-blossom", "mobile": "13800138000"}
+        "/User/Register", content={"userName": "lin", "password": "plum-blossom", "mobile": "13800138000"}
     ),
     "users-register": Example("/users/register", content={"username": "mei", "password": "plum-blossom"}),
     "users-save": Example(
@@ -121,7 +123,7 @@ EXAMPLES: Mapping[str, Example] = {
         content={"username": "ming", "password": "bright-morning", "roleList": [{"roleName": "user"}]},
         bearer=True,
     ),
-    "users-update": Example("/users/update", content={**ME, "phone": "13312341235", "code": "{code}"}, bearer=True),
+    "users-update": Example("/users/update", content={**ME, "phone": "{mobile}", "code": "{code}"}, bearer=True),
     "users-pwd-update": Example(
         "/users/pwd/update",
         content={"userId": "{id}", "oldPassword": "correct horse battery", "newPassword": "incorrect horse battery"},
@@ -138,7 +140,7 @@ EXAMPLES: Mapping[str, Example] = {
         content={"provider": "google", "sign": "{id_token}", "nonce": "n-0S6_WzA2Mj"},
         bearer=True,
     ),
-    "users-identities-unlink": Example("/users/identities/unlink", content={"provider": "google"}, bearer=True),
+    "users-identities-unlink": Example("/users/identities/unlink", content={"provider": "trusted"}, bearer=True),
     "user-detail-current": Example("/userDetail/current", bearer=True),
     "user-detail-get": Example("/userDetail/get", content=ME, bearer=True),
     "user-detail-update": Example(
@@ -147,13 +149,29 @@ EXAMPLES: Mapping[str, Example] = {
     # roles
     "roles-list": Example("/roles/list", bearer=True),
     "roles-save": Example("/roles/save", content={"roleName": "editor"}, bearer=True),
-    "roles-delete": Example("/roles/delete", content={"id": 3}, bearer=True),
+    "roles-delete": Example("/roles/delete", content={"id": examples.ROLE[0]}, bearer=True),
 }
 
 
-def event(example: Example, values: Mapping[str, Any] = EXAMPLE_VALUES) -> dict[str, Any]:
+# What EventBridge Scheduler sends where a schedule has no input of its own.
+SCHEDULED: Mapping[str, Mapping[str, Any]] = {
+    "keys-schedule": {
+        "version": "0",
+        "id": "17793124-05d4-b198-2fde-7ededc63b103",
+        "detail-type": "Scheduled Event",
+        "source": "aws.scheduler",
+        "account": ACCOUNT_ID,
+        "time": f"{NOW:%Y-%m-%dT%H:%M:%SZ}",
+        "region": "us-east-1",
+        "resources": [f"arn:aws:scheduler:us-east-1:{ACCOUNT_ID}:schedule/default/lingpai-KeysFunctionTend"],
+        "detail": "{}",
+    }
+}
+
+
+def event(example: Example, values: Values) -> dict[str, Any]:
     """The event for a request, with `values` in their places."""
-    request = _request(example, values)
+    request = _request(example, {"id_token": _ID_TOKEN, **values})
     route = match(_routes(), request.method, request.path)
     if route is None:
         raise LookupError(f"no route takes {request.method} {request.path}")
@@ -162,9 +180,19 @@ def event(example: Example, values: Mapping[str, Any] = EXAMPLE_VALUES) -> dict[
     return made
 
 
-def text(example: Example) -> str:
-    """What the example's file holds."""
-    return json.dumps(event(example), ensure_ascii=False, indent=2) + "\n"
+def texts() -> dict[str, str]:
+    """What each file of `events/` holds, by its name without the ending."""
+    values = _example_values()
+    events = {name: event(example, values.get(name, {})) for name, example in EXAMPLES.items()}
+    return {name: json.dumps(made, ensure_ascii=False, indent=2) + "\n" for name, made in (events | SCHEDULED).items()}
+
+
+def _example_values() -> Mapping[str, Values]:
+    """The values of the events: what `local.examples` puts into an empty store with the demo data."""
+    settings = Settings(argon2_memory_kib=8, argon2_time=1, code_pepper=SecretStr("any"))
+    services = bootstrap.build(settings, MemoryStore())
+    seed.apply(seed.load(None, settings), services)
+    return examples.put(services)
 
 
 @functools.cache
@@ -194,14 +222,15 @@ def _filled(fields: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, A
 
 
 def main() -> int:
-    """Write every file, and remove those that no example stands for."""
+    """Write every file, and remove those that no example stands for; the settings for `sam local` stay."""
     FOLDER.mkdir(exist_ok=True)
+    written = texts()
     for path in FOLDER.glob("*.json"):
-        if path.stem not in EXAMPLES:
+        if path.stem not in written and path != SETTINGS:
             path.unlink()
-    for name, example in EXAMPLES.items():
-        (FOLDER / f"{name}.json").write_text(text(example), "utf-8")
-    print(f"{len(EXAMPLES)} events in {FOLDER.name}/")
+    for name, text in written.items():
+        (FOLDER / f"{name}.json").write_text(text, "utf-8")
+    print(f"{len(written)} events in {FOLDER.name}/")
     return 0
 
 

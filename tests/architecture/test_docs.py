@@ -94,7 +94,9 @@ def test_settings_of_the_local_server() -> None:
     sentence = text.partition("It also reads")[0]
     assert set(re.findall(r"`([A-Z_]+)", sentence)) == differing
     rows = {row[0]: row[1] for row in table(text, "Variable")}
-    assert set(rows) == {"PORT", "SEED", "DYNAMODB_ENDPOINT", "CORS_ORIGINS", "LOG_LEVEL"}
+    assert set(rows) == {
+        *("PORT", "SEED", "DYNAMODB_ENDPOINT", "SAM_LOCAL", "DYNAMODB_PORT", "CORS_ORIGINS", "LOG_LEVEL")
+    }
     assert rows["PORT"] == str(server.read_port({}))
     assert rows["LOG_LEVEL"] == server.PRESETS["LOG_LEVEL"]
 

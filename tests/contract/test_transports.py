@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from email.utils import formatdate
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import botocore.session
 import pytest
@@ -483,6 +483,8 @@ def test_addresses_are_botocores() -> None:
         ({"AWS_ENDPOINT_URL": "http://a"}, "http://a"),
         ({"AWS_ENDPOINT_URL": "http://a", "AWS_ENDPOINT_URL_DYNAMODB": "http://b"}, "http://b"),
         ({"AWS_ENDPOINT_URL_KMS": "http://c"}, "https://dynamodb.eu-west-1.amazonaws.com"),
+        ({"AWS_ENDPOINT_URL_DYNAMODB": "", "AWS_ENDPOINT_URL": ""}, "https://dynamodb.eu-west-1.amazonaws.com"),
+        ({"AWS_ENDPOINT_URL_DYNAMODB": "", "AWS_ENDPOINT_URL": "http://a"}, "http://a"),
         (
             {"AWS_ENDPOINT_URL": "http://a", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"},
             "https://dynamodb.eu-west-1.amazonaws.com",
@@ -494,6 +496,19 @@ def test_addresses_are_botocores() -> None:
 )
 def test_addresses_that_are_set(environment: dict[str, str], expected: str | None) -> None:
     assert address("dynamodb", "eu-west-1", environment) == expected
+
+
+@pytest.mark.security("F1")
+@pytest.mark.parametrize("transport", ["bare", "botocore"])
+def test_an_empty_address_is_none(monkeypatch: pytest.MonkeyPatch, transport: Literal["bare", "botocore"]) -> None:
+    """Each transport asks AWS itself, as without the variable."""
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    client = aws_client(settings(aws_transport=transport, aws_region="eu-west-1"), "dynamodb")
+    asked = client.url if transport == "bare" else client.meta.endpoint_url
+    assert asked == "https://dynamodb.eu-west-1.amazonaws.com"
 
 
 def test_what_only_botocore_knows_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,9 @@ _READY = re.compile(r"Lingpai is ready at http://127\.0\.0\.1:([0-9]+)")
 # The start shows the demo data on purpose; from here on nothing secret may be shown.
 _BANNER_END = "Ctrl-C stops it\n"
 # What a developer's shell may have set, and no test wants.
-_OWN = {"PORT", "SEED", "DYNAMODB_ENDPOINT", "CORS_ORIGINS", "LOG_LEVEL"} | {f.upper() for f in Settings.model_fields}
+_OWN = {"PORT", "SEED", "DYNAMODB_ENDPOINT", "CORS_ORIGINS", "LOG_LEVEL", "SAM_LOCAL", "DYNAMODB_PORT"} | {
+    f.upper() for f in Settings.model_fields
+}
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 

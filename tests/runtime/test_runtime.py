@@ -23,8 +23,9 @@ import pytest
 from local.server import PRESETS
 from local.template import Function
 from tests.e2e.server import serving
-from tests.support.outcomes import EVENTS, architecture, built, function_of, of_lambda, of_server
+from tests.support.outcomes import EVENTS, architecture, built, of_lambda, of_server
 from tests.support.stores import ROOT, TEMPLATE
+from tools.function_of import function_of
 
 EMULATOR = ROOT / ".cache/sam/lib/python3.13/site-packages/samcli/local/rapid" / f"aws-lambda-rie-{architecture()}"
 PYTHON = ROOT / ".cache/bare-python/bin/python"
@@ -110,7 +111,7 @@ class Emulators:
 
     def invoke(self, event: dict[str, Any]) -> dict[str, Any]:
         """What the function behind the event's route answers."""
-        function = function_of(event).name
+        function = function_of(TEMPLATE, event).name
         found = self.call(function, event)
         assert "statusCode" in found, f"{found}\n{self.log(function)}"
         return found
@@ -193,7 +194,9 @@ def test_every_event_is_answered_as_the_local_server_does(
         expected = {name: of_server(server, event) for name, event in EVENTS.items()}
     answered = {name: of_lambda(emulators.invoke(event)) for name, event in EVENTS.items()}
     assert answered == expected
-    assert {function_of(event).name for event in EVENTS.values()} == {route.function for route in TEMPLATE.routes}
+    assert {function_of(TEMPLATE, event).name for event in EVENTS.values()} == {
+        route.function for route in TEMPLATE.routes
+    }
 
 
 def test_the_schedule_finds_the_keys_made(emulators: Emulators) -> None:

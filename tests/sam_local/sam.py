@@ -1,108 +1,90 @@
-"""`sam local` on what was built for this machine, with a DynamoDB on it."""
+"""`sam local` by the commands of the README, in the shell that a reader would type them into."""
 
 import contextlib
 import json
 import os
-import shutil
+import re
+import shlex
 import signal
 import socket
 import subprocess
 import time
-import urllib.parse
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
+from tests.e2e.server import is_proxy
+from tests.support.outcomes import architecture
+from tests.support.stores import ROOT
 
-from tests.support.outcomes import architecture, built, function_of
-from tests.support.stores import ROOT, TEMPLATE
-
-PEPPER = "a-pepper-for-containers"
+# The events are sent to it, and it is in events/env.local.json.
+STORE_PORT = 8000
 ORIGIN = "https://app.example.com"
 READY_WITHIN = 120.0
 
-_BIN = ROOT / ".cache" / "sam" / "bin"
-# SAM gives a container the folder of its function alone, there.
-_TASK = "/var/task"
-_KEYS = "sam-local-keys.json"
-# What differs in a container on one's own machine: `sam local` hands on no variable that the template has not.
-_SETTINGS = {
-    "CODE_PEPPER": PEPPER,
-    "DIGEST_LOGIN": "true",
-    # No KMS here: the keys that sign are in a file, as on one's own machine.
-    "KEYS_FILE": f"{_TASK}/{_KEYS}",
-    **dict.fromkeys(("LIMIT_SMS_IP", "LIMIT_SMS_NET", "LIMIT_SMS_CLIENT", "LIMIT_REGISTER_IP"), "0"),
-    **dict.fromkeys(("LIMIT_LOGIN_IP", "LIMIT_LOGIN_NET", "LIMIT_VERIFY_IP", "LIMIT_VERIFY_NET"), "0"),
-}
+_SECTION = re.compile(r"^## Run the functions in Docker\n(.*?)^## ", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-@contextmanager
-def template_for(endpoint: str, keys: Path) -> Iterator[Path]:
-    """The built template with the settings that a container needs; it lies beside it, for its paths are relative.
+def commands() -> tuple[str, ...]:
+    """The README's commands for `sam local`, line by line, without their comments."""
+    section = _SECTION.search((ROOT / "README.md").read_text("utf-8"))
+    assert section is not None
+    lines = [line for block in _BLOCK.findall(section[1]) for line in block.splitlines()]
+    return tuple(re.sub(r"\s+#.*", "", line) for line in lines)
 
-    `keys` is laid beside each function's code, for as long as the context lasts.
-    """
-    port = urllib.parse.urlsplit(endpoint).port
-    settings = {**_SETTINGS, "AWS_ENDPOINT_URL_DYNAMODB": f"http://host.docker.internal:{port}"}
-    document = yaml.safe_load((built("here") / "template.yaml").read_text("utf-8"))
-    variables = document["Globals"]["Function"]["Environment"]["Variables"]
-    del variables["KEYS_KMS_KEY"]
-    variables.update(settings)
-    path = built("here") / "sam-local.yaml"
-    copies = [built("here") / function.name / _KEYS for function in TEMPLATE.functions]
-    path.write_text(json.dumps(document), "utf-8")
-    try:
-        for copy in copies:
-            shutil.copyfile(keys, copy)
-            copy.chmod(0o644)  # whoever the function is in its container
-        yield path
-    finally:
-        for made in (path, *copies):
-            made.unlink(missing_ok=True)
+
+SERVE, SET_UP, INVOKE, MAKE_INVOKE, START_API = commands()
 
 
 @dataclass(frozen=True)
 class Sam:
-    """The command on a template."""
+    """The commands, with `folder` for a home."""
 
-    template: Path
     folder: Path
 
-    def invoke(self, event: dict[str, Any]) -> dict[str, Any]:
-        """What the function behind the event's route answers, in a container of its own."""
-        ended = subprocess.run(  # noqa: S603
-            self._command("invoke", function_of(event).name, "--event", "-"),
-            input=json.dumps(event),
-            env=self._environment(),
-            cwd=self.folder,
+    def run(self, command: str, timeout: float = 180) -> "subprocess.CompletedProcess[str]":
+        """Run a line after the set-up, in the project's folder."""
+        script = f"{SET_UP.partition('&& ')[2]}\n{command}"
+        return subprocess.run(  # noqa: S603
+            ["/bin/bash", "-euc", script],
+            cwd=ROOT,
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=timeout,
             check=False,
         )
-        # It ends with 0 whatever became of the function: the last line is what that answered.
-        lines = ended.stdout.strip().splitlines()
-        assert lines, ended.stderr
-        answer: Any = json.loads(lines[-1])
-        assert isinstance(answer, dict), ended.stderr
-        assert "statusCode" in answer, ended.stderr
-        return answer
+
+    def invoke(self, function: str, event: str) -> Any:
+        """What the function answers to an event of events/: the README's line, with these names in their places."""
+        assert INVOKE.startswith("sam build && sam local invoke TokenFunction -e events/token-password.json ")
+        command = INVOKE.removeprefix("sam build && ").replace("TokenFunction", function)
+        return answer_of(self.run(command.replace("token-password", event)))
 
     @contextmanager
-    def api(self) -> Iterator[str]:
-        """`sam local start-api`: the address, for as long as the context lasts."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        log = self.folder / "start-api.log"
+    def api(self, **parameters: str) -> Iterator[str]:
+        """The README's `sam local start-api`, with these parameters of the template: the address."""
+        given = {"Architecture": architecture(), **parameters}
+        overrides = " ".join(shlex.quote(f"{name}={value}") for name, value in given.items())
+        command = f"{START_API} --parameter-overrides {overrides}"
+        port = int(command.partition("--port ")[2].partition(" ")[0])
+        with self.background(f"exec {command}", lambda _: _listens(port)):
+            yield f"http://127.0.0.1:{port}"
+
+    @contextmanager
+    def background(self, command: str, is_ready: Any) -> Iterator[Path]:
+        """Run a line until the context ends; gives the file that it prints to. It is told to end as Ctrl-C would."""
+        log = self.folder / f"log-{time.monotonic_ns()}"
+        script = f"{SET_UP.partition('&& ')[2]}\n{command}"
         with log.open("wb") as output:
             process = subprocess.Popen(  # noqa: S603
-                self._command("start-api", "--port", str(port), "--warm-containers", "LAZY"),
-                env=self._environment(),
-                cwd=self.folder,
+                ["/bin/bash", "-euc", script],
+                cwd=ROOT,
+                env=self.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -110,14 +92,15 @@ class Sam:
             )
         try:
             deadline = time.monotonic() + READY_WITHIN
-            while not _listens(port):
+            while not is_ready(log.read_text("utf-8")):
                 assert process.poll() is None, log.read_text("utf-8")
                 assert time.monotonic() < deadline, log.read_text("utf-8")
                 time.sleep(0.2)
-            yield f"http://127.0.0.1:{port}"
+            yield log
         finally:
-            # Told so, it takes its containers away.
-            process.terminate()
+            # Told so, SAM takes its containers away.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
             try:
                 process.wait(timeout=60)
             except subprocess.TimeoutExpired:
@@ -125,23 +108,27 @@ class Sam:
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait(timeout=10)
 
-    def _command(self, command: str, *arguments: str) -> list[str]:
-        overrides = (f"Architecture={architecture()}", f"CorsOrigins={ORIGIN}", "LogLevel=INFO")
-        return [
-            *(str(_BIN / "sam"), "local", command, *arguments, "--template", str(self.template)),
-            *("--skip-pull-image", "--region", "us-east-1", "--add-host", "host.docker.internal:host-gateway"),
-            *("--parameter-overrides", *overrides),
-        ]
-
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """A shell's environment, without anybody's settings."""
+        kept = {name: value for name, value in os.environ.items() if name in {"PATH", "PYTHON"} and not is_proxy(name)}
         return {
-            "PATH": f"{_BIN}:/usr/local/bin:/usr/bin:/bin",
+            **kept,
             "HOME": str(self.folder),
             "LANG": "C.UTF-8",
             "DOCKER_HOST": os.environ["DOCKER_HOST"],
             "SAM_CLI_TELEMETRY": "0",
             "AWS_EC2_METADATA_DISABLED": "true",  # or it waits for credentials that no one has
         }
+
+
+def answer_of(ended: "subprocess.CompletedProcess[str]") -> Any:
+    """What the function answered: SAM ends with 0 whatever became of it, and prints the answer as the last line."""
+    lines = ended.stdout.strip().splitlines()
+    assert lines, ended.stderr
+    try:
+        return json.loads(lines[-1])
+    except ValueError:
+        raise AssertionError(ended.stdout + ended.stderr) from None
 
 
 def _listens(port: int) -> bool:

@@ -1,59 +1,63 @@
-"""The built functions in containers: by the events one by one, and as an API by the black-box suite."""
+"""Every event in a container, by the README's commands, on the embedded DynamoDB of `make run`."""
 
-import os
+import json
+from collections.abc import Iterator
 
 import pytest
 
 from tests.e2e.server import serving
-from tests.sam_local.sam import ORIGIN, PEPPER, Sam
-from tests.support.blackbox_suite import run_suite
+from tests.sam_local.sam import INVOKE, MAKE_INVOKE, SERVE, SET_UP, Sam, answer_of
 from tests.support.outcomes import EVENTS, Outcome, of_lambda, of_server
 from tests.support.stores import TEMPLATE
+from tools.function_of import function_of
+from tools.write_events import REFUSED, SCHEDULED
 
-# As SAM's source has it: `_request_handler` of samcli/local/apigw/local_apigw_service.py answers an OPTIONS where there
-# are CORS settings by 200 and without the function, a preflight too, to which API Gateway says 204;
-# `construct_v2_event_http` of event_constructor.py gives no domain name, and `RequestContextV2` takes "localhost" then.
-LACKS = {
-    "cors": "`sam local start-api` answers a preflight by 200; API Gateway does by 204",
-    "options": "`sam local start-api` answers every OPTIONS itself where CORS is on; AWS hands it to the function",
-    "own address": "`sam local start-api` tells the function that it is called at https://localhost",
-}
+pytestmark = pytest.mark.security("F1")
 
 
 @pytest.fixture(scope="module")
-def expected(tmp_path_factory: pytest.TempPathFactory, dynamodb_endpoint: str) -> dict[str, Outcome]:
-    """What the local server answers, on tables of its own, in the order of the names."""
+def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
+    """What the local server answers, on a store of its own, in the order of the names."""
     folder = tmp_path_factory.mktemp("expected")
-    names = {table.name.removesuffix("Table").upper(): table.name for table in TEMPLATE.tables}
-    tables = {f"{name}_TABLE": f"Expected{table}" for name, table in names.items()}
-    keys = str(folder / "keys.json")
-    with serving(folder, DYNAMODB_ENDPOINT=dynamodb_endpoint, KEYS_FILE=keys, **tables) as server:
+    settings = {"SAM_LOCAL": "1", "DYNAMODB_PORT": "0", "KEYS_FILE": str(folder / "keys.json")}
+    with serving(folder, **settings) as server:
         return {name: of_server(server, event) for name, event in EVENTS.items()}
 
 
+@pytest.fixture(scope="module")
+def store(sam: Sam) -> Iterator[None]:
+    """`make run`, told to serve containers, and what is built by `sam build`."""
+    # Another port for its own API, which nobody asks here.
+    with sam.background(f"PORT=0 {SERVE}", lambda printed: "Ctrl-C stops it" in printed):
+        built = sam.run(f"{SET_UP}\n{INVOKE.partition(' && ')[0]}", timeout=600)
+        assert built.returncode == 0, built.stderr
+        yield
+
+
+def test_the_first_command(sam: Sam, store: None) -> None:
+    """The line of the README as it stands, which builds as well."""
+    answer = answer_of(sam.run(INVOKE, timeout=600))
+    assert answer["statusCode"] == 200
+    assert json.loads(answer["body"])["token_type"] == "bearer"
+
+
+def test_make_invoke(sam: Sam, store: None) -> None:
+    """The shorthand finds the function by the event's route."""
+    answer = answer_of(sam.run(MAKE_INVOKE, timeout=600))
+    assert answer["statusCode"] == 200, answer
+    assert json.loads(answer["body"])["message"]["username"] == "example-reader"
+
+
 @pytest.mark.parametrize("name", EVENTS)
-def test_invoke(sam: Sam, expected: dict[str, Outcome], name: str) -> None:
-    """Status, headers, body: the same as the local server's."""
-    outcome = of_lambda(sam.invoke(EVENTS[name]))
+def test_invoke(sam: Sam, store: None, expected: dict[str, Outcome], name: str) -> None:
+    """Each event succeeds, and status, headers and body are the same as the local server's."""
+    outcome = of_lambda(sam.invoke(function_of(TEMPLATE, EVENTS[name]).name, name))
+    assert outcome.status == REFUSED.get(name, 200), outcome
     assert outcome == expected[name]
 
 
-def test_start_api(sam: Sam, dynamodb_endpoint: str) -> None:
-    """The black-box suite."""
-    with sam.api() as url:
-        ended = run_suite(
-            url,
-            codes=f"table CodesTable {PEPPER}",
-            origin=ORIGIN,
-            lacks=LACKS,
-            timeout=900,
-            environment={
-                "PATH": os.environ["PATH"],
-                "HOME": str(sam.folder),
-                "AWS_ENDPOINT_URL_DYNAMODB": dynamodb_endpoint,
-                "AWS_ACCESS_KEY_ID": "local",
-                "AWS_SECRET_ACCESS_KEY": "local",
-                "AWS_DEFAULT_REGION": "us-east-1",
-            },
-        )
-    assert ended.returncode == 0, ended.stdout
+@pytest.mark.parametrize("name", SCHEDULED)
+def test_invoke_by_schedule(sam: Sam, store: None, name: str) -> None:
+    """The keys that `make run` has put there are good: nothing is due."""
+    answer = sam.invoke(function_of(TEMPLATE, SCHEDULED[name]).name, name)
+    assert answer == {"made": [], "emptied": [], "deleted": []}

@@ -9,15 +9,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.template import Function, Route
 from tests.e2e.server import Server
-from tests.support.stores import ROOT, TEMPLATE
+from tests.support.stores import ROOT
+from tools.write_events import EXAMPLES
 
+# The requests among the files of events/.
 EVENTS: dict[str, dict[str, Any]] = {
-    path.stem: json.loads(path.read_text("utf-8")) for path in sorted((ROOT / "events").glob("*.json"))
+    name: json.loads((ROOT / "events" / f"{name}.json").read_text("utf-8")) for name in sorted(EXAMPLES)
 }
 # What no two runs have alike.
-_DRAWN = {"access_token", "refresh_token", "accessToken", "refreshToken", "id", "createTime", "iss", "issuer", "keys"}
+_DRAWN = {
+    *(
+        "access_token",
+        "refresh_token",
+        "accessToken",
+        "refreshToken",
+        "id",
+        "createTime",
+        "iat",
+        "exp",
+        "iss",
+        "issuer",
+    ),
+    "keys",
+}
 _DRAWN_WHERE_LONG = {"result", "user", "message"}
 _OF_THE_WAY = {"apigw-requestid", "connection", "content-length", "date", "server"}
 
@@ -56,12 +71,6 @@ def of_server(server: Server, event: dict[str, Any]) -> Outcome:
     except urllib.error.HTTPError as error:
         with error:
             return _outcome(error.code, dict(error.headers), error.read().decode())
-
-
-def function_of(event: dict[str, Any]) -> Function:
-    """The function behind the event's route."""
-    route: Route = next(route for route in TEMPLATE.routes if route.key == event["routeKey"])
-    return next(function for function in TEMPLATE.functions if function.name == route.function)
 
 
 def architecture() -> str:

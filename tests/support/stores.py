@@ -76,10 +76,11 @@ def missing() -> str | None:
 
 
 @contextmanager
-def dynamodb_local() -> Iterator[str]:
-    """Run DynamoDB Local, in memory, on a free port; gives its address and stops it at the end."""
+def dynamodb_local(port: int = 0) -> Iterator[str]:
+    """Run DynamoDB Local, in memory, on this port or a free one; gives its address and stops it at the end."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))
         port = probe.getsockname()[1]
     command = [
         "java",

@@ -43,6 +43,15 @@ def test_without_the_file_botocore_decides(layer: Path) -> None:
     assert trusted("us-east-1") is None
 
 
+@pytest.mark.security("F1")
+def test_empty_is_not_set(layer: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The template declares the variables that `sam local` is to hand on; in a deployment they are empty."""
+    for name in ("AWS_CA_BUNDLE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB"):
+        monkeypatch.setenv(name, "")
+    assert trusted("us-east-1") == str(layer)
+    assert roots.trusted("us-east-1") == str(layer)
+
+
 def test_what_somebody_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another address may have another certificate; another list of roots is a decision."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "https://dynamodb.example.com")

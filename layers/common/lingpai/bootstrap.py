@@ -115,8 +115,12 @@ def _sender(name: "Provider", settings: "Settings", clock: Clock, https: "Https"
             return TwilioSender(settings, secrets.secret(settings, "twilio_token"), https)
 
 
+# What `keys_kms_key` may be in place of an ARN: private halves lie in the table as they are (`sam local` has no KMS).
+_UNWRAPPED = "local"
+
+
 def key_store(settings: "Settings", tables: DynamoStore | None = None) -> KeyStore:
-    """Where the settings say that the key pairs are kept: in the table if KMS wraps them, in a file, or nowhere."""
+    """Where the settings say that the key pairs are kept: in the table, in a file, or nowhere."""
     if settings.keys_kms_key:
         return tables or DynamoStore(settings)
     return FileKeys(Path(settings.keys_file)) if settings.keys_file else MemoryKeys()
@@ -124,7 +128,7 @@ def key_store(settings: "Settings", tables: DynamoStore | None = None) -> KeySto
 
 def key_vault(settings: "Settings") -> Vault:
     """What the settings say that makes the key pairs and opens them."""
-    return KmsVault(settings) if settings.keys_kms_key else OpenVault()
+    return OpenVault() if settings.keys_kms_key in ("", _UNWRAPPED) else KmsVault(settings)
 
 
 def _check_password_filter(settings: "Settings") -> None:

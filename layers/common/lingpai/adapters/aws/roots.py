@@ -31,8 +31,9 @@ def trusted(region: str) -> str:
 
 
 def _amazons(region: str) -> bool:
-    elsewhere = any(name.startswith("AWS_ENDPOINT_URL") for name in os.environ)
-    return not elsewhere and "AWS_CA_BUNDLE" not in os.environ and _commercial(region) and _ROOTS.exists()
+    # A variable that is empty counts as not set, as everywhere.
+    elsewhere = any(value for name, value in os.environ.items() if name.startswith("AWS_ENDPOINT_URL"))
+    return not elsewhere and not os.environ.get("AWS_CA_BUNDLE") and _commercial(region) and _ROOTS.exists()
 
 
 def _commercial(region: str) -> bool:

@@ -1,0 +1,81 @@
+"""What functions that `sam local` runs in containers need from this machine.
+
+In: the services of a local server that has its demo data. Out: the signing keys in the store's table, the data that the
+events name (`local.examples`), and a port at which containers reach the embedded DynamoDB.
+"""
+
+import ipaddress
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+
+from lingpai import bootstrap
+from lingpai.adapters.dynamodb import DynamoStore
+from lingpai.ports import Services
+from local import dynamodb
+from local.front import HOST, Answer, Front, PortError, serving
+from local.gateway import Reply, Request, message
+
+# The name by which Docker lets containers find this machine; on Linux by `--add-host` (samconfig.toml).
+NAME = "host.docker.internal"
+
+
+def copy_keys(services: Services) -> None:
+    """Put the keys of the file into the table of keys: a container cannot read the file."""
+    table = DynamoStore(services.settings)
+    for key in bootstrap.key_store(services.settings).load_keys():
+        table.add_key(key)
+
+
+@contextmanager
+def embedded_store(port: int, turn: AbstractContextManager[object]) -> Iterator[int]:
+    """Serve the embedded DynamoDB at `port` of 127.0.0.1 and of Docker's bridge; gives the port, drawn where it is 0.
+
+    `turn` is held while the store is asked. PortError where 127.0.0.1 has no such port to give.
+    """
+    try:
+        fronts = [Front(port)]
+    except OSError as error:
+        raise PortError(
+            f"Port {port}, for the DynamoDB of containers, cannot be used ({error.strerror}). "
+            "Name another by DYNAMODB_PORT and in events/env.local.json"
+        ) from None
+    port = fronts[0].port
+    bridge = _bridge_address()
+    if bridge is not None:
+        # Docker Desktop has its bridge inside a virtual machine, and leads containers to 127.0.0.1.
+        with suppress(OSError):
+            fronts.append(Front(port, bridge))
+    answer = _answer(turn, {f"{host}:{port}" for host in (HOST, "localhost", NAME, bridge)})
+    with ExitStack() as stack:
+        for front in fronts:
+            stack.enter_context(serving(front, answer))
+        yield port
+
+
+def _answer(turn: AbstractContextManager[object], hosts: set[str]) -> Answer:
+    """What the port answers: DynamoDB's operations, asked under a name that no web page can have for its own."""
+
+    def answer(request: Request) -> Reply:
+        operation = request.header("x-amz-target")
+        if request.method != "POST" or not operation or request.header("host") not in hosts:
+            return message(403, "Forbidden")
+        with turn:
+            status, body = dynamodb.embedded_answer(operation, request.body)
+        return Reply(status, (("content-type", "application/x-amz-json-1.0"),), body)
+
+    return answer
+
+
+def _bridge_address() -> str | None:
+    """The address of this machine on the network of Docker's containers; None where no Docker engine tells one."""
+    docker = shutil.which("docker")
+    if docker is None:
+        return None
+    command = [docker, "network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}"]
+    try:
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)  # noqa: S603
+        return str(ipaddress.ip_address(ended.stdout.strip()))
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None

@@ -1,0 +1,195 @@
+"""The data that the events of `events/` name: accounts, sessions, codes and a role, the same on every machine.
+
+An event carries tokens, codes and ids. `put` makes the store hold what they stand for, so that each event is answered
+as a client's request would be. Everybody can read them: they are for a store on one's own machine.
+
+Each event that changes something has an account or a session of its own, so no event stands in another's way. What an
+event uses up is there again after the next `put`.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import Any
+
+from lingpai import accounts, codes, login_methods, sessions
+from lingpai.clock import Clock
+from lingpai.errors import LingpaiError
+from lingpai.model import Message, Purpose, User
+from lingpai.ports import Services
+
+# Everything is put as if by a login of next year: tokens and codes are good, and the logins recent, until then.
+AHEAD = 365 * 86400
+PASSWORD = "correct horse battery"
+ROLE = (900, "example-role")
+
+
+# What stands in the places of one event, by their names: token, refresh_token, id, mobile, code.
+type Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class _Account:
+    """An account of the examples. `admin`: it has the role of that name."""
+
+    id: int
+    admin: bool = False
+    mobile: str | None = None
+    openids: tuple[tuple[str, str], ...] = ()
+
+
+ADMIN = "example-admin"
+READER = "example-reader"
+
+_ACCOUNTS = {
+    ADMIN: _Account(101, admin=True),
+    READER: _Account(102),
+    "example-password": _Account(103),
+    "example-phone": _Account(104),
+    "example-identity": _Account(105, openids=(("trusted:default", "example-openid"),)),
+    "example-member": _Account(106),
+    "example-leaver": _Account(107),
+    "example-number": _Account(108, mobile="+8613312341244"),
+}
+
+# By event: whose session, and by which client.
+_SESSIONS = {
+    "oauth-destory-token": (READER, "23"),
+    "oauth-destroy-token": (READER, "23"),
+    "oauth-get-temp-token": (READER, "23"),
+    "oauth-introspect": (READER, "web-client"),
+    "oauth-refresh-access-token": (READER, "23"),
+    "oauth-revoke": (READER, "standard-client"),
+    "roles-delete": (ADMIN, "web-client"),
+    "roles-list": (ADMIN, "web-client"),
+    "roles-save": (ADMIN, "web-client"),
+    "token-refresh": (READER, "web-client"),
+    "user-by-token": (READER, "23"),
+    "user-check-token": (READER, "23"),
+    "user-detail-current": (READER, "web-client"),
+    "user-detail-get": (READER, "web-client"),
+    "user-detail-update": (READER, "web-client"),
+    "users-current": (READER, "web-client"),
+    "users-delete": (ADMIN, "web-client"),
+    "users-find": (ADMIN, "web-client"),
+    "users-identities": (READER, "web-client"),
+    "users-identities-link": (READER, "web-client"),
+    "users-identities-unlink": ("example-identity", "web-client"),
+    "users-list": (ADMIN, "web-client"),
+    "users-pwd-update": ("example-password", "web-client"),
+    "users-role-update": (ADMIN, "web-client"),
+    "users-save": (ADMIN, "web-client"),
+    "users-update": ("example-phone", "web-client"),
+}
+
+# By event: the account that it is about, where that is not the caller's own.
+_ABOUT = {"users-delete": "example-leaver", "users-role-update": "example-member"}
+
+# By event: the number that a code went to, the client that asked for it, and what it is for.
+_CODES: Mapping[str, tuple[str, str, Purpose]] = {
+    "mobile-code-verify": ("+8613312341241", "web-client", "login"),
+    "mobile-token": ("+8613312341242", "web-client", "login"),
+    "token-mobile-code": ("+8613312341243", "standard-client", "login"),
+    "token-usercenter-code": ("+8613312341244", "web-client", "login"),
+    "users-update": ("+8613312341245", "web-client", "link"),
+}
+
+
+@dataclass
+class _Outbox:
+    """A sender that keeps the messages."""
+
+    sent: list[Message] = field(default_factory=list)
+
+    def send(self, message: Message) -> None:
+        """See `ports.Sender`."""
+        self.sent.append(message)
+
+
+def put(services: Services) -> Mapping[str, Values]:
+    """Put the examples into a store that holds the demo data; the values by event.
+
+    What an earlier call has put is replaced.
+    """
+    _put_role(services)
+    _put_accounts(services)
+    values: dict[str, Values] = {name: _session(services, name) for name in _SESSIONS}
+    for name in _CODES:
+        values[name] = {**values.get(name, {}), **_code(services, name)}
+    return values
+
+
+def _put_role(services: Services) -> None:
+    """Add the role, unless it was deleted from this store: no id of a role is given twice."""
+    role_id, _ = ROLE
+    book = services.store.directory().roles
+    if role_id >= book.next_id:
+        services.store.save_roles(replace(book, names=tuple(sorted((*book.names, ROLE))), next_id=role_id + 1))
+
+
+def _put_accounts(services: Services) -> None:
+    roles = services.store.directory().roles
+    admin = roles.id_of(services.settings.admin_role)
+    # One hash for all: to make one takes long.
+    hashed = accounts.with_password(services, User(id=0, created_at=0), PASSWORD)
+    for name, account in _ACCOUNTS.items():
+        if services.store.get_user(account.id) is not None:
+            accounts.delete(services, account.id)
+        user = replace(
+            hashed,
+            id=account.id,
+            created_at=services.clock.now(),
+            username=name,
+            mobile=account.mobile,
+            openids=account.openids,
+            roles=frozenset((admin,)) if account.admin and admin is not None else frozenset(),
+        )
+        accounts.add(services, user)
+
+
+def _session(services: Services, name: str) -> Values:
+    """The tokens of the event's own session, and the id of the account that it is about."""
+    account, client_id = _SESSIONS[name]
+    client = services.clients.get_client(client_id)
+    if client is None:
+        raise LookupError(f"the demo data has no client {client_id}")
+    tokens = sessions.issue(
+        _as_next_year(services, name),
+        client,
+        client.scopes,
+        _ACCOUNTS[account].id,
+        methods=(login_methods.PASSWORD,),
+    )
+    return {
+        "token": tokens.access_token,
+        "refresh_token": tokens.refresh_token or "",
+        "id": _ACCOUNTS[_ABOUT.get(name, account)].id,
+    }
+
+
+def _code(services: Services, name: str) -> Values:
+    """The event's number, and the code that was sent there."""
+    number, client_id, purpose = _CODES[name]
+    outbox = _Outbox()
+    own = replace(_as_next_year(services, name), sms=outbox)
+    # A number that has had a code a moment ago keeps it.
+    with suppress(LingpaiError):
+        codes.send(own, number, client_id, "127.0.0.1", "zh", purpose)
+    code = outbox.sent[0].code if outbox.sent else ""
+    return {"mobile": number.removeprefix("+86"), "code": code}
+
+
+def _as_next_year(services: Services, name: str) -> Services:
+    """The services with a clock that is ahead, and draws the same numbers for this event every time."""
+    return replace(services, clock=Clock(lambda: services.clock.time() + AHEAD, _drawn(name)))
+
+
+def _drawn(name: str) -> Callable[[int], bytes]:
+    numbers = _numbers(name)
+    return lambda length: next(numbers)[:length]
+
+
+def _numbers(name: str) -> Iterator[bytes]:
+    return (hashlib.sha512(f"example {name} {number}".encode()).digest() for number in count())
