@@ -1,4 +1,4 @@
-"""The time that all calls of a request share: whatever the service does, or does not, the bare transport ends by it.
+"""The time that all calls of a request share: whatever the service does, or does not, both transports end by it.
 
 Each step alone has much time here, and a request a fraction of a second; or the clock is the test's.
 """
@@ -16,11 +16,10 @@ from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, Re
 
 from lingpai import deadline
 from lingpai.adapters.aws.client import aws_client
-from lingpai.adapters.aws.wire import Wire
 from tests.support.deadlines import SHORT, STEP, within
 from tests.support.fake_aws import OK, Asked, Told, refused, serving
 from tests.support.fake_web import Certificate, Reply, Web
-from tests.support.stores import settings
+from tests.support.stores import Transport, settings
 
 KEYS = ("AKIDEXAMPLE", "a-secret-key-of-tests")
 
@@ -36,31 +35,42 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return waited
 
 
+both = pytest.mark.parametrize("transport", ["bare", "botocore"])
+
+
 @contextlib.contextmanager
-def client(url: str, **chosen: Any) -> Iterator[Wire]:
+def client(url: str, transport: Transport = "bare", **chosen: Any) -> Iterator[Any]:
     """A client whose steps have time."""
     given = {"store_connect_timeout": STEP, "store_read_timeout": STEP, **chosen}
-    made = aws_client(settings(aws_transport="bare", **given), "dynamodb", url, KEYS)
-    assert isinstance(made, Wire)
+    made = aws_client(settings(aws_transport=transport, **given), "dynamodb", url, KEYS)
     with contextlib.closing(made):
         yield made
 
 
-def get(wire: Wire) -> Any:
-    return wire._make_api_call("GetItem", {"TableName": "T", "Key": {"id": {"S": "x"}}})
+def get(wire: Any) -> Any:
+    answer = wire._make_api_call("GetItem", {"TableName": "T", "Key": {"id": {"S": "x"}}})
+    answer.pop("ResponseMetadata", None)
+    return answer
 
 
 # --- one byte after the other
 
 
+@pytest.mark.security("F24")
+@both
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
 @pytest.mark.parametrize("fault", ["slow status", "slow headers", "slow body", "slow chunks"])
 def test_an_answer_that_trickles(
-    fault: Any, tls: bool, certificate: Certificate, monkeypatch: pytest.MonkeyPatch, pauses: list[float]
+    fault: Any,
+    tls: bool,
+    transport: Transport,
+    certificate: Certificate,
+    monkeypatch: pytest.MonkeyPatch,
+    pauses: list[float],
 ) -> None:
     """No try follows: it would have no time."""
     monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate.path))
-    with serving(certificate if tls else None) as aws, client(aws.url) as wire:
+    with serving(certificate if tls else None) as aws, client(aws.url, transport) as wire:
         get(wire)
         aws.script = [Told(fault=fault)] * 3
         with within(SHORT), pytest.raises(ReadTimeoutError):
@@ -72,8 +82,10 @@ def test_an_answer_that_trickles(
         assert [asked.connection for asked in aws.asked][1:] == [1, 2]
 
 
-def test_silence_is_not_waited_out(pauses: list[float]) -> None:
-    with serving() as aws, client(aws.url) as wire:
+@pytest.mark.security("F24")
+@both
+def test_silence_is_not_waited_out(pauses: list[float], transport: Transport) -> None:
+    with serving() as aws, client(aws.url, transport) as wire:
         get(wire)
         aws.script = [Told(fault="silence")] * 3
         with within(SHORT), pytest.raises(ReadTimeoutError):
@@ -125,10 +137,11 @@ def test_the_next_address_is_tried(monkeypatch: pytest.MonkeyPatch, certificate:
         assert len(aws.asked) == 1
 
 
-def test_a_connection_that_nobody_takes(certificate: Certificate, pauses: list[float]) -> None:
+@both
+def test_a_connection_that_nobody_takes(certificate: Certificate, pauses: list[float], transport: Transport) -> None:
     with (
         Web(certificate, lambda _: Reply(200, b"{}"), mode="full").running() as web,
-        client(f"http://{web.host}") as wire,
+        client(f"http://{web.host}", transport) as wire,
     ):
         with within(SHORT), pytest.raises((ConnectTimeoutError, ReadTimeoutError)):
             get(wire)
@@ -234,12 +247,27 @@ def test_what_would_not_be_repeated_is_told_as_ever(pauses: list[float]) -> None
     assert pauses == []
 
 
+@pytest.mark.security("F24")
+@pytest.mark.parametrize("case", [case for case in FOR_EVER if "skewed" not in case])
+def test_botocore_begins_no_try_that_would_be_too_late(case: str) -> None:
+    """However many are allowed; its pauses are its own."""
+    with serving() as aws, client(aws.url, "botocore", store_attempts=20, store_read_timeout=0.05) as made:
+        aws.answer = lambda _: FOR_EVER[case]
+        with within(SHORT), pytest.raises(ReadTimeoutError):
+            get(made)
+        asked = len(aws.asked)
+        time.sleep(SHORT)
+        assert 0 < len(aws.asked) == asked < 20
+
+
 # --- all calls of a request
 
 
-def test_calls_share_the_time(pauses: list[float]) -> None:
+@pytest.mark.security("F24")
+@both
+def test_calls_share_the_time(pauses: list[float], transport: Transport) -> None:
     """What one takes the next has no more; where nothing is left, nothing is asked, and the connection is kept."""
-    with serving() as aws, client(aws.url) as wire:
+    with serving() as aws, client(aws.url, transport) as wire:
         with within(9.5):
             for _ in range(3):
                 get(wire)

@@ -567,9 +567,9 @@ def http(body: bytes, *headers: str, status: int = 200) -> bytes:
 
 
 @contextlib.contextmanager
-def raw(*said: bytes, hang_up: bool = False, **chosen: Any) -> Iterator[tuple[Wire, Raw]]:
+def raw(*said: bytes, hang_up: bool = False, transport: str = "bare", **chosen: Any) -> Iterator[tuple[Any, Raw]]:
     server = Raw(*said, hang_up=hang_up)
-    client = a_client("bare", server.url, **chosen)
+    client = a_client(transport, server.url, **chosen)
     yield client, server
     client.close()
     server.close()
@@ -658,13 +658,25 @@ NO_ANSWERS = {
 }
 
 
+@pytest.mark.security("F24")
 @pytest.mark.parametrize("body", NO_ANSWERS.values(), ids=NO_ANSWERS)
-def test_what_is_no_json_is_not_nothing(body: bytes) -> None:
+def test_what_is_no_json_is_not_nothing(body: bytes, transport: str) -> None:
     """An empty answer would be an item that is not there."""
-    with raw(http(body)) as (client, server):
+    with raw(http(body), transport=transport) as (client, server):
         with pytest.raises(BotoCoreError, match="GetItem cannot be read"):
             get(client)
         assert server.asked == 1
+
+
+@pytest.mark.security("F24")
+def test_an_answer_with_a_wrong_checksum_is_none(transport: str, aws: FakeAws, pauses: list[float]) -> None:
+    """After the last try botocore would take it."""
+    client = a_client(transport, aws.url)
+    aws.script = [Told(fault="flipped")] * 3
+    with pytest.raises(BotoCoreError):
+        get(client)
+    client.close()
+    assert (len(aws.asked), len(pauses)) == (3, 2)
 
 
 @pytest.mark.parametrize("date", ["Mon, 01 Jan 99999 00:00:00 GMT", "Sun, 22 Nov 2026 00:00:00 +99999999999999999"])

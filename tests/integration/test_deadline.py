@@ -29,12 +29,12 @@ class House:
     aws: FakeAws
 
 
-@pytest.fixture
-def house(monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
-    """The API on a service that plays DynamoDB, asked by the bare transport as deployed; nearly all time is over."""
+@pytest.fixture(params=["bare", "botocore"])
+def house(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    """The API on a service that plays DynamoDB, asked by either transport; nearly all time is over."""
     timeout = next(function.timeout for function in TEMPLATE.functions if function.name == "TokenFunction")
     monkeypatch.setattr(deadline, "_LAST_WORDS", timeout - SHORT)
-    patient = settings(aws_transport="bare")
+    patient = settings(aws_transport=request.param)
     with serving() as aws, closing(aws_client(patient, "dynamodb", aws.url, KEYS)) as client:
         yield House(make_api(monkeypatch, DynamoStore(patient, lambda: client), populated=False), aws)
 
@@ -47,6 +47,7 @@ PATHS = {
 }
 
 
+@pytest.mark.security("F24")
 @pytest.mark.parametrize("path", PATHS)
 def test_who_asks_is_told(house: House, path: str) -> None:
     """A time-out of a step is 20 s here: without a deadline the trickle is read to its end."""

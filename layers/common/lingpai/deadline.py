@@ -6,8 +6,10 @@ however many they are.
 """
 
 import math
+import threading
 import time
-from contextvars import ContextVar
+from collections.abc import Callable
+from contextvars import ContextVar, copy_context
 from typing import Any
 
 # Seconds that are left for the answer, its line of log and its metrics: some milliseconds of work.
@@ -41,3 +43,28 @@ def left_of(seconds: float) -> float:
 def is_over() -> bool:
     """Whether the request has no time left. Who failed to answer then may be well: it was given up."""
     return time.monotonic() >= until()
+
+
+def call_within[T](seconds: float, call: Callable[[], T]) -> T:
+    """What `call` returns or raises; TimeoutError when `seconds` have passed.
+
+    It runs on a thread of its own, in the caller's context, and is left to itself where it takes too long.
+    """
+    outcome: list[T] = []
+    problem: list[BaseException] = []
+    context = copy_context()
+
+    def run() -> None:
+        try:
+            outcome.append(context.run(call))
+        except BaseException as error:  # noqa: BLE001  it is raised where it was asked for
+            problem.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if problem:
+        raise problem[0]
+    if not outcome:
+        raise TimeoutError("no answer in time")
+    return outcome[0]

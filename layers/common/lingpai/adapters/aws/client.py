@@ -108,6 +108,9 @@ def _of_botocore(
 ) -> Any:
     import botocore.config
 
+    from lingpai.adapters.aws.botocore_client import BotocoreClient
+    from lingpai.adapters.aws.wire import SERVICES
+
     config = botocore.config.Config(
         connect_timeout=settings.store_connect_timeout,
         read_timeout=settings.store_read_timeout,
@@ -119,7 +122,7 @@ def _of_botocore(
     if endpoint is None:
         trust_amazon(session, settings.aws_region)
     access_key, secret_key = credentials or (None, None)
-    return session.create_client(
+    client = session.create_client(
         service,
         region_name=settings.aws_region,
         endpoint_url=endpoint,
@@ -127,3 +130,4 @@ def _of_botocore(
         aws_secret_access_key=secret_key,
         config=config,
     )
+    return BotocoreClient(client, SERVICES[service])

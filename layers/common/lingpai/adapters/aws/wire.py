@@ -204,10 +204,8 @@ class Wire:
     def _ask(self, operation: str, body: bytes, until: float) -> dict[str, Any]:
         """One request and what its answer says."""
         status, headers, text = self.exchange(f"{self._service.prefix}.{operation}", body, until)
-        expected, found = headers.get("x-amz-crc32"), str(zlib.crc32(text))
-        if expected not in (None, found):
-            raise ChecksumError(checksum_type="crc32", expected_checksum=expected, actual_checksum=found)
-        told = self._content(text)
+        check_sum(headers, text)
+        told = read_content(text, self._service.binary)
         if status != 200:
             refusal: Any = _refusal(status, headers, told or {})
             raise ClientError(refusal, operation)
@@ -231,16 +229,27 @@ class Wire:
         )
         return self._lines.post(self._path, headers, body, until)
 
-    def _content(self, text: bytes) -> dict[str, Any] | None:
-        """The JSON object in a body, an empty one where nothing is; None for what is no JSON object."""
-        try:
-            content = orjson.loads(text) if text else {}
-            if not isinstance(content, dict):
-                return None
-            _read_bytes(content, self._service.binary)
-        except (ValueError, RecursionError):
+
+def check_sum(headers: Mapping[str, str], body: bytes) -> None:
+    """ChecksumError where the body is not what DynamoDB's checksum says; other services send none."""
+    expected, found = headers.get("x-amz-crc32"), str(zlib.crc32(body))
+    if expected not in (None, found):
+        raise ChecksumError(checksum_type="crc32", expected_checksum=expected, actual_checksum=found)
+
+
+def read_content(body: bytes, binary: Container[str]) -> dict[str, Any] | None:
+    """The JSON object in a body, with bytes for base64 under the names `binary`; None for what is no JSON object.
+
+    An empty body is an empty object.
+    """
+    try:
+        content = orjson.loads(body) if body else {}
+        if not isinstance(content, dict):
             return None
-        return content
+        _read_bytes(content, binary)
+    except (ValueError, RecursionError):
+        return None
+    return content
 
 
 def _read_bytes(found: dict[str, Any], binary: Container[str]) -> None:

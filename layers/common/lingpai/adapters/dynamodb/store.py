@@ -105,6 +105,8 @@ _BATCH_WRITES = 25
 _WINDOW_ATTEMPTS = 5
 # What a partition key may hold, in bytes of UTF-8.
 _LONGEST_KEY = 2048
+# What is in every answer to a read of several items. An answer without it is not DynamoDB's.
+_ANSWERED = {"BatchGetItem": "Responses", "Query": "Items", "Scan": "Items"}
 _BUSY = {
     "InternalServerError",
     "ItemCollectionSizeLimitExceededException",
@@ -687,6 +689,8 @@ class DynamoStore:
                 if self._client is None:
                     self._client = self._connect()
                 answer: dict[str, Any] = self._client._make_api_call(operation, arguments)  # noqa: SLF001
+                if _ANSWERED.get(operation, "") not in {"", *answer}:
+                    raise unavailable(detail=f"{operation}: not an answer of DynamoDB")
                 return answer
             except ClientError as error:
                 response: Any = error.response
