@@ -262,6 +262,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("date", self.date_time_string())
         for name, value in reply.headers:
             self.send_header(name, value.encode().decode("latin-1"))
+        if not any(name.lower() == "x-content-type-options" for name, _ in reply.headers):
+            # Functions send it themselves; the rest is what the gateway and this server say.
+            self.send_header("x-content-type-options", "nosniff")
         if reply.status not in {204, 304}:
             self.send_header("content-length", str(len(reply.body)))
         if self.close_connection:

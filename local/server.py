@@ -113,8 +113,8 @@ def _run(environ: MutableMapping[str, str]) -> int:
                     invoke=invoke,
                     domain=HOST,
                     port=front.port,
-                    cors=described.cors,
-                    origins=words(environ.get("CORS_ORIGINS", "")),
+                    cors=replace(described.cors, headers=services.settings.cors_headers),
+                    origins=services.settings.cors_origins,
                     turn=threading.Lock() if store.serial else nullcontext(),
                 )
                 # A sender that delivers has no outbox.
@@ -173,11 +173,6 @@ def named(tables: Iterable[template.Table], settings: "Settings") -> list[templa
     fields = type(settings).model_fields
     names = {fields[name].default: getattr(settings, name) for name in fields if name.endswith("_table")}
     return [replace(table, name=names.get(table.name, table.name)) for table in tables]
-
-
-def words(text: str) -> tuple[str, ...]:
-    """Comma-separated text as a tuple."""
-    return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 def make_answer(api: gateway.Gateway, outbox: Callable[[], Sequence[Any]]) -> Answer:

@@ -123,7 +123,7 @@ def load(path: Path) -> Template:
         routes=tuple(route for name, given in functions.items() for route in _routes(name, given)),
         functions=tuple(_function(name, given, shared, names) for name, given in functions.items()),
         tables=tuple(_table(name, given) for name, given in _of_type(resources, "AWS::DynamoDB::Table").items()),
-        cors=_cors(document, resources),
+        cors=_cors(document, resources, names),
     )
 
 
@@ -191,7 +191,7 @@ def _table(name: str, given: Mapping[str, Any]) -> Table:
     return Table(name, create, given.get("TimeToLiveSpecification", {}).get("AttributeName"), recovery is True)
 
 
-def _cors(document: Mapping[str, Any], resources: Mapping[str, Any]) -> CorsRules:
+def _cors(document: Mapping[str, Any], resources: Mapping[str, Any], names: Mapping[str, str]) -> CorsRules:
     """The API's rules, or those of Globals; a rule that stands under a condition is taken as if it held."""
     apis = [document.get("Globals", {}).get("HttpApi", {})]
     apis += _of_type(resources, "AWS::Serverless::HttpApi").values()
@@ -200,9 +200,9 @@ def _cors(document: Mapping[str, Any], resources: Mapping[str, Any]) -> CorsRule
             if isinstance(rules, dict):
                 default = CorsRules()
                 return CorsRules(
-                    methods=_words(rules.get("AllowMethods")) or default.methods,
-                    headers=_words(rules.get("AllowHeaders")) or default.headers,
-                    exposed=_words(rules.get("ExposeHeaders")),
+                    methods=_words(rules.get("AllowMethods"), names) or default.methods,
+                    headers=_words(rules.get("AllowHeaders"), names) or default.headers,
+                    exposed=_words(rules.get("ExposeHeaders"), names),
                     max_age=_number(rules.get("MaxAge"), -1) if "MaxAge" in rules else None,
                     credentials=rules.get("AllowCredentials") is True,
                 )
@@ -218,8 +218,15 @@ def _branches(value: Any) -> tuple[Any, ...]:
             return (value,)
 
 
-def _words(value: Any) -> tuple[str, ...]:
-    return tuple(word for word in value if isinstance(word, str)) if isinstance(value, list) else ()
+def _words(value: Any, names: Mapping[str, str]) -> tuple[str, ...]:
+    """A list of texts, written as one or made by `!Split` of a text; empty where only a deployed stack could tell."""
+    match value:
+        case list():
+            return tuple(word for word in value if isinstance(word, str))
+        case _Call("Split", [str(separator), text]) | {"Fn::Split": [str(separator), text]}:
+            return tuple(filter(None, (_resolve(text, names) or "").split(separator)))
+        case _:
+            return ()
 
 
 def _number(value: Any, default: int) -> int:
@@ -237,6 +244,8 @@ def _resolve(value: Any, names: Mapping[str, str]) -> str | None:
             for name, known in names.items():
                 text = text.replace(f"${{{name}}}", known)
             return None if "${" in text else text
+        case _Call("Join", [str(separator), words]) | {"Fn::Join": [str(separator), words]}:
+            return separator.join(_words(words, names))
         case _:
             return None
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, SecretStr
 from lingpai import bootstrap
 from lingpai.adapters.memory import MemoryStore
 from lingpai.settings import Settings, from_environment
+from lingpai.web.reasons import REASONS
 from local import seed, server
 from tests.support.api import Api
 from tests.support.stores import ROOT, TEMPLATE, settings
@@ -94,9 +95,7 @@ def test_settings_of_the_local_server() -> None:
     sentence = text.partition("It also reads")[0]
     assert set(re.findall(r"`([A-Z_]+)", sentence)) == differing
     rows = {row[0]: row[1] for row in table(text, "Variable")}
-    assert set(rows) == {
-        *("PORT", "SEED", "DYNAMODB_ENDPOINT", "SAM_LOCAL", "DYNAMODB_PORT", "CORS_ORIGINS", "LOG_LEVEL")
-    }
+    assert set(rows) == {"PORT", "SEED", "DYNAMODB_ENDPOINT", "SAM_LOCAL", "DYNAMODB_PORT", "LOG_LEVEL"}
     assert rows["PORT"] == str(server.read_port({}))
     assert rows["LOG_LEVEL"] == server.PRESETS["LOG_LEVEL"]
 
@@ -114,6 +113,14 @@ def test_endpoints(api: Api) -> None:
         assert set(answers) - refused == set(methods), path
         assert {answers[method].status for method in refused} <= {200, 405}, path
         assert 404 not in {answer.status for answer in answers.values()}, path
+
+
+@pytest.mark.security("F33")
+def test_reasons() -> None:
+    """The table of reasons is what the code may send."""
+    page = (ROOT / "docs" / "api.md").read_text("utf-8")
+    told = [(row[0], row[1]) for row in table(page, "`reason`")]
+    assert told == [(reason, error) for error, reasons in REASONS.items() for reason in sorted(reasons)]
 
 
 def test_wire_contract_has_every_path() -> None:

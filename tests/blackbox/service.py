@@ -19,7 +19,7 @@ from tests.support.logs import LOGS
 
 PASSWORD_LENGTH = 20
 
-# What HTTP itself, an HTTP API and the servers in front add to each answer.
+# What HTTP itself, an HTTP API and the servers in front add to each answer, and what every answer carries.
 _OF_THE_WAY = {
     "apigw-requestid",
     "connection",
@@ -27,11 +27,13 @@ _OF_THE_WAY = {
     "date",
     "keep-alive",
     "server",
+    "strict-transport-security",
     "transfer-encoding",
     "x-amz-request-id",
     "x-amz-id-2",
     "x-amzn-requestid",
     "x-amzn-trace-id",
+    "x-content-type-options",
 }
 
 
@@ -97,6 +99,11 @@ class Service:
     def get(self, path: str, **arguments: Any) -> Answer:
         """A GET; the arguments are those of `call`."""
         return self.call("GET", path, **arguments)
+
+    def raw(self, method: str, path: str) -> httpx.Response:
+        """The whole response to a request without a body."""
+        self.called.add((method, path))
+        return self._http.request(method, self.target.url + path)
 
     def needs(self, what: Lack) -> None:
         """Leave the test out, loudly, where the target cannot do this."""

@@ -16,6 +16,7 @@ from tests.support.tokens import BAD_CLIENT, error, missing, spring_tokens
 HOUR, DAY = 3600, 86400
 INACTIVE = reply(200, {"active": False})
 ALLOW_POST = {"allow": "POST, OPTIONS"}
+GET_ROUTES = ("/health", "/.well-known/jwks.json", "/.well-known/oauth-authorization-server")
 
 
 def introspect(service: Service, token: str) -> Answer:
@@ -28,7 +29,8 @@ def revoke(service: Service, token: str, client: str = "web-client") -> Answer:
 
 def metadata(service: Service) -> Any:
     answer = service.get("/.well-known/oauth-authorization-server")
-    assert (answer.status, answer.headers) == (200, NO_STORE)
+    headers = {name: value for name, value in answer.headers.items() if name != "vary"}
+    assert (answer.status, headers) == (200, NO_STORE)
     return answer.json
 
 
@@ -91,7 +93,8 @@ def test_keys_verify_what_was_signed(service: Service, person: Person) -> None:
     """The key set is one by RFC 7517, may be kept for an hour, and PyJWT verifies a token by it."""
     answer = service.get("/.well-known/jwks.json")
     headers = {"cache-control": "public, max-age=3600", "content-type": "application/json;charset=UTF-8"}
-    assert (answer.status, answer.headers) == (200, headers)
+    assert (answer.status, {**answer.headers, **headers}) == (200, answer.headers)
+    assert set(answer.headers) - set(headers) <= {"vary"}
     if "signed tokens" in service.target.lacks:
         assert answer.json == {"keys": []}
     service.needs("signed tokens")
@@ -122,6 +125,26 @@ def test_a_bearer_token(service: Service, person: Person) -> None:
 def test_what_is_not_there(service: Service, path: str) -> None:
     service.needs("default route")
     assert service.post(path, form={"a": "b"}) == Answer(404, NO_STORE, '{"message":"Not Found"}')
+
+
+@pytest.mark.security("F32")
+@pytest.mark.parametrize("path", GET_ROUTES)
+def test_head_is_get_without_its_body(service: Service, path: str) -> None:
+    got, head = service.raw("GET", path), service.raw("HEAD", path)
+    assert (head.status_code, head.content) == (200, b"")
+    for name in ("cache-control", "content-type", "content-length"):
+        assert head.headers[name] == got.headers[name], name
+
+
+@pytest.mark.security("F33")
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/health"), ("POST", "/oauth/token"), ("PUT", "/users/save"), ("POST", "/users/find")]
+)
+def test_every_answer_carries_the_security_headers(service: Service, method: str, path: str) -> None:
+    """Strict-Transport-Security over TLS alone."""
+    headers = service.raw(method, path).headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert ("strict-transport-security" in headers) == service.target.url.startswith("https://")
 
 
 # --- pages of other origins
@@ -157,7 +180,7 @@ def test_a_page_of_an_allowed_origin(service: Service) -> None:
         >= {
             **allowed,
             "access-control-allow-methods": "GET,POST",
-            "access-control-allow-headers": "authorization,content-type",
+            "access-control-allow-headers": "authorization,content-type,x-requested-with",
             "access-control-max-age": "86400",
         }.items()
     )
@@ -165,6 +188,14 @@ def test_a_page_of_an_allowed_origin(service: Service) -> None:
     answer = service.post("/oauth/token", form=form, basic=service.client("web-client"), headers={"Origin": origin})
     headers = {name: value for name, value in answer.headers.items() if name != "vary"}
     assert (answer.status, headers) == (200, {**NO_STORE, **allowed})
+
+
+@pytest.mark.security("F32")
+@pytest.mark.parametrize("path", GET_ROUTES[1:])
+def test_what_pages_may_keep_varies_with_their_origin(service: Service, path: str) -> None:
+    origin = page(service)
+    answer = service.get(path, headers={"Origin": origin})
+    assert (answer.headers["access-control-allow-origin"], answer.headers["vary"]) == (origin, "Origin")
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example.com", ORIGIN + ".evil.example", "null"])

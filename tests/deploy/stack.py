@@ -217,10 +217,13 @@ def _open_api(stack: Stack) -> None:
     gateway = stack.client("apigatewayv2")
     (api,) = gateway.get_apis()["Items"]
     there = {route["RouteKey"] for route in gateway.get_routes(ApiId=api["ApiId"])["Items"]}
-    # The condition HasCors holds here, and `!Split [",", !Ref CorsOrigins]` is one origin.
+    # The condition HasCors holds here. The lists are what `!Split` makes of parameters.
     _, rules, _ = body["x-amazon-apigateway-cors"]["Fn::If"]
     cors = {f"{name[0].upper()}{name[1:]}": value for name, value in rules.items()}
-    gateway.update_api(ApiId=api["ApiId"], CorsConfiguration={**cors, "AllowOrigins": [ORIGIN]})
+    gateway.update_api(
+        ApiId=api["ApiId"],
+        CorsConfiguration={**cors, "AllowOrigins": [ORIGIN], "AllowHeaders": list(TEMPLATE.cors.headers)},
+    )
     targets: dict[str, str] = {}
     for path, methods in body["paths"].items():
         ((method, operation),) = methods.items()

@@ -58,7 +58,11 @@ def test_logging_in_and_linking(tmp_path: Path) -> None:
             assert first == second
             assert server.post("/sign/token", form={"sign": code}, basic="mini:mini-secret") == (
                 400,
-                {"error": "invalid_grant", "error_description": "The sign was used before: get a new one"},
+                {
+                    "error": "invalid_grant",
+                    "error_description": "The sign was used before: get a new one",
+                    "reason": "sign_used",
+                },
             )
 
 

@@ -236,7 +236,7 @@ def _access(answer: Any) -> str:
 
 
 _FLAT = frozenset({"access_token", "token_type", "expires_in", "refresh_token", "scope"})
-_RFC_6749 = frozenset({"error", "error_description"})
+_RFC_6749 = frozenset({"error", "error_description", "reason"})
 
 DIALECTS = {
     "django": Dialect(

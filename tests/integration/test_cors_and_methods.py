@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.api import NO_STORE, Answer, Api
+from tests.support.api import NO_STORE, Answer, Api, make_api
 from tests.support.expect import standing_api
 from tests.support.stores import TEMPLATE
 from tests.support.tokens import TOKEN_PATHS, WEB, envelope, error, spring_tokens
@@ -64,8 +64,8 @@ def test_another_path_is_not_there(standing: Api, path: str) -> None:
 
 def test_health_answers_get_alone(standing: Api) -> None:
     assert standing.call("GET", "/health") == Answer(200, NO_STORE, '{"status":"ok"}')
-    allow = {"allow": "GET, OPTIONS"}
-    assert standing.post("/health") == error(405, "invalid_request", "Use the method GET, OPTIONS", allow)
+    allow = {"allow": "GET, HEAD, OPTIONS"}
+    assert standing.post("/health") == error(405, "invalid_request", "Use the method GET, HEAD, OPTIONS", allow)
 
 
 @pytest.mark.parametrize("path", ["/oauth/token", "/oauth/token/", "/mobile/code/get", "/sign/token"])
@@ -80,7 +80,7 @@ def test_a_preflight_of_an_allowed_origin_is_granted(paged: Api, path: str) -> N
         "access-control-allow-origin": PAGE,
         "access-control-expose-headers": "www-authenticate,retry-after",
         "access-control-allow-methods": "GET,POST",
-        "access-control-allow-headers": "authorization,content-type",
+        "access-control-allow-headers": "authorization,content-type,x-requested-with",
         "access-control-max-age": "86400",
     }
     assert paged.call("OPTIONS", path, headers=PREFLIGHT) == Answer(204, headers, "")
@@ -105,3 +105,22 @@ def test_another_page_may_not(paged: Api, origin: str) -> None:
         "/oauth/token", form={"grant_type": "client_credentials"}, basic=WEB, headers={"Origin": origin}
     )
     assert (answer.status, answer.headers) == (200, NO_STORE)
+
+
+@pytest.mark.security("F32")
+@pytest.mark.parametrize("path", ["/.well-known/jwks.json", "/.well-known/oauth-authorization-server"])
+@pytest.mark.parametrize("origins", [(PAGE,), ("*",)])
+def test_caches_keep_a_copy_for_each_origin(
+    standing: Api, monkeypatch: pytest.MonkeyPatch, path: str, origins: tuple[str, ...]
+) -> None:
+    """With and without an Origin: a cache has to know it before the first page of another origin asks."""
+    opened = make_api(monkeypatch, standing.services.store, populated=False, cors_origins=origins)
+    for headers in ({}, {"Origin": PAGE}):
+        assert opened.call("GET", path, headers=headers).headers["vary"] == "Origin"
+
+
+@pytest.mark.security("F32")
+@pytest.mark.parametrize("path", ["/.well-known/jwks.json", "/.well-known/oauth-authorization-server"])
+def test_without_cors_the_answer_is_one_for_all(standing: Api, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    opened = make_api(monkeypatch, standing.services.store, populated=False)
+    assert "vary" not in opened.call("GET", path).headers

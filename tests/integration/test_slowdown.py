@@ -194,11 +194,12 @@ def test_each_dialect_says_it_in_its_own_words(api: Api) -> None:
     django = log_in(api, RIGHT, client=DJANGO)
     assert (django.status, django.json, django.headers["retry-after"]) == (
         429,
-        {"error": "too_many_requests", "error_description": WORDS},
+        {"error": "too_many_requests", "error_description": WORDS, "reason": "slow_down"},
         "900",
     )
     passport = log_in(api, RIGHT, client=PASSPORT)
-    assert (passport.status, passport.json) == (429, {"error": "too_many_requests", "message": WORDS})
+    said = {"error": "too_many_requests", "message": WORDS, "reason": "slow_down"}
+    assert (passport.status, passport.json) == (429, said)
     form = {"client_id": "23", "username": ALICE, "grant_type": "password", "password": RIGHT}
     center = api.post("/oauth/token", form=form, source_ip=AWAY)
     assert (center.status, center.json) == (200, {"status": 0, "msg": "登录失败次数过多，请稍后再试"})

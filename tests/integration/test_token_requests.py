@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lingpai.clients import new_client
-from tests.support.api import Answer, Api
+from tests.support.api import Answer, Api, own_headers
 from tests.support.expect import standing_api
 from tests.support.logs import LOGS
 from tests.support.tokens import (
@@ -63,9 +63,7 @@ def invoke(api: Api, body: str | None, *, is_base64: bool, headers: dict[str, st
     result: Any = api._gateway.invoke("TokenFunction", event)
     for token in ("access_token", "refresh_token"):
         LOGS.hush("token", json.loads(result["body"]).get(token, ""))
-    return Answer(
-        result["statusCode"], {name.lower(): value for name, value in result["headers"].items()}, result["body"]
-    )
+    return Answer(result["statusCode"], own_headers(result["headers"]), result["body"])
 
 
 # --- bodies ---------------------------------------------------------------------------------------------------

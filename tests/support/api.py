@@ -26,6 +26,7 @@ from tests.support.time import Time
 
 NO_STORE = {"cache-control": "no-store", "pragma": "no-cache", "content-type": "application/json;charset=UTF-8"}
 
+_SECURITY_HEADERS = {"strict-transport-security", "x-content-type-options"}
 _SECRET_FIELDS = {
     "password": "password",
     "oldPassword": "password",
@@ -51,7 +52,7 @@ _invoke = functions.load(TEMPLATE, ROOT)
 
 @dataclass(frozen=True)
 class Answer:
-    """Status, headers (names in lower case, without the gateway's own) and body of an answer."""
+    """Status, headers (names in lower case, without the gateway's own and what every answer has) and body."""
 
     status: int
     headers: Mapping[str, str]
@@ -101,11 +102,10 @@ class Api:
         hush({**(form or {}), **(json_body if isinstance(json_body, dict) else {})})
         request = gateway.Request(method, target, tuple(sent.items()), body or b"", source_ip)
         reply = gateway.answer(self._gateway, request)
-        answer = Answer(
-            reply.status,
-            {name.lower(): value for name, value in reply.headers if name.lower() != "apigw-requestid"},
-            reply.body.decode(),
-        )
+        headers = {name: value for name, value in reply.headers if name.lower() != "apigw-requestid"}
+        answer = Answer(reply.status, own_headers(headers), reply.body.decode())
+        if reply.body != gateway.message(500, "Internal Server Error").body:
+            assert ("X-Content-Type-Options", "nosniff") in reply.headers
         if answer.body.startswith("{"):
             hush(answer.json)
         return answer
@@ -161,6 +161,11 @@ class Api:
         user_id = accounts.find_by_name(self.services, name)
         assert user_id is not None
         return user_id
+
+
+def own_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers of an answer, names in lower case, without those that every answer carries."""
+    return {name.lower(): value for name, value in headers.items() if name.lower() not in _SECURITY_HEADERS}
 
 
 def make_api(monkeypatch: pytest.MonkeyPatch, store: Any, *, populated: bool = True, **overrides: Any) -> Api:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.support.api import NO_STORE, Answer, Api
-from tests.support.tokens import CHALLENGE, TOKEN, compact
+from tests.support.tokens import CHALLENGE, TOKEN, compact, reason_of
 
 DJANGO = {"client_id": "django-app", "client_secret": "django-secret"}
 PASSPORT = {"client_id": "2", "client_secret": "passport-secret"}
@@ -54,6 +54,7 @@ def reply(status: int, content: Any, headers: Mapping[str, str] | None = None) -
 def passport_error(status: int, code: str, message: str, hint: str | None = None) -> Answer:
     """A refusal as Passport's apps read it."""
     content = {"error": code, "message": message} | ({"hint": f"Check the `{hint}` parameter"} if hint else {})
+    content["reason"] = reason_of(message)
     return reply(status, content, CHALLENGE if code == "invalid_client" else None)
 
 

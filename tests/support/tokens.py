@@ -1,13 +1,16 @@
 """What the answers of the token endpoints must be, whole: status, headers and body; and a store that fails."""
 
+import functools
 import json
 import re
+import string
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
 from lingpai.adapters.dynamodb import DynamoStore
+from lingpai.messages import TEXTS
 from tests.support.api import NO_STORE, Answer, Api
 from tests.support.expect import refuses_token
 
@@ -31,9 +34,27 @@ def compact(content: Any) -> str:
 
 
 def error(status: int, code: str, description: str, headers: Mapping[str, str] | None = None) -> Answer:
-    """A refusal of RFC 6749 section 5.2, never kept by a cache."""
-    content = {"error": code, "error_description": description}
+    """A refusal of RFC 6749 section 5.2 with its reason, never kept by a cache."""
+    content = {"error": code, "error_description": description, "reason": reason_of(description)}
     return Answer(status, {**NO_STORE, **(headers or {})}, compact(content))
+
+
+# What some dialects say in their own words.
+_WORDINGS = {"Invalid credentials given.": "bad_credentials", "Bad client credentials": "bad_client"}
+
+
+@functools.cache
+def reason_of(description: str) -> str:
+    """The one reason whose English text this is, with any values filled in."""
+    if description in _WORDINGS:
+        return _WORDINGS[description]
+    (found,) = [reason for reason, (_, english) in TEXTS.items() if _pattern(english).fullmatch(description)]
+    return found
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    said = [re.escape(part) + ("" if name is None else ".+") for part, name, _, _ in string.Formatter().parse(text)]
+    return re.compile("".join(said))
 
 
 def envelope(status: int, text: str, headers: Mapping[str, str] | None = None) -> Answer:

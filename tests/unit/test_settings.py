@@ -187,3 +187,67 @@ def test_what_is_secret_is_not_shown() -> None:
 def test_settings_are_frozen() -> None:
     with pytest.raises(ValidationError):
         Settings().refresh_grace = 5  # type: ignore[misc]
+
+
+@pytest.mark.security("F32")
+@pytest.mark.parametrize(
+    ("text", "origins"),
+    [
+        ("", ()),
+        ("*", ("*",)),
+        ("https://app.example.com", ("https://app.example.com",)),
+        (
+            " https://app.example.com , http://localhost:8080,",
+            ("https://app.example.com", "http://localhost:8080"),
+        ),
+        ("https://127.0.0.1:8443,http://[::1]:3000", ("https://127.0.0.1:8443", "http://[::1]:3000")),
+        (
+            "capacitor://localhost,https://xn--bcher-kva.example",
+            ("capacitor://localhost", "https://xn--bcher-kva.example"),
+        ),
+        ("https://app.example.com:80", ("https://app.example.com:80",)),
+    ],
+)
+def test_origins(text: str, origins: tuple[str, ...]) -> None:
+    """As browsers send them, spaces around them left out."""
+    assert from_environment({"CORS_ORIGINS": text}).cors_origins == origins
+
+
+@pytest.mark.security("F32")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://app.example.com/",
+        "https://app.example.com/path",
+        "https://H5.Example",
+        "HTTPS://app.example.com",
+        "app.example.com",
+        "https://",
+        "null",
+        "https://*",
+        "https://*.example.com",
+        "*,https://app.example.com",
+        "https://app.example.com:443",
+        "http://app.example.com:80",
+        "https://app.example.com:",
+        "https://app.example.com:0",
+        "https://user@app.example.com",
+        "https://app.example.com?x",
+        "https://bücher.example",
+        "https://a.example https://b.example",
+        "https://app.example.com,https://H5.example.com",
+    ],
+)
+def test_what_no_browser_sends_is_no_origin(text: str) -> None:
+    """A page could never match it, so it is refused at the start, by its name and with an example."""
+    with pytest.raises(SettingsError, match=r"^CORS_ORIGINS: '.*(https://app\.example\.com$|a single \* alone$)"):
+        from_environment({"CORS_ORIGINS": text})
+
+
+@pytest.mark.security("F32")
+def test_request_headers_of_pages() -> None:
+    assert from_environment({}).cors_headers == ("authorization", "content-type", "x-requested-with")
+    assert from_environment({"CORS_HEADERS": "authorization , X-App"}).cors_headers == ("authorization", "X-App")
+    for text in ("x app", "x-app:", "x-äpp", "x\nb"):
+        with pytest.raises(SettingsError, match=r"^CORS_HEADERS: "):
+            from_environment({"CORS_HEADERS": text})

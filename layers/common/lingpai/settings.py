@@ -41,6 +41,27 @@ def _networks(words: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(str(ipaddress.ip_network(word)) for word in words)
 
 
+# As browsers write it (RFC 6454 section 6.2): a scheme, a host and, unless it is the scheme's own, a port.
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?")
+_OWN_PORTS = {"http": ":80", "https": ":443"}
+
+
+def _origins(words: tuple[str, ...]) -> tuple[str, ...]:
+    """The words as origins, or the single `*`; ValueError for what no browser sends as one."""
+    if words == ("*",):
+        return words
+    for word in words:
+        if "*" in word:
+            raise ValueError(f"{word!r}: the only wildcard is a single * alone")
+        scheme = word.partition("://")[0]
+        if not _ORIGIN.fullmatch(word) or word.endswith(_OWN_PORTS.get(scheme, "/")):
+            raise ValueError(
+                f"{word!r} is no origin as browsers send it: scheme, host and any port other than the scheme's own,"
+                " all in lower case, without a path, as in https://app.example.com"
+            )
+    return words
+
+
 def _kinds(value: object) -> object:
     """`zh=A,en.link=B` as pairs of kind and value; a value alone is for everything, as if it stood under `zh`."""
     words = _words(value)
@@ -93,6 +114,11 @@ _KINDS = tuple(
 
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 Networks = Annotated[Words, AfterValidator(_networks)]
+Origins = Annotated[Words, AfterValidator(_origins)]
+# Names of header fields are tokens (RFC 9110 section 5.1).
+HeaderNames = Annotated[
+    tuple[Annotated[str, Field(pattern="^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")], ...], BeforeValidator(_words)
+]
 Countries = Annotated[tuple[Annotated[str, Field(pattern="^[A-Z]{2}$")], ...], BeforeValidator(_words)]
 Prefixes = Annotated[tuple[Annotated[str, Field(pattern=r"^\+[1-9][0-9]{0,14}$")], ...], BeforeValidator(_words)]
 Seconds = Annotated[int, Field(gt=0)]
@@ -237,6 +263,10 @@ class Settings(BaseModel):
     refresh_grace: Limit = 30
     issuer: str = ""
     audience: str = ""
+
+    # pages of other origins that may call the API, and the headers that they may send
+    cors_origins: Origins = ()
+    cors_headers: HeaderNames = ("authorization", "content-type", "x-requested-with")
 
     # the keys that sign: in the table, wrapped by a key of KMS, or in a file
     keys_kms_key: str = ""

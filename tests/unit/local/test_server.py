@@ -13,7 +13,7 @@ import pytest
 
 from local.dynamodb import Store
 from local.gateway import Gateway, Request
-from local.server import PRESETS, SettingError, Summary, banner, make_answer, prepare, read_port, words
+from local.server import PRESETS, SettingError, Summary, banner, make_answer, prepare, read_port
 
 ROOT = Path(__file__).parents[3]
 
@@ -86,10 +86,6 @@ def test_bad_port(text: str) -> None:
     """What is no port is named."""
     with pytest.raises(SettingError, match=r"^PORT: "):
         read_port({"PORT": text})
-
-
-def test_words() -> None:
-    assert words(" https://a.example, https://b.example ,,") == ("https://a.example", "https://b.example")
 
 
 def test_banner() -> None:

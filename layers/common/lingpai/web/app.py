@@ -7,7 +7,7 @@ path here is exact: a dictionary finds it.
 import functools
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -20,6 +20,7 @@ from lingpai.web import dialects, envelope, observability
 from lingpai.web.oauth_error import oauth_error
 from lingpai.web.reply import JSON, Reply, json_reply
 from lingpai.web.request import Request, from_event, refuse_credentials_in_query
+from lingpai.web.security_headers import security_headers
 
 # Nobody reads what is logged, or not these characters: whoever asked is answered all the same.
 _UNWRITABLE = (OSError, UnicodeError)
@@ -67,7 +68,7 @@ def gate(*routes: Route) -> Handler:
         finally:
             deadline.end()
         web.collect()
-        return _response(reply)
+        return _response(reply, security_headers(event))
 
     return handler
 
@@ -99,16 +100,26 @@ def _count(reply: Reply) -> None:
 
 def _answer(request: Request, route: Route) -> Reply:
     """The endpoint's answer, or the refusal in the route's own form."""
-    allow = (*route.methods, "OPTIONS")
+    methods = _with_head(route.methods)
+    allow = (*methods, "OPTIONS")
     if request.method == "OPTIONS":
         return Reply(204, headers={"Allow": ", ".join(allow)})
     try:
-        if request.method not in route.methods:
+        if request.method not in methods:
             raise method_not_allowed(allow)
         refuse_credentials_in_query(request)
         return route.endpoint(_services(request), request)
     except LingpaiError as error:
         return route.refused(error, request).about(error.client_id, error=error)
+
+
+def _with_head(methods: tuple[str, ...]) -> tuple[str, ...]:
+    """The methods, and HEAD with GET (RFC 9110 section 9.1).
+
+    HEAD is answered as GET is, body included. Whoever writes the answer to the connection leaves the body out and keeps
+    its length (section 9.3.2).
+    """
+    return tuple(name for method in methods for name in ((method, "HEAD") if method == "GET" else (method,)))
 
 
 def _services(request: Request) -> Services:
@@ -122,7 +133,7 @@ def _issuing_as(origin: str, services: Services) -> Services:
     return replace(services, issuer=origin)
 
 
-def _response(reply: Reply) -> dict[str, Any]:
+def _response(reply: Reply, security: Mapping[str, str]) -> dict[str, Any]:
     """The reply as an HTTP API takes it (payload format 2.0)."""
     typed = {"Content-Type": JSON} if reply.body else {}
-    return {"statusCode": reply.status, "headers": {**typed, **reply.headers}, "body": reply.body}
+    return {"statusCode": reply.status, "headers": {**typed, **reply.headers, **security}, "body": reply.body}

@@ -4,17 +4,18 @@ from collections.abc import Mapping
 
 from lingpai.errors import LingpaiError
 from lingpai.messages import text
+from lingpai.web.reasons import reason_field
 from lingpai.web.reply import Reply, error_headers, json_reply
 
 BASIC_CHALLENGE = {"WWW-Authenticate": 'Basic realm="lingpai", charset="UTF-8"'}
 
 
 def oauth_error(error: LingpaiError, wording: Mapping[str, str] | None = None) -> Reply:
-    """`{error, error_description}` with the error's status; `wording` has a dialect's own texts by reason.
+    """`{error, error_description, reason}` with the error's status; `wording` has a dialect's own texts by reason.
 
     A client that failed to authenticate is told how (section 5.2, RFC 7617 section 2).
     """
-    content = {"error": error.code, "error_description": description(error, wording)}
+    content = {"error": error.code, "error_description": description(error, wording)} | reason_field(error)
     challenge = BASIC_CHALLENGE if error.code == "invalid_client" else {}
     return json_reply(error.status, content, {**challenge, **error_headers(error)})
 

@@ -31,5 +31,5 @@ def success(tokens: TokenSet, _: Request) -> Reply:
 
 
 def failure(error: LingpaiError, _: Request) -> Reply:
-    """`{error, error_description}`, flat, as the toolkit answers."""
+    """`{error, error_description, reason}`, flat, as the toolkit answers."""
     return oauth_error(error, _WORDING)

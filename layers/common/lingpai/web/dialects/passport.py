@@ -6,6 +6,7 @@ from lingpai.errors import LingpaiError
 from lingpai.model import TokenSet
 from lingpai.web import grant_type
 from lingpai.web.oauth_error import BASIC_CHALLENGE, description
+from lingpai.web.reasons import reason_field
 from lingpai.web.reply import Reply, error_headers, json_reply
 from lingpai.web.request import Request
 
@@ -28,12 +29,13 @@ def success(tokens: TokenSet, _: Request) -> Reply:
 
 
 def failure(error: LingpaiError, _: Request) -> Reply:
-    """`{error, message}`, with `hint` where a parameter can be named; a wrong password is 401 (seed 001)."""
+    """`{error, message, hint, reason}`, `hint` where a parameter can be named; a wrong password as seed 001 has it."""
     if error.reason == "bad_credentials":
         content = {"error": "invalid_credentials", "message": "The user credentials were incorrect."}
         return json_reply(401, content)
     content = {"error": error.code, "message": description(error)}
     if "name" in error.values:
         content["hint"] = f"Check the `{error.values['name']}` parameter"
+    content |= reason_field(error)
     challenge = BASIC_CHALLENGE if error.code == "invalid_client" else {}
     return json_reply(error.status, content, {**challenge, **error_headers(error)})

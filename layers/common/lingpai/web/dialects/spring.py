@@ -28,5 +28,5 @@ def success(tokens: TokenSet, _: Request) -> Reply:
 
 
 def failure(error: LingpaiError, _: Request) -> Reply:
-    """`{error, error_description}`, a bad client with 401 and a Basic challenge."""
+    """`{error, error_description, reason}`, a bad client with 401 and a Basic challenge."""
     return oauth_error(error, _WORDING)

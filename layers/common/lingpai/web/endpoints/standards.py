@@ -43,7 +43,7 @@ def metadata(services: Services, _: Request) -> Reply:
     """What this server is and offers (RFC 8414 section 2)."""
     issuer = services.issuer
     methods = ["client_secret_basic", "client_secret_post"]
-    return json_reply(
+    answer = json_reply(
         200,
         {
             "issuer": issuer,
@@ -65,17 +65,30 @@ def metadata(services: Services, _: Request) -> Reply:
             "introspection_endpoint_auth_methods_supported": methods,
         },
     )
+    return _for_any_origin(services, answer)
 
 
 def jwks(services: Services, _: Request) -> Reply:
     """The public keys that verify signed tokens (RFC 7517 section 5), the next ones included."""
-    return replace(json_reply(200, {"keys": jwt.public_keys(services.keys.published())}), headers=_JWKS_AGE)
+    answer = json_reply(200, {"keys": jwt.public_keys(services.keys.published())})
+    return _for_any_origin(services, replace(answer, headers=_JWKS_AGE))
 
 
 def health(services: Services, _: Request) -> Reply:
     """Whether the store answers: 200, or the 503 that every other endpoint would give."""
     services.store.get_client("health")
     return json_reply(200, {"status": "ok"})
+
+
+def _for_any_origin(services: Services, reply: Reply) -> Reply:
+    """The answer with `Vary: Origin` where CORS is on.
+
+    API Gateway adds the origin that may read it, so a cache must keep one copy for each (Fetch standard, "CORS protocol
+    and HTTP caches").
+    """
+    if not services.settings.cors_origins:
+        return reply
+    return replace(reply, headers={**reply.headers, "Vary": "Origin"})
 
 
 def _token(given: dict[str, str]) -> str:
