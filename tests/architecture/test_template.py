@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 import yaml
 
+from lingpai.settings import Settings
 from local import template
-from tests.support.stores import ROOT
+from tests.support.stores import ROOT, TEMPLATE
 
 DOCUMENT: Any = yaml.load((ROOT / "template.yaml").read_text("utf-8"), Loader=template._Loader)  # noqa: S506
 RESOURCES: Any = DOCUMENT["Resources"]
@@ -128,3 +129,36 @@ def test_the_first_keys_are_made_at_once() -> None:
     assert schedule["Type"] == "ScheduleV2"
     assert schedule["Properties"]["ScheduleExpression"] == "rate(1 hour)"
     assert "StartDate" not in schedule["Properties"]
+
+
+@pytest.mark.security("F32")
+@pytest.mark.parametrize(
+    ("origins", "split"),
+    [
+        ("https://a.example, https://b.example", ("https://a.example", "https://b.example")),
+        (" https://a.example ,http://localhost:8080 ", ("https://a.example", "http://localhost:8080")),
+        ("*", ("*",)),
+    ],
+)
+def test_the_origins_of_pages_are_split_without_spaces(origins: str, split: tuple[str, ...]) -> None:
+    """A browser's Origin has none, so that one with a space would match no page."""
+    _, rules, _ = RESOURCES["HttpApi"]["Properties"]["CorsConfiguration"].argument
+    assert template._words(rules["AllowOrigins"], {"CorsOrigins": origins}) == split
+    assert re.fullmatch(DOCUMENT["Parameters"]["CorsOrigins"]["AllowedPattern"], origins)
+
+
+@pytest.mark.security("F32")
+@pytest.mark.parametrize(
+    "origins", ["https://a.example/", "https://H5.Example", "a.example", "https://*.example", "*,https://a.example"]
+)
+def test_what_no_browser_sends_is_no_parameter(origins: str) -> None:
+    assert not re.fullmatch(DOCUMENT["Parameters"]["CorsOrigins"]["AllowedPattern"], origins)
+
+
+@pytest.mark.security("F32")
+def test_the_headers_of_pages_are_those_of_the_setting() -> None:
+    _, rules, _ = RESOURCES["HttpApi"]["Properties"]["CorsConfiguration"].argument
+    default = DOCUMENT["Parameters"]["CorsHeaders"]["Default"]
+    assert template._words(rules["AllowHeaders"], {"CorsHeaders": default}) == Settings().cors_headers
+    assert TEMPLATE.cors.headers == Settings().cors_headers
+    assert "CORS_ORIGINS" in FUNCTIONS["TokenFunction"]["Environment"]["Variables"]
