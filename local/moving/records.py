@@ -260,7 +260,7 @@ def _detail(given: Mapping[str, Any], utc_offset_minutes: int) -> Detail:
             parts[name] = _sound(f"profile.{name}", str(value))
     for name, parse in (
         ("createTime", lambda: fields.optional_moment(parts, "createTime", utc_offset_minutes)),
-        ("birthday", lambda: fields.optional_day(parts, "birthday")),
+        ("birthday", lambda: fields.optional_day(parts, "birthday", utc_offset_minutes)),
     ):
         if name in parts and (value := _allowed(f"profile.{name}", parse)) is not None:
             parts[name] = value

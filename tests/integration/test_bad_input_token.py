@@ -42,9 +42,9 @@ ENDPOINTS = (*TOKEN_ENDPOINTS, "/mobile/code/get", "/mobile/code/verify")
 NOT_JSON = ("不是 JSON", "it is not JSON")
 NO_OBJECT = ("不是 JSON 对象", "it is no JSON object")
 NOT_UTF8 = ("不是 UTF-8", "it is not UTF-8")
-NO_FORM = ("不是 UTF-8 表单，或超过 100 个字段", "it is no UTF-8 form of at most 100 fields")
+NO_FORM = ("不是 UTF-8 表单", "it is no UTF-8 form")
 NO_MULTIPART = ("不是 multipart 表单", "it is no multipart form")
-TEXT_ONLY = ("multipart 表单只能含文本字段", "a multipart form may hold text fields only")
+NO_NAME = ("有字段没有名称", "a field of the multipart form has no name")
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +60,17 @@ def no_write(api: Api, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     operations = calls(monkeypatch, api)
     yield
     assert set(operations) <= {"GetItem", "BatchGetItem"}
+
+
+def known(path: str, *more: str) -> tuple[str, ...]:
+    """Some of the parameters that `path` reads; `more` are of the token endpoints."""
+    match path:
+        case "/mobile/code/get":
+            return ("mobile", "purpose", "client_id")
+        case "/mobile/code/verify":
+            return ("mobile", "code")
+        case _:
+            return ("mobile", "code", "sign", "username", "grant_type", "client_id", *more)
 
 
 def refused(path: str, status: int, zh: str, en: str) -> Answer:
@@ -90,7 +101,6 @@ UNREADABLE: dict[str, tuple[str, bytes, tuple[str, str]]] = {
     "json: NaN": (JSON, b'{"mobile":NaN}', NOT_JSON),
     "json: Infinity": (JSON, b'{"mobile":Infinity}', NOT_JSON),
     "json: -Infinity": (JSON, b'{"mobile":-Infinity}', NOT_JSON),
-    "json: a huge number": (JSON, b'{"mobile":' + b"9" * 60000 + b"}", NOT_JSON),
     "json: deep arrays": (JSON, b'{"mobile":' + b"[" * 30000 + b"]" * 30000 + b"}", NOT_JSON),
     "json: deep objects": (JSON, b'{"":' * 13000 + b"1" + b"}" * 13000, NOT_JSON),
     "json: deep and cut off": (JSON, b"[" * 60000, NOT_JSON),
@@ -103,19 +113,13 @@ UNREADABLE: dict[str, tuple[str, bytes, tuple[str, str]]] = {
     "json: UTF-16": (JSON, '{"mobile":"1"}'.encode("utf-16"), NOT_UTF8),
     "json: Latin-1": (JSON, '{"mobile":"é"}'.encode("latin-1"), NOT_UTF8),
     "json: a lone surrogate": (JSON, rb'{"mobile":"\ud800"}', NOT_UTF8),
-    "json: a lone surrogate in a name": (JSON, rb'{"mobile\udfff":"1"}', NOT_UTF8),
     "json: surrogates in the wrong order": (JSON, rb'{"mobile":"\udc00\ud800"}', NOT_UTF8),
-    "json: a lone surrogate deep down": (JSON, rb'{"x":[{"y":"\udbff"}]}', NOT_UTF8),
     "json: under no type": ("", b'{"mobile":', NOT_JSON),
     "form: bytes that are no text": (FORM, b"mobile=\xff", NO_FORM),
     "form: escapes that are no text": (FORM, b"mobile=%ff%fe", NO_FORM),
     "form: half a character": (FORM, b"mobile=%e5%af", NO_FORM),
     "form: a lone surrogate": (FORM, b"mobile=%ED%A0%80", NO_FORM),
-    "form: in a name": (FORM, b"%ff=1", NO_FORM),
-    "form: too many fields": (FORM, b"&".join(b"f%d=1" % n for n in range(101)), NO_FORM),
-    "form: separators alone": (FORM, b"&" * 60000, NO_FORM),
     "form: under no type": ("", b"mobile=%ff", NO_FORM),
-    "form: under a picture's type": ("image/png", b"\x89PNG\r\n\x1a\n\x00", NO_FORM),
     "multipart: nothing": (MULTIPART, b"", NO_MULTIPART),
     "multipart: a form": (MULTIPART, b"mobile=13912345678", NO_MULTIPART),
     "multipart: no boundary": ("multipart/form-data", part("form-data; name=mobile"), NO_MULTIPART),
@@ -124,26 +128,30 @@ UNREADABLE: dict[str, tuple[str, bytes, tuple[str, str]]] = {
     "multipart: a strange boundary": ("multipart/form-data; boundary*=x''%ff", part("form-data; name=m"), NO_MULTIPART),
     "multipart: never ended": (MULTIPART, part("form-data; name=mobile")[:-6], NO_MULTIPART),
     "multipart: nested without end": ("multipart/form-data; boundary=b0", nested(900), NO_MULTIPART),
-    "multipart: a number no one can count": (MULTIPART, part("form-data; name*" + "9" * 5000 + "=x"), NO_MULTIPART),
-    "multipart: names that cannot be sorted": (MULTIPART, part("form-data; name*=a; name*1=b"), NO_MULTIPART),
-    "multipart: no name": (MULTIPART, part("form-data"), TEXT_ONLY),
-    "multipart: no disposition": (MULTIPART, b"--b\r\n\r\nx\r\n--b--\r\n", TEXT_ONLY),
-    "multipart: a file": (MULTIPART, part('form-data; name="mobile"; filename="m.txt"'), TEXT_ONLY),
-    "multipart: a form in a form": (
-        MULTIPART,
-        part("form-data; name=a", "--c\r\n\r\nx\r\n--c--", "Content-Type: multipart/mixed; boundary=c\r\n"),
-        TEXT_ONLY,
-    ),
-    "multipart: an encoded name": (MULTIPART, part("form-data; name*=utf-8''mobile"), TEXT_ONLY),
+    "multipart: a number no one can count": (MULTIPART, part("form-data; name*" + "9" * 5000 + "=x"), NO_NAME),
+    "multipart: names that cannot be sorted": (MULTIPART, part("form-data; name*=a; name*1=b"), NO_NAME),
+    "multipart: no name": (MULTIPART, part("form-data"), NO_NAME),
+    "multipart: no disposition": (MULTIPART, b"--b\r\n\r\nx\r\n--b--\r\n", NO_NAME),
+    "multipart: an encoded name": (MULTIPART, part("form-data; name*=utf-8''mobile"), NO_NAME),
     "multipart: bytes that are no text": (
         MULTIPART,
         part("form-data; name=mobile").replace(b"\r\nx\r\n", b"\r\n\xff\r\n"),
         ("有字段不是 UTF-8", "a field is not UTF-8"),
     ),
-    "multipart: too many fields": (
+    "multipart: a line that begins like a boundary": (
         MULTIPART,
-        b"".join(part(f"form-data; name=f{n}").replace(b"--b--\r\n", b"") for n in range(101)) + b"--b--\r\n",
-        ("字段过多", "it has too many fields"),
+        b'--b\r\nContent-Disposition: form-data; name="mobile"\r\n\r\n1\r\n--bc\r\n--b--\r\n',
+        NO_MULTIPART,
+    ),
+    "multipart: no empty line": (
+        MULTIPART,
+        b"--b\r\nContent-Disposition: form-data; name=a\r\n--b--\r\n",
+        NO_MULTIPART,
+    ),
+    "multipart: no base64": (
+        MULTIPART,
+        part("form-data; name=mobile", "x", "Content-Transfer-Encoding: base64\r\n"),
+        NO_MULTIPART,
     ),
 }
 
@@ -164,7 +172,7 @@ def test_a_body_that_cannot_be_read(api: Api, path: str, case: str) -> None:
     [
         "form-data; name=" + "(" * 5000,
         'form-data; name="',
-        "form-data; name*0=a; name*1=b",
+        "form-data; name=a; name=b",
         "form-data; name='" + "'" * 50,
         "form-data;" + ";" * 5000 + "name=a",
         "form-data; name==?utf-8?q?=00?=",
@@ -229,7 +237,7 @@ def test_it_is_bytes_that_count(api: Api) -> None:
 @pytest.mark.parametrize("character", ["\x00", "\x07", "\n", "\r", "\t", "\x1b", "\x7f", "\x85", "\x9f"], ids=ascii)
 @pytest.mark.parametrize("path", ENDPOINTS)
 def test_a_control_character_is_refused_and_its_parameter_named(api: Api, path: str, character: str) -> None:
-    for name in ("mobile", "username", "code", "sign", "scope", "grant_type", "client_id", "unheard-of"):
+    for name in known(path, "scope"):
         fields = {name: f"a{character}b"}
         expected = refused(path, 400, f"参数 {name} 含有控制字符", f"The parameter {name} holds a control character")
         assert api.post(path, form=fields, basic=WEB) == expected
@@ -262,7 +270,7 @@ VALUES: list[Any] = [True, 1.5, [], ["x"], {}, {"x": "y"}, 1e400]
 @pytest.mark.parametrize("path", ENDPOINTS)
 def test_a_value_of_another_type_is_refused_and_its_parameter_named(api: Api, path: str, value: Any) -> None:
     text = json.dumps(value).replace("Infinity", "1e400")
-    for name in ("mobile", "code", "sign", "username", "password", "grant_type", "client_id", "unheard-of"):
+    for name in known(path, "password"):
         body = f'{{"{name}":{text}}}'.encode()
         answer = api.post(path, body=body, headers={"Content-Type": JSON}, basic=WEB)
         assert answer == refused(path, 400, f"参数 {name} 必须是文本", f"The parameter {name} must be text")

@@ -218,6 +218,7 @@ def test_an_admin_changes_the_profile_of_anybody(api: Api) -> None:
         ("9999-12-31 23:59:59", "9999-12-31 23:59:59"),
     ],
 )
+@pytest.mark.security("F30")
 def test_moments_are_taken_in_the_form_of_the_seed_and_of_iso(api: Api, given: str, kept: str) -> None:
     person = somebody(api)
     succeeds(update(person, createTime=given))
@@ -231,10 +232,15 @@ def test_moments_are_taken_in_the_form_of_the_seed_and_of_iso(api: Api, given: s
         ("20000229", "2000-02-29"),
         ("2000-02-29T12:00:00", "2000-02-29"),
         ("2000-02-29 12:00:00", "2000-02-29"),
-        ("2000-02-29T23:00:00Z", "2000-02-29"),
+        ("2000-02-29T15:59:59Z", "2000-02-29"),
+        ("2000-02-29T16:00:00Z", "2000-03-01"),
+        ("2000-02-29T23:00:00Z", "2000-03-01"),
+        ("2000-03-01T00:30:00+09:00", "2000-02-29"),
+        ("2000-02-28T23:00:00-05:00", "2000-02-29"),
         ("2000-02-29T00:00:00.000+08:00", "2000-02-29"),
     ],
 )
+@pytest.mark.security("F30")
 def test_days_are_taken_in_the_form_of_the_seed_and_of_iso(api: Api, given: str, kept: str) -> None:
     person = somebody(api)
     succeeds(update(person, birthday=given))
@@ -301,7 +307,7 @@ def test_a_profile_is_spelled_as_it_ever_was() -> None:
 
 
 @pytest.mark.parametrize("field", FULL)
-@pytest.mark.parametrize("value", [1, 1.5, True, False, ["x"], {"a": "b"}])
+@pytest.mark.parametrize("value", [True, False, ["x"], [1], {"a": "b"}, {"a": 1}])
 def test_every_field_is_text(api: Api, field: str, value: Any) -> None:
     token, alice = api.token(), api.user_id("alice")
     body = {"id": alice, field: value}
@@ -319,5 +325,5 @@ def test_control_characters_are_refused(api: Api, field: str, character: str) ->
 def test_one_bad_field_spoils_the_change(api: Api) -> None:
     person = somebody(api)
     token, before = person.token, everything(api)
-    refuses(update(person, token, name="fine", addr="fine", images=7), 400, "参数 images 必须是文本")
+    refuses(update(person, token, name="fine", addr="fine", images=True), 400, "参数 images 必须是文本")
     assert everything(api) == before

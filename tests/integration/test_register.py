@@ -180,7 +180,7 @@ def test_a_name_that_looks_like_a_mobile_number_is_refused(api: Api, name: str) 
         ("z\x00oe", "参数 username 含有控制字符"),
         ("z\noe", "参数 username 含有控制字符"),
         ("z\x85oe", "参数 username 含有控制字符"),
-        (7, "参数 username 必须是文本"),
+        (1.5, "参数 username 必须是文本"),
         (True, "参数 username 必须是文本"),
         (["zoe"], "参数 username 必须是文本"),
         ({"a": 1}, "参数 username 必须是文本"),

@@ -167,8 +167,7 @@ def test_white_space_around_values_is_theirs(api: Api) -> None:
         ("grant_type=password&username=alice&username+=bob", "username"),
         ("grant_type=password&password=&password=x", "password"),
         ("client_id=web-client&client_id=web-client", "client_id"),
-        ("whatever=1&whatever=2", "whatever"),
-        ("%22%5C%3Cx%3E=1&%22%5C%3Cx%3E=2", "???x?"),
+        ("grant_type=password&user%6eame=alice&username=bob", "username"),
     ],
 )
 def test_a_parameter_sent_twice_is_refused(api: Api, body: str, name: str) -> None:

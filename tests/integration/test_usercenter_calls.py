@@ -119,7 +119,8 @@ def test_every_fault_has_status_200(api: Api, path: str, tokens: Any) -> None:
     unreadable = api.post(path, body=b'{"accessToken":', headers=as_json)
     assert (unreadable.status, unreadable.json["status"]) == (200, 0)
     assert unreadable.json["msg"].startswith("请求体无法解析")
-    assert api.post(path, json_body={"accessToken": 1}) == failed("参数 accessToken 必须是文本")
+    known = "refreshToken" if path == REFRESH else "accessToken"
+    assert api.post(path, json_body={known: 1}) == failed(f"参数 {known} 必须是文本")
     assert api.call("GET", path) == failed("请使用 POST, OPTIONS 方法", {"allow": "POST, OPTIONS"})
     name, token = (
         ("refresh_token", tokens["refreshToken"]) if path == REFRESH else ("accesstoken", tokens["accessToken"])

@@ -100,7 +100,7 @@ def test_something_to_find_by_is_needed(api: Api, query: dict[str, Any]) -> None
         ({"id": 7.0}, "参数 id 必须是正整数编号"),
         ({"id": "７"}, "参数 id 必须是正整数编号"),
         ({"id": "", "username": "alice"}, "参数 id 必须是正整数编号"),
-        ({"username": 7}, "参数 username 必须是文本"),
+        ({"username": 7.5}, "参数 username 必须是文本"),
         ({"username": "x" * 256}, "参数 username 不能超过 255 个字符"),
         ({"username": "a\x00"}, "参数 username 含有控制字符"),
     ],

@@ -193,7 +193,7 @@ def test_an_account_that_is_not_there(api: Api) -> None:
         ({"username": "13899999999"}, 400, "形如手机号的用户名只能由该号码的账号使用"),
         ({"username": "x\u200bx"}, 400, "用户名无效：含有不可见字符或首尾空格"),
         ({"username": "x" * 151}, 400, "用户名无效：长度应为 1 到 150 个字符"),
-        ({"username": 1}, 400, "参数 username 必须是文本"),
+        ({"username": 1.5}, 400, "参数 username 必须是文本"),
         ({"username": "fine-name", "password": "short"}, 400, "密码至少 8 个字符"),
         ({"password": "x" * 129}, 400, "密码最多 128 个字符"),
         ({"password": "sunshine"}, 400, "该密码过于常见或曾经泄露，请换一个"),

@@ -152,17 +152,30 @@ def test_a_moment_with_an_offset_moves_to_the_deployments(offset: int, there: st
         assert fields.optional_moment({"f": sent}, "f", offset) == there
 
 
+@pytest.mark.security("F30")
+@pytest.mark.parametrize(
+    ("offset", "day"), [(0, "2024-02-29"), (480, "2024-03-01"), (-210, "2024-02-29"), (-1410, "2024-02-29")]
+)
+def test_a_day_is_that_of_the_deployment(offset: int, day: str) -> None:
+    for sent in ("2024-02-29T23:30:00Z", "2024-02-29T18:30:00.999-05:00", "2024-03-01 05:00:00+05:30"):
+        assert fields.optional_day({"f": sent}, "f", offset) == day
+    for without in ("2024-02-29", "2024-02-29 23:59:59", "20240229"):
+        assert fields.optional_day({"f": without}, "f", offset) == "2024-02-29"
+    for beyond in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"):
+        assert said(fields.optional_day, beyond, offset) == "The parameter f must look like yyyy-MM-dd"
+
+
 def test_absent_dates() -> None:
     assert fields.optional_moment({}, "f", 0) is None
     assert fields.optional_moment({"f": None}, "f", 0) is None
-    assert fields.optional_day({"f": None}, "f") is None
+    assert fields.optional_day({"f": None}, "f", 0) is None
 
 
 def test_what_is_no_date_is_told_the_form() -> None:
     for value in ("", "x", "2024-02-30", "2024-1-1", "12:00:00"):
         assert said(fields.optional_moment, value, 0) == "The parameter f must look like yyyy-MM-dd HH:mm:ss"
-        assert said(fields.optional_day, value) == "The parameter f must look like yyyy-MM-dd"
-    assert said(fields.optional_day, 20240101) == "The parameter f must be text"
+        assert said(fields.optional_day, value, 0) == "The parameter f must look like yyyy-MM-dd"
+    assert said(fields.optional_day, True, 0) == "The parameter f must be text"
 
 
 @given(st.datetimes(datetime(2, 1, 1), datetime(9999, 12, 30), timezones=st.one_of(st.none(), st.timezones())))  # noqa: DTZ001
@@ -179,7 +192,7 @@ def test_whatever_moment_is_read_has_the_form_of_the_seed(moment: datetime) -> N
 def test_no_text_is_a_fault(text: str) -> None:
     for read in (
         functools.partial(fields.optional_moment, {"f": text}, "f", 480),
-        functools.partial(fields.optional_day, {"f": text}, "f"),
+        functools.partial(fields.optional_day, {"f": text}, "f", 480),
     ):
         reason = shown = None
         try:

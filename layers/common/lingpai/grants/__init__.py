@@ -37,6 +37,11 @@ REGISTRY: dict[str, Grant] = {
     grant.NAME: grant for grant in (password, digest, refresh_token, client_credentials, mobile, validate_code, sign)
 }
 
+# What one of them reads, or all of them; every other parameter is ignored.
+PARAMETERS = frozenset(
+    {"grant_type", "scope", "nonce"}.union(*(grant.REQUIRED for grant in REGISTRY.values())),
+)
+
 
 def run(services: Services, client: Client, name: str, parameters: Mapping[str, str], address: str) -> TokenSet:
     """Let the grant `name` of the registry answer, if the client may use it and gives what it needs.

@@ -2,27 +2,42 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import Any, Literal
 
+from lingpai.clock import CODE_DIGITS
 from lingpai.errors import LingpaiError, invalid_request
-from lingpai.web.request import CONTROL
+from lingpai.web.request import CONTROL, is_whole, number_text, require_encodable, value_of
 
 MAX_ID = 2**53 - 1
+# Which JSON numbers are taken for text.
+Numbers = Literal["none", "whole", "any"]
 _LINES = "\t\n\r"
 
 
 def optional_text(
-    body: Mapping[str, Any], name: str, limit: int = 255, *, opaque: bool = False, lines: bool = False
+    body: Mapping[str, Any],
+    name: str,
+    limit: int = 255,
+    *,
+    opaque: bool = False,
+    lines: bool = False,
+    numbers: Numbers = "none",
 ) -> str | None:
     """The text field `name`, None where it is absent or null.
 
     `opaque` ones are taken as they are; others hold no control characters but, with `lines`, line ends and tabs.
+    `numbers` are taken for text as they are spelled, as Jackson does in the server of seed 003. No names and no mobile
+    numbers are made of others than whole ones: what was typed cannot be told from 1.38E10.
     """
-    value = body.get(name)
+    value = value_of(body, name)
     if value is None:
         return None
+    spelled = number_text(value)
+    if spelled is not None and (numbers == "any" or (numbers == "whole" and is_whole(spelled))):
+        value = spelled
     if not isinstance(value, str):
         raise _wrong(name, "文本", "text")
+    require_encodable(value)
     if len(value) > limit:
         raise invalid_request("too_long", name=name, limit=limit)
     allowed = _LINES if lines else ""
@@ -31,17 +46,25 @@ def optional_text(
     return value
 
 
-def text(body: Mapping[str, Any], name: str, limit: int = 255, *, opaque: bool = False) -> str:
+def text(
+    body: Mapping[str, Any], name: str, limit: int = 255, *, opaque: bool = False, numbers: Numbers = "none"
+) -> str:
     """As `optional_text`, for a field that must be there and not empty."""
-    value = optional_text(body, name, limit, opaque=opaque)
+    value = optional_text(body, name, limit, opaque=opaque, numbers=numbers)
     if not value:
         raise invalid_request("missing_parameter", name=name)
     return value
 
 
+def code(body: Mapping[str, Any], name: str) -> str:
+    """The code `name`, which must be there: as text, or as a number that has lost its first zeros."""
+    value = text(body, name, numbers="whole")
+    return value if isinstance(body[name], str) else value.zfill(CODE_DIGITS)
+
+
 def optional_id(body: Mapping[str, Any], name: str) -> int | None:
     """The id `name`: a positive number below 2^53, as a number or in digits; None where it is absent or null."""
-    value = body.get(name)
+    value = value_of(body, name)
     if value is None:
         return None
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 16:
@@ -61,7 +84,7 @@ def an_id(body: Mapping[str, Any], name: str) -> int:
 
 def optional_objects(body: Mapping[str, Any], name: str) -> list[Mapping[str, Any]] | None:
     """The list of objects `name`; None where it is absent or null."""
-    value = body.get(name)
+    value = value_of(body, name)
     if value is None:
         return None
     if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
@@ -71,7 +94,7 @@ def optional_objects(body: Mapping[str, Any], name: str) -> list[Mapping[str, An
 
 def whole_number(body: Mapping[str, Any], name: str, default: int, low: int, high: int) -> int:
     """The number `name` from `low` to `high`, as a number or in digits; `default` where it is absent or null."""
-    value = body.get(name)
+    value = value_of(body, name)
     if value is None:
         return default
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 9:
@@ -88,7 +111,19 @@ def optional_moment(body: Mapping[str, Any], name: str, utc_offset_minutes: int)
 
     One with an offset of its own is moved to the deployment's; one without is taken to be there already.
     """
-    given = optional_text(body, name)
+    moment = _moment(body, name, utc_offset_minutes, "yyyy-MM-dd HH:mm:ss")
+    return None if moment is None else _stamp(moment)
+
+
+def optional_day(body: Mapping[str, Any], name: str, utc_offset_minutes: int) -> str | None:
+    """As `optional_moment`, the day alone: `yyyy-MM-dd` (seed 003)."""
+    moment = _moment(body, name, utc_offset_minutes, "yyyy-MM-dd")
+    return None if moment is None else moment.date().isoformat()
+
+
+def _moment(body: Mapping[str, Any], name: str, utc_offset_minutes: int, form: str) -> datetime | None:
+    """The moment `name` where the deployment is; None where it is absent. `form` is what a refusal asks for."""
+    given = optional_text(body, name, numbers="whole")
     if given is None:
         return None
     try:
@@ -96,19 +131,8 @@ def optional_moment(body: Mapping[str, Any], name: str, utc_offset_minutes: int)
         if moment.tzinfo is not None:
             moment = moment.astimezone(timezone(timedelta(minutes=utc_offset_minutes)))
     except (ValueError, OverflowError):
-        raise invalid_request("bad_date", name=name, format="yyyy-MM-dd HH:mm:ss") from None
-    return _stamp(moment)
-
-
-def optional_day(body: Mapping[str, Any], name: str) -> str | None:
-    """A day as `yyyy-MM-dd` (seed 003), from that or from ISO 8601, whose time of day is left out."""
-    given = optional_text(body, name)
-    if given is None:
-        return None
-    try:
-        return datetime.fromisoformat(given).date().isoformat()
-    except ValueError:
-        raise invalid_request("bad_date", name=name, format="yyyy-MM-dd") from None
+        raise invalid_request("bad_date", name=name, format=form) from None
+    return moment
 
 
 def moment_text(at: int, utc_offset_minutes: int) -> str:

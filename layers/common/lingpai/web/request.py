@@ -1,13 +1,13 @@
 """What came in: an API Gateway 2.0 event as a request, its parameters, its client's credentials."""
 
 import binascii
+import codecs
 import json
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import field
 from typing import Any
-from urllib.parse import parse_qsl, unquote_plus
+from urllib.parse import parse_qsl, unquote_plus, unquote_to_bytes
 
 from lingpai.clients import Credentials
 from lingpai.clock import CODE_DIGITS
@@ -15,15 +15,18 @@ from lingpai.errors import LingpaiError, invalid_client, invalid_request, too_la
 from lingpai.frozen import frozen
 from lingpai.messages import preferred
 from lingpai.model import Language
+from lingpai.web import multipart
 
 MAX_BODY = 64 * 1024
 # A string, which stays as it is, or a comma before a closing bracket.
 _TRAILING_COMMA = re.compile(rb'("(?:[^"\\]++|\\.)*+"?)|,(\s*[}\]])')
+# Integers of more digits are not computed: that would take the square of their number.
+_INTEGER_DIGITS = 100
 # Unicode's category Cc.
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-MAX_FIELDS = 100
-_LONGEST_DISPOSITION = 8 * 1024
 
+# What names a client and proves it, known wherever one is asked for.
+CLIENT = frozenset({"client_id", "clientId", "client_secret"})
 # Taken as they are: what a person typed into them is compared, never shown or stored.
 _OPAQUE = {"password", "oldPassword", "newPassword", "client_secret"}
 # JSON clients send these as numbers, too.
@@ -99,35 +102,34 @@ def refuse_credentials_in_query(request: Request) -> None:
             raise invalid_request("credentials_in_query", name=name.strip())
 
 
-def parameters(request: Request) -> dict[str, str]:
-    """The parameters of a form, multipart or JSON body, as text; empty ones count as absent (RFC 6749 section 3.2)."""
-    return {name: value for name, value in all_parameters(request).items() if value}
+def parameters(request: Request, known: Collection[str], *, trailing_commas: bool = False) -> dict[str, str]:
+    """The `known` parameters of a form, multipart or JSON body, as text; empty ones count as absent.
+
+    RFC 6749 section 3.2. All others are ignored, whatever they are and however often they stand there. With
+    `trailing_commas`, JSON may have a comma behind its last element, as seed 000 writes it.
+    """
+    given = all_parameters(request, known, trailing_commas=trailing_commas)
+    return {name: value for name, value in given.items() if value}
 
 
-def lenient_parameters(request: Request) -> dict[str, str]:
-    """As `parameters`, but JSON may have a comma behind its last element, as seed 000 writes it."""
-    return {name: value for name, value in all_parameters(request, trailing_commas=True).items() if value}
-
-
-def all_parameters(request: Request, *, trailing_commas: bool = False) -> dict[str, str]:
+def all_parameters(request: Request, known: Collection[str], *, trailing_commas: bool = False) -> dict[str, str]:
     """As `parameters`, but with the empty ones."""
     body = _body(request)
     content_type = request.headers.get("content-type", "")
     kind = content_type.partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
-        pairs = _multipart(content_type, body)
+        pairs = _multipart(content_type, body, known)
     elif kind.endswith("json") or (kind != "application/x-www-form-urlencoded" and body.lstrip()[:1] == b"{"):
         content = _forgiven(body) if trailing_commas else body
-        pairs = [(name, _text(name, value)) for name, value in _json_object(content).items()]
+        pairs = ((name, _text(name, value)) for name, value in _json_object(content).items() if name in known)
     else:
-        pairs = _form(body)
+        pairs = _form(body, known)
     result: dict[str, str] = {}
-    for raw_name, value in pairs:
-        name = raw_name.strip()
+    for name, value in pairs:
         if name in result:
-            raise invalid_request("duplicate_parameter", name=_shown(name))
+            raise _repeated(name)
         if name not in _OPAQUE and CONTROL.search(value):
-            raise invalid_request("control_character", name=_shown(name))
+            raise invalid_request("control_character", name=name)
         result[name] = value
     return result
 
@@ -138,12 +140,25 @@ def _forgiven(body: bytes) -> bytes:
 
 
 def json_body(request: Request) -> dict[str, Any]:
-    """The JSON object in the body; an empty body is an empty object. Names are trimmed, repeated ones refused."""
+    """The JSON object in the body; an empty body is an empty object. `fields` read it. Names are trimmed."""
     body = _body(request)
-    fields = _json_object(body) if body.strip() else {}
-    if len({name.strip() for name in fields}) < len(fields):
-        raise _malformed("有重复的字段名", "a name stands in it twice")
-    return {name.strip(): value for name, value in fields.items()}
+    return _json_object(body) if body.strip() else {}
+
+
+def value_of(body: Mapping[str, Any], name: str) -> Any:
+    """The field `name` of a JSON body, None where it is absent; LingpaiError where it stands there twice."""
+    value = body.get(name)
+    if value is _REPEATED:
+        raise _repeated(name)
+    return value
+
+
+def require_encodable(text: str) -> None:
+    """LingpaiError for a lone surrogate: JSON can spell one, but it is no character, and nothing could store it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise _malformed("不是 UTF-8", "it is not UTF-8") from None
 
 
 def client_credentials(request: Request, given: Mapping[str, str]) -> Credentials | None:
@@ -191,55 +206,79 @@ def _body(request: Request) -> bytes:
         raise _malformed("不是 base64 或 UTF-8", "it is not base64, or not UTF-8") from None
     if len(body) > MAX_BODY:
         raise too_large(MAX_BODY)
-    return body
+    return body.removeprefix(codecs.BOM_UTF8)
 
 
-def _form(body: bytes) -> list[tuple[str, str]]:
+def _form(body: bytes, known: Collection[str]) -> Iterator[tuple[str, str]]:
+    """The known fields of an urlencoded form; the values of others are not even decoded."""
+    for pair in body.split(b"&"):
+        raw_name, _, raw_value = pair.partition(b"=")
+        name = _unquoted(raw_name).decode("utf-8", "replace").strip()
+        if name in known:
+            try:
+                yield name, _unquoted(raw_value).decode()
+            except UnicodeDecodeError:
+                raise _malformed("不是 UTF-8 表单", "it is no UTF-8 form") from None
+
+
+def _unquoted(text: bytes) -> bytes:
+    """The text without the escapes of a form."""
+    if b"%" in text or b"+" in text:
+        return unquote_to_bytes(text.replace(b"+", b" "))
+    return text
+
+
+def _multipart(content_type: str, body: bytes, known: Collection[str]) -> Iterator[tuple[str, str]]:
+    """The known fields of a multipart form (RFC 7578); files and other fields are ignored."""
     try:
-        return parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict")
-    except ValueError:
-        raise _malformed("不是 UTF-8 表单，或超过 100 个字段", "it is no UTF-8 form of at most 100 fields") from None
-
-
-def _multipart(content_type: str, body: bytes) -> list[tuple[str, str]]:
-    """The text fields of a multipart form (RFC 7578); a file is refused."""
-    try:
-        pairs = list(_parts(content_type, body))
-    except LingpaiError:
-        raise
-    except Exception:  # noqa: BLE001  the e-mail parser stumbles over hostile headers in ways that it does not list
+        for part in multipart.parts(content_type, body):
+            if part.name is None:
+                raise _malformed("有字段没有名称", "a field of the multipart form has no name")
+            name = part.name.strip()
+            if name not in known:
+                continue
+            if part.is_file:
+                raise invalid_request("wrong_type", name=name, zh="文本", en="text")
+            yield name, part.content.decode()
+    except UnicodeDecodeError:
+        raise _malformed("有字段不是 UTF-8", "a field is not UTF-8") from None
+    except multipart.MalformedError:
         raise _malformed("不是 multipart 表单", "it is no multipart form") from None
-    if len(pairs) > MAX_FIELDS:
-        raise _malformed("字段过多", "it has too many fields")
-    return pairs
 
 
-def _parts(content_type: str, body: bytes) -> Iterator[tuple[str, str]]:
-    import email
+@frozen
+class _Spelled:
+    """A number of a JSON body that is kept as it is spelled: no id or the like has a fraction or so many digits."""
 
-    head = f"Content-Type: {content_type}\r\n\r\n".encode("utf-8", "replace")
-    parsed: Any = email.message_from_bytes(head + body)
-    if not parsed.is_multipart() or parsed.defects:
-        raise _malformed("不是 multipart 表单", "it is no multipart form")
-    for part in parsed.get_payload():
-        # The e-mail parser takes the square of a header's length.
-        if len(part.get("content-disposition", "")) > _LONGEST_DISPOSITION:
-            raise _malformed("multipart 字段名过长", "a multipart field's name is too long")
-        name = part.get_param("name", header="content-disposition")
-        content = part.get_payload(decode=True)
-        if not isinstance(name, str) or part.get_filename() is not None or not isinstance(content, bytes):
-            raise _malformed("multipart 表单只能含文本字段", "a multipart form may hold text fields only")
-        try:
-            yield name, content.decode("utf-8")
-        except UnicodeDecodeError:
-            raise _malformed("有字段不是 UTF-8", "a field is not UTF-8") from None
+    text: str
+
+
+def number_text(value: Any) -> str | None:
+    """How a number of a JSON body is spelled; None for what is no number."""
+    if isinstance(value, _Spelled):
+        return value.text
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def is_whole(spelled: str) -> bool:
+    """Whether a number is spelled without a fraction and an exponent."""
+    return spelled.removeprefix("-").isdigit()
+
+
+# In the place of a value whose name stands in its object twice.
+_REPEATED = object()
 
 
 def _json_object(body: bytes) -> dict[str, Any]:
+    """The object; `value_of` refuses a name that it has twice. Names are trimmed."""
     try:
-        content = json.loads(body.decode("utf-8-sig"), object_pairs_hook=_once_each, parse_constant=_no_number)
-        # A lone surrogate is valid JSON, but no text: nothing could store or send it.
-        json.dumps(content, ensure_ascii=False).encode("utf-8")
+        content = json.loads(
+            body.decode(),
+            object_pairs_hook=_object,
+            parse_int=_whole_number,
+            parse_float=_Spelled,
+            parse_constant=_no_number,
+        )
     except UnicodeError:
         raise _malformed("不是 UTF-8", "it is not UTF-8") from None
     except (ValueError, RecursionError):
@@ -249,12 +288,16 @@ def _json_object(body: bytes) -> dict[str, Any]:
     return content
 
 
-def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        counts = Counter(name for name, _ in pairs)
-        raise invalid_request("duplicate_parameter", name=_shown(counts.most_common(1)[0][0]))
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for raw_name, value in pairs:
+        name = raw_name.strip()
+        fields[name] = _REPEATED if name in fields else value
     return fields
+
+
+def _whole_number(spelled: str) -> int | _Spelled:
+    return int(spelled) if len(spelled) <= _INTEGER_DIGITS else _Spelled(spelled)
 
 
 def _no_number(name: str) -> None:
@@ -262,20 +305,24 @@ def _no_number(name: str) -> None:
 
 
 def _text(name: str, value: Any) -> str:
+    """The value of the known parameter `name` as text; LingpaiError for one that is none."""
+    if value is _REPEATED:
+        raise _repeated(name)
     if isinstance(value, str):
+        require_encodable(value)
         return value
     if value is None:
         return ""
-    if isinstance(value, int) and not isinstance(value, bool) and name.strip() in _NUMBERS_ALLOWED:
+    spelled = number_text(value)
+    if spelled is not None and is_whole(spelled) and name in _NUMBERS_ALLOWED:
         # A number has lost the zeros that a code began with.
-        return f"{value:0{CODE_DIGITS}d}" if name.strip() in _CODES else str(value)
-    raise invalid_request("wrong_type", name=_shown(name.strip()), zh="文本", en="text")
+        return spelled.zfill(CODE_DIGITS) if name in _CODES else spelled
+    raise invalid_request("wrong_type", name=name, zh="文本", en="text")
+
+
+def _repeated(name: str) -> LingpaiError:
+    return invalid_request("duplicate_parameter", name=name)
 
 
 def _malformed(chinese: str, english: str) -> LingpaiError:
     return invalid_request("malformed_body", zh=chinese, en=english)
-
-
-def _shown(name: str) -> str:
-    """A parameter's name as an error may repeat it: short and plain."""
-    return "".join(c if c.isalnum() or c in "_-." else "?" for c in name[:40])

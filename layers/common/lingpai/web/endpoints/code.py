@@ -6,12 +6,12 @@ from lingpai.model import Purpose
 from lingpai.ports import Services
 from lingpai.web import envelope, observability
 from lingpai.web.reply import Reply
-from lingpai.web.request import Request, client_credentials, parameters
+from lingpai.web.request import CLIENT, Request, client_credentials, parameters
 
 
 def get(services: Services, request: Request) -> Reply:
     """Send a code to `mobile`. The answer never tells whether the number has an account."""
-    given = parameters(request)
+    given = parameters(request, CLIENT | {"mobile", "purpose"})
     client = clients.authenticate(services.clients, client_credentials(request, given))
     with observability.asked_by(client):
         number = _number(services, given)
@@ -21,7 +21,7 @@ def get(services: Services, request: Request) -> Reply:
 
 def verify(services: Services, request: Request) -> Reply:
     """Whether `code` is the one sent to `mobile`. It stays good, and the asking counts as a guess."""
-    given = parameters(request)
+    given = parameters(request, {"mobile", "code"})
     number = _number(services, given)
     if "code" not in given:
         raise invalid_request("missing_parameter", name="code")

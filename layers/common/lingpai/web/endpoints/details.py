@@ -48,10 +48,11 @@ def update(services: Services, request: Request) -> Reply:
     user_id = fields.an_id(body, "id")
     require_self_or_admin(services, caller, user_id)
     given: dict[str, str | None] = {
-        name: fields.optional_text(body, name, limit, lines=True) for name, limit in LIMITS.items()
+        name: fields.optional_text(body, name, limit, lines=True, numbers="any") for name, limit in LIMITS.items()
     }
-    given["createTime"] = fields.optional_moment(body, "createTime", services.settings.utc_offset_minutes)
-    given["birthday"] = fields.optional_day(body, "birthday")
+    offset = services.settings.utc_offset_minutes
+    given["createTime"] = fields.optional_moment(body, "createTime", offset)
+    given["birthday"] = fields.optional_day(body, "birthday", offset)
     changes = {name: value for name, value in given.items() if value is not None}
     accounts.change(services, user_id, lambda user: replace(user, detail=replace(user.detail, **changes)))
     return envelope.done()

@@ -8,7 +8,7 @@ from lingpai.messages import text
 from lingpai.ports import Services
 from lingpai.web.registering import registering
 from lingpai.web.reply import Reply, error_headers, json_reply
-from lingpai.web.request import Request, lenient_parameters
+from lingpai.web.request import Request, parameters
 
 PHONE_MAX = 32
 
@@ -16,7 +16,7 @@ PHONE_MAX = 32
 def register(services: Services, request: Request) -> Reply:
     """A new account for `userName` and `password`; a `mobile` is unproven and goes to the profile alone."""
     with registering(services, request) as client_id:
-        given = lenient_parameters(request)
+        given = parameters(request, {"userName", "password", "mobile"}, trailing_commas=True)
         for name in ("userName", "password"):
             if name not in given:
                 raise invalid_request("missing_parameter", name=name)

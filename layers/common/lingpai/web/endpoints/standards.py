@@ -9,15 +9,17 @@ from lingpai.model import Session
 from lingpai.ports import Services
 from lingpai.web import observability
 from lingpai.web.reply import Reply, json_reply
-from lingpai.web.request import Request, client_credentials, parameters
+from lingpai.web.request import CLIENT, Request, client_credentials, parameters
 
 # Keys change rarely, and a new one is published a day before it signs.
 _JWKS_AGE = {"Cache-Control": "public, max-age=3600"}
 
+_TOKEN = CLIENT | {"token", "token_type_hint"}
+
 
 def introspect(services: Services, request: Request) -> Reply:
     """What a token is good for (RFC 7662), for any client with a secret; `{"active":false}` for every other token."""
-    given = parameters(request)
+    given = parameters(request, _TOKEN)
     client = clients.authenticate(services.clients, client_credentials(request, given))
     if not client.confidential:
         # Section 2.1: the endpoint must require authorization, or tokens could be tried out.
@@ -32,7 +34,7 @@ def introspect(services: Services, request: Request) -> Reply:
 
 def revoke(services: Services, request: Request) -> Reply:
     """End what a token belongs to (RFC 7009): 200 whether it was known or not (section 2.2)."""
-    given = parameters(request)
+    given = parameters(request, _TOKEN)
     client = clients.authenticate(services.clients, client_credentials(request, given))
     with observability.asked_by(client):
         access.revoke(services, _token(given), client)

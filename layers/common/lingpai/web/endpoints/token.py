@@ -5,7 +5,9 @@ from lingpai.errors import LingpaiError
 from lingpai.ports import Services
 from lingpai.web import dialects
 from lingpai.web.reply import Reply
-from lingpai.web.request import Request, all_parameters, client_credentials
+from lingpai.web.request import CLIENT, Request, all_parameters, client_credentials
+
+_KNOWN = CLIENT | dialects.usercenter.PARAMETERS | grants.PARAMETERS
 
 
 def oauth_token(services: Services, request: Request) -> Reply:
@@ -27,7 +29,7 @@ def _answer(services: Services, request: Request, grant: str | None) -> Reply:
     raw: dict[str, str] = {}
     client, refusal = None, None
     try:
-        raw = all_parameters(request)
+        raw = all_parameters(request, _KNOWN)
         given = {name: value for name, value in raw.items() if value}
         client = clients.authenticate(services.clients, client_credentials(request, given))
         dialect = dialects.of_record(client.dialect)

@@ -9,7 +9,7 @@ from lingpai.web import bearer, observability
 from lingpai.web.dialects import usercenter
 from lingpai.web.endpoints.users import shown
 from lingpai.web.reply import Reply
-from lingpai.web.request import Request, client_credentials, parameters
+from lingpai.web.request import CLIENT, Request, client_credentials, parameters
 
 _ACCESS_TOKEN = ("accessToken", "access_token", "accesstoken")
 _REFRESH_TOKEN = ("refresh_token", "refreshToken")
@@ -36,7 +36,7 @@ def destroy_token(services: Services, request: Request) -> Reply:
 
 def refresh_token(services: Services, request: Request) -> Reply:
     """New tokens for a refresh token, which names its client by itself; a client with a secret must present it."""
-    given = parameters(request)
+    given = parameters(request, CLIENT.union(_REFRESH_TOKEN))
     token = _first(given, _REFRESH_TOKEN)
     if token is None:
         raise invalid_request("missing_parameter", name=_REFRESH_TOKEN[0])
@@ -64,7 +64,7 @@ def temporary_token(services: Services, request: Request) -> Reply:
 
 def _access_token(request: Request) -> str:
     """The token by any of its names, or in the Authorization header."""
-    token = _first(parameters(request), _ACCESS_TOKEN) or bearer.token_of(request)
+    token = _first(parameters(request, _ACCESS_TOKEN), _ACCESS_TOKEN) or bearer.token_of(request)
     if token is None:
         raise invalid_request("missing_parameter", name=_ACCESS_TOKEN[0])
     return token

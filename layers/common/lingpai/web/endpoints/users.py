@@ -33,7 +33,7 @@ def register(services: Services, request: Request) -> Reply:
     """A new account for whoever may register; `message` is its id. An id or roles sent along are ignored."""
     with registering(services, request) as client_id:
         body = json_body(request)
-        username = fields.text(body, "username")
+        username = fields.text(body, "username", numbers="whole")
         password = fields.text(body, "password", _PASSWORD_FIELD, opaque=True)
         user_id = accounts.register(services, username, password, request.source_ip)
     return envelope.done(user_id).about(client_id)
@@ -50,10 +50,10 @@ def save(services: Services, request: Request) -> Reply:
     if entries is not None:
         role_ids = accounts.role_ids(caller.book, [fields.text(entry, "roleName") for entry in entries])
     if user_id is None:
-        username = fields.text(body, "username")
+        username = fields.text(body, "username", numbers="whole")
         password = fields.text(body, "password", _PASSWORD_FIELD, opaque=True)
         return envelope.done(accounts.create(services, username, password, role_ids or frozenset()))
-    new_name = fields.optional_text(body, "username")
+    new_name = fields.optional_text(body, "username", numbers="whole")
     new_password = fields.optional_text(body, "password", _PASSWORD_FIELD, opaque=True)
     checks = _keeping_an_admin(services, caller, user_id, role_ids)
     accounts.save(services, user_id, new_name or None, new_password or None, role_ids, *checks)
@@ -67,7 +67,8 @@ def update(services: Services, request: Request) -> Reply:
     user_id = fields.an_id(body, "id")
     require_self_or_admin(services, caller, user_id)
     admin = is_admin(services, caller)
-    phone, openid = fields.optional_text(body, "phone"), fields.optional_text(body, "openId", accounts.OPENID_MAX)
+    phone = fields.optional_text(body, "phone", numbers="whole")
+    openid = fields.optional_text(body, "openId", accounts.OPENID_MAX)
     if openid is not None and not admin:
         raise forbidden()
     if openid == "":
@@ -76,7 +77,7 @@ def update(services: Services, request: Request) -> Reply:
     if phone is not None:
         require_own_token(request)
         number = numbers.parse_mobile(phone, services.settings)
-        code = None if admin else fields.text(body, "code")
+        code = None if admin else fields.code(body, "code")
     identity = _identity(services, caller, openid) if openid is not None else None
     accounts.link(services, user_id, number, code, identity, request.source_ip)
     return envelope.done()
@@ -113,7 +114,8 @@ def find(services: Services, request: Request) -> Reply:
     """One user by `id` or, without it, `username`; null where an admin asks for one that is not there."""
     session = session_of(services, request)
     body = json_body(request)
-    user_id, username = fields.optional_id(body, "id"), fields.optional_text(body, "username")
+    user_id = fields.optional_id(body, "id")
+    username = fields.optional_text(body, "username", numbers="whole")
     caller = caller_of(services, session, *([user_id] if user_id is not None else []))
     if user_id is None:
         if username is None:
