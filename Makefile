@@ -1,7 +1,8 @@
 # `make` alone lists what there is. Nothing is installed outside this folder: .venv holds the project,
 # .cache the tools that build it. Both are made when first needed and again when the lock changes.
 
-UV_VERSION := 0.13.9
+UV_REQUIREMENTS := tools/requirements/uv.txt
+UV_VERSION := $(shell sed -n 's/^uv==\([0-9.]*\).*/\1/p' $(UV_REQUIREMENTS))
 
 .DEFAULT_GOAL := help
 .SHELLFLAGS := -euc
@@ -27,6 +28,7 @@ SHIPPED_FILTER := layers/common/lingpai/common_passwords.filter
 MINISTACK := .cache/ministack/.synced
 RUNTIME := .cache/runtime/.synced
 CHECKOV := .cache/checkov/.synced
+AUDIT := .cache/audit/.synced
 PEERS := .cache/peers-authlib/.synced .cache/peers-django/.synced .cache/peers-front/.synced
 LAYER_REQUIREMENTS := layers/common/requirements.txt
 LOCAL_BUILD := .aws-sam/local/template.yaml
@@ -155,7 +157,8 @@ build: $(SAM) ## Build the functions and the layer into .aws-sam (ARGS='--config
 	@$(sam) validate --lint > /dev/null
 	$(call say,functions and layer: sam build)
 	@report=$$($(sam) build $(or $(ARGS),--config-env dev) 2>&1) || { printf '%s\n' "$$report"; exit 1; }
-	$(call say,built into .aws-sam/build)
+	@$(call write-sbom,.aws-sam/build)
+	$(call say,built into .aws-sam/build; what is in it: sbom.cdx.json)
 
 .PHONY: invoke
 invoke: $(VENV) $(LOCAL_BUILD) ## Run a function in Docker on an event (EVENT=events/token-password.json), beside `make run SAM_LOCAL=1`
@@ -188,6 +191,12 @@ check-security: $(CHECKOV) ## Scan the template for what is insecure (exceptions
 	$(call say,security: checkov)
 	@report=$$(.cache/checkov/bin/checkov --config-file .checkov.yaml 2>&1) || { printf '%s\n' "$$report"; exit 1; }
 
+.PHONY: audit
+audit: $(VENV) $(UV) $(AUDIT) ## Look up known vulnerabilities of all that is locked (asks PyPI; 1: vulnerable, 2: not checked)
+	$(call say,vulnerabilities: pip-audit)
+	@$(UV) export --quiet --frozen --all-groups --no-emit-local > .cache/audit/uv.lock.txt
+	@.venv/bin/python -m tools.audit .cache/audit/uv.lock.txt tools/requirements/*.txt
+
 .PHONY: e2e-runtime
 e2e-runtime: $(VENV) $(RUNTIME) .cache/bare-python/.made build-here build-arm64 dynamodb-local ## Run the built functions in Lambda's own runtime, without Docker
 	@exec .venv/bin/pytest tests/runtime $(ARGS)
@@ -203,9 +212,14 @@ build-arm64: $(SAM)
 	@$(call build-for,arm64,arm64)
 
 build-for = report=$$($(sam) build --build-dir .aws-sam/$(1) --cache-dir .aws-sam/cache-$(1) \
-	--parameter-overrides Architecture=$(2) 2>&1) || { printf '%s\n' "$$report"; exit 1; }
+	--parameter-overrides Architecture=$(2) 2>&1) || { printf '%s\n' "$$report"; exit 1; }; \
+	$(call write-sbom,.aws-sam/$(1))
 
-$(MINISTACK) $(RUNTIME) $(CHECKOV) $(PEERS): .cache/%/.synced: tools/requirements/%.txt $(UV)
+# The packages in the layer, with the hashes that they were installed by (CycloneDX 1.5).
+write-sbom = $(UV) export --quiet --frozen --no-dev --no-emit-project --preview-features sbom-export \
+	--format cyclonedx1.5 > $(1)/sbom.cdx.json
+
+$(MINISTACK) $(RUNTIME) $(CHECKOV) $(AUDIT) $(PEERS): .cache/%/.synced: tools/requirements/%.txt $(UV)
 	$(call say,installing $* into $(@D))
 	@$(UV) venv --quiet --clear --python .cache/uv-$(UV_VERSION)/bin/python $(@D)
 	@$(UV) pip sync --quiet --require-hashes --python $(@D)/bin/python $<
@@ -234,7 +248,8 @@ $(UV):
 		echo 'Python 3.13 was not found. Install it, or name it: make PYTHON=/path/to/python3.13' >&2; exit 1; }
 	$(call say,installing uv $(UV_VERSION) into .cache)
 	@"$(PYTHON)" -m venv --clear .cache/uv-$(UV_VERSION)
-	@.cache/uv-$(UV_VERSION)/bin/python -m pip install -qq --disable-pip-version-check uv==$(UV_VERSION)
+	@.cache/uv-$(UV_VERSION)/bin/python -m pip install -qq --disable-pip-version-check \
+		--require-hashes --no-deps --only-binary :all: --requirement $(UV_REQUIREMENTS)
 
 $(VENV): pyproject.toml uv.lock sdk/python/pyproject.toml $(UV)
 	$(call say,installing the project into .venv)

@@ -1,5 +1,6 @@
 """What is shipped: compiled files for the processor that is asked for, small enough, and told of in the docs."""
 
+import json
 import os
 import re
 import subprocess
@@ -58,6 +59,20 @@ def sizes(folder: str) -> dict[str, int]:
             name = re.sub(r"(\.libs|-[0-9][^-]*\.dist-info)$", "", top)
             found[name] = found.get(name, 0) + path.stat().st_size
     return found
+
+
+@pytest.mark.security("F41")
+@pytest.mark.parametrize("folder", ["arm64", "here"])
+def test_the_bill_of_materials_is_that_of_the_layer(folder: str) -> None:
+    """Each package that lies in the layer, in this version, and no other; each with the hashes of its files."""
+    layer = built(folder) / "CommonLayer" / "python"
+    there = {path.name.removesuffix(".dist-info").replace("_", "-").lower() for path in layer.glob("*.dist-info")}
+    told = json.loads((built(folder) / "sbom.cdx.json").read_text("utf-8"))
+    assert (told["bomFormat"], told["specVersion"]) == ("CycloneDX", "1.5")
+    assert {f"{component['name']}-{component['version']}" for component in told["components"]} == there
+    for component in told["components"]:
+        files = component["externalReferences"]
+        assert {each["alg"] for file in files for each in file["hashes"]} == {"SHA-256"}, component["name"]
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

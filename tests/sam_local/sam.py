@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.server import is_proxy
+from tests.e2e.server import environment
 from tests.support.outcomes import architecture
 from tests.support.stores import ROOT
 
@@ -109,13 +109,12 @@ class Sam:
                 process.wait(timeout=10)
 
     def environment(self) -> dict[str, str]:
-        """A shell's environment, without anybody's settings."""
-        kept = {name: value for name, value in os.environ.items() if name in {"PATH", "PYTHON"} and not is_proxy(name)}
+        """A shell's environment, without anybody's settings and credentials; whose API asks for any free port."""
+        kept = {name: value for name, value in environment().items() if not name.startswith("AWS_")}
         return {
             **kept,
             "HOME": str(self.folder),
             "LANG": "C.UTF-8",
-            "DOCKER_HOST": os.environ["DOCKER_HOST"],
             "SAM_CLI_TELEMETRY": "0",
             "AWS_EC2_METADATA_DISABLED": "true",  # or it waits for credentials that no one has
         }

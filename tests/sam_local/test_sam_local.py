@@ -27,8 +27,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
 @pytest.fixture(scope="module")
 def store(sam: Sam) -> Iterator[None]:
     """`make run`, told to serve containers, and what is built by `sam build`."""
-    # Another port for its own API, which nobody asks here.
-    with sam.background(f"PORT=0 {SERVE}", lambda printed: "Ctrl-C stops it" in printed):
+    with sam.background(SERVE, lambda printed: "Ctrl-C stops it" in printed):
         built = sam.run(f"{SET_UP}\n{INVOKE.partition(' && ')[0]}", timeout=600)
         assert built.returncode == 0, built.stderr
         yield
