@@ -405,6 +405,104 @@ def test_every_asymmetric_algorithm(google: Scene, algorithm: str) -> None:
     assert google.resolve(google.openid.token(algorithm=algorithm, kid="asked-for")) == google.known_as
 
 
+@pytest.mark.security("F34")
+@pytest.mark.parametrize("named", ["EdDSA", "Ed25519", None])
+@pytest.mark.parametrize("algorithm", ["EdDSA", "Ed25519"])
+def test_ed25519_by_its_old_name_and_by_that_of_rfc_9864(google: Scene, algorithm: str, named: str | None) -> None:
+    published = {name: value for name, value in public_jwk("EdDSA", "ed").items() if name != "alg"}
+    google.openid.keys = [published | ({"alg": named} if named else {})]
+    token = google.openid.token(algorithm=algorithm, kid="ed", key=private_key("EdDSA"))
+    assert google.resolve(token) == google.known_as
+    other = google.openid.token(algorithm=algorithm, kid="ed", key=private_key("EdDSA", 1))
+    assert google.refused(other) == BAD
+
+
+UNKNOWN_KEYS: list[Any] = [
+    {"kty": "AKP", "alg": "ML-DSA-44", "kid": "pq", "pub": "AAAA"},
+    {"kty": "OKP", "crv": "Ed448", "alg": "Ed448", "kid": "ed448", "x": "A" * 76},
+    {"kty": "OKP", "crv": "X25519", "kid": "agreement", "x": "A" * 43},
+    {"kty": "OKP", "crv": "Ed25519", "kid": "short", "x": "AA"},
+    {"kty": "EC", "crv": "secp256k1", "kid": "k", "x": "A" * 43, "y": "A" * 43},
+    {"kty": "EC", "crv": "P-256", "kid": "no-point", "x": "A" * 43, "y": "A" * 43},
+    {"kty": "EC", "crv": "P-256", "kid": "numbers", "x": 1, "y": None},
+    {"kty": "EC", "crv": ["P-256"], "kid": "list"},
+    {"kty": "RSA", "kid": "even", "n": "AAAA", "e": "AAAA"},
+    {"kty": "RSA", "kid": "empty", "n": "", "e": ""},
+    {"kty": "RSA", "kid": "huge", "n": "_" * 50000, "e": "AQAB"},
+    {"kty": "RSA", "kid": "é", "n": "é", "e": "\ud800"},
+    {"kty": "oct", "kid": "secret", "k": "AAAA"},
+    {"kty": "RSA", "kid": {"a": 1}},
+    {"kty": {}, "use": ["sig"]},
+    {"use": "enc"},
+    {},
+    None,
+    [],
+    "key",
+    5,
+]
+
+
+@pytest.mark.security("F34")
+@pytest.mark.parametrize("unknown", UNKNOWN_KEYS, ids=range(len(UNKNOWN_KEYS)))
+def test_one_unknown_key_spoils_no_other(google: Scene, unknown: Any) -> None:
+    google.openid.keys = [unknown, public_jwk("ES256", "one"), unknown]
+    assert google.resolve() == google.known_as
+
+
+@pytest.mark.security("F34")
+@pytest.mark.parametrize("typ", [None, "JWT", "jwt", "Jwt", "application/jwt", "application/JWT"])
+def test_the_type_of_an_id_token(google: Scene, typ: str | None) -> None:
+    assert google.resolve(google.openid.token(headers={"typ": typ})) == google.known_as
+
+
+@pytest.mark.security("F34")
+@pytest.mark.parametrize(
+    "typ",
+    [
+        *(
+            "at+jwt",
+            "application/at+jwt",
+            "logout+jwt",
+            "secevent+jwt",
+            "dpop+jwt",
+            "oauth-authz-req+jwt",
+            "JOSE",
+            "JWE",
+        ),
+        *(" JWT", "id_token", 5, True, ["JWT"], {"typ": "JWT"}),
+    ],
+    ids=repr,
+)
+def test_a_token_of_another_type_is_refused(google: Scene, typ: Any) -> None:
+    assert google.refused(google.openid.token(headers={"typ": typ})) == BAD
+
+
+@pytest.mark.security("F34")
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"events": {"http://schemas.openid.net/event/backchannel-logout": {}}},
+        {"events": {}},
+        {"events": None},
+        {"typ": "Bearer"},
+        {"typ": "Logout"},
+        {"typ": "Refresh"},
+        {"typ": None},
+        {"token_use": "access"},
+    ],
+    ids=json.dumps,
+)
+def test_a_token_that_says_it_is_another_kind_is_refused(google: Scene, claims: dict[str, Any]) -> None:
+    """Logout tokens (RFC 8417), and the access tokens of providers that call all their tokens JWT."""
+    assert google.refused(google.openid.token(**claims)) == BAD
+
+
+@pytest.mark.security("F34")
+@pytest.mark.parametrize("claims", [{"typ": "ID"}, {"token_use": "id"}], ids=json.dumps)
+def test_a_token_that_says_it_is_an_id_token(google: Scene, claims: dict[str, Any]) -> None:
+    assert google.resolve(google.openid.token(**claims)) == google.known_as
+
+
 def test_the_keys_are_read_once(google: Scene) -> None:
     for _ in range(5):
         google.resolve()

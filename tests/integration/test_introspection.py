@@ -18,6 +18,7 @@ from tests.support.dialects import (
     PASSPORT,
     REFRESH_LIFE,
     log_in_by_digests,
+    parts,
     reply,
     signed_tokens,
 )
@@ -81,6 +82,28 @@ def test_the_caller_may_authenticate_in_the_body(api: Api) -> None:
     """Section 2.1 leaves the way open; RFC 6749 section 2.3.1 has two."""
     form = {"token": issue(api)["access_token"], "client_id": "jwt-client", "client_secret": "jwt-secret"}
     assert api.post(PATH, form=form).json["active"]
+
+
+@pytest.mark.security("F29")
+def test_an_empty_scope_is_left_out(api: Api) -> None:
+    """A scope has one token at least (RFC 6749 section 3.3), in a signed token (RFC 9068 section 2.2.3) as well."""
+    store: Any = api.services.store
+    grants = ("client_credentials", "password", "refresh_token")
+    store.put_client(new_client("scopeless", "standard", "scopeless-secret", grants=grants))
+    store.put_client(new_client("signed", "standard", "signed-secret", grants=grants, token_format="jwt"))
+    clients: list[tuple[str, str]] = [("scopeless", "scopeless-secret"), ("signed", "signed-secret"), MACHINE]
+    for client in clients:
+        form = {"grant_type": "client_credentials"}
+        for tokens in (issue(api, client, **form), *([] if client == MACHINE else [issue(api, client)])):
+            assert "scope" not in tokens
+            for token in (tokens["access_token"], tokens.get("refresh_token")):
+                told = ask(api, token).json if token else {"active": True}
+                assert told["active"]
+                assert "scope" not in told
+            if client[0] == "signed":
+                assert "scope" not in parts(tokens["access_token"])[1]
+                opened = api.post("/users/current", bearer=tokens["access_token"])
+                assert opened.status in (200, 403)
 
 
 def test_a_caller_without_authorisation_learns_nothing(api: Api) -> None:

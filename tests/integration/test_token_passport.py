@@ -55,6 +55,41 @@ def refresh(api: Api, token: str, **changes: str) -> Answer:
     return api.post("/oauth/token", form=form)
 
 
+@pytest.fixture
+def starred(api: Api) -> dict[str, str]:
+    """The credentials of a client whose record has the scope `*`."""
+    store: Any = api.services.store
+    store.put_client(new_client("4", "passport", "starred-secret", grants=("password",), scopes=("*",)))
+    return {"client_id": "4", "client_secret": "starred-secret"}
+
+
+@pytest.mark.security("F29")
+@pytest.mark.parametrize("scope", ["*", " * ", "* *"])
+def test_the_star_of_laravels_own_example_is_never_refused(api: Api, scope: str, starred: dict[str, str]) -> None:
+    """It gives the scopes of the record, and is in the token only where the record has it."""
+    for client, scopes in ((PASSPORT, []), (REFRESHING, ["read", "write"]), (starred, ["*"])):
+        tokens = passport_tokens(ask(api, scope=scope, **client))
+        assert parts(tokens["access_token"])[1]["scopes"] == scopes
+
+
+@pytest.mark.security("F29")
+def test_a_star_at_a_refresh_and_for_the_client_itself(api: Api) -> None:
+    narrowed = ask(api, scope="read", **REFRESHING).json
+    tokens = passport_tokens(refresh(api, narrowed["refresh_token"], scope="*"))
+    assert parts(tokens["access_token"])[1]["scopes"] == ["read"]
+    form = {**REFRESHING, "grant_type": "client_credentials", "scope": "*"}
+    own = api.post("/oauth/token", form=form).json
+    assert parts(own["access_token"])[1]["scopes"] == ["read", "write"]
+
+
+@pytest.mark.security("F29")
+def test_a_star_among_others_or_of_other_clients_is_a_scope_like_any(api: Api) -> None:
+    assert ask(api, scope="* read", **REFRESHING) == BAD_SCOPE
+    assert ask(api, scope="admin", **REFRESHING) == BAD_SCOPE
+    answer = api.post("/oauth/token", form={**BY_PASSWORD, "scope": "*"}, basic=("web-client", "web-secret"))
+    assert answer.json["error"] == "invalid_scope"
+
+
 def missing(name: str) -> Answer:
     return passport_error(400, "invalid_request", f"The parameter {name} is missing", hint=name)
 

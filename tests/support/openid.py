@@ -84,7 +84,10 @@ class OpenId:
         said |= {"jti": str(next(self._made)), **claims}
         payload = {name: value for name, value in said.items() if value is not ...}
         named = {**({"kid": kid} if kid is not None else {}), **(headers or {})}
-        text = pyjwt.PyJWS().encode(
+        signing = pyjwt.PyJWS()
+        if algorithm == "Ed25519":
+            signing.register_algorithm(algorithm, pyjwt.get_algorithm_by_name("EdDSA"))
+        text = signing.encode(
             json.dumps(payload).encode(), key or private_key(algorithm, number), algorithm, headers=named
         )
         LOGS.hush("sign", text)

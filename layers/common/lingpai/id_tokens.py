@@ -27,14 +27,21 @@ LONGEST = 31 * 86400
 KEYS_MAX = 100
 SUBJECT_MAX = 255
 _SHAPE = re.compile(r"([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+")
+_ED25519 = {"EdDSA", "Ed25519"}
 # By the key's type and curve (RFC 7518 section 3.1, RFC 8037 section 3.1).
 _ALGORITHMS = {
     ("RSA", None): {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"},
     ("EC", "P-256"): {"ES256"},
     ("EC", "P-384"): {"ES384"},
     ("EC", "P-521"): {"ES512"},
-    ("OKP", "Ed25519"): {"EdDSA"},
+    # One algorithm by its old name and by that of RFC 9864.
+    ("OKP", "Ed25519"): _ED25519,
 }
+# How an ID token may call itself: RFC 7515 section 4.1.9 allows the short form. What has a type of its own (RFC 8725
+# section 3.11), an access token (`at+jwt`) or a logout token (`logout+jwt`), is none.
+_TYPES = {"jwt", "application/jwt"}
+# Claims by which providers that give all their tokens the header type JWT tell them apart (Keycloak, Cognito).
+_KINDS = {"typ": "id", "token_use": "id"}
 # RFC 7518 section 3.3; what is longer only costs time.
 _RSA_BITS = range(2048, 8193)
 
@@ -92,17 +99,23 @@ def _public_key(jwk: object) -> PublicKey | None:
     if not all(isinstance(text, str | None) for text in (kty, curve, kid, named)):
         return None
     algorithms = _ALGORITHMS.get((str(kty), None if kty == "RSA" else curve), set())
-    algorithms = algorithms if named is None else algorithms & {named}
+    if named is not None and not (named in _ED25519 and algorithms == _ED25519):
+        algorithms = algorithms & {named}
     if not algorithms:
         return None
     public = {name: value for name, value in jwk.items() if name in ("kty", "crv", "x", "y", "n", "e")}
     try:
-        key = pyjwt.PyJWK(public, algorithm=min(algorithms)).key
-    except (pyjwt.PyJWTError, KeyError, TypeError, ValueError):
+        key = pyjwt.PyJWK(public, algorithm=_known_to_pyjwt(min(algorithms))).key
+    except Exception:  # noqa: BLE001  whatever is wrong with one key says nothing of the others
         return None
     if kty == "RSA" and key.key_size not in _RSA_BITS:
         return None
     return PublicKey(kid, frozenset(algorithms), key)
+
+
+def _known_to_pyjwt(algorithm: str) -> str:
+    """PyJWT's name of the algorithm: it knows Ed25519 by its old name alone."""
+    return "EdDSA" if algorithm in _ED25519 else algorithm
 
 
 def present(token: str) -> Presented:
@@ -115,12 +128,19 @@ def present(token: str) -> Presented:
         header = pyjwt.get_unverified_header(token)
     except (pyjwt.PyJWTError, RecursionError, ValueError):
         raise _bad() from None
+    if not _is_id_token_type(header.get("typ")):
+        raise _bad()
     algorithm, kid = header.get("alg"), header.get("kid")
     known = {name for names in _ALGORITHMS.values() for name in names}
     # RFC 7515 section 4.1.11: an extension that must be understood, and is not.
     if not isinstance(algorithm, str) or algorithm not in known or "crit" in header or not isinstance(kid, str | None):
         raise _bad()
     return Presented(token, algorithm, kid)
+
+
+def _is_id_token_type(typ: object) -> bool:
+    """Whether a header type (None: there is none) is that of an ID token."""
+    return typ is None or (isinstance(typ, str) and typ.lower() in _TYPES)
 
 
 def choose(keys: tuple[PublicKey, ...], token: Presented) -> PublicKey | None:
@@ -137,6 +157,7 @@ def check(
     LingpaiError `invalid_grant` otherwise, or `invalid_request` where a nonce is needed and not given.
     """
     claims = _verified(token, key)
+    _check_kind(claims)
     _check_parties(claims, provider, audiences)
     good_until = _check_times(claims, now)
     _check_nonce(claims, provider, nonce)
@@ -149,11 +170,23 @@ def check(
 def _verified(token: Presented, key: PublicKey) -> dict[str, Any]:
     import jwt as pyjwt
 
+    signatures = pyjwt.PyJWS(algorithms=[])
+    signatures.register_algorithm(token.algorithm, pyjwt.get_algorithm_by_name(_known_to_pyjwt(token.algorithm)))
     try:
-        payload = pyjwt.PyJWS(algorithms=[token.algorithm]).decode(token.text, key.key, algorithms=[token.algorithm])
+        payload = signatures.decode(token.text, key.key, algorithms=[token.algorithm])
         return _object(payload)
     except (pyjwt.PyJWTError, TypeError, ValueError):
         raise _bad() from None
+
+
+def _check_kind(claims: dict[str, Any]) -> None:
+    """LingpaiError for what says that it is another kind of token, such as a logout token or an access token.
+
+    Claims `events` make a token a security event (RFC 8417, OpenID Connect Back-Channel Logout 1.0 section 2.4).
+    """
+    kinds = {name: claims[name] for name in _KINDS if name in claims}
+    if "events" in claims or any(str(kind).lower() != _KINDS[name] for name, kind in kinds.items()):
+        raise _bad()
 
 
 def _check_parties(claims: dict[str, Any], provider: "OidcProvider", audiences: tuple[str, ...]) -> None:

@@ -73,8 +73,10 @@ def sign(services: Services, client: Client, session: Session, hashed: bytes) ->
             "client_id": client.id,
             "iat": issued_at,
             "jti": jti,
-            "scope": " ".join(session.access_scope),
         }
+        # RFC 9068 section 2.2.3: a scope has one token at least (RFC 6749 section 3.3).
+        if session.access_scope:
+            claims["scope"] = " ".join(session.access_scope)
     # PyJWT's own `encode` takes as long again as signing does.
     signed = f"{_part(headers)}.{_part(claims)}"
     return f"{signed}.{selector.encode(_algorithms()[key.algorithm].sign(signed.encode(), key.private))}"
@@ -135,7 +137,7 @@ def _claims(header: dict[str, Any], claims: dict[str, Any]) -> Claims:
         key=key,
         hashed=selector.decode(hashed),
         client_id=claims["aud"] if passport else claims["client_id"],
-        scope=tuple(claims["scopes"] if passport else claims["scope"].split()),
+        scope=tuple(claims["scopes"] if passport else claims.get("scope", "").split()),
         issuer=claims["iss"],
         issued_at=int(claims["iat"]),
         not_before=int(claims.get("nbf", claims["iat"])),

@@ -21,6 +21,12 @@ def requested(text: str | None) -> tuple[str, ...] | None:
     return tokens
 
 
+def wanted(client: Client, text: str | None) -> tuple[str, ...] | None:
+    """As `requested`. The `*` of a Passport client means what its record has, as in Laravel's own example."""
+    tokens = requested(text)
+    return None if client.dialect == "passport" and tokens == ("*",) else tokens
+
+
 def granted(client: Client, asked: tuple[str, ...] | None) -> tuple[str, ...]:
     """What was asked for, all of which the client must have; without a wish, all that it has."""
     if asked is None:

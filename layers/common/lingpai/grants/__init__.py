@@ -54,5 +54,5 @@ def run(services: Services, client: Client, name: str, parameters: Mapping[str, 
     for parameter in grant.REQUIRED:
         if not parameters.get(parameter):
             raise invalid_request("missing_parameter", name=parameter)
-    scope = scopes.requested(parameters.get("scope"))
+    scope = scopes.wanted(client, parameters.get("scope"))
     return grant.handle(services, TokenRequest(client, scope, parameters, address))

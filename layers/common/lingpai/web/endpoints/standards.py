@@ -105,7 +105,7 @@ def _introspected_access(services: Services, token: str) -> dict[str, Any] | Non
         return None
     return {
         **_claims(services, session),
-        "scope": " ".join(session.access_scope),
+        **_scope(session.access_scope),
         "token_type": "Bearer",
         "exp": min(session.access_expires_at, session.ends_at),
     }
@@ -116,7 +116,12 @@ def _introspected_refresh(services: Services, token: str) -> dict[str, Any] | No
     if session is None:
         return None
     expires_at = min(session.refresh_expires_at, session.ends_at)
-    return _claims(services, session) | {"scope": " ".join(session.scope), "exp": expires_at}
+    return _claims(services, session) | {**_scope(session.scope), "exp": expires_at}
+
+
+def _scope(scope: tuple[str, ...]) -> dict[str, str]:
+    """RFC 7662 section 2.2; a scope has one token at least (RFC 6749 section 3.3), so an empty one is left out."""
+    return {"scope": " ".join(scope)} if scope else {}
 
 
 def _claims(services: Services, session: Session) -> dict[str, Any]:
