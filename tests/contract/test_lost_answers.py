@@ -1,7 +1,7 @@
 """Answers that are lost on the way: what was done is not done twice, and is told truly."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ from lingpai.adapters.sms.console import ConsoleSender
 from lingpai.bootstrap import build
 from lingpai.clients import new_client
 from lingpai.errors import LingpaiError
-from lingpai.model import Identity, RoleBook, Session, User
+from lingpai.model import Identity, RoleBook, Session, TokenSet, User
 from lingpai.ports import (
     ChangeUser,
     Conflict,
@@ -61,6 +61,9 @@ class Line:
     lost: int = 0
     # Of this operation alone.
     only: str = ""
+    # The next so many requests do not arrive, until somebody calls what `delayed` keeps of them.
+    delay: int = 0
+    delayed: list[Callable[[], object]] = field(default_factory=list)
 
     def listen(self, client: Any) -> None:
         """Stand between this client, of either kind, and DynamoDB: before each request, repeated ones included."""
@@ -83,6 +86,10 @@ class Line:
 
     def _carry(self, target: str, send: Callable[[], object]) -> None:
         """Send it, and lose the answer, if that is to be lost."""
+        if self.delay:
+            self.delay -= 1
+            self.delayed.append(send)
+            raise ReadTimeoutError(endpoint_url="http://dynamodb")
         if self.lose and target.endswith(f".{self.only}" if self.only else ""):
             self.lose -= 1
             self.lost += 1
@@ -97,6 +104,7 @@ class Scene:
     store: DynamoStore
     line: Line
     services: Services
+    time: Time
 
     def losing[T](self, call: Callable[[], T], answers: int = 1) -> T:
         """Make the call, whose first answers are lost."""
@@ -113,7 +121,8 @@ def scene(request: pytest.FixtureRequest, dynamodb_endpoint: str, monkeypatch: p
     monkeypatch.setattr("time.sleep", lambda _: None)
     line = Line()
     with stores.on_dynamodb_local(dynamodb_endpoint, line.listen, transport=request.param) as store:
-        yield Scene(store, line, build(store.settings, store, Time().clock()))
+        time = Time()
+        yield Scene(store, line, build(store.settings, store, time.clock()), time)
 
 
 @pytest.mark.parametrize("company", [(), (PutIdentity("username:bystander", 99),)], ids=["alone", "with another"])
@@ -252,6 +261,40 @@ def test_a_refresh_gives_the_pair_that_was_stored(scene: Scene) -> None:
     assert sessions.check(services.store, second.access_token, services.clock.now(), grace=0).client_id == CLIENT.id
     third = scene.losing(lambda: sessions.refresh(services, CLIENT, second.refresh_token or "", None))
     assert len({first, second, third}) == 3
+
+
+@pytest.mark.security("F16")
+def test_a_store_that_loses_answers_for_40_seconds_logs_nobody_out(scene: Scene) -> None:
+    """The rotation is done at once, but nobody hears of it: each retry is a 503, until one gets the pair."""
+    services = scene.services
+    first = accounts.log_in_by_identity(services, CLIENT, ("web",), OPENID)
+
+    def refresh(token: str | None) -> TokenSet:
+        return sessions.refresh(services, CLIENT, token or "", None)
+
+    for _ in range(5):
+        with pytest.raises(LingpaiError, match="store_unavailable"):
+            scene.losing(partial(refresh, first.refresh_token), answers=ATTEMPTS)
+        scene.time.advance(8)
+    second = refresh(first.refresh_token)
+    assert sessions.check(scene.store, second.access_token, services.clock.now(), grace=0).client_id == CLIENT.id
+    assert refresh(second.refresh_token).refresh_token not in (first.refresh_token, second.refresh_token)
+
+
+@pytest.mark.security("F16")
+def test_a_slow_first_try_that_its_retry_overtook_changes_nothing(scene: Scene) -> None:
+    """It arrives after the pair of the retry was used, and again after that."""
+    services = scene.services
+    first = accounts.log_in_by_identity(services, CLIENT, ("web",), OPENID)
+    scene.line.delay = 1
+    second = sessions.refresh(services, CLIENT, first.refresh_token or "", None)
+    (arrives,) = scene.line.delayed
+    third = sessions.refresh(services, CLIENT, second.refresh_token or "", None)
+    for _ in range(2):
+        arrives()
+        assert sessions.refresh(services, CLIENT, first.refresh_token or "", None) == third
+        assert sessions.refresh(services, CLIENT, second.refresh_token or "", None) == third
+    assert sessions.check(scene.store, third.access_token, services.clock.now(), grace=0).client_id == CLIENT.id
 
 
 def test_limits_hold(scene: Scene) -> None:

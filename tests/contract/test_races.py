@@ -284,10 +284,10 @@ def test_another_client_disturbs_nothing(services: Services) -> None:
 
 
 def test_a_stolen_token_ends_the_family_for_all(services: Services) -> None:
-    """After the grace time: whoever comes, nobody gets anything, and the session is gone."""
+    """Once it may not be repeated any more: whoever comes, nobody gets anything, and the session is gone."""
     first = log_in_by_openid(services)
     second = refresh(services, first.refresh_token)
-    later = replace(services, clock=Time(START + services.settings.refresh_grace + 1).clock())
+    later = replace(services, clock=Time(START + services.settings.refresh_retry + 1).clock())
     outcomes = race(everywhere(partial(refresh, later, first.refresh_token)))
     assert refusals(outcomes) == {"400 invalid_grant bad_refresh_token": RACERS}
     assert services.store.get_session(key_of(first.access_token)) is None

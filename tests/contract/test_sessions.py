@@ -3,8 +3,10 @@
 from dataclasses import replace
 from typing import Any
 
-from lingpai.model import Session, SessionKey
-from lingpai.ports import PutSession, Rotated
+import pytest
+
+from lingpai.model import Replaced, Session, SessionKey
+from lingpai.ports import HISTORY_MAX, History, PutSession, Rotated
 from tests.support.samples import NOW, WholeStore, a_rotation, a_session, hashed, open_sessions
 
 FIRST = a_session()
@@ -22,6 +24,8 @@ SECOND = replace(
     previous_access_hash=hashed("access 1"),
     previous_access_expires_at=NOW + 1000,
     previous_access_scope=("read", "write"),
+    family_hash=hashed("family"),
+    recent=(Replaced(NOW + 100, b"12345678", hashed("salt 2")),),
 )
 
 
@@ -34,6 +38,7 @@ def test_a_session_comes_back_whole(store: WholeStore) -> None:
         a_session(2**64 - 1, number=5, access_scope=("write",)),
         a_session(2**53 - 1),
         a_session(number=6, auth_time=NOW, methods=("sms", "pwd")),
+        a_session(number=7, family_hash=hashed("family")),
     ]
     open_sessions(store, sessions)
     assert [store.get_session(session.key) for session in sessions] == sessions
@@ -76,6 +81,7 @@ def test_rotate_again(store: WholeStore) -> None:
         previous_access_hash=hashed("access 2"),
         previous_access_expires_at=NOW + 1100,
         previous_access_scope=("read", "write"),
+        recent=(Replaced(NOW + 200, b"12345678", hashed("salt 3")),),
     )
     assert store.rotate(again) == Rotated(True, third)
     assert store.get_session(FIRST.key) == third
@@ -100,6 +106,71 @@ def test_rotate_with_a_scope(store: WholeStore) -> None:
         rotated = replace(SECOND, key=session.key, access_scope=scope)
         assert store.rotate(a_rotation(session, scope=scope)) == Rotated(True, rotated)
         assert store.get_session(session.key) == rotated
+
+
+def rotate_on(store: WholeStore, number: int, history: History) -> Session:
+    """The session after its `number`th rotation, from the secret that the one before gave."""
+    rotation = a_rotation(
+        FIRST,
+        presented_hash=hashed(f"refresh {number}"),
+        refresh_hash=hashed(f"refresh {number + 1}"),
+        now=NOW + number,
+        salt=hashed(f"salt {number}"),
+        mark=number.to_bytes(8),
+        history=history,
+    )
+    outcome = store.rotate(rotation)
+    assert outcome.done
+    assert outcome.session is not None
+    assert store.get_session(FIRST.key) == outcome.session
+    return outcome.session
+
+
+def replaced(*numbers: int) -> tuple[Replaced, ...]:
+    """What `rotate_on` leaves of these rotations."""
+    return tuple(Replaced(NOW + number, number.to_bytes(8), hashed(f"salt {number}")) for number in numbers)
+
+
+@pytest.mark.security("F16")
+def test_rotations_are_remembered(store: WholeStore) -> None:
+    """Those of two spans of time, in order; a session that remembers none yet is no exception."""
+    open_sessions(store, [FIRST])
+    steps: list[tuple[History, tuple[int, ...], tuple[int, ...]]] = [
+        (History.APPEND, (), (1,)),
+        (History.APPEND, (), (1, 2)),
+        (History.SHIFT, (1, 2), (3,)),
+        (History.APPEND, (1, 2), (3, 4)),
+        (History.SHIFT, (3, 4), (5,)),
+        (History.RESTART, (), (6,)),
+        (History.RESTART, (), (7,)),
+        (History.SHIFT, (7,), (8,)),
+    ]
+    for number, (history, earlier, recent) in enumerate(steps, start=1):
+        session = rotate_on(store, number, history)
+        assert (session.earlier, session.recent) == (replaced(*earlier), replaced(*recent)), number
+
+
+@pytest.mark.security("F16")
+@pytest.mark.parametrize("history", [History.SHIFT, History.RESTART])
+def test_a_session_that_remembers_no_rotation_begins_to(store: WholeStore, history: History) -> None:
+    open_sessions(store, [FIRST])
+    session = rotate_on(store, 1, history)
+    assert (session.earlier, session.recent) == ((), replaced(1))
+
+
+@pytest.mark.security("F16")
+@pytest.mark.parametrize("store", ["memory", "bare"], indirect=True)
+def test_a_session_does_not_remember_rotations_without_end(store: WholeStore) -> None:
+    """In one span of time; the next span has room again."""
+    open_sessions(store, [FIRST])
+    for number in range(1, HISTORY_MAX + 1):
+        rotate_on(store, number, History.APPEND)
+    last = hashed(f"refresh {HISTORY_MAX + 1}")
+    refused = store.rotate(a_rotation(FIRST, presented_hash=last, history=History.APPEND))
+    assert not refused.done
+    assert refused.session is not None
+    assert (refused.session.refresh_hash, len(refused.session.recent)) == (last, HISTORY_MAX)
+    assert store.rotate(a_rotation(FIRST, presented_hash=last, history=History.SHIFT)).done
 
 
 def test_rotate_in_the_last_second(store: WholeStore) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pytest
@@ -156,8 +157,24 @@ def test_theft_takes_the_verdict_and_the_end(house: House) -> None:
     api = house.api
     token = api.log_in("alice", "correct horse battery")["refresh_token"]
     ok(refresh(api, token))
-    api.time.advance(31)
+    api.time.advance(601)
+    api.services.clients.get_client(WEB[0])
     assert house.calls.of(lambda: refresh(api, token)) == ["UpdateItem", "DeleteItem"]
+
+
+@pytest.mark.security("F16")
+def test_every_kind_of_retry_takes_one(house: House) -> None:
+    api = house.api
+    tokens = [api.log_in("alice", "correct horse battery")["refresh_token"]]
+    for _ in range(3):
+        tokens.append(ok(refresh(api, tokens[-1]))["refresh_token"])
+    for older in tokens[:-1]:
+        assert house.calls.of(partial(refresh, api, older)) == ["UpdateItem"]
+    api.time.advance(600)
+    api.services.clients.get_client(WEB[0])
+    assert house.calls.of(lambda: ok(refresh(api, tokens[-2]))) == ["UpdateItem"]
+    forged = tokens[-1].partition(".")[0] + "." + "A" * 43
+    assert house.calls.of(lambda: refresh(api, forged)) == ["UpdateItem"]
 
 
 def test_who_calls_takes_one_for_the_session_and_one_for_the_user_with_the_roles(house: House) -> None:

@@ -23,6 +23,7 @@ from tests.support.dialects import (
     JWT,
     MACHINE_JWT,
     PASSPORT,
+    RETRY,
     YEAR,
     decode,
     encode,
@@ -215,7 +216,7 @@ def test_a_token_of_a_user_dies_with_its_session(api: Api, end: str) -> None:
             api.post("/oauth/revoke", form={"token": tokens["refresh_token"]}, basic=JWT)
         case "reuse":
             refresh(api, tokens["refresh_token"], JWT)
-            api.time.advance(GRACE + 1)
+            api.time.advance(RETRY + 1)
             refresh(api, tokens["refresh_token"], JWT)
         case _:
             api.post("/users/delete", json_body={"id": api.user_id(end)}, bearer=api.admin())

@@ -13,6 +13,7 @@ from tests.support.dialects import (
     GRACE,
     JWT,
     MACHINE_JWT,
+    RETRY,
     TEMPORARY,
     done,
     failed,
@@ -243,7 +244,7 @@ def test_refresh_with_nonsense(api: Api, token: str) -> None:
 def test_refresh_twice_gives_the_same_pair_and_later_ends_the_family(api: Api, tokens: Any) -> None:
     second = refresh(api, tokens["refreshToken"])
     assert refresh(api, tokens["refreshToken"]) == second
-    api.time.advance(GRACE + 1)
+    api.time.advance(RETRY + 1)
     assert refresh(api, tokens["refreshToken"]) == BAD_REFRESH_TOKEN
     assert call(api, CHECK, second.json["data"]["accessToken"]) == BAD_TOKEN
 

@@ -25,6 +25,8 @@ DAY = 86400
 YEAR = 31536000
 REFRESH_LIFE = 30 * DAY
 GRACE = 30
+# How long the last refresh may be repeated by a client with a secret.
+RETRY = 600
 
 # What tokens are issued under where ISSUER is not set: the address that was called.
 ISSUER = "https://127.0.0.1"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from lingpai.model import Client, Code, Detail, Session, SessionKey, User
-from lingpai.ports import ClientWriter, ConsumeCode, PutSession, Rotation, Store
+from lingpai.ports import ClientWriter, ConsumeCode, History, PutSession, Rotation, Store
 
 NUMBER = "+8613312341234"
 NOW = 1_767_600_000
@@ -101,6 +101,9 @@ def a_rotation(session: Session, **changes: Any) -> Rotation:
         refresh_expires_at=NOW + 3100,
         scope=None,
         ttl=NOW + 6000,
+        family_hash=hashed("family"),
+        history=History.RESTART,
+        mark=b"12345678",
     )
     return replace(rotation, **changes)
 

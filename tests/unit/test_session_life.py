@@ -19,7 +19,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from lingpai import accounts, bootstrap, sessions
+from lingpai import accounts, bootstrap, sessions, token_family
 from lingpai.adapters.memory import MemoryStore
 from lingpai.clients import new_client
 from lingpai.errors import LingpaiError
@@ -28,14 +28,16 @@ from tests.support import stores
 from tests.support.time import Time
 
 GRACE = 30
+# By client: one with a secret, and a public one.
+RETRY = {"hers": 600, "another": 60}
 # A session that ends soon after its first refresh token would: so its absolute end is met often.
 ACCESS, REFRESH, SESSION = 100, 1000, 1020
 SCOPE = ("read", "write")
 OWNERS = {
     name: new_client(
-        name, "standard", "secret", scopes=SCOPE, access_ttl=ACCESS, refresh_ttl=REFRESH, session_ttl=SESSION
+        name, "standard", secret, scopes=SCOPE, access_ttl=ACCESS, refresh_ttl=REFRESH, session_ttl=SESSION
     )
-    for name in ("hers", "another")
+    for name, secret in (("hers", "secret"), ("another", None))
 }
 
 
@@ -49,6 +51,7 @@ class Family:
     access: list[str] = field(default_factory=list)
     scope: dict[str, tuple[str, ...]] = field(default_factory=dict)
     expires_at: dict[str, int] = field(default_factory=dict)
+    replaced_at: dict[str, int] = field(default_factory=dict)
     rotated_at: int = -GRACE - 1
     alive: bool = True
 
@@ -57,6 +60,11 @@ class Family:
 
     def previous(self, tokens: list[str], token: str, now: int) -> bool:
         return len(tokens) > 1 and tokens[-2] == token and now <= self.rotated_at + GRACE
+
+    def repeats(self, token: str, now: int) -> bool:
+        """Whether a replaced refresh token still gets the pair of now."""
+        span = RETRY[self.client] if self.refresh[-2:-1] == [token] else GRACE
+        return token in self.replaced_at and now <= self.replaced_at[token] + span
 
 
 class SessionLife(RuleBasedStateMachine):
@@ -125,10 +133,10 @@ class SessionLife(RuleBasedStateMachine):
         if family.alive and family.current(family.refresh, token):
             if self.now < min(family.expires_at[token], family.ends_at):
                 assert isinstance(outcome, TokenSet)
-                family.rotated_at = self.now
+                family.rotated_at = family.replaced_at[token] = self.now
                 return self.learn(family, outcome, scope or SCOPE)
             assert outcome == "invalid_grant"
-        elif family.alive and family.previous(family.refresh, token, self.now):
+        elif family.alive and family.repeats(token, self.now):
             newest = family.access[-1]
             if family.ends_at <= self.now:
                 assert outcome == "invalid_grant"
@@ -158,10 +166,29 @@ class SessionLife(RuleBasedStateMachine):
         other = next(name for name in OWNERS if name != self.family(token).client)
         assert self.present(token, other) == "invalid_grant"
 
+    @rule(token=refresh_tokens, place=st.integers(0, 31), bit=st.integers(0, 7))
+    def alter(self, token: str, place: int, bit: int) -> None:
+        """One bit of a secret is altered: nobody issued that, so it is refused and nothing changes."""
+        presented = sessions.parse(token)
+        assert presented is not None
+        secret = bytearray(presented.secret)
+        secret[place] ^= 1 << bit
+        forged = sessions.token_text(presented.key, bytes(secret))
+        assert self.present(forged, self.family(token).client) == "invalid_grant"
+
+    @rule(token=refresh_tokens)
+    def make_up(self, token: str) -> None:
+        """The right selector with a made-up secret: the same."""
+        forged = token.partition(".")[0] + "." + "A" * 43
+        assert self.present(forged, self.family(token).client) == "invalid_grant"
+
     @rule(token=refresh_tokens)
     def forge(self, token: str) -> None:
-        """The right selector with a made-up secret is reuse: the family ends."""
-        forged = token.partition(".")[0] + "." + "A" * 43
+        """Who holds any token of the family makes one as if just issued: it gets nothing, as it was stolen."""
+        presented = sessions.parse(token)
+        assert presented is not None
+        key = token_family._family_key(presented.secret)
+        forged = sessions.token_text(presented.key, token_family.first_secret(b"forged by thief!" + key, self.now))
         assert self.present(forged, self.family(token).client) == "invalid_grant"
         self.family(token).alive = False
 
@@ -172,7 +199,11 @@ class SessionLife(RuleBasedStateMachine):
         sessions.end(self.services.store, presented.key)
         self.family(token).alive = False
 
-    @rule(seconds=st.sampled_from([1, GRACE - 1, GRACE, GRACE + 1, ACCESS - 1, ACCESS, REFRESH - 1, REFRESH]))
+    @rule(
+        seconds=st.sampled_from(
+            [1, GRACE - 1, GRACE, GRACE + 1, 60, 61, ACCESS - 1, ACCESS, 599, 600, REFRESH - 1, REFRESH]
+        )
+    )
     def pass_time(self, seconds: int) -> None:
         self.time.advance(seconds)
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from lingpai import jwt, selector, sessions
+from lingpai import jwt, selector, sessions, token_family
 from lingpai.errors import LingpaiError, forbidden, invalid_token
 from lingpai.model import Client, Session
 from lingpai.ports import Services
@@ -63,7 +63,7 @@ def revoke(services: Services, token: str, client: Client | None) -> None:
     elif _TEMPORARY_SHAPE.fullmatch(token):
         _revoke_temporary(services, token, client)
     elif presented := sessions.parse(token):
-        sessions.revoke(services.store, presented.key, sessions.digest(presented.secret), client)
+        sessions.revoke(services.store, presented.key, token_family.digest(presented.secret), client)
 
 
 def unless_refused[T](read: Callable[[], T]) -> T | None:
@@ -140,7 +140,7 @@ def _revoke_temporary(services: Services, token: str, client: Client | None) -> 
 def _hash_of(services: Services, token: str) -> bytes:
     """The hash of a good access token's secret."""
     if presented := sessions.parse(token):
-        return sessions.digest(presented.secret)
+        return token_family.digest(presented.secret)
     return jwt.verify(services, token).hashed
 
 

@@ -14,6 +14,9 @@ CODE_DIGITS = 6
 USER_ID_EPOCH_MS = 1_704_067_200_000
 USER_ID_RANDOM_BITS = 12
 
+# Clocks that differ a little: so much may a time be in the future and still be taken for now, in seconds.
+LEEWAY = 30
+
 # Owners from here up are not users: no user id has more than 53 bits.
 FIRST_MACHINE_OWNER = 2**63
 

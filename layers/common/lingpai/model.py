@@ -137,11 +137,23 @@ class SessionKey:
 
 
 @frozen
+class Replaced:
+    """A refresh secret that a rotation replaced: when, the start of its hash, and the salt that gave the next one."""
+
+    at: int
+    mark: bytes = field(repr=False)
+    salt: bytes = field(repr=False)
+
+
+@frozen
 class Session:
     """A token family: one item, whatever the number of refreshes.
 
-    The `*_hash` fields are SHA-256 of the secrets; the secrets themselves are never kept. The `previous_*`
-    fields and `salt` are what the last rotation replaced, and what makes its answer repeatable.
+    The `*_hash` fields are SHA-256 of the secrets; the secrets themselves are never kept. The `previous_*` fields are
+    what the last rotation replaced, and `salt` is what made the new secrets of it.
+
+    `family_hash` is that of the key that all its refresh secrets hold, None where a version that gave none made them.
+    `earlier` and `recent` are the rotations of the last REFRESH_GRACE seconds at least, in order (see `token_family`).
 
     `auth_time` is when its user logged in and `methods` how (`login_methods`); a refresh changes neither. 0 and () for
     a session without a user, and for one stored before they were kept: such a login is never a recent one.
@@ -165,6 +177,9 @@ class Session:
     previous_access_scope: tuple[str, ...] = ()
     auth_time: int = 0
     methods: tuple[str, ...] = ()
+    family_hash: bytes | None = field(default=None, repr=False)
+    earlier: tuple[Replaced, ...] = field(default=(), repr=False)
+    recent: tuple[Replaced, ...] = field(default=(), repr=False)
 
 
 @frozen

@@ -6,6 +6,7 @@ LingpaiError `temporarily_unavailable`; the operation is then either done or not
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Protocol
 
 from lingpai.clock import Clock
@@ -19,6 +20,7 @@ from lingpai.model import (
     KnownAddress,
     Message,
     Proof,
+    Replaced,
     RoleBook,
     Session,
     SessionKey,
@@ -296,11 +298,27 @@ class Roles(Protocol):
         ...
 
 
+# How many rotations a session remembers in one span of time: more than anybody needs, and far from an item's limit.
+HISTORY_MAX = 500
+
+
+class History(Enum):
+    """What becomes of the rotations that a session knows, once there is one more."""
+
+    # `recent` gets one more. Refused where it has HISTORY_MAX already.
+    APPEND = auto()
+    # `recent` becomes `earlier`, and is the new one alone.
+    SHIFT = auto()
+    # Those before are forgotten: `recent` is the new one alone.
+    RESTART = auto()
+
+
 @frozen
 class Rotation:
     """New secrets in place of the refresh secret that was presented (all as SHA-256).
 
-    `scope` is what the new access token may do; None for the whole scope of the session.
+    `scope` is what the new access token may do; None for the whole scope of the session. `history` says where the
+    rotation itself is remembered.
     """
 
     key: SessionKey
@@ -314,6 +332,14 @@ class Rotation:
     refresh_expires_at: int
     scope: tuple[str, ...] | None
     ttl: int
+    family_hash: bytes = field(repr=False)
+    history: History
+    mark: bytes = field(repr=False)
+
+    @property
+    def replaced(self) -> Replaced:
+        """The rotation as the session remembers it."""
+        return Replaced(self.now, self.mark, self.salt)
 
 
 @frozen
@@ -344,7 +370,8 @@ class Sessions(Protocol):
 
         Done only where the session's current refresh secret is the presented one, it belongs to the client,
         neither it nor the session has expired at `now`, and the session's scope holds all of `scope`. What was
-        current (access secret, its expiry and scope, refresh secret) becomes previous.
+        current (access secret, its expiry and scope, refresh secret) becomes previous, and `History` says what becomes
+        of the rotations before.
         """
         ...
 

@@ -1,21 +1,21 @@
 """The life of a token: issue, check, refresh, revoke. One item for each family, one call for each step.
 
 A token is `base64url(session key) "." base64url(secret)`: the first half finds the session, the second
-proves the right to it. The item keeps SHA-256 of the secrets alone. What a refresh gives out is derived
-from the secret presented and a fresh salt kept in the item, so that the same question asked again within
-the grace time has the same answer, with nothing secret stored (docs/decisions/0002-sessions.md).
+proves the right to it. The item keeps SHA-256 of the secrets alone (docs/decisions/0002-sessions.md). What a refresh
+gives out is derived from the secret presented and a fresh salt kept in the item, so that a refresh that is repeated
+has the same answer (docs/decisions/0012-refresh-retries.md).
 """
 
-import hashlib
-import hmac
 import re
 from dataclasses import field, replace
 
-from lingpai import jwt, selector
-from lingpai.errors import invalid_grant, invalid_scope, invalid_token
+from lingpai import jwt, selector, token_family
+from lingpai.clock import LEEWAY
+from lingpai.errors import LingpaiError, invalid_grant, invalid_scope, invalid_token, too_many_requests
 from lingpai.frozen import frozen
 from lingpai.model import Client, Session, SessionKey, TokenSet
-from lingpai.ports import PutSession, Rotation, Services, Sessions, Write
+from lingpai.ports import History, PutSession, Rotation, Services, Sessions, Write
+from lingpai.token_family import digest
 
 # For the log: a refresh token came back that had been used, so somebody holds a stolen one.
 REUSED = "refresh_token_reused"
@@ -50,7 +50,7 @@ def issue(
     owner = clock.new_machine_owner() if user_id is None else user_id
     key = SessionKey(owner, clock.new_session_id())
     access = clock.new_secret()
-    refresh = clock.new_secret() if user_id is not None else None
+    refresh = token_family.first_secret(clock.new_secret(), now) if user_id is not None else None
     session = Session(
         key=key,
         client_id=client.id,
@@ -62,6 +62,7 @@ def issue(
         access_scope=scope,
         refresh_hash=digest(refresh) if refresh else None,
         refresh_expires_at=now + client.refresh_ttl if refresh else 0,
+        family_hash=token_family.key_hash(refresh) if refresh else None,
         auth_time=now if methods else 0,
         methods=methods,
     )
@@ -91,10 +92,10 @@ def opened(session: Session, hashed: bytes, now: int, grace: int) -> Session:
     """
     if session.ends_at <= now:
         raise invalid_token()
-    if _same(hashed, session.access_hash) and now < session.access_expires_at:
+    if token_family.is_hash(hashed, session.access_hash) and now < session.access_expires_at:
         return session
     if (
-        _same(hashed, session.previous_access_hash)
+        token_family.is_hash(hashed, session.previous_access_hash)
         and now < session.previous_access_expires_at
         and now <= session.rotated_at + grace
     ):
@@ -105,21 +106,26 @@ def opened(session: Session, hashed: bytes, now: int, grace: int) -> Session:
 def refresh(services: Services, client: Client, token: str, scope: tuple[str, ...] | None) -> TokenSet:
     """New tokens for a refresh token (RFC 6749 section 6), which works once (RFC 9700 section 4.14.2).
 
-    The same one again within the grace time gets the same new pair. After it, or with a secret that the session
-    does not know, somebody holds a stolen token: the whole family ends. `scope` may narrow the access token,
-    None keeps the session's; the refresh token always keeps the scope that was granted.
+    One that was replaced a moment ago gets the tokens that the session has now, and so does a later retry of the last
+    refresh (see `_may_repeat`). Any other secret that the session gave out is one that somebody has stolen: the whole
+    family ends. `scope` may narrow the access token, None keeps the session's; the refresh token always keeps the scope
+    that was granted.
     """
     presented = parse(token)
     if presented is None:
         raise invalid_grant("bad_refresh_token")
-    now, salt = services.clock.now(), services.clock.new_secret()
-    _require_key(services, client, now)
-    next_access, next_refresh = derive(presented.secret, salt)
+    arrived, salt = services.clock.now(), services.clock.new_secret()
+    _require_key(services, client, arrived)
+    issued_at, grace = token_family.issued_at(presented.secret), services.settings.refresh_grace
+    # No rotation of a session is before the last one, though the clock of another function may be ahead.
+    now = max(arrived, issued_at) if issued_at <= arrived + LEEWAY else arrived
+    next_access = token_family.next_access(presented.secret, salt)
+    next_refresh = token_family.next_refresh(presented.secret, salt, now)
     outcome = services.store.rotate(
         Rotation(
             key=presented.key,
             client_id=client.id,
-            presented_hash=digest(presented.secret),
+            presented_hash=(hashed := digest(presented.secret)),
             now=now,
             salt=salt,
             access_hash=digest(next_access),
@@ -128,11 +134,14 @@ def refresh(services: Services, client: Client, token: str, scope: tuple[str, ..
             refresh_expires_at=now + client.refresh_ttl,
             scope=scope,
             ttl=_time_to_live(now, client),
+            family_hash=token_family.key_hash(presented.secret),
+            history=_history(issued_at, now, grace),
+            mark=token_family.mark(hashed),
         )
     )
     if outcome.done and outcome.session:
         return _token_set(services, client, outcome.session, next_access, next_refresh, now)
-    return _after_refusal(services, client, presented, outcome.session, scope, now)
+    return _after_refusal(services, client, presented, outcome.session, scope, arrived)
 
 
 def revoke(store: Sessions, key: SessionKey, hashed: bytes, client: Client | None) -> None:
@@ -152,7 +161,7 @@ def by_refresh_token(store: Sessions, token: str, now: int) -> Session | None:
     session = store.get_session(presented.key) if presented else None
     if presented is None or session is None or now >= min(session.refresh_expires_at, session.ends_at):
         return None
-    return session if _same(digest(presented.secret), session.refresh_hash) else None
+    return session if token_family.is_hash(digest(presented.secret), session.refresh_hash) else None
 
 
 def client_of(store: Sessions, token: str) -> str | None:
@@ -191,17 +200,14 @@ def token_text(key: SessionKey, secret: bytes) -> str:
     return f"{selector.of(key)}.{selector.encode(secret)}"
 
 
-def digest(secret: bytes) -> bytes:
-    """SHA-256. The secrets are 256 random bits: no slow hash would make them harder to guess."""
-    return hashlib.sha256(secret).digest()
+def _history(issued_at: int, now: int, grace: int) -> History:
+    """How a rotation at `now` of a secret issued at that time is remembered: for `grace` seconds, at most thrice that.
 
-
-def derive(presented: bytes, salt: bytes) -> tuple[bytes, bytes]:
-    """The access and refresh secrets that follow `presented`: HMAC-SHA256 keyed by it over the salt."""
-    return (
-        hmac.digest(presented, salt + b"access", "sha256"),
-        hmac.digest(presented, salt + b"refresh", "sha256"),
-    )
+    Time is cut into spans that are longer than `grace`; this one and the one before are kept.
+    """
+    span = grace + 1
+    spans = now // span - issued_at // span
+    return {0: History.APPEND, 1: History.SHIFT}.get(spans, History.RESTART)
 
 
 def _after_refusal(
@@ -212,33 +218,61 @@ def _after_refusal(
     scope: tuple[str, ...] | None,
     now: int,
 ) -> TokenSet:
-    """Why a rotation was refused: a retry (the same pair again), a mistake, or theft."""
-    if session is None or session.client_id != client.id:
+    """The answer to a refused rotation: the pair of a retry, or LingpaiError for a mistake or a theft."""
+    if session is None or session.client_id != client.id or session.ends_at <= now:
         raise invalid_grant("bad_refresh_token")
-    hashed = digest(presented.secret)
-    if _same(hashed, session.refresh_hash):
-        alive = now < min(session.refresh_expires_at, session.ends_at)
-        raise invalid_scope() if alive else invalid_grant("bad_refresh_token")
-    if _same(hashed, session.previous_refresh_hash) and now <= session.rotated_at + services.settings.refresh_grace:
-        return _repeat(services, client, session, presented, scope, now)
-    end(services.store, session.key)
-    raise invalid_grant("bad_refresh_token", detail=REUSED)
+    if token_family.is_hash(digest(presented.secret), session.refresh_hash):
+        raise _why_refused(session, scope, now)
+    pair = token_family.current_pair(session, presented.secret)
+    if pair is not None and _may_repeat(services, client, presented, session, pair[2], now):
+        access, refresh, _ = pair
+        return _repeat(services, client, session, access, refresh, scope, now)
+    # Where the last rotation is in the future, a clock is wrong: nobody can be told a thief by it.
+    if session.rotated_at <= services.clock.now() + LEEWAY and token_family.has_issued(session, presented.secret):
+        end(services.store, session.key)
+        raise invalid_grant("bad_refresh_token", detail=REUSED)
+    raise invalid_grant("bad_refresh_token")
+
+
+def _why_refused(session: Session, scope: tuple[str, ...] | None, now: int) -> LingpaiError:
+    """Why the session's current refresh secret was not rotated."""
+    if now >= session.refresh_expires_at:
+        return invalid_grant("bad_refresh_token")
+    if set(scope or ()) - set(session.scope):
+        return invalid_scope()
+    return too_many_requests("slow_down", 1)
+
+
+def _may_repeat(
+    services: Services, client: Client, presented: Presented, session: Session, replaced_at: int, now: int
+) -> bool:
+    """Whether the refresh token that was presented may have the tokens that the session has now.
+
+    It may for REFRESH_GRACE seconds after it was replaced. If it was replaced last, so that the next one is unused, it
+    may for REFRESH_RETRY seconds (REFRESH_RETRY_PUBLIC for a client without a secret): its answer may have been lost.
+    """
+    settings = services.settings
+    span = settings.refresh_grace
+    if token_family.is_hash(digest(presented.secret), session.previous_refresh_hash):
+        span = max(span, settings.refresh_retry if client.confidential else settings.refresh_retry_public)
+    return replaced_at - LEEWAY <= services.clock.now() and now <= replaced_at + span
 
 
 def _repeat(
     services: Services,
     client: Client,
     session: Session,
-    presented: Presented,
+    access: bytes,
+    refresh: bytes,
     scope: tuple[str, ...] | None,
     now: int,
 ) -> TokenSet:
     """The answer that the last rotation gave, once more."""
-    if session.ends_at <= now or session.salt is None:
+    if session.refresh_expires_at <= now:
         raise invalid_grant("bad_refresh_token")
     if scope is not None and set(scope) != set(session.access_scope):
         raise invalid_scope()
-    return _token_set(services, client, session, *derive(presented.secret, session.salt), now)
+    return _token_set(services, client, session, access, refresh, now)
 
 
 def _require_key(services: Services, client: Client, now: int) -> None:
@@ -274,7 +308,3 @@ def _token_set(
 def _time_to_live(now: int, client: Client) -> int:
     """When the table may forget the session of a user: no token of it can be good any more."""
     return now + max(client.access_ttl, client.refresh_ttl)
-
-
-def _same(hashed: bytes, stored: bytes | None) -> bool:
-    return stored is not None and hmac.compare_digest(hashed, stored)

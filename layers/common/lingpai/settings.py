@@ -260,7 +260,9 @@ class Settings(BaseModel):
 
     # clients and sessions
     client_cache_ttl: Limit = 60
-    refresh_grace: Limit = 30
+    refresh_grace: Annotated[int, Field(ge=0, le=600)] = 30
+    refresh_retry: Annotated[int, Field(ge=0, le=3600)] = 600
+    refresh_retry_public: Annotated[int, Field(ge=0, le=3600)] = 60
     issuer: str = ""
     audience: str = ""
 

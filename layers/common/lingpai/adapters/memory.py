@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from lingpai.model import Client, Code, KnownAddress, RoleBook, Session, SessionKey, User
+from lingpai.model import Client, Code, KnownAddress, Replaced, RoleBook, Session, SessionKey, User
 from lingpai.ports import (
+    HISTORY_MAX,
     ChangeUser,
     CheckIdentity,
     CheckRole,
@@ -22,6 +23,7 @@ from lingpai.ports import (
     EnableUser,
     Ended,
     EndSession,
+    History,
     KnowAddresses,
     Page,
     PutIdentity,
@@ -222,6 +224,9 @@ class MemoryStore:
                 previous_access_hash=session.access_hash,
                 previous_access_expires_at=session.access_expires_at,
                 previous_access_scope=session.access_scope,
+                family_hash=rotation.family_hash,
+                earlier=_earlier(session, rotation.history),
+                recent=(*(session.recent if rotation.history is History.APPEND else ()), rotation.replaced),
             )
             self.sessions[rotation.key] = rotated
             return Rotated(True, rotated)
@@ -355,4 +360,10 @@ def _may_rotate(session: Session, rotation: Rotation) -> bool:
         and session.refresh_hash == rotation.presented_hash
         and rotation.now < min(session.refresh_expires_at, session.ends_at)
         and set(rotation.scope or ()) <= set(session.scope)
+        and (rotation.history is not History.APPEND or len(session.recent) < HISTORY_MAX)
     )
+
+
+def _earlier(session: Session, history: History) -> tuple[Replaced, ...]:
+    """The rotations of the span of time before this one."""
+    return {History.APPEND: session.earlier, History.SHIFT: session.recent, History.RESTART: ()}[history]

@@ -16,10 +16,11 @@ from lingpai.adapters.dynamodb.items import (
     below,
     client_item,
     count_path,
+    replaced_bytes,
     user_item,
 )
 from lingpai.model import Client, User
-from lingpai.ports import Rotation
+from lingpai.ports import HISTORY_MAX, History, Rotation
 
 Arguments = dict[str, Any]
 
@@ -97,22 +98,30 @@ _ROTATED = {
     "rotated_at": ":now",
     "salt": ":salt",
     "ttl": ":ttl",
+    "family_hash": ":family_hash",
 }
 # Each name has to be used, that of the scope too where none is wanted.
 _ROTATES = (
     "#refresh_hash = :presented_hash AND #client_id = :client_id AND attribute_exists(#scope)"
     " AND #refresh_expires_at > :now AND #ends_at > :now"
 )
-_ROTATION_NAMES = {f"#{name}": name for name in (*_ROTATED, "scope", "client_id", "ends_at")}
+_ROTATION_NAMES = {f"#{name}": name for name in (*_ROTATED, "scope", "client_id", "ends_at", "recent")}
 _ROTATION = "SET " + ", ".join(f"#{name} = {value}" for name, value in _ROTATED.items())
 _NARROWED = _ROTATION.replace("#access_scope = #scope", "#access_scope = :scope")
+# A session from before rotations were remembered has neither list.
+_REMEMBERED = {
+    History.APPEND: ", #recent = list_append(if_not_exists(#recent, :none), :replaced)",
+    History.SHIFT: ", #earlier = if_not_exists(#recent, :none), #recent = :replaced",
+    History.RESTART: ", #recent = :replaced REMOVE #earlier",
+}
 
 
 def rotating(rotation: Rotation) -> Arguments:
     """The update of a session by a refresh, and the condition that it may be refreshed so.
 
-    Written out, since its text is always the same: PynamoDB would compose it anew for each refresh.
+    Written out, since its text is nearly always the same: PynamoDB would compose it anew for each refresh.
     """
+    history = rotation.history
     values: Item = {
         ":presented_hash": {"B": rotation.presented_hash},
         ":client_id": {"S": rotation.client_id},
@@ -123,15 +132,25 @@ def rotating(rotation: Rotation) -> Arguments:
         ":refresh_expires_at": {"N": str(rotation.refresh_expires_at)},
         ":salt": {"B": rotation.salt},
         ":ttl": {"N": str(rotation.ttl)},
+        ":family_hash": {"B": rotation.family_hash},
+        ":replaced": {"L": [{"B": replaced_bytes(rotation.replaced)}]},
     }
+    names = _ROTATION_NAMES
     condition = _ROTATES
+    if history is not History.RESTART:
+        values[":none"] = {"L": []}
+    if history is History.APPEND:
+        values[":most"] = {"N": str(HISTORY_MAX)}
+        condition += " AND (attribute_not_exists(#recent) OR size(#recent) < :most)"
+    else:
+        names = {**names, "#earlier": "earlier"}
     if rotation.scope is not None:
         wanted: Item = {f":scope{index}": {"S": word} for index, word in enumerate(rotation.scope)}
         condition += "".join(f" AND contains(#scope, {name})" for name in wanted)
         values |= {":scope": {"L": list(wanted.values())}, **wanted}
     return {
         "ConditionExpression": condition,
-        "UpdateExpression": _ROTATION if rotation.scope is None else _NARROWED,
-        "ExpressionAttributeNames": _ROTATION_NAMES,
+        "UpdateExpression": (_ROTATION if rotation.scope is None else _NARROWED) + _REMEMBERED[history],
+        "ExpressionAttributeNames": names,
         "ExpressionAttributeValues": values,
     }

@@ -19,7 +19,7 @@ from pynamodb.attributes import (
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.operand import Path
 
-from lingpai.model import Client, Session, SessionKey, StoredKey, User
+from lingpai.model import Client, Replaced, Session, SessionKey, StoredKey, User
 
 Item = dict[str, dict[str, Any]]
 
@@ -290,6 +290,15 @@ def signing_key_item(key: StoredKey) -> SigningKeyItem:
     )
 
 
+# How a rotation is kept: the time in so many bytes, the mark in the next, then the salt.
+REPLACED_AT_BYTES, REPLACED_MARK_END = 5, 13
+
+
+def replaced_bytes(replaced: Replaced) -> bytes:
+    """A rotation that a session remembers, as one value."""
+    return replaced.at.to_bytes(REPLACED_AT_BYTES) + replaced.mark + replaced.salt
+
+
 def session_item(session: Session, ttl: int) -> Item:
     """A new session as an item that the table may forget at `ttl`; written out, since each login makes one."""
     item: Item = {
@@ -307,6 +316,8 @@ def session_item(session: Session, ttl: int) -> Item:
         item["refresh_hash"] = {"B": session.refresh_hash}
     if session.refresh_expires_at:
         item["refresh_expires_at"] = {"N": str(session.refresh_expires_at)}
+    if session.family_hash is not None:
+        item["family_hash"] = {"B": session.family_hash}
     if session.auth_time:
         item["auth_time"] = {"N": str(session.auth_time)}
     if session.methods:

@@ -7,8 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from lingpai.adapters.dynamodb.items import COUNT, Item
-from lingpai.model import Client, Code, Detail, KnownAddress, RoleBook, Session, SessionKey, StoredKey, User
+from lingpai.adapters.dynamodb.items import COUNT, REPLACED_AT_BYTES, REPLACED_MARK_END, Item
+from lingpai.model import Client, Code, Detail, KnownAddress, Replaced, RoleBook, Session, SessionKey, StoredKey, User
 
 
 def to_client(item: Item) -> Client:
@@ -91,6 +91,9 @@ def to_session(item: Item) -> Session:
         previous_access_scope=_texts(item, "previous_access_scope"),
         auth_time=_number(item, "auth_time"),
         methods=_texts(item, "methods"),
+        family_hash=_binary(item, "family_hash"),
+        earlier=_replaced(item, "earlier"),
+        recent=_replaced(item, "recent"),
     )
 
 
@@ -152,6 +155,13 @@ def _flag(item: Item, name: str) -> bool:
 def _texts(item: Item, name: str) -> tuple[str, ...]:
     """None for none."""
     return tuple(value["S"] for value in item.get(name, _NO_LIST)["L"])
+
+
+def _replaced(item: Item, name: str) -> tuple[Replaced, ...]:
+    """The rotations in a list; none for none."""
+    values = (value["B"] for value in item.get(name, _NO_LIST)["L"])
+    at, mark = REPLACED_AT_BYTES, REPLACED_MARK_END
+    return tuple(Replaced(int.from_bytes(raw[:at]), raw[at:mark], raw[mark:]) for raw in values)
 
 
 def _json(item: Item, name: str) -> Any:
