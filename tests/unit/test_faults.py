@@ -138,6 +138,7 @@ FAILURES: dict[str, Exception] = {
     "service unavailable": failure("ServiceUnavailable", "Any", status=503),
     "a gateway's error": failure("502", "Any", status=502),
     "transaction in progress": failure("TransactionInProgressException", "Any"),
+    "a refusal that cannot be read": failure("400", "Any", status=400),
 }
 
 
@@ -330,6 +331,20 @@ def test_a_read_that_is_never_whole_is_unavailable() -> None:
     stage = scene({"Responses": {}, "UnprocessedKeys": {USERS: {"Keys": [user_key(1)], "ConsistentRead": True}}})
     unavailable(lambda: stage.store.directory(1))
     assert stage.pauses == list(range(8))
+
+
+@pytest.mark.security("F24")
+def test_an_answer_that_is_not_dynamodbs_is_unavailable() -> None:
+    """JSON that somebody else on the way has made."""
+    for name in ("find_door", "directory", "list_users", "sessions_of"):
+        call: Callable[[DynamoStore], object] = {
+            "find_door": lambda store: store.find_door("username:alice", ()),
+            "directory": lambda store: store.directory(1),
+            "list_users": lambda store: store.list_users(1, None),
+            "sessions_of": lambda store: store.sessions_of(1),
+        }[name]
+        with pytest.raises(LingpaiError, match="temporarily_unavailable"):
+            call(scene({"message": "hello"}).store)
 
 
 def test_a_list_that_breaks_off_is_unavailable() -> None:

@@ -19,7 +19,7 @@ from lingpai.ports import Services
 from lingpai.web import dialects, envelope, observability
 from lingpai.web.oauth_error import oauth_error
 from lingpai.web.reply import JSON, Reply, json_reply
-from lingpai.web.request import Request, from_event, refuse_credentials_in_query
+from lingpai.web.request import MalformedEventError, Request, from_event, refuse_credentials_in_query
 from lingpai.web.security_headers import security_headers
 
 # Nobody reads what is logged, or not these characters: whoever asked is answered all the same.
@@ -27,7 +27,8 @@ _UNWRITABLE = (OSError, UnicodeError)
 
 Endpoint = Callable[[Services, Request], Reply]
 Refused = Callable[[LingpaiError, Request], Reply]
-Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
+# `object`: what invokes a function may pass it anything.
+Handler = Callable[[object, Any], dict[str, Any]]
 
 
 @frozen
@@ -59,18 +60,29 @@ def gate(*routes: Route) -> Handler:
     """The Lambda handler for these routes."""
     by_path = {route.path: route for route in routes}
 
-    def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    def handler(event: object, context: Any) -> dict[str, Any]:
         deadline.begin(context)
         try:
-            request = from_event(event)
-            route = by_path.get(request.path)
-            reply = json_reply(404, {"message": "Not Found"}) if route is None else _serve(request, route)
+            reply = _reply(event, by_path)
         finally:
             deadline.end()
         web.collect()
         return _response(reply, security_headers(event))
 
     return handler
+
+
+def _reply(event: object, by_path: Mapping[str, Route]) -> Reply:
+    """The answer to an event: a 400 to one that is no request, such as a ping that keeps the function warm."""
+    try:
+        request = from_event(event)
+    except MalformedEventError as error:
+        with suppress(*_UNWRITABLE):
+            observability.malformed(error)
+            sys.stdout.flush()
+        return json_reply(400, {"message": "Bad Request"})
+    route = by_path.get(request.path)
+    return json_reply(404, {"message": "Not Found"}) if route is None else _serve(request, route)
 
 
 def _serve(request: Request, route: Route) -> Reply:

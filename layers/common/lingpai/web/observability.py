@@ -159,6 +159,11 @@ class asked_by:  # noqa: N801  read as a function
             error.client_id = self._client.id
 
 
+def malformed(error: Exception) -> None:
+    """Log an event that is no request; the error's text quotes nothing of it."""
+    write(_text({**_begun("WARNING", "malformed event"), "detail": str(error)}))
+
+
 def broken(request: Request, error: Exception) -> None:
     """Log an exception that nobody foresaw: its type and place, but not its text, which may quote the client."""
     frames = [f"{f.filename.rpartition('/')[2]}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)]

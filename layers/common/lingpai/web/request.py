@@ -2,6 +2,7 @@
 
 import binascii
 import codecs
+import ipaddress
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -77,20 +78,45 @@ class Request:
         return preferred(self.headers.get("accept-language", ""))
 
 
-def from_event(event: Mapping[str, Any]) -> Request:
-    """The request in an HTTP API event of payload format 2.0."""
-    context, headers = event["requestContext"], event.get("headers", {})
+class MalformedEventError(ValueError):
+    """The event is no HTTP API event of payload format 2.0. The text says why, and quotes nothing of it."""
+
+
+def from_event(event: object) -> Request:
+    """The request in an HTTP API event of payload format 2.0; MalformedEventError for anything else."""
+    if not isinstance(event, dict):
+        raise MalformedEventError("the event is no object")
+    headers, body = event.get("headers", {}), event.get("body")
+    if not isinstance(headers, dict) or not all(isinstance(value, str) for value in headers.values()):
+        raise MalformedEventError("headers: not an object of texts")
+    if not isinstance(body, str | None):
+        raise MalformedEventError("body: not a text")
+    context = event.get("requestContext")
+    stage, source_ip = _text_at(context, "stage"), _text_at(context, "http", "sourceIp")
+    try:
+        ipaddress.ip_address(source_ip)
+    except ValueError:
+        raise MalformedEventError("http.sourceIp: not an address") from None
     return Request(
-        method=context["http"]["method"],
-        path=event["rawPath"].removeprefix("" if context["stage"] == "$default" else f"/{context['stage']}"),
+        method=_text_at(context, "http", "method"),
+        path=_text_at(event, "rawPath").removeprefix("" if stage == "$default" else f"/{stage}"),
         headers=dict(zip(map(str.lower, headers), headers.values(), strict=True)),
-        query=event.get("rawQueryString", ""),
-        raw_body=event.get("body") or "",
+        query=_text_at(event, "rawQueryString") if "rawQueryString" in event else "",
+        raw_body=body or "",
         is_base64=bool(event.get("isBase64Encoded")),
-        source_ip=context["http"]["sourceIp"],
-        id=context["requestId"],
-        origin=f"https://{context['domainName']}",
+        source_ip=source_ip,
+        id=_text_at(context, "requestId"),
+        origin=f"https://{_text_at(context, 'domainName')}",
     )
+
+
+def _text_at(found: object, *names: str) -> str:
+    """The text under these names; MalformedEventError where there is none."""
+    for name in names:
+        found = found.get(name) if isinstance(found, dict) else None
+    if not isinstance(found, str):
+        raise MalformedEventError(f"{'.'.join(names)}: not a text")
+    return found
 
 
 def refuse_credentials_in_query(request: Request) -> None:

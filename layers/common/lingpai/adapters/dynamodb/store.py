@@ -701,7 +701,9 @@ class DynamoStore:
                     raise _cancelled(error) from None
                 if code == "IdempotentParameterMismatchException":
                     raise _TokenKnown from None
-                if code in _BUSY or response["ResponseMetadata"].get("HTTPStatusCode", 0) >= 500:
+                # A refusal that cannot be read has its status as its code.
+                unread = code.isdigit() or response["ResponseMetadata"].get("HTTPStatusCode", 0) >= 500
+                if code in _BUSY or unread:
                     raise unavailable() from error
                 # A plain write that meets a transaction on its item: nothing was done, so it is sent again.
                 if code != "TransactionConflictException":
