@@ -53,6 +53,11 @@ def _as_text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+def _unpadded(value: object) -> object:
+    """A hash without the blanks of a column of fixed width, and without base64's padding."""
+    return passwords.without_padding(value) if isinstance(value, str) else value
+
+
 Text = Annotated[str, Field(min_length=1)]
 Seconds = Annotated[int, Field(gt=0)]
 _ENTRY = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -97,7 +102,7 @@ class SeedUser(BaseModel):
 
     username: Text | None = None
     password: Annotated[Text | None, Field(repr=False)] = None
-    password_hash: Annotated[Text | None, Field(repr=False)] = None
+    password_hash: Annotated[Text | None, BeforeValidator(_unpadded), Field(repr=False)] = None
     mobile: Annotated[Text | None, BeforeValidator(_as_text)] = None
     openid: Annotated[Text | None, Field(max_length=accounts.OPENID_MAX)] = None
     roles: tuple[Text, ...] = ()

@@ -1,11 +1,17 @@
 """Files of accounts: CSV with a header, or JSON lines, in UTF-8. Read line by line, written whole or not at all.
 
 Whatever the length of a file, one line of it is in memory; lines that are longer than an account may be are not.
+
+A program for tables takes a cell that begins with one of `=+-@`, or with a tab or line end, for a formula, and runs it.
+In a CSV such a cell is written with an apostrophe before it, which is taken away when the cell is read.
 """
 
 import csv
+import errno
+import itertools
 import json
 import os
+import re
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -20,6 +26,8 @@ Format = Literal["csv", "jsonl"]
 SUFFIXES: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 # DynamoDB keeps 400 KB under one key, names of attributes included.
 MAX_LINE = 350_000
+# What programs for tables run, in any number of apostrophes: each of them is one that `_escaped` may have set.
+_FORMULA = re.compile("'*[=+\\-@\t\r\n＝＋－＠]")
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -53,7 +61,10 @@ def columns(stream: IO[bytes], kind: Format) -> tuple[str, ...]:
     if kind == "jsonl":
         return records.FIELDS
     stream.seek(0)
-    header = next(csv.reader(_text_lines(stream, [0])), [])
+    try:
+        header: list[str] = next(_reader(_text_lines(stream, [0])), [])
+    except csv.Error as error:
+        raise FileError(f"line 1: cannot be read as CSV: {error}") from None
     return tuple(name for name in _header(header) if name not in records.REMARKS)
 
 
@@ -78,7 +89,7 @@ def _json_line(number: int, raw: bytes, length: int) -> Line:
     try:
         record = json.loads(raw.decode(), object_pairs_hook=_once, parse_constant=_no_number)
     except UnicodeDecodeError:
-        return Line(number, length, problem="is not UTF-8")
+        raise FileError(f"line {number}: is not UTF-8") from None
     except json.JSONDecodeError as error:
         return Line(number, length, problem=f"is not JSON: {error.msg} at character {error.colno}")
     except (ValueError, RecursionError) as error:
@@ -103,7 +114,7 @@ def _csv(stream: IO[bytes]) -> Iterator[Line]:
     # A field is never longer than its record; the module's own limit is for all readers of the process.
     csv.field_size_limit(MAX_LINE)
     taken = [0]
-    reader = csv.reader(_text_lines(stream, taken), strict=True)
+    reader = _reader(_text_lines(stream, taken))
     header: list[str] | None = None
     number, before = 1, 0
     while True:
@@ -121,12 +132,19 @@ def _csv(stream: IO[bytes]) -> Iterator[Line]:
         number = reader.line_num + 1
 
 
+def _reader(lines: Iterator[str]) -> Any:
+    """Reads CSV; fields may be parted by tabs or semicolons, as Excel does, if the header is."""
+    first = next(lines, "")
+    delimiter = next((mark for mark in ",\t;" if mark in first), ",")
+    return csv.reader(itertools.chain([first] if first else [], lines), strict=True, delimiter=delimiter)
+
+
 def _csv_line(number: int, length: int, header: list[str], row: list[str]) -> Line:
     if len(row) != len(header):
         return Line(number, length, problem=f"has {len(row)} fields where the header has {len(header)}")
     if length > MAX_LINE:
         return Line(number, length, problem=f"is longer than {MAX_LINE} bytes")
-    return Line(number, length, dict(zip(header, row, strict=True)))
+    return Line(number, length, dict(zip(header, map(_unescaped, row), strict=True)))
 
 
 def _header(row: list[str]) -> list[str]:
@@ -141,12 +159,16 @@ def _header(row: list[str]) -> list[str]:
 
 
 def _text_lines(stream: IO[bytes], taken: list[int]) -> Iterator[str]:
-    """The lines as text; what is no UTF-8 becomes half characters, which no field may hold. Counts bytes in `taken`."""
+    """The lines as text; raises FileError for what is not UTF-8. Counts bytes in `taken`."""
     for number, (raw, length) in enumerate(_raw_lines(stream), start=1):
         if raw is None:
             raise FileError(f"line {number}: is longer than {MAX_LINE} bytes")
         taken[0] += length
-        yield raw.decode("utf-8", "surrogateescape")
+        try:
+            text = raw.decode()
+        except UnicodeDecodeError:
+            raise FileError(f"line {number}: is not UTF-8") from None
+        yield text
 
 
 def _raw_lines(stream: IO[bytes]) -> Iterator[tuple[bytes | None, int]]:
@@ -190,7 +212,16 @@ def _write_json(stream: IO[str], record: Mapping[str, Any]) -> None:
 
 
 def _write_row(rows: Any, columns: tuple[str, ...], record: Mapping[str, Any]) -> None:
-    rows.writerow([_cell(record.get(name)) for name in columns])
+    rows.writerow([_escaped(_cell(record.get(name))) for name in columns])
+
+
+def _escaped(cell: str) -> str:
+    """The cell as no program takes it for a formula; `_unescaped` gives it back."""
+    return "'" + cell if _FORMULA.match(cell) else cell
+
+
+def _unescaped(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 def _cell(value: Any) -> str:
@@ -206,11 +237,14 @@ def _cell(value: Any) -> str:
 
 
 @contextmanager
-def private(path: Path) -> Iterator[IO[str]]:
-    """A file that its owner alone may read, which takes the place of `path` when all of it is written.
+def private(path: Path, *, overwrite: bool = True) -> Iterator[IO[str]]:
+    """A file that its owner alone may read, and that is at `path` when all of it is written.
 
-    What is no character is written as JSON would escape it.
+    What is no character is written as JSON would escape it. Without `overwrite` a file that is there stays, and is a
+    FileExistsError.
     """
+    if not overwrite and path.exists():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
@@ -218,6 +252,9 @@ def private(path: Path) -> Iterator[IO[str]]:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
+        if not overwrite:
+            # Fails where somebody else made the file meanwhile; what is then replaced is this empty one.
+            path.touch(exist_ok=False)
         draft.replace(path)
     except BaseException:
         with suppress(OSError):

@@ -3,6 +3,9 @@
 The whole file is read and judged before anything is written. Then it is read again, and the good lines are written in
 transactions of several accounts each, many at once. An account is there with all its names or not at all, so an import
 that ends anywhere, killed or stopped, is finished by running it again: what is there already is found and counted.
+
+Each account remembers the name of the import that made it. One that anybody else made is not the line's account, though
+it has the line's names: a stranger may have registered them first.
 """
 
 import threading
@@ -15,7 +18,6 @@ from typing import IO, Any
 from lingpai.accounts import keys_of
 from lingpai.model import RoleBook, User
 from lingpai.ports import Conflict, PutIdentity, PutUser, Services, Write
-from lingpai.roles import NAME_MAX
 from local.moving import files, records
 from local.moving.pace import Pace, Stopped
 from local.moving.records import Account, Refused, Rules
@@ -29,6 +31,7 @@ SHOWN = 50
 # All roles of a deployment are one document.
 MOST_NEW_ROLES = 1000
 _ATTEMPTS = 5
+DEFAULT_NAME = "import"
 
 
 @dataclass
@@ -67,11 +70,12 @@ class Report:
 
 @dataclass(frozen=True)
 class Source:
-    """A file of accounts, and by which rules it is read."""
+    """A file of accounts, by which rules it is read, and the name that its accounts remember."""
 
     stream: IO[bytes]
     kind: files.Format
     rules: Rules
+    name: str = DEFAULT_NAME
 
 
 def check(source: Source, seen: Seen, report: Report, stop: threading.Event) -> set[str]:
@@ -108,7 +112,7 @@ def write(source: Source, seen: Seen, report: Report, stop: threading.Event, par
     under way have ended.
     """
     pace = Pace(parallel, stop)
-    work = _Writer(source.rules.services, pace, report)
+    work = _Writer(source.rules.services, source.name, pace, report)
     running: set[Future[None]] = set()
     with ThreadPoolExecutor(parallel) as pool:
         try:
@@ -188,10 +192,7 @@ def batches(accounts: Iterable[Account]) -> Iterator[list[Account]]:
 def _account(line: files.Line, rules: Rules) -> Account:
     if line.problem is not None:
         raise Refused(line.problem)
-    account = records.read(line.record, rules, line.number, line.size)
-    if long := [role for role in account.roles if len(role) > NAME_MAX]:
-        raise Refused(f"roles: the name {long[0][:20]!r}… is longer than {NAME_MAX} characters")
-    return account
+    return records.read(line.record, rules, line.number, line.size)
 
 
 def _good(source: Source, seen: Seen, report: Report) -> Iterator[Account]:
@@ -235,8 +236,9 @@ class _Ids:
 class _Writer:
     """Writes batches; for many threads."""
 
-    def __init__(self, services: Services, pace: Pace, report: Report) -> None:
+    def __init__(self, services: Services, source: str, pace: Pace, report: Report) -> None:
         self._services = services
+        self._source = source
         self._store = services.store
         self._pace = pace
         self._report = report
@@ -284,7 +286,8 @@ class _Writer:
         """
         keys = [key for account in batch for key in account.keys]
         found = self._pace.run(lambda: self._store.find_user_ids(*keys))
-        missing = []
+        missing: list[Account] = []
+        there: list[tuple[Account, Mapping[str, int]]] = []
         for account in batch:
             owners = {key: found[key] for key in account.keys if key in found}
             own = users.get(account.line)
@@ -294,13 +297,28 @@ class _Writer:
                 # Put by a transaction whose answer was lost.
                 self._report.count(imported=1)
             elif len(owners) == len(account.keys) and _is_one(set(owners.values()), account.user.id):
-                self._report.count(already_there=1)
+                there.append((account, owners))
             else:
                 self._refuse(account, _whose(owners, account))
+        self._tell_apart(there)
         return missing
 
+    def _tell_apart(self, there: list[tuple[Account, Mapping[str, int]]]) -> None:
+        """Count the accounts that this import made; refuse the lines whose accounts it did not make."""
+        if not there:
+            return
+        ids = {owner for _, owners in there for owner in owners.values()}
+        users = self._pace.run(lambda: self._store.directory(*ids)).users
+        for account, owners in there:
+            user = users.get(next(iter(owners.values())))
+            maker = user.imported_from if user else None
+            if maker == self._source:
+                self._report.count(already_there=1)
+            else:
+                self._refuse(account, _made_by(maker, owners, account))
+
     def _user(self, account: Account) -> User:
-        user = records.kept(account.user, self._services)
+        user = replace(records.kept(account.user, self._services), imported_from=self._source)
         return user if user.id else replace(user, id=self._ids.new())
 
     def _commit(self, *users: User) -> None:
@@ -323,3 +341,10 @@ def _whose(owners: Mapping[str, int], account: Account) -> str:
     taken = [f"{_kind(key)}: belongs to the account {owner}" for key, owner in owners.items()]
     free = sorted({_kind(key) for key in account.keys if key not in owners})
     return "; ".join(taken) + (f", which the {' and the '.join(free)} does not find" if free else "")
+
+
+def _made_by(maker: str | None, owners: Mapping[str, int], account: Account) -> str:
+    told = _whose(owners, account)
+    if maker is None:
+        return f"{told}, which no import made: somebody may have registered the name"
+    return f"{told}, which the import {maker!r} made: is it the same source? Then name it by --source"

@@ -10,12 +10,14 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from math import floor, isfinite
 from typing import Any
 
 from lingpai import accounts, messages, numbers, passwords
 from lingpai.errors import LingpaiError
 from lingpai.model import Detail, RoleBook, User
 from lingpai.ports import Services
+from lingpai.roles import check_name
 from lingpai.web import fields
 
 FIELDS = (
@@ -48,6 +50,7 @@ _LARGEST_PROFILE = 350_000
 _MOST_NAMES = 50
 _PROVIDER_APP = re.compile(r"[^:\s]+:[^:\s]+")
 _DIGESTS = re.compile(r"([0-9a-fA-F]{32}):([0-9a-fA-F]{40})")
+_FRACTION = re.compile(r"[0-9]{1,12}\.[0-9]{0,18}")
 _TRUE = {"true", "t", "yes", "y", "1"}
 _FALSE = {"false", "f", "no", "n", "0"}
 
@@ -219,15 +222,20 @@ def _openids(given: Mapping[str, Any], app: str) -> tuple[tuple[str, str], ...]:
 
 
 def _password(given: Mapping[str, Any]) -> str | None:
-    hashed = _text(given, "password_hash")
+    hashed = _hash(given, "password_hash")
     if hashed is not None and (reason := passwords.why_unreadable(hashed)):
         raise Refused(f"password_hash: {reason}")
     return hashed
 
 
+def _hash(given: Mapping[str, Any], name: str) -> str | None:
+    text = _text(given, name)
+    return passwords.without_padding(text) or None if text is not None else None
+
+
 def _digests(given: Mapping[str, Any]) -> str | None:
     """The hash that stands for both digests, or the digests themselves: MD5 and SHA-1 in hex, a colon between."""
-    text = _text(given, "digests")
+    text = _hash(given, "digests")
     if text is None or _DIGESTS.fullmatch(text):
         return text
     if not text.startswith("$argon2id$") or (reason := passwords.why_unreadable(text)):
@@ -242,7 +250,7 @@ def _roles(given: Mapping[str, Any]) -> tuple[str, ...]:
         value = _json("roles", value) if value.lstrip().startswith("[") else value.split(",")
     if not isinstance(value, list | tuple) or not all(isinstance(role, str) for role in value):
         raise Refused("roles: is no list of names")
-    return tuple(dict.fromkeys(_sound("roles", role.strip()) for role in value if role.strip()))
+    return _allowed("roles", lambda: tuple(dict.fromkeys(check_name(role) for role in value if role.strip())))
 
 
 def _detail(given: Mapping[str, Any], utc_offset_minutes: int) -> Detail:
@@ -257,7 +265,7 @@ def _detail(given: Mapping[str, Any], utc_offset_minutes: int) -> Detail:
         if value is not None:
             if not isinstance(value, str | int | float) or isinstance(value, bool):
                 raise Refused(f"profile.{name}: is not text")
-            parts[name] = _sound(f"profile.{name}", str(value))
+            parts[name] = _sound(f"profile.{name}", str(value), lines=True)
     for name, parse in (
         ("createTime", lambda: fields.optional_moment(parts, "createTime", utc_offset_minutes)),
         ("birthday", lambda: fields.optional_day(parts, "birthday", utc_offset_minutes)),
@@ -282,12 +290,14 @@ def _text(given: Mapping[str, Any], name: str) -> str | None:
     return _sound(name, value) if value is not None else None
 
 
-def _sound(name: str, value: str) -> str:
-    """The text itself; half characters come from bytes that are no UTF-8, or from JSON's escapes."""
+def _sound(name: str, value: str, *, lines: bool = False) -> str:
+    """The text itself, if the API would take it: no control character but, with `lines`, tabs and line ends."""
     try:
         value.encode()
     except UnicodeEncodeError:
         raise Refused(f"{name}: is not UTF-8") from None
+    if fields.has_control(value, lines=lines):
+        raise Refused(f"{name}: holds a control character")
     return value
 
 
@@ -301,10 +311,14 @@ def _number(given: Mapping[str, Any], name: str, low: int, high: int) -> int | N
 
 
 def _moment(given: Mapping[str, Any], name: str, rules: Rules) -> int:
-    """Seconds since 1970, given so or as ISO 8601 (UTC where it has no offset); now where it is not given."""
+    """Whole seconds since 1970, given so or as ISO 8601 (UTC where it has no offset); now where it is not given."""
     value = given.get(name)
     if value is None:
         return rules.services.clock.now()
+    if isinstance(value, str) and _FRACTION.fullmatch(value):
+        value = float(value)
+    if isinstance(value, float) and isfinite(value):
+        value = floor(value)
     if isinstance(value, str) and not value.isdigit():
         try:
             moment = datetime.fromisoformat(value)

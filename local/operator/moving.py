@@ -1,6 +1,7 @@
 """`lingpai users`: accounts moved in from another system, and out again."""
 
 import json
+import os
 import signal
 import sys
 import threading
@@ -10,15 +11,15 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from enum import StrEnum
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-from local.moving import exporting, files, importing, records
+from local.moving import encodings, exporting, files, importing, records
 from local.moving.pace import Pace
 from local.operator.desk import Desk, command
-from local.operator.talk import DONE, REFUSED, STOPPED, Failed, end, say, screen, show, signals
+from local.operator.talk import DONE, REFUSED, STOPPED, Failed, Refused, end, say, screen, show, signals
 
 group = typer.Typer(name="users", no_args_is_help=True, help="Move users in from another system, and out again.")
 
@@ -41,24 +42,35 @@ def import_users(
     parallel: Annotated[int, typer.Option(min=1, max=64, help="Transactions at once, at most.")] = 16,
     create_roles: Annotated[bool, typer.Option("--create-roles", help="Make the roles that are not there.")] = False,
     openid_app: Annotated[str, typer.Option(help="Provider and app of the field openid.")] = records.DEFAULT_OPENID_APP,
+    source: Annotated[
+        str, typer.Option(metavar="NAME", help="The system that they come from, where there are several.")
+    ] = importing.DEFAULT_NAME,
+    encoding: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The file's encoding, such as gbk; else UTF-8.")
+    ] = None,
 ) -> None:
     """Move users in from FILE.
 
-    The whole file is checked first. Then the good lines are written; lines whose account is there already are counted
-    and left alone, so it can be stopped (Ctrl-C) and run again.
+    The whole file is checked first. Then the good lines are written; lines whose account this import made before are
+    counted and left alone, so it can be stopped (Ctrl-C) and run again.
     """
     if rejects is not None and rejects.resolve() == file.resolve():
         raise typer.BadParameter("--rejects: is the file itself")
     if not records.is_app(openid_app):
         raise typer.BadParameter("--openid-app: is a provider and its app, as in wechat:wx123")
+    if encoding is not None and not encodings.is_known(encoding):
+        raise typer.BadParameter(f"--encoding: {encoding} is no encoding that is known; gbk and utf-16 are such")
+    if not source.strip():
+        raise typer.BadParameter("--source: is empty")
     start = time.monotonic()
     report = importing.Report()
     with ExitStack() as stack:
         kind_known = files.format_of(file, kind.value if kind else None)
-        stream = stack.enter_context(file.open("rb"))
+        stream = stack.enter_context(encodings.opened(file, encoding))
         services = stack.enter_context(desk.services(parallel))
         book = services.store.directory().roles
-        source = importing.Source(stream, kind_known, records.rules(services, book, openid_app, new_roles=create_roles))
+        rules = records.rules(services, book, openid_app, new_roles=create_roles)
+        named = importing.Source(stream, kind_known, rules, source)
         write_reject = None
         if rejects is not None:
             columns = (*records.REMARKS, *files.columns(stream, kind_known))
@@ -66,14 +78,14 @@ def import_users(
         stop = stack.enter_context(_stoppable())
         progress = stack.enter_context(_progress())
         report.on_refused = _teller(write_reject, importing.SHOWN)
-        task = progress.add_task("checking", total=file.stat().st_size)
+        task = progress.add_task("checking", total=stream.seek(0, os.SEEK_END))
         report.on_progress = lambda amount: progress.advance(task, amount)
 
         def checked(good: int) -> None:
             nonlocal task
             task = progress.add_task("writing", total=good, visible=not dry_run)
 
-        importing.run(source, report, stop, parallel=parallel, dry_run=dry_run, on_checked=checked)
+        importing.run(named, report, stop, parallel=parallel, dry_run=dry_run, on_checked=checked)
     _conclude(report, dry_run=dry_run, as_json=desk.options.as_json, seconds=time.monotonic() - start)
 
 
@@ -82,6 +94,8 @@ def export_users(
     desk: Desk,
     file: Annotated[Path | None, typer.Argument(dir_okay=False, help="Standard output where there is none.")] = None,
     kind: Annotated[FormatName | None, typer.Option("--format", help="Where the file's name does not tell.")] = None,
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
 ) -> None:
     """Write all users, hashes included, to FILE: such that `import` makes the same accounts of it.
 
@@ -93,9 +107,9 @@ def export_users(
         kind_known = files.format_of(file, kind.value if kind else None)
         if file is None and sys.stdout.isatty():
             raise Failed("password hashes are not for a terminal: name a FILE, or send the output on")
+        stream = stack.enter_context(_output(file, force=force) if file else nullcontext(sys.stdout))
         services = stack.enter_context(desk.services())
         book = services.store.directory().roles
-        stream = stack.enter_context(files.private(file) if file else nullcontext(sys.stdout))
         progress = stack.enter_context(_progress())
         task = progress.add_task("reading", total=None)
         write = files.writer(stream, kind_known, tuple(name for name in records.FIELDS if name != "openid"))
@@ -114,6 +128,15 @@ def export_users(
         show(summary)
     else:
         print(summary, file=sys.stderr)
+
+
+@contextmanager
+def _output(file: Path, *, force: bool) -> Iterator[IO[str]]:
+    try:
+        with files.private(file, overwrite=force) as stream:
+            yield stream
+    except FileExistsError:
+        raise Refused(f"{file} is there already: --force writes over it") from None
 
 
 @contextmanager

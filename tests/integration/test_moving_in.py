@@ -1,6 +1,7 @@
 """`lingpai users` on DynamoDB Local: moved in, out and in again; stopped, killed, run again."""
 
 import csv
+import io
 import json
 import os
 import signal
@@ -192,6 +193,75 @@ def test_refused_lines_are_told_kept_and_taken_once_they_are_mended(shell: Users
     assert (code, out) == (1, "5 lines: 3 imported, 1 there already, 1 refused\n")
     assert err == "line 5: needs a username, a mobile or an openid\n"
     assert [record.get("profile", {}).get("name") for record in take_out(shell.store)] == [None, "好", "C", "D", "B"]
+
+
+@pytest.mark.security("F5")
+def test_a_file_that_is_not_utf_8_is_refused_whole_and_read_when_its_encoding_is_named(shell: Users) -> None:
+    """Of the GBK file the third line alone would be UTF-8: not even that is written."""
+    path = shell.folder / "users.csv"
+    lines = "username,profile.name\r\nwang,王伟\r\n卢倩,卢倩\r\n"
+    path.write_bytes(lines.encode("gbk"))
+    code, out, err = shell.run("import", str(path), "--rejects", "rejects.csv")
+    assert (code, out) == (2, "")
+    assert err == f"{path}: line 2: is not UTF-8; it looks like GBK: --encoding gbk reads it\n"
+    assert not (shell.folder / "rejects.csv").exists()
+    assert take_out(shell.store) == []
+    code, out, err = shell.run("import", str(path), "--encoding", "gbk")
+    assert (code, out, err) == (0, "2 lines: 2 imported, 0 there already, 0 refused\n", "")
+    path.write_bytes("username\tmobile\r\nzoe\t13900000126\r\n".encode("utf-16"))
+    code, out, err = shell.run("import", str(path))
+    assert (code, err) == (2, f"{path}: is not UTF-8; it looks like UTF-16: --encoding utf-16 reads it\n")
+    code, out, err = shell.run("import", str(path), "--encoding", "utf-16")
+    assert (code, out) == (0, "1 lines: 1 imported, 0 there already, 0 refused\n")
+    assert {record["username"] for record in take_out(shell.store)} == {"wang", "卢倩", "zoe"}
+    code, out, err = shell.run("import", str(path), "--encoding", "klingon")
+    assert code == 2
+    assert "--encoding: klingon is no encoding that is known" in err
+
+
+@pytest.mark.security("F5")
+def test_a_stranger_who_registered_first_keeps_nothing_of_the_line(shell: Users) -> None:
+    """The line is refused and told, however often it is imported; what the import itself made is there already."""
+    services = services_on(shell.store)
+    stranger = accounts.register(services, "mei", "the stranger's own", "192.0.2.1")
+    given = shell.file("users.csv", f"username,password_hash\nmei,{BCRYPT}\nbob,{BCRYPT}\n")
+    for imported, there in ((1, 0), (0, 1)):
+        code, out, err = shell.run("import", str(given))
+        assert (code, out) == (1, f"2 lines: {imported} imported, {there} there already, 1 refused\n")
+        told = f"line 2: username: belongs to the account {stranger}, which no import made: "
+        assert err == told + "somebody may have registered the name\n"
+    bob = services.store.get_user(accounts.find_by_name(services, "bob") or 0)
+    assert bob is not None
+    assert bob.imported_from == "import"
+    code, out, err = shell.run("import", str(given), "--source", "forum", "--json")
+    assert (code, json.loads(out)["already_there"]) == (1, 0)
+    assert "the import 'import' made: is it the same source? Then name it by --source" in err
+
+
+@pytest.mark.security("F4")
+def test_an_export_writes_over_no_file_and_holds_no_formula(shell: Users, dynamodb_endpoint: str) -> None:
+    """What begins like a formula is marked, numbers in E.164 among it, and an import reads it as it was."""
+    given: list[dict[str, Any]] = [
+        {"id": 1, "created_at": 0, "username": "=cmd|'/c calc'!A0", "mobile": "+8613312341234"},
+        {"id": 2, "created_at": 0, "username": "@SUM(A1)", "profile": {"name": "-2+3", "addr": "=1"}},
+        {"id": 3, "created_at": 0, "username": "'+1'", "openids": {"trusted:default": "=o"}, "roles": ["=role"]},
+    ]
+    bring_in(shell.store, given, create_roles=True)
+    path = shell.file("out.csv", "somebody's work")
+    code, out, err = shell.run("export", "out.csv")
+    assert (code, out, err) == (1, "", "out.csv is there already: --force writes over it\n")
+    assert path.read_text("utf-8") == "somebody's work"
+    code, out, err = shell.run("export", "out.csv", "--force")
+    assert (code, err) == (0, "")
+    with path.open(encoding="utf-8", newline="") as stream:
+        cells = [cell for row in csv.reader(stream) for cell in row]
+    assert [cell for cell in cells if cell[:1] in tuple("=+-@\t\r\n")] == []
+    assert "'+8613312341234" in cells
+    with stores.on_dynamodb_local(dynamodb_endpoint) as empty:
+        with path.open("rb") as exported:
+            report = bring_in(empty, io.BytesIO(exported.read()), "csv", create_roles=True)
+        assert (report.imported, report.first_refused) == (3, [])
+        assert take_out(empty) == given
 
 
 def test_a_dry_run_tells_and_writes_nothing(shell: Users) -> None:

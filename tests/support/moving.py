@@ -41,6 +41,7 @@ def bring_in(
     dry_run: bool = False,
     create_roles: bool = False,
     openid_app: str = records.DEFAULT_OPENID_APP,
+    source: str = importing.DEFAULT_NAME,
     stop: threading.Event | None = None,
     report: importing.Report | None = None,
 ) -> importing.Report:
@@ -49,8 +50,13 @@ def bring_in(
     rules = records.rules(services, services.store.directory().roles, openid_app, new_roles=create_roles)
     stream = given if isinstance(given, io.BytesIO) else as_file(given, kind)
     report = report or importing.Report()
-    source = importing.Source(stream, kind, rules)
-    importing.run(source, report, stop or threading.Event(), parallel=parallel, dry_run=dry_run)
+    importing.run(
+        importing.Source(stream, kind, rules, source),
+        report,
+        stop or threading.Event(),
+        parallel=parallel,
+        dry_run=dry_run,
+    )
     return report
 
 

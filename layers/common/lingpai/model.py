@@ -75,7 +75,7 @@ class User:
     """An account. `mobile` is a proven number in E.164; `openids` maps "provider:app" to the id there (one each).
 
     `roles` are role ids; `digests` is the hash of the password's MD5 and SHA-1, where digest login is on. An account
-    without a password logs in by code or by sign alone.
+    without a password logs in by code or by sign alone. `imported_from` names the import that made the account.
     """
 
     id: int
@@ -88,6 +88,7 @@ class User:
     roles: frozenset[int] = frozenset()
     disabled: bool = False
     detail: Detail = field(default=Detail(), repr=False)
+    imported_from: str | None = None
 
 
 @frozen

@@ -5,6 +5,7 @@ argon2 is imported when first needed: most requests of most functions verify no 
 
 import functools
 import hashlib
+import re
 import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,6 +62,15 @@ def is_fast(given: str) -> bool:
     from lingpai import legacy_hashes
 
     return legacy_hashes.fast_digest(given) is not None
+
+
+def without_padding(given: str) -> str:
+    """A hash from elsewhere without what fills it up: blanks of a column of fixed width, and argon2's `=`.
+
+    The PHC string format writes base64 without padding.
+    """
+    hashed = given.strip(" ")
+    return re.sub(r"=+(?=\$|$)", "", hashed) if _ARGON2 in hashed else hashed
 
 
 def as_kept(given: str, settings: "Settings") -> str:

@@ -16,7 +16,7 @@ _ATTEMPTS = 5
 
 def save(services: Services, name: str, role_id: int | None = None) -> int:
     """A new role of this name, or a new name for the role `role_id`; gives the id."""
-    name = _checked(name)
+    name = check_name(name)
 
     def edit(book: RoleBook) -> RoleBook:
         target = book.next_id if role_id is None else role_id
@@ -43,15 +43,7 @@ def delete(services: Services, role_id: int) -> None:
     _edit(services, edit)
 
 
-def known_ids(book: RoleBook, ids: frozenset[int]) -> frozenset[int]:
-    """`ids` themselves; LingpaiError naming the first that is no role."""
-    unknown = ids.difference(role_id for role_id, _ in book.names)
-    if unknown:
-        raise invalid_request("role_not_found", role=min(unknown))
-    return ids
-
-
-def _checked(name: str) -> str:
+def check_name(name: str) -> str:
     """The name in its plain form; LingpaiError for one that is too long, or not to be seen."""
     plain = names.plain(name).strip()
     if not plain or not names.is_visible(plain):
@@ -59,6 +51,14 @@ def _checked(name: str) -> str:
     if len(plain) > NAME_MAX:
         raise invalid_request("too_long", name="roleName", limit=NAME_MAX)
     return plain
+
+
+def known_ids(book: RoleBook, ids: frozenset[int]) -> frozenset[int]:
+    """`ids` themselves; LingpaiError naming the first that is no role."""
+    unknown = ids.difference(role_id for role_id, _ in book.names)
+    if unknown:
+        raise invalid_request("role_not_found", role=min(unknown))
+    return ids
 
 
 def _edit(services: Services, edit: Callable[[RoleBook], RoleBook]) -> RoleBook:

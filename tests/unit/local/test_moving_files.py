@@ -1,5 +1,6 @@
 """Files of accounts: read line by line, whatever they hold, and written whole or not at all."""
 
+import csv
 import io
 import stat
 from pathlib import Path
@@ -67,7 +68,6 @@ def test_an_empty_file_holds_nobody() -> None:
     [
         (b"{", "is not JSON"),
         (b"[]", "is not a JSON object"),
-        (b'{"username": "\xff"}', "is not UTF-8"),
         (b'{"username": "a", "username": "b"}', "a name is given twice"),
         (b'{"id": NaN}', "NaN is no number"),
         (b"[" * 100_000, "is not JSON"),
@@ -84,7 +84,7 @@ def test_a_bad_json_line_does_not_hurt_its_neighbours(content: bytes, problem: s
 
 def test_a_bad_csv_line_does_not_hurt_its_neighbours() -> None:
     many = b'"' + b"\n" * files.MAX_LINE + b'",x'
-    found = problems(b"username,mobile\na,1\nb\nc,1,2\nd,1\n" + many + b"\ne,\xff\n", "csv")
+    found = problems(b"username,mobile\na,1\nb\nc,1,2\nd,1\n" + many + b"\ne,5\n", "csv")
     assert found[:4] == [
         (2, None),
         (3, "has 1 fields where the header has 2"),
@@ -103,11 +103,55 @@ def test_a_bad_csv_line_does_not_hurt_its_neighbours() -> None:
         (b'username\na\n"b\n', "line 3: cannot be read as CSV"),
         (b'username\na\n"b"c\n', "line 3: cannot be read as CSV"),
         (b"username\n" + b"a" * (files.MAX_LINE + 1), "line 2: is longer than"),
+        (b"username\na\n\xff\nb\n", "line 3: is not UTF-8"),
     ],
 )
 def test_a_csv_that_cannot_be_trusted_any_more_is_refused_whole(content: bytes, problem: str) -> None:
     with pytest.raises(FileError, match=problem):
         read(content, "csv")
+
+
+@pytest.mark.security("F5")
+def test_json_lines_that_are_not_utf_8_are_refused_whole() -> None:
+    with pytest.raises(FileError, match="line 2: is not UTF-8"):
+        read(b'{"username":"a"}\n{"username":"\xff"}\n{"username":"b"}\n', "jsonl")
+
+
+@pytest.mark.security("F5")
+@pytest.mark.parametrize("mark", ["\t", ";"])
+def test_fields_between_tabs_or_semicolons(mark: str) -> None:
+    """As Excel writes its Unicode text, and its CSV in countries with a comma in their numbers."""
+    content = f"username{mark}profile.name\r\na{mark}x,y\r\n".encode()
+    assert [line.record for line in read(content, "csv")] == [{"username": "a", "profile.name": "x,y"}]
+    assert files.columns(io.BytesIO(content), "csv") == ("username", "profile.name")
+
+
+FORMULAS = [
+    "=1+1",
+    "+8613312341234",
+    "-1",
+    "@SUM(1)",
+    "\t=1",
+    "\r=1",
+    "\n=1",
+    "＝1",
+    "＋1",
+    "－1",
+    "＠1",
+    "'=1",
+    "''-1",
+]
+
+
+@pytest.mark.security("F4")
+@pytest.mark.parametrize("cell", [*FORMULAS, "'", "'a", "a=1", "", " =1", "1-1", "{}", "$2b$"])
+def test_no_cell_of_a_csv_is_a_formula_and_each_comes_back(cell: str) -> None:
+    record = {"username": cell, "profile": {"name": cell}}
+    content = as_file([record], "csv").getvalue()
+    (row,) = list(csv.DictReader(io.StringIO(content.decode(), newline="")))
+    assert row["username"] == ("'" + cell if cell in FORMULAS else cell)
+    (line,) = read(content, "csv")
+    assert line.record["username"] == cell
 
 
 def test_which_format() -> None:
@@ -131,6 +175,22 @@ def test_a_private_file_is_its_owner_s_and_there_when_it_is_whole(tmp_path: Path
     with pytest.raises(KeyboardInterrupt):
         write_half(path)
     assert path.read_text() == "after\\udc80"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.security("F4")
+def test_a_file_that_is_there_stays(tmp_path: Path) -> None:
+    """Also one that somebody made while this one was written."""
+    path = tmp_path / "users.csv"
+    with files.private(path, overwrite=False) as stream:
+        stream.write("mine")
+    assert path.read_text() == "mine"
+    with pytest.raises(FileExistsError), files.private(path, overwrite=False):
+        pytest.fail("nothing is to be written")
+    path.unlink()
+    with pytest.raises(FileExistsError), files.private(path, overwrite=False) as stream:
+        path.write_text("another's")
+    assert path.read_text() == "another's"
     assert list(tmp_path.iterdir()) == [path]
 
 

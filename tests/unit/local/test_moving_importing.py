@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lingpai import accounts
 from lingpai.adapters.memory import MemoryStore
 from lingpai.errors import LingpaiError, unavailable
 from lingpai.model import RoleBook
@@ -42,6 +43,40 @@ def test_what_was_changed_since_stays_as_it_is() -> None:
     report = bring_in(store, [{"username": "A", "profile": {"name": "another"}}])
     assert report.already_there == 1
     assert take_out(store)[0]["password_hash"] == BCRYPT
+
+
+@pytest.mark.security("F5")
+@pytest.mark.parametrize("kind", ["fast", "slow"])
+def test_an_account_that_somebody_else_made_is_not_taken_for_the_line_s(kind: str) -> None:
+    """A stranger may have registered the name of who is about to move in: their password would open the account."""
+    store = MemoryStore()
+    services = services_on(store)
+    stranger = accounts.create(services, "mei", "the stranger's password")
+    before = store.users[stranger]
+    # A fast hash is looked up before it is hashed, which is another way through the importer.
+    hashed = BCRYPT if kind == "slow" else "5f4dcc3b5aa765d61d8327deb882cf99"
+    lines = [{"username": "Mei", "password_hash": hashed}, {"username": "bob", "password_hash": hashed}]
+    for there in (0, 1):
+        report = bring_in(store, lines)
+        told = f"username: belongs to the account {stranger}, which no import made: "
+        assert lines_of(report) == {1: told + "somebody may have registered the name"}
+        assert (report.imported, report.already_there) == (1 - there, there)
+    assert store.users[stranger] == before
+
+
+@pytest.mark.security("F5")
+def test_what_another_import_made_is_not_this_one_s() -> None:
+    store = MemoryStore()
+    given: list[Mapping[str, Any]] = [{"id": 7, "username": "a", "mobile": "13312341234"}, {"username": "b"}]
+    assert bring_in(store, given, source="shop").imported == 2
+    assert {user.imported_from for user in store.users.values()} == {"shop"}
+    report = bring_in(store, given, source="forum")
+    assert (report.imported, report.already_there, report.refused) == (0, 0, 2)
+    assert lines_of(report)[1] == (
+        "username: belongs to the account 7; mobile: belongs to the account 7, "
+        "which the import 'shop' made: is it the same source? Then name it by --source"
+    )
+    assert bring_in(store, given, source="shop").already_there == 2
 
 
 def test_a_name_of_another_account_is_refused_and_its_neighbours_are_not() -> None:

@@ -40,10 +40,15 @@ def optional_text(
     require_encodable(value)
     if len(value) > limit:
         raise invalid_request("too_long", name=name, limit=limit)
-    allowed = _LINES if lines else ""
-    if not opaque and any(found not in allowed for found in CONTROL.findall(value)):
+    if not opaque and has_control(value, lines=lines):
         raise invalid_request("control_character", name=name)
     return value
+
+
+def has_control(value: str, *, lines: bool = False) -> bool:
+    """Whether the text holds a control character; with `lines`, tabs and line ends are allowed."""
+    allowed = _LINES if lines else ""
+    return any(found not in allowed for found in CONTROL.findall(value))
 
 
 def text(

@@ -113,6 +113,7 @@ class UserItem(Record):
     roles = NumberSetAttribute(null=True)
     disabled = BooleanAttribute(null=True)
     detail = JSONAttribute(null=True)
+    imported_from = UnicodeAttribute(null=True)
 
 
 class IdentityItem(Record):
@@ -275,6 +276,7 @@ def user_item(user: User) -> UserItem:
         roles=set(user.roles),
         disabled=user.disabled or None,
         detail=detail or None,
+        imported_from=user.imported_from,
     )
 
 

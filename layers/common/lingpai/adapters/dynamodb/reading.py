@@ -48,6 +48,7 @@ def to_user(item: Item) -> User:
         roles=frozenset(int(role_id) for role_id in item.get("roles", _NO_NUMBERS)["NS"]),
         disabled=_flag(item, "disabled"),
         detail=Detail(**(_json(item, "detail") or {})),
+        imported_from=_text(item, "imported_from"),
     )
 
 
