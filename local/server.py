@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from local.seed import Seed
 
 ROOT = Path(__file__).resolve().parent.parent
-SMS_PATH = "/_local/sms"
-STORE_PATH = "/_local/dynamodb"
+LOCAL_PATHS = "/_local/"
+SMS_PATH = f"{LOCAL_PATHS}sms"
+STORE_PATH = f"{LOCAL_PATHS}dynamodb"
 
 # What differs here from a deployment. Each can be overridden by its environment variable.
 PRESETS = {
@@ -120,7 +121,7 @@ def _run(environ: MutableMapping[str, str]) -> int:
                 # A sender that delivers has no outbox.
                 answer = make_answer(api, lambda: getattr(services.sms, "outbox", ()))
                 # A DynamoDB at an address of its own is asked there.
-                front.answer = answer if store.kept else with_store(answer, api)
+                front.answer = for_this_machine(answer if store.kept else with_store(answer, api))
                 front.say = say
                 with ExitStack() as stack:
                     if for_containers and not store.kept:
@@ -175,6 +176,21 @@ def named(tables: Iterable[template.Table], settings: "Settings") -> list[templa
     return [replace(table, name=names.get(table.name, table.name)) for table in tables]
 
 
+def for_this_machine(answer: Answer) -> Answer:
+    """`answer`, its paths below `/_local/` only for who calls this machine by its own name.
+
+    A web page whose own name was made to lead here (DNS rebinding) is refused: its browser sends that name.
+    """
+
+    def answer_or_refuse(request: gateway.Request) -> gateway.Reply:
+        host = (request.header("host") or "").partition(":")[0].lower()
+        if request.path.startswith(LOCAL_PATHS) and host not in {HOST, "localhost"}:
+            return gateway.message(403, f"Forbidden: call {request.path} by {HOST} or localhost")
+        return answer(request)
+
+    return answer_or_refuse
+
+
 def make_answer(api: gateway.Gateway, outbox: Callable[[], Sequence[Any]]) -> Answer:
     """The API, and beside it the messages "sent": `GET /_local/sms`, which no deployment has."""
 
@@ -193,15 +209,14 @@ def make_answer(api: gateway.Gateway, outbox: Callable[[], Sequence[Any]]) -> An
 def with_store(answer: Answer, api: gateway.Gateway) -> Answer:
     """`answer`, and beside it the embedded store: `POST /_local/dynamodb/`, for `lingpai --local`.
 
-    No page of a browser gets through: it would have to name a host of its own, or a header that needs leave first.
+    No page of a browser gets through: the header that it needs is one that a page must have leave for.
     """
-    hosts = {f"{HOST}:{api.port}", f"localhost:{api.port}"}
 
     def answer_or_ask(request: gateway.Request) -> gateway.Reply:
         if request.path.rstrip("/") != STORE_PATH:
             return answer(request)
         operation = request.header("x-amz-target")
-        if request.method != "POST" or not operation or request.header("host") not in hosts:
+        if request.method != "POST" or not operation:
             return gateway.message(403, "Forbidden")
         with api.turn:
             status, body = dynamodb.embedded_answer(operation, request.body)
@@ -265,9 +280,13 @@ def _tour(url: str, summary: Summary) -> list[str]:
 
 
 def say(line: str) -> None:
-    """A line for the person at the terminal; that nobody reads it is no reason to stop."""
+    """A line for the person at the terminal; that nobody reads it is no reason to stop.
+
+    Written in one piece, which `print` does not do: the lines of several threads must not run into each other.
+    """
     with suppress(OSError, ValueError):
-        print(line, flush=True)
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
 
 
 def _refuse(lines: Iterable[str]) -> int:

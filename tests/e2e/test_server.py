@@ -1,6 +1,7 @@
 """The server's life: its start, its refusals to start, its end, and its data."""
 
 import json
+import re
 import signal
 import socket
 from concurrent.futures import ThreadPoolExecutor
@@ -39,6 +40,45 @@ def test_stops_while_connected(tmp_path: Path) -> None:
         idle.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
         assert idle.recv(65536).startswith(b"HTTP/1.1 200")
         assert started.stop() == 0
+
+
+@pytest.mark.security("F3")
+def test_lines_do_not_run_into_each_other(tmp_path: Path) -> None:
+    """Each line that it prints is one of JSON, or one of an access, however many threads print."""
+
+    def ask(_: int) -> None:
+        with httpx.Client(base_url=started.url, trust_env=False) as client:
+            for _ in range(40):
+                client.post("/oauth/token", data={"grant_type": "none"}, auth=("web-client", "web-secret"))
+
+    with serving(tmp_path, LOG_LEVEL="INFO", METRICS_NAMESPACE="Lingpai") as started:
+        with ThreadPoolExecutor(16) as pool:
+            list(pool.map(ask, range(16)))
+        assert started.stop() == 0
+        lines = started.printed.partition("Ctrl-C stops it\n")[2].splitlines()[1:]
+    accesses = [line for line in lines if re.fullmatch(r"POST /oauth/token 400 [0-9]+ ms", line)]
+    assert len(accesses) == 16 * 40
+    assert all(isinstance(json.loads(line), dict) for line in set(lines) - set(accesses))
+    assert len(lines) == 3 * len(accesses)
+
+
+@pytest.mark.security("F3")
+def test_a_name_that_leads_here_reads_no_messages(server: Server) -> None:
+    """As a page would that has its own name lead to this machine (DNS rebinding)."""
+    for host, status in (("evil.example", 403), (f"localhost:{server.port}", 200)):
+        assert httpx.get(f"{server.url}/_local/sms", headers={"Host": host}, trust_env=False).status_code == status
+
+
+@pytest.mark.security("F3")
+def test_multipart_without_a_boundary_is_refused_by_the_function(server: Server) -> None:
+    answer = httpx.post(
+        f"{server.url}/oauth/token",
+        content=b"body",
+        headers={"Content-Type": "multipart/form-data"},
+        auth=("web-client", "web-secret"),
+        trust_env=False,
+    )
+    assert (answer.status_code, answer.json()["reason"]) == (400, "malformed_body")
 
 
 def test_port_taken() -> None:

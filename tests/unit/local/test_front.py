@@ -133,6 +133,8 @@ def test_exception(front: Front, caplog: pytest.LogCaptureFixture) -> None:
         (b"GET http://[ HTTP/1.1\r\nhost: x\r\n\r\n", 400),
         (b"CONNECT example.com:443 HTTP/1.1\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nno colon here\r\ncontent-length: 3\r\n\r\nabc", 400),
+        (b"GET / HTTP/1.1\r\n folded: at once\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\n: no name\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\ncontent-length : 3\r\n\r\nabc", 400),
         (b"POST / HTTP/1.1\r\ncontent-length: x\r\n\r\n", 400),
         (b"POST / HTTP/1.1\r\ncontent-length: -1\r\n\r\n", 400),
@@ -167,6 +169,56 @@ def test_cut_short(front: Front, data: bytes) -> None:
     """A client that goes away in the middle is nobody's error."""
     raw(front, data)
     assert httpx.get(f"http://127.0.0.1:{front.port}/a").status_code == 200
+
+
+@pytest.mark.security("F3")
+@pytest.mark.parametrize("framing", ["content-length: 4", "transfer-encoding: chunked"])
+def test_a_client_that_waits_for_leave(front: Front, framing: str) -> None:
+    """`Expect: 100-continue` is answered at once, before any of the body is there (RFC 9110 section 10.1.1)."""
+    head = f"POST /a HTTP/1.1\r\nhost: x\r\nexpect: 100-Continue\r\n{framing}\r\n\r\n"
+    body = b"4\r\nbody\r\n0\r\n\r\n" if "chunked" in framing else b"body"
+    with socket.create_connection(("127.0.0.1", front.port), timeout=5) as connection:
+        for _ in range(2):
+            connection.sendall(head.encode())
+            assert connection.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+            connection.sendall(body)
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.security("F3")
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        ("POST /a HTTP/1.1\r\nexpect: 100-continue\r\ncontent-length: 99999999", 413),
+        ("POST /a HTTP/1.1\r\nexpect: 100-continue\r\ncontent-length: x", 400),
+        ("POST /a HTTP/1.1\r\nexpect: 100-continue\r\ncontent-length: 0", 200),
+        ("GET /a HTTP/1.1\r\nexpect: 100-continue", 200),
+        ("POST /a HTTP/1.0\r\nexpect: 100-continue\r\ncontent-length: 0", 200),
+    ],
+)
+def test_leave_is_given_only_for_a_body_that_is_wanted(front: Front, head: str, status: int) -> None:
+    """Else the answer itself comes at once, and HTTP/1.0 knows no other."""
+    received = raw(front, f"{head}\r\nhost: x\r\n\r\n".encode())
+    assert received.startswith(f"HTTP/1.1 {status} ".encode())
+
+
+@pytest.mark.security("F3")
+@pytest.mark.parametrize(
+    "fields",
+    [
+        "content-type: multipart/form-data",
+        "content-type: multipart/form-data; boundary=",
+        "content-type: multipart/mixed; boundary=b\r\ncontent-transfer-encoding: base64",
+        "content-type: multipart/form-data; boundary=b\r\nmime-version: 1.0",
+        "content-type: message/rfc822",
+        "content-type: message/delivery-status",
+    ],
+)
+def test_a_body_of_any_type_reaches_the_function(front: Front, fields: str) -> None:
+    """Whatever its Content-Type says of its parts: what becomes of it is the function's business."""
+    received = raw(front, f"POST /a HTTP/1.1\r\nhost: x\r\n{fields}\r\ncontent-length: 4\r\n\r\nbody".encode())
+    assert received.startswith(b"HTTP/1.1 200 ")
+    assert received.endswith(b"POST /a 127.0.0.1 None 4")
 
 
 def test_absolute_target(front: Front) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from local.dynamodb import Store
-from local.gateway import Gateway, Request
-from local.server import PRESETS, SettingError, Summary, banner, make_answer, prepare, read_port
+from local.gateway import Gateway, Reply, Request
+from local.server import PRESETS, SettingError, Summary, banner, for_this_machine, make_answer, prepare, read_port
 
 ROOT = Path(__file__).parents[3]
 
@@ -54,6 +54,33 @@ def test_sms() -> None:
     ]
     assert answer(Request("POST", "/_local/sms")).status == 405
     assert answer(Request("GET", "/elsewhere")).status == 404
+
+
+@pytest.mark.security("F3")
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:3000", 200),
+        ("localhost:3000", 200),
+        ("LocalHost", 200),
+        ("localhost:8080", 200),
+        ("evil.example", 403),
+        ("evil.example:3000", 403),
+        ("127.0.0.1.evil.example:3000", 403),
+        ("localhost.evil.example", 403),
+        ("localhost.", 403),
+        ("127.0.0.1@evil.example", 403),
+        ("", 403),
+        (None, 403),
+    ],
+)
+@pytest.mark.parametrize("path", ["/_local/sms", "/_local/%73ms", "/_local/dynamodb/", "/_local/anything"])
+def test_what_is_local_is_for_this_machine(host: str | None, status: int, path: str) -> None:
+    """A page whose name was made to lead here sends that name (DNS rebinding). The API itself takes any."""
+    headers = () if host is None else (("Host", host),)
+    answer = for_this_machine(lambda _: Reply(200))
+    assert answer(Request("GET", path, headers)).status == status
+    assert answer(Request("GET", "/health", headers)).status == 200
 
 
 def test_prepare() -> None:
