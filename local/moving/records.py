@@ -272,7 +272,7 @@ def _detail(given: Mapping[str, Any], utc_offset_minutes: int) -> Detail:
     ):
         if name in parts and (value := _allowed(f"profile.{name}", parse)) is not None:
             parts[name] = value
-    if len(json.dumps(parts)) > _LARGEST_PROFILE:
+    if len(json.dumps(parts, ensure_ascii=False).encode()) > _LARGEST_PROFILE:
         raise Refused(f"profile: takes more than {_LARGEST_PROFILE} bytes")
     return Detail(**parts)
 

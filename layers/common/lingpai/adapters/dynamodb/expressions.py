@@ -5,11 +5,13 @@ from typing import Any
 
 from pynamodb.attributes import Attribute
 from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.operand import Path
 from pynamodb.expressions.update import Action, Update
 
 from lingpai.adapters.dynamodb.items import (
     ClientItem,
     Item,
+    ProfileJson,
     Record,
     TallyItem,
     UserItem,
@@ -53,9 +55,15 @@ def alive_user() -> Condition:
 
 
 def as_it_was(attribute: Attribute[Any], item: Record) -> Condition:
-    """That the attribute stored is that of `item`."""
+    """That the attribute stored is that of `item`, in any spelling that it may have been written in."""
     value = getattr(item, attribute.attr_name)
-    unchanged: Condition = attribute.does_not_exist() if value in (None, set()) else attribute == value
+    unchanged: Condition
+    if value in (None, set()):
+        unchanged = attribute.does_not_exist()
+    elif isinstance(attribute, ProfileJson):
+        unchanged = Path([attribute.attr_name]).is_in(*attribute.spellings(value))
+    else:
+        unchanged = attribute == value
     return unchanged
 
 

@@ -65,6 +65,18 @@ class PlainJson(JSONAttribute):
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
+class ProfileJson(JSONAttribute):
+    """JSON in UTF-8: what is written costs by its bytes. Items written before have characters beyond ASCII escaped."""
+
+    def serialize(self, value: object) -> str:
+        """As text; ASCII is spelled as it was before."""
+        return json.dumps(value, ensure_ascii=False)
+
+    def spellings(self, value: object) -> tuple[str, ...]:
+        """The texts that may be stored for the value: as written now, and as written before."""
+        return tuple(dict.fromkeys((self.serialize(value), json.dumps(value))))
+
+
 class Record(AttributeContainer):
     """An item of a table. PynamoDB's Model is that, too, but it brings a client of its own along."""
 
@@ -107,12 +119,12 @@ class UserItem(Record):
     created_at = Integer()
     username = UnicodeAttribute(null=True)
     mobile = UnicodeAttribute(null=True)
-    openids = JSONAttribute(null=True)
+    openids = ProfileJson(null=True)
     password = UnicodeAttribute(null=True)
     digests = UnicodeAttribute(null=True)
     roles = NumberSetAttribute(null=True)
     disabled = BooleanAttribute(null=True)
-    detail = JSONAttribute(null=True)
+    detail = ProfileJson(null=True)
     imported_from = UnicodeAttribute(null=True)
 
 

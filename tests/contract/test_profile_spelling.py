@@ -1,0 +1,144 @@
+"""Profiles in UTF-8, and those written before, with escapes: each is changed on condition that it is as it was."""
+
+import json
+import math
+from dataclasses import asdict, replace
+from typing import Any
+
+import pytest
+
+from lingpai.adapters.dynamodb import DynamoStore
+from lingpai.adapters.dynamodb.items import user_item
+from lingpai.model import Detail, User
+from lingpai.ports import ChangeUser, Conflict, DeleteUser, PutUser
+from tests.support.samples import NOW, a_user
+
+pytestmark = pytest.mark.security("F37")
+
+OPENIDS = (("trusted:default", "王-1"),)
+USER = a_user(detail=Detail(name="王小明 🏠", addr="广州市"), openids=OPENIDS)
+
+
+@pytest.fixture(params=["as before", "in UTF-8"])
+def stored(request: pytest.FixtureRequest, reference: DynamoStore) -> DynamoStore:
+    """The store with USER, spelled as it was until now or as it is now."""
+    if request.param == "in UTF-8":
+        reference.commit(PutUser(USER))
+    else:
+        put_as_before(reference, USER)
+    return reference
+
+
+def put_as_before(store: DynamoStore, user: User) -> None:
+    """Store the account with what is not ASCII escaped."""
+    item = user_item(user).serialize()
+    item["detail"] = {"S": json.dumps({name: text for name, text in asdict(user.detail).items() if text is not None})}
+    item["openids"] = {"S": json.dumps([list(pair) for pair in user.openids])}
+    assert "\\u738b" in item["detail"]["S"] + item["openids"]["S"]
+    store._call("PutItem", TableName=store.settings.users_table, Item=item)
+
+
+def text_of(store: DynamoStore) -> str:
+    item = store._call("GetItem", TableName=store.settings.users_table, Key={"id": {"N": "1"}})["Item"]
+    text: str = item["detail"]["S"]
+    return text
+
+
+def test_either_spelling_is_read_and_changed_into_utf_8(stored: DynamoStore) -> None:
+    assert stored.get_user(1) == USER
+    after = replace(USER, detail=replace(USER.detail, nation="汉"))
+    stored.commit(ChangeUser(USER, after))
+    assert stored.get_user(1) == after
+    assert text_of(stored) == '{"name": "王小明 🏠", "addr": "广州市", "nation": "汉"}'
+    stored.commit(ChangeUser(after, USER))
+    assert stored.get_user(1) == USER
+
+
+def test_a_change_of_what_has_changed_meanwhile_is_refused(stored: DynamoStore) -> None:
+    """In either spelling, and where only the identities are other ones."""
+    for earlier in (
+        replace(USER, detail=replace(USER.detail, name="王小明")),
+        replace(USER, detail=replace(USER.detail, addr=None)),
+    ):
+        with pytest.raises(Conflict):
+            stored.commit(ChangeUser(earlier, replace(earlier, detail=Detail(name="new"))))
+    earlier = replace(USER, openids=(("trusted:default", "王-2"),))
+    with pytest.raises(Conflict):
+        stored.commit(ChangeUser(earlier, replace(earlier, openids=())))
+    with pytest.raises(Conflict):
+        stored.commit(DeleteUser(earlier))
+    assert stored.get_user(1) == USER
+
+
+def test_identities_are_changed_and_accounts_deleted(stored: DynamoStore) -> None:
+    after = replace(USER, openids=(*OPENIDS, ("wechat:wx1", "o-2")))
+    stored.commit(ChangeUser(USER, after))
+    assert stored.get_user(1) == after
+    stored.commit(DeleteUser(after))
+    assert stored.get_user(1) is None
+
+
+def test_a_profile_put_back_as_it_was_before(stored: DynamoStore) -> None:
+    """What an update writes is UTF-8, whichever spelling the next one meets."""
+    put_as_before(stored, USER)
+    stored.commit(ChangeUser(USER, replace(USER, detail=Detail())))
+    user = stored.get_user(1)
+    assert user is not None
+    assert user.detail == Detail()
+
+
+# --- what it costs ------------------------------------------------------------------------------------------------
+
+
+def units(store: DynamoStore, monkeypatch: pytest.MonkeyPatch, *writes: Any) -> float:
+    """The write units that the commit consumes."""
+    consumed: list[float] = []
+    real = store._client._make_api_call
+
+    def call(operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        answer: dict[str, Any] = real(operation, {**arguments, "ReturnConsumedCapacity": "TOTAL"})
+        told = answer["ConsumedCapacity"]
+        consumed.extend(each["CapacityUnits"] for each in (told if isinstance(told, list) else [told]))
+        return answer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store._client, "_make_api_call", call)
+        store.commit(*writes)
+    return sum(consumed)
+
+
+@pytest.mark.parametrize(
+    ("detail", "most"),
+    [
+        # A profile as people write it: an eighth of what follows.
+        (Detail(name="王小明", addr="广州市天河区" * 5, nation="汉", instruction="令牌" * 100), 2),
+        # All fields at their longest: 76 units where each character was six bytes.
+        (
+            Detail(
+                name="王" * 64,
+                age="岁" * 16,
+                phone="号" * 32,
+                gender="女" * 16,
+                addr="州" * 255,
+                nation="汉" * 64,
+                instruction="令" * 2000,
+                images="图" * 4000,
+            ),
+            40,
+        ),
+    ],
+    ids=["ordinary", "longest"],
+)
+def test_a_change_costs_two_units_for_each_kilobyte_of_utf_8(
+    reference: DynamoStore, monkeypatch: pytest.MonkeyPatch, detail: Detail, most: int
+) -> None:
+    """A transaction's write is two units for each KB of the item; escaped, a profile is twice as long."""
+    user = User(id=1, created_at=NOW, username="mei", detail=detail)
+    reference.commit(PutUser(user))
+    changed = replace(user, detail=replace(detail, gender="男"))
+    consumed = units(reference, monkeypatch, ChangeUser(user, changed))
+    size = len(
+        json.dumps({name: text for name, text in asdict(changed.detail).items() if text}, ensure_ascii=False).encode()
+    )
+    assert 2 * math.ceil(size / 1024) <= consumed <= 2 * math.ceil((size + 100) / 1024)
+    assert consumed <= most
