@@ -46,6 +46,9 @@ PRESETS = {
     "LIMIT_VERIFY_NET": "0",
     "LIMIT_REGISTER_IP": "0",
     "LIMIT_REGISTER_NET": "0",
+    "LIMIT_SIGN_IP": "0",
+    "LIMIT_SIGN_NET": "0",
+    "LIMIT_SIGN_CLIENT": "0",
     # Nor is there an address that a name was not logged in from.
     "LOGIN_TRIES": "0",
     "POWERTOOLS_SERVICE_NAME": "lingpai",

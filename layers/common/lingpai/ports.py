@@ -568,6 +568,13 @@ class SignProvider(Protocol):
         """Whether `resolve` has the third party's own word, so that the person's alone is enough to link it."""
         ...
 
+    def asks(self, client: Client, proof: Proof) -> bool:
+        """Whether `resolve` asks the third party about this very proof, so that it has to be counted before.
+
+        LingpaiError for a proof that is refused without a question.
+        """
+        ...
+
     def resolve(self, client: Client, proof: Proof) -> Identity:
         """Who presents the proof to the client.
 

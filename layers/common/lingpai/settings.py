@@ -362,6 +362,11 @@ class Settings(BaseModel):
     limit_verify_net: Limit = 300
     limit_register_ip: Limit = 30
     limit_register_net: Limit = 150
+
+    # questions to third parties about a `sign`, an hour
+    limit_sign_ip: Limit = 60
+    limit_sign_net: Limit = 300
+    limit_sign_client: Limit = 10000
     trusted_addresses: Networks = ()
 
     # what is watched

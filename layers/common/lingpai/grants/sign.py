@@ -3,7 +3,7 @@
 `nonce` is what an ID token was asked for with; other providers have no use for it.
 """
 
-from lingpai import accounts, scopes
+from lingpai import accounts, scopes, third_parties
 from lingpai.errors import unauthorized_client
 from lingpai.model import Proof, TokenRequest, TokenSet
 from lingpai.ports import Services
@@ -19,4 +19,5 @@ def handle(services: Services, asked: TokenRequest) -> TokenSet:
     if provider is None:
         raise unauthorized_client(NAME)
     proof = Proof(asked.parameters["sign"], asked.parameters.get("nonce"))
-    return accounts.log_in_by_identity(services, asked.client, granted, provider.resolve(asked.client, proof))
+    identity = third_parties.identify(services, provider, asked.client, proof, asked.guesser)
+    return accounts.log_in_by_identity(services, asked.client, granted, identity)

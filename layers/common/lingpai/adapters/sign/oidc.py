@@ -39,6 +39,10 @@ class OpenId:
         self._ring = _Ring(settings, provider)
         self._issuer = Identity(PROVIDER, provider.issuer, "").issuer
 
+    def asks(self, client: Client, proof: Proof) -> bool:  # noqa: ARG002  the keys are read for all tokens
+        """See `ports.SignProvider`. Keys are read once in OIDC_KEYS_PAUSE at most, whatever is presented."""
+        return False
+
     def resolve(self, client: Client, proof: Proof) -> Identity:
         """The subject of the ID token, which works once: last of all it is remembered until it expires."""
         provider, now = self._provider, self._clock.now()

@@ -15,6 +15,10 @@ class Trusted:
     # It is the client's word. The client proves itself with its secret, which no user's access token stands for.
     proves = False
 
+    def asks(self, client: Client, proof: Proof) -> bool:  # noqa: ARG002  nobody is asked
+        """See `ports.SignProvider`."""
+        return False
+
     def resolve(self, client: Client, proof: Proof) -> Identity:
         """The identity `sign` of the client's app; only for a client that has a secret and thus proved itself."""
         if not client.confidential:

@@ -48,10 +48,14 @@ class WeChat:
         self._settings = settings
         self._apps = apps
 
+    def asks(self, client: Client, proof: Proof) -> bool:  # noqa: ARG002  each code is asked about
+        """See `ports.SignProvider`."""
+        _check_shape(proof)
+        return True
+
     def resolve(self, client: Client, proof: Proof) -> Identity:
         """The user of the client's mini-program who got this js_code. It works once, so nothing is asked twice."""
-        if not _CODE.fullmatch(proof.sign):
-            raise invalid_grant("sign_unknown")
+        _check_shape(proof)
         app = client.sign_app
         secret = self._secrets().get(app)
         if secret is None:
@@ -78,6 +82,12 @@ class WeChat:
             return wechat_apps(self._apps())
         except ValueError as error:
             raise unavailable("provider_unavailable", detail=f"WECHAT_APPS_SECRET: {error}") from None
+
+
+def _check_shape(proof: Proof) -> None:
+    """LingpaiError for a text that can be no js_code."""
+    if not _CODE.fullmatch(proof.sign):
+        raise invalid_grant("sign_unknown")
 
 
 def _identity(app: str, body: bytes) -> Identity:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from lingpai import accounts, numbers, sessions
+from lingpai import accounts, numbers, sessions, third_parties
 from lingpai.errors import forbidden, invalid_token
 from lingpai.id_tokens import TOKEN_MAX
 from lingpai.model import Client, Proof, User
@@ -25,7 +25,7 @@ def link(services: Services, request: Request) -> Reply:
     body = json_body(request)
     proof = Proof(fields.text(body, "sign", TOKEN_MAX), fields.optional_text(body, "nonce") or None)
     client, provider = _provider(services, caller, fields.optional_text(body, "provider") or None)
-    identity = provider.resolve(client, proof)
+    identity = third_parties.identify(services, provider, client, proof, request.source_ip)
     return envelope.done(_shown(services, accounts.link_identity(services, user.id, identity)))
 
 

@@ -1,0 +1,24 @@
+"""Asking third parties who somebody is: as often as the client and the address may.
+
+A provider's quota and the function's time are the deployment's: whoever makes codes up must not use them up for all.
+"""
+
+from lingpai import throttle
+from lingpai.model import Client, Identity, Proof
+from lingpai.ports import Services, SignProvider
+
+
+def identify(services: Services, provider: SignProvider, client: Client, proof: Proof, address: str | None) -> Identity:
+    """Who presents the proof to the client, from `address` (None: one that is not counted).
+
+    What the provider would ask its third party is counted before it is asked, for the address (`LIMIT_SIGN_IP`,
+    `LIMIT_SIGN_NET`) and for the client (`LIMIT_SIGN_CLIENT`), an hour each: LingpaiError 429 where none is left.
+    The other errors are those of `SignProvider.resolve`.
+    """
+    if provider.asks(client, proof):
+        settings, now = services.settings, services.clock.now()
+        if address is not None:
+            throttle.spend(services, throttle.address_limit(settings, "sign", address, now))
+        by_client = {"all": settings.limit_sign_client}
+        throttle.spend(services, throttle.limit_of(f"sign:client:{client.id}", by_client, throttle.HOUR, now))
+    return provider.resolve(client, proof)
