@@ -299,10 +299,10 @@ def _prepared(
 
 
 def _signing(api: Api, keys: KeyStore, patch: pytest.MonkeyPatch) -> Api:
-    """The API with these keys."""
+    """The API with these keys, and a clock that has seen no other time than it shows now."""
     services = api.services
     built = bootstrap.build(services.settings, services.store, api.time.clock(), keys)
-    services = replace(services, keys=built.keys)
+    services = replace(services, keys=built.keys, clock=built.clock)
     patch.setattr(bootstrap, "services", lambda: services)
     return Api(services, api.time)
 

@@ -470,12 +470,17 @@ def test_it_expires_to_the_second(api: Api) -> None:
     refused(api, token)
 
 
-def test_it_is_not_good_before_it_is_issued(api: Api) -> None:
-    token = machine_token(api)
-    api.time.advance(-1)
-    refused(api, token)
-    api.time.advance(1)
-    assert introspected(api, token)["active"]
+@pytest.mark.security("F25")
+@pytest.mark.parametrize("ahead", [1, 30, 31])
+def test_it_may_be_issued_by_a_clock_that_is_ahead(api: Api, good: str, ahead: int) -> None:
+    """Of another function, by half a minute."""
+    header, claims = parts(good)
+    at = api.services.clock.now() + ahead
+    token = signed(header, {**claims, "iat": at, "nbf": at, "exp": at + HOUR}, ours())
+    if ahead <= 30:
+        assert introspected(api, token)["active"]
+    else:
+        refused(api, token)
 
 
 def test_another_deployment_refuses_it(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

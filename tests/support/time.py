@@ -11,9 +11,10 @@ START = 1_893_484_800
 
 @dataclass
 class Time:
-    """What `Clock.time` calls: seconds since 1970."""
+    """What `Clock.time` calls: seconds since 1970. `ran` is what the monotonic clock shows."""
 
     at: float = START
+    ran: float = 0
 
     def __call__(self) -> float:
         return self.at
@@ -21,7 +22,8 @@ class Time:
     def advance(self, seconds: float) -> None:
         """Let this many seconds pass."""
         self.at += seconds
+        self.ran += seconds
 
     def clock(self) -> Clock:
         """A clock that shows this time and still draws real dice."""
-        return Clock(time=self)
+        return Clock(time=self, monotonic=lambda: self.ran)

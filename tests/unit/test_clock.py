@@ -5,7 +5,10 @@ from collections import Counter
 
 import pytest
 
+from lingpai import bootstrap
 from lingpai.clock import FIRST_MACHINE_OWNER, Clock
+from lingpai.errors import SettingsError
+from lingpai.settings import Settings
 from tests.support.time import START, Time
 
 
@@ -24,6 +27,52 @@ def drawing(*draws: bytes) -> Clock:
 def test_now_is_in_whole_seconds() -> None:
     assert Clock(time=lambda: 12.999).now() == 12
     assert abs(Clock().now() - time.time()) < 5
+
+
+@pytest.mark.security("F25")
+def test_time_never_goes_back_in_a_process() -> None:
+    """It stands still until the machine's clock is where it was; so user ids stay in their order, too."""
+    time = Time()
+    clock = time.clock()
+    shown = []
+    for at in (START, START + 10, START - 3600, START + 9, START + 10, START + 11):
+        time.at = at
+        shown.append((clock.now(), clock.new_user_id() >> 12))
+    assert [now - START for now, _ in shown] == [0, 10, 10, 10, 10, 11]
+    assert sorted(shown) == shown
+
+
+@pytest.mark.security("F25")
+def test_what_has_elapsed_is_told_by_whichever_clock_goes_faster() -> None:
+    time = Time()
+    clock = time.clock()
+    start = clock.elapsed()
+    # What the two clocks have done since the last look, and what has passed then.
+    for wall, monotonic, passed in (
+        (5, 5, 5),
+        (7, 0, 12),
+        (-3600, 60, 72),
+        (3600, 0, 3672),
+        (-3600, 0, 3672),
+        (0, 1, 3673),
+    ):
+        time.at += wall
+        time.ran += monotonic
+        assert clock.elapsed() - start == passed
+
+
+@pytest.mark.security("F25")
+def test_elapsed_time_begins_long_after_zero() -> None:
+    """Whoever has never read anything reads it at once."""
+    assert Clock().elapsed() > 10**9
+
+
+@pytest.mark.security("F25")
+@pytest.mark.parametrize(("at", "told"), [(0, "1970-01-01T00:00:00Z"), (1_704_067_199, "2023-12-31T23:59:59Z")])
+def test_a_clock_before_2024_is_refused_at_the_start(at: int, told: str) -> None:
+    with pytest.raises(SettingsError, match=f"shows {told}, a time before 2024: set it"):
+        bootstrap.build(Settings(), clock=Time(at).clock())
+    bootstrap.build(Settings(), clock=Time(1_704_067_200).clock())
 
 
 def test_user_ids_are_below_2_to_the_53_until_2093() -> None:

@@ -32,10 +32,11 @@ def build(
 ) -> Services:
     """The services that `settings` ask for; a test gives the store, the clock, the keys and the vault it wants.
 
-    SettingsError where a file that a setting names cannot be used.
+    SettingsError where a file that a setting names cannot be used, or where the machine's clock cannot be right.
     """
     _check_password_filter(settings)
     clock = clock or Clock()
+    clock.check()
     tables = DynamoStore(settings)
     store = store or tables
     meter = metrics.meter(settings, clock)

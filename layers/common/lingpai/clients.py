@@ -116,7 +116,7 @@ class Registry:
 
     def get_client(self, client_id: str) -> Client | None:
         """The client's record, at most `ttl` seconds old, or None."""
-        now = self._clock.now()
+        now = self._clock.elapsed()
         read_at, client = self._known.get(client_id, (0, None))
         if client is not None and now < read_at + self._ttl:
             return client

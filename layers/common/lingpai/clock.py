@@ -1,9 +1,12 @@
 """The only source of time and chance: what a test must be able to hold still comes from here."""
 
 import os
+import threading
 import time
 from collections.abc import Callable
+from dataclasses import field
 
+from lingpai.errors import SettingsError
 from lingpai.frozen import frozen
 
 SESSION_ID_BYTES = 8
@@ -21,23 +24,66 @@ LEEWAY = 30
 FIRST_MACHINE_OWNER = 2**63
 
 
+# In the class below `time` is a field.
+_MONOTONIC = time.monotonic
+
+
+class _Seen:
+    """What a process has seen of its two clocks, in seconds: the latest time, and how much has passed."""
+
+    __slots__ = ("latest", "lock", "monotonic", "passed", "wall")
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.latest = self.passed = self.wall = self.monotonic = 0.0
+
+
 @frozen
 class Clock:
     """Tells the time and draws the dice.
 
-    `time` gives seconds since 1970 as a float; `random_bytes` gives that many bytes from the system's CSPRNG.
+    `time` gives seconds since 1970 as a float, `monotonic` seconds since any moment; `random_bytes` gives that many
+    bytes from the system's CSPRNG.
     """
 
     time: Callable[[], float] = time.time
     random_bytes: Callable[[int], bytes] = os.urandom
+    monotonic: Callable[[], float] = _MONOTONIC
+    _seen: _Seen = field(default_factory=_Seen, init=False, repr=False, compare=False)
 
     def now(self) -> int:
-        """Whole seconds since 1970-01-01T00:00:00Z."""
-        return int(self.time())
+        """Whole seconds since 1970-01-01T00:00:00Z. It never goes back, though the machine's clock may be set back."""
+        return int(self._latest())
+
+    def elapsed(self) -> int:
+        """Whole seconds for the age of what is kept in this process: the difference of two of them tells it.
+
+        It goes on with whichever clock goes faster. The wall clock may be set back, and the monotonic one stands still
+        while an environment of Lambda is frozen.
+        """
+        seen = self._seen
+        with seen.lock:
+            wall, monotonic = self.time(), self.monotonic()
+            # The first time all of the wall clock's has passed, so that 0 is long ago.
+            seen.passed += max(wall - seen.wall, monotonic - seen.monotonic if seen.passed else 0.0, 0.0)
+            seen.wall, seen.monotonic = wall, monotonic
+            return int(seen.passed)
+
+    def check(self) -> None:
+        """SettingsError where the machine's clock cannot be right: it shows a time before 2024."""
+        if self.time() * 1000 < USER_ID_EPOCH_MS:
+            shown = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.time()))
+            raise SettingsError(f"the clock of this machine shows {shown}, a time before 2024: set it and start again")
+
+    def _latest(self) -> float:
+        seen = self._seen
+        with seen.lock:
+            seen.latest = max(seen.latest, self.time())
+            return seen.latest
 
     def new_user_id(self) -> int:
         """A number below 2^53, so that JavaScript reads it whole: milliseconds first, 12 random bits last."""
-        milliseconds = int(self.time() * 1000) - USER_ID_EPOCH_MS
+        milliseconds = int(self._latest() * 1000) - USER_ID_EPOCH_MS
         low = int.from_bytes(self.random_bytes(2)) & ((1 << USER_ID_RANDOM_BITS) - 1)
         return milliseconds << USER_ID_RANDOM_BITS | low
 

@@ -13,6 +13,7 @@ import re
 from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
+from lingpai.clock import LEEWAY
 from lingpai.errors import LingpaiError, invalid_grant, invalid_request
 from lingpai.frozen import frozen
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from lingpai.settings import OidcProvider
 
 TOKEN_MAX = 16 * 1024
-# Clocks that differ a little.
-LEEWAY = 60
 # A token is remembered as used until it expires: what lives longer than any provider's does is refused.
 LONGEST = 31 * 86400
 KEYS_MAX = 100

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from lingpai import selector
+from lingpai.clock import LEEWAY
 from lingpai.errors import invalid_token
 from lingpai.frozen import frozen
 from lingpai.model import Client, Key, Session, SessionKey
@@ -87,9 +88,13 @@ def _part(content: dict[str, Any]) -> str:
 
 
 def verify(services: Services, token: str) -> Claims:
-    """What a token of ours says that is good here and now; LingpaiError `invalid_token` for any other."""
-    claims = _read(services, token)
-    if claims.issuer != services.issuer or not claims.not_before <= services.clock.now() < claims.expires_at:
+    """What a token of ours says that is good here and now; LingpaiError `invalid_token` for any other.
+
+    Another function's clock may have been ahead when it signed: a token may begin up to LEEWAY seconds from now. It
+    ends to the second.
+    """
+    claims, now = _read(services, token), services.clock.now()
+    if claims.issuer != services.issuer or not claims.not_before - LEEWAY <= now < claims.expires_at:
         raise invalid_token()
     return claims
 

@@ -54,15 +54,14 @@ class KeyRing:
 
     def published(self) -> tuple[Key, ...]:
         """See `ports.Keys`."""
-        now = self._clock.now()
-        ready = self._all(now)
+        now, ready = self._clock.now(), self._all()
         stored = [entry.stored for entry in ready]
         return tuple(entry.key for entry in ready if now < retired_at(entry.stored, stored) + AFTERLIFE)
 
     def signing(self, algorithm: str, at: int) -> SigningKey:
         """See `ports.Keys`."""
         begun = self._begun(algorithm, at)
-        if not begun and self._read_at != self._clock.now():
+        if not begun and self._read_at != self._clock.elapsed():
             # Another process may have made the first keys a moment ago.
             self._read_at = None
             begun = self._begun(algorithm, at)
@@ -73,26 +72,24 @@ class KeyRing:
     def find(self, kid: str) -> Key | None:
         """See `ports.Keys`; one that another process has just made is looked for, too."""
         found = self._published(kid)
-        if found is None and self._read_at != self._clock.now():
+        if found is None and self._read_at != self._clock.elapsed():
             self._read_at = None
             found = self._published(kid)
         return found
 
     def _begun(self, algorithm: str, at: int) -> list[_Ready]:
-        return [
-            entry for entry in self._all(at) if entry.stored.algorithm == algorithm and entry.stored.signs_from <= at
-        ]
+        return [entry for entry in self._all() if entry.stored.algorithm == algorithm and entry.stored.signs_from <= at]
 
     def _published(self, kid: str) -> Key | None:
-        now = self._clock.now()
-        ready = self._all(now)
+        now, ready = self._clock.now(), self._all()
         for entry in ready:
             if entry.key.kid == kid:
                 stored = [each.stored for each in ready]
                 return entry.key if now < retired_at(entry.stored, stored) + AFTERLIFE else None
         return None
 
-    def _all(self, now: int) -> tuple[_Ready, ...]:
+    def _all(self) -> tuple[_Ready, ...]:
+        now = self._clock.elapsed()
         if self._read_at is None or now >= self._read_at + self._ttl:
             known = {entry.key.kid: entry.key for entry in self._keys}
             stored = sorted(self._store.load_keys(), key=lambda key: (key.signs_from, key.number))

@@ -36,7 +36,7 @@ class OpenId:
         self._provider = provider
         self._store = store
         self._clock = clock
-        self._ring = _Ring(settings, provider)
+        self._ring = _Ring(settings, provider, clock)
         self._issuer = Identity(PROVIDER, provider.issuer, "").issuer
 
     def asks(self, client: Client, proof: Proof) -> bool:  # noqa: ARG002  the keys are read for all tokens
@@ -52,7 +52,7 @@ class OpenId:
                 raise _unavailable(provider, f"{client.sign_app!r} is none of its audiences")
             audiences = (client.sign_app,)
         token = id_tokens.present(proof.sign)
-        key = self._ring.find(token, now)
+        key = self._ring.find(token)
         claims = id_tokens.check(token, key, provider, audiences, proof.nonce, now)
         if not self._store.spend(f"idtoken:{token.fingerprint}", {"all": 1}, claims.good_until + _KEPT).done:
             raise invalid_grant("id_token_used")
@@ -73,9 +73,11 @@ class _Ring:
     A key that is not known makes them be read again, once in OIDC_KEYS_PAUSE: whoever makes names up makes no calls.
     """
 
-    def __init__(self, settings: "Settings", provider: "OidcProvider") -> None:
+    def __init__(self, settings: "Settings", provider: "OidcProvider", clock: Clock) -> None:
         self._settings = settings
         self._provider = provider
+        # What the times below are read from.
+        self._elapsed = clock.elapsed
         self._lock = threading.Lock()
         self._keys: tuple[PublicKey, ...] = ()
         self._read_at = 0
@@ -84,9 +86,9 @@ class _Ring:
         self._found_uri = ""
         self._found_at = 0
 
-    def find(self, token: Presented, now: int) -> PublicKey:
+    def find(self, token: Presented) -> PublicKey:
         """The key that the token names; LingpaiError `invalid_grant` where there is none, 503 where nobody can tell."""
-        kept = self._keys
+        kept, now = self._keys, self._elapsed()
         keys = self._current(now)
         key = id_tokens.choose(keys, token)
         # Those that were read a moment ago for this token are not read again: a function has the time for one reading.
