@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from lingpai import accounts, messages, numbers, passwords, typed
-from lingpai.clients import new_client
+from lingpai.clients import inconsistency, new_client
 from lingpai.errors import LingpaiError
 from lingpai.grants import REGISTRY
 from lingpai.model import Client, ExtraClaim, Right, RoleBook, User
@@ -139,8 +139,9 @@ DEMO = {
             "client_secret": "standard-secret",
             "dialect": "standard",
             "grant_types": ["client_credentials", "refresh_token", "password", "mobile", "sign"],
-            "scopes": ["read", "write"],
+            "scopes": ["read", "write", "lingpai:account", "lingpai:admin"],
             "sign_provider": "trusted",
+            "introspect": True,
         },
         {
             "client_id": "django-app",
@@ -161,6 +162,7 @@ DEMO = {
             "client_secret": "machine-secret",
             "dialect": "standard",
             "grant_types": ["client_credentials"],
+            "scopes": ["lingpai:admin"],
             "roles": ["admin"],
         },
     ],
@@ -224,7 +226,9 @@ def apply(seed: Seed, services: Services, *, overwrite: bool = False) -> Applied
 
     With `overwrite`, clients that are there get the secret of the file and are enabled.
     """
-    kept = [entry.client_id for entry in seed.clients if not _put_client(services, _client(entry), overwrite=overwrite)]
+    kept = [
+        entry.client_id for entry in seed.clients if not _put_client(services, to_client(entry), overwrite=overwrite)
+    ]
     book, new_ids = _add_roles(seed.roles, services)
     # By its name now, or by the id that the seed gave it: it may have been renamed since.
     roles = {role.roleName: book.id_of(role.roleName) or role.id for role in seed.roles}
@@ -233,7 +237,8 @@ def apply(seed: Seed, services: Services, *, overwrite: bool = False) -> Applied
     return Applied(tuple(kept), new_ids)
 
 
-def _client(entry: SeedClient) -> Client:
+def to_client(entry: SeedClient) -> Client:
+    """The entry as a client's record."""
     return new_client(
         entry.client_id,
         entry.dialect,
@@ -341,7 +346,7 @@ def _contradictions(seed: Seed, settings: Settings) -> Iterator[str]:
     yield from _repeated("users", "mobile", mobiles, lambda mobile: numbers.as_mobile(mobile, country) or mobile)
     yield from _repeated("users", "openid", [user.openid for user in seed.users if user.openid])
     for index, client in enumerate(seed.clients):
-        if wrong := unprovided(client, settings):
+        if wrong := unusable(client, settings):
             yield f"clients[{index}] ({client.client_id}): {wrong}"
     roles = {role.roleName for role in seed.roles}
     for index, user in enumerate(seed.users):
@@ -364,7 +369,12 @@ def _contradictions(seed: Seed, settings: Settings) -> Iterator[str]:
                 yield f"{where}: roles: there is no role {role!r} in this file"
 
 
-def unprovided(client: SeedClient, settings: Settings) -> str | None:
+def unusable(client: SeedClient, settings: Settings) -> str | None:
+    """Why the entry may not become a client's record here, as `field: reason`; None where it may."""
+    return inconsistency(to_client(client)) or _unprovided(client, settings)
+
+
+def _unprovided(client: SeedClient, settings: Settings) -> str | None:
     """Why nobody could log in by this client's sign provider here; None where somebody could, or it names none."""
     wechat = bool(settings.wechat_apps.get_secret_value() or settings.wechat_apps_secret)
     audiences = {provider.name: provider.audiences for provider in settings.oidc_providers}

@@ -3,8 +3,10 @@
 from lingpai.web.app import gate, oauth, seed
 from lingpai.web.endpoints import code, token
 
-handler = gate(
+ROUTES = (
     seed("/mobile/code/get", code.get),
     seed("/mobile/code/verify", code.verify),
     oauth("/mobile/token", token.mobile_token),
 )
+
+handler = gate(*ROUTES)

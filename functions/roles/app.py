@@ -3,8 +3,10 @@
 from lingpai.web.app import gate, seed
 from lingpai.web.endpoints import roles
 
-handler = gate(
-    seed("/roles/list", roles.list_all),
-    seed("/roles/save", roles.save),
-    seed("/roles/delete", roles.delete),
+ROUTES = (
+    seed("/roles/list", roles.list_all, needs="admin", changes=False),
+    seed("/roles/save", roles.save, needs="admin"),
+    seed("/roles/delete", roles.delete, needs="admin"),
 )
+
+handler = gate(*ROUTES)

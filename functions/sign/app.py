@@ -3,6 +3,6 @@
 from lingpai.web.app import gate, oauth
 from lingpai.web.endpoints import token
 
-handler = gate(
-    oauth("/sign/token", token.sign_token),
-)
+ROUTES = (oauth("/sign/token", token.sign_token),)
+
+handler = gate(*ROUTES)

@@ -3,7 +3,7 @@
 from lingpai.web.app import gate, oauth, user_center
 from lingpai.web.endpoints import standards, token, usercenter
 
-handler = gate(
+ROUTES = (
     oauth("/oauth/token", token.oauth_token),
     oauth("/oauth/token/", token.oauth_token),
     oauth("/o/token", token.oauth_token),
@@ -20,3 +20,5 @@ handler = gate(
     user_center("/oauth/refreshAccessToken", usercenter.refresh_token),
     user_center("/oauth/getTempToken", usercenter.temporary_token),
 )
+
+handler = gate(*ROUTES)

@@ -3,21 +3,23 @@
 from lingpai.web.app import Route, gate, seed
 from lingpai.web.endpoints import details, identities, register, users
 
-handler = gate(
+ROUTES = (
     Route("/User/Register", register.register, register.refused),
     seed("/users/register", users.register),
-    seed("/users/save", users.save),
-    seed("/users/update", users.update),
-    seed("/users/pwd/update", users.update_password),
-    seed("/users/role/update", users.update_roles),
-    seed("/users/find", users.find),
-    seed("/users/list", users.list_all),
-    seed("/users/delete", users.delete),
-    seed("/users/current", users.current, methods=("GET", "POST")),
-    seed("/users/identities", identities.current, methods=("GET", "POST")),
-    seed("/users/identities/link", identities.link),
-    seed("/users/identities/unlink", identities.unlink),
-    seed("/userDetail/current", details.current),
-    seed("/userDetail/get", details.get),
-    seed("/userDetail/update", details.update),
+    seed("/users/save", users.save, needs="admin"),
+    seed("/users/update", users.update, needs="account"),
+    seed("/users/pwd/update", users.update_password, needs="account"),
+    seed("/users/role/update", users.update_roles, needs="admin"),
+    seed("/users/find", users.find, needs="account", changes=False),
+    seed("/users/list", users.list_all, needs="admin", changes=False),
+    seed("/users/delete", users.delete, needs="admin"),
+    seed("/users/current", users.current, methods=("GET", "POST"), needs="account", changes=False),
+    seed("/users/identities", identities.current, methods=("GET", "POST"), needs="account", changes=False),
+    seed("/users/identities/link", identities.link, needs="account"),
+    seed("/users/identities/unlink", identities.unlink, needs="account"),
+    seed("/userDetail/current", details.current, needs="account", changes=False),
+    seed("/userDetail/get", details.get, needs="account", changes=False),
+    seed("/userDetail/update", details.update, needs="account"),
 )
+
+handler = gate(*ROUTES)

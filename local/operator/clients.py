@@ -9,7 +9,7 @@ import typer
 from pydantic import ValidationError
 
 from lingpai import selector
-from lingpai.clients import ID_MAX, hash_secret, new_client
+from lingpai.clients import ID_MAX, hash_secret
 from lingpai.clock import Clock
 from lingpai.model import Client
 from lingpai.plain_errors import plain_error
@@ -129,26 +129,9 @@ def create(
         introspect=resource_server,
         claims=tuple(name.value for name in claim or ()),
     )
-    client = new_client(
-        entry.client_id,
-        entry.dialect,
-        secret,
-        grants=entry.grant_types,
-        scopes=entry.scopes,
-        access_ttl=entry.access_token_ttl,
-        refresh_ttl=entry.refresh_token_ttl,
-        session_ttl=entry.session_ttl,
-        token_format=entry.token_format,
-        token_alg=entry.token_alg,
-        roles=entry.roles,
-        sign_provider=entry.sign_provider,
-        sign_app=entry.sign_app,
-        api=entry.api,
-        introspect=entry.introspect,
-        claims=entry.claims,
-    )
+    client = replace(seed.to_client(entry), secret_hash=hash_secret(secret) if secret else None)
     with desk.services() as services, unbroken():
-        if reason := seed.unprovided(entry, services.settings):
+        if reason := seed.unusable(entry, services.settings):
             raise Failed(reason)
         _warn_of_roles(services, client)
         if not clients_of(services).create_client(client):

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, SecretStr
 
+from functions.roles.app import ROUTES as ROLES
+from functions.users.app import ROUTES as USERS
 from lingpai import bootstrap
 from lingpai.adapters.memory import MemoryStore
 from lingpai.settings import Settings, from_environment
@@ -128,6 +130,15 @@ def test_wire_contract_has_every_path() -> None:
     page = (ROOT / "docs" / "api.md").read_text("utf-8")
     served = {row[0] for row in table(README, "Path")}
     assert [path for path in sorted(served) if f"{path.removesuffix('/')}`" not in page] == []
+
+
+@pytest.mark.security("F6", "F8")
+def test_wire_contract_has_what_each_route_needs() -> None:
+    """The table of docs/api.md is what the routes state, and whether a temporary token will do."""
+    page = (ROOT / "docs" / "api.md").read_text("utf-8")
+    told = {row[0]: (row[1], row[2] == "yes") for row in table(page, "Route")}
+    guarded = (route for route in (*USERS, *ROLES) if route.needs != "none")
+    assert told == {route.path: (route.needs, not route.changes) for route in guarded}
 
 
 def test_seed_example(tmp_path: Path) -> None:

@@ -57,9 +57,10 @@ def test_a_code_opens_the_account_of_its_number(service: Service, admin: str) ->
     """Here as the extension grant of RFC 6749 section 4.5."""
     person = somebody(service, admin, number=True)
     assert person.number is not None
-    form = {"grant_type": "urn:lingpai:grant:mobile-code", "mobile": person.number}
+    form = {"grant_type": "urn:lingpai:grant:mobile-code", "mobile": person.number, "scope": "lingpai:account"}
     form["code"] = service.code_for(person.number)
-    tokens = standard_tokens(service.post("/oauth/token", form=form, basic=service.client("standard-client")))
+    answer = service.post("/oauth/token", form=form, basic=service.client("standard-client"))
+    tokens = standard_tokens(answer, scope="lingpai:account")
     assert gives(service.get("/users/current", bearer=tokens["access_token"]))["id"] == person.id
 
 

@@ -14,8 +14,9 @@ def test_a_sign_opens_the_same_account_each_time(service: Service) -> None:
     shown = gives(service.get("/users/current", bearer=first["access_token"]))
     assert (shown["openId"], shown["phone"], shown["roleList"]) == (sign, None, [])
     # Here as the extension grant of RFC 6749 section 4.5, by another client of the same provider.
-    form = {"grant_type": "urn:lingpai:grant:sign", "sign": sign}
-    second = standard_tokens(service.post("/oauth/token", form=form, basic=service.client("standard-client")))
+    form = {"grant_type": "urn:lingpai:grant:sign", "sign": sign, "scope": "lingpai:account"}
+    answer = service.post("/oauth/token", form=form, basic=service.client("standard-client"))
+    second = standard_tokens(answer, scope="lingpai:account")
     assert gives(service.get("/users/current", bearer=second["access_token"]))["id"] == shown["id"]
 
 

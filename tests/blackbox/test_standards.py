@@ -59,12 +59,23 @@ def test_introspection_of_an_access_token(service: Service, person: Person) -> N
         "active": True,
         "client_id": "standard-client",
         "sub": str(person.id),
+        "sub_type": "user",
         "iat": since,
         "iss": metadata(service)["issuer"],
         "scope": "read write",
     }
     assert answer == reply(200, {**told, "token_type": "Bearer", "exp": since + HOUR})
     assert introspect(service, tokens["refresh_token"]) == reply(200, {**told, "exp": since + 30 * DAY})
+
+
+def test_introspection_of_another_clients_tokens(service: Service, person: Person) -> None:
+    """The access token for a resource server, the refresh token for nobody."""
+    tokens = person.log_in()
+    assert introspect(service, tokens["access_token"]).json["client_id"] == "web-client"
+    assert introspect(service, tokens["refresh_token"]) == INACTIVE
+    own = service.post("/oauth/token", form={**service.by_body("standard-client"), **person.by_password}).json
+    form = {"token": own["access_token"]}
+    assert service.post("/oauth/introspect", form=form, basic=service.client("web-client")) == INACTIVE
 
 
 def test_introspection_of_anything_else(service: Service) -> None:

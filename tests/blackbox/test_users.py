@@ -183,3 +183,25 @@ def test_a_deleted_account_is_gone(service: Service, admin: str, person: Person)
 def test_another_method(service: Service) -> None:
     allow = {"allow": "POST, OPTIONS"}
     refuses(service.call("DELETE", "/users/save"), 405, "请使用 POST, OPTIONS 方法", allow)
+
+
+# --- what a token opens ------------------------------------------------------------------------------------------
+
+
+def test_a_token_opens_what_its_client_and_scope_say(service: Service, person: Person) -> None:
+    """Of a standard client only what was asked for by name."""
+    form = {**service.by_body("standard-client"), **person.by_password}
+    plain = service.post("/oauth/token", form=form).json["access_token"]
+    answer = service.get("/users/current", bearer=plain)
+    assert (answer.status, answer.json["reason"]) == (403, "insufficient_scope")
+    assert 'error="insufficient_scope"' in answer.headers["www-authenticate"]
+    asked = service.post("/oauth/token", form={**form, "scope": "lingpai:account"}).json["access_token"]
+    assert gives(service.get("/users/current", bearer=asked))["id"] == person.id
+    assert service.post("/roles/list", bearer=asked).status == 403
+
+
+def test_a_temporary_token_reads(service: Service, person: Person) -> None:
+    temp = service.post("/oauth/getTempToken", bearer=person.token).json["result"]
+    assert gives(service.get("/users/current", bearer=temp))["id"] == person.id
+    answer = service.post("/userDetail/update", json_body={"id": person.id, "name": "another"}, bearer=temp)
+    refuses(answer, 403, "临时令牌只能查询，不能更改")

@@ -30,6 +30,7 @@ def test_authlib(server: Server, client: str, secret: str, token_type: str) -> N
         token_endpoint=f"{server.url}/oauth/token",
         token_endpoint_auth_method="client_secret_basic",
         update_token=update_token,
+        scope="lingpai:account" if client == "standard-client" else None,
     ) as session:
         first = dict(session.fetch_token(**USER))
         server.hush(first["access_token"], first["refresh_token"])
@@ -51,9 +52,10 @@ def test_authlib_client_credentials(server: Server) -> None:
         "machine-secret",
         token_endpoint=f"{server.url}/oauth/token",
         grant_type="client_credentials",
+        scope="lingpai:admin",
     ) as session:
         first = session.fetch_token()
-        assert set(first) == {"access_token", "token_type", "expires_in", "expires_at"}
+        assert set(first) == {"access_token", "token_type", "expires_in", "expires_at", "scope"}
         session.token = {**first, "expires_at": 1}
         roles = session.post(f"{server.url}/roles/list").json()["message"]
         assert {"id": 1, "roleName": "admin"} in roles

@@ -295,7 +295,7 @@ def test_nobody_by_a_token_that_was_lent(here: Town) -> None:
         link(here, lent, provider="google", sign=here.id_token(subject)),
         unlink(here, lent, provider="google"),
     ):
-        refuses(answer, 403, "临时令牌不能更改登录方式")
+        refuses(answer, 403, "临时令牌只能查询，不能更改")
     assert everything(here.api) == before
     assert listed(here, lent) == listed(here, parent)
 

@@ -83,7 +83,7 @@ def test_the_caller_must_be_authorised(api: Api) -> None:
 
 def test_the_caller_may_authenticate_in_the_body(api: Api) -> None:
     """Section 2.1 leaves the way open; RFC 6749 section 2.3.1 has two."""
-    form = {"token": issue(api)["access_token"], "client_id": "jwt-client", "client_secret": "jwt-secret"}
+    form = {"token": issue(api, JWT)["access_token"], "client_id": "jwt-client", "client_secret": "jwt-secret"}
     assert api.post(PATH, form=form).json["active"]
 
 
@@ -116,15 +116,51 @@ def test_a_caller_without_authorisation_learns_nothing(api: Api) -> None:
     assert answers == [BAD_CLIENT] * 3
 
 
-@pytest.mark.parametrize(
-    "client", [STANDARD, WEB, MACHINE, JWT, ("django-app", "django-secret"), ("2", "passport-secret")]
-)
-def test_a_resource_server_may_ask_about_the_tokens_of_others(api: Api, client: tuple[str, str]) -> None:
+DIALECTS = ("standard", "spring", "django", "passport", "usercenter")
+
+
+@pytest.mark.security("F7")
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_resource_server_may_ask_about_the_tokens_of_others(api: Api, dialect: str) -> None:
     """That is what it is for; whatever its dialect, the answer is RFC 7662's."""
-    token = issue(api, WEB)["access_token"]
-    answer = api.post(PATH, form={"token": token}, basic=client)
-    assert answer == ask(api, token)
-    assert answer.json["client_id"] == "web-client"
+    store: Any = api.services.store
+    store.put_client(new_client(f"{dialect}-server", dialect, "its-own-secret", introspect=True))
+    for client in (WEB, JWT):
+        token = issue(api, client)["access_token"]
+        answer = api.post(PATH, form={"token": token}, basic=(f"{dialect}-server", "its-own-secret"))
+        assert answer == ask(api, token)
+        assert answer.json["client_id"] == client[0]
+
+
+@pytest.mark.security("F7")
+@pytest.mark.parametrize(
+    "client",
+    [WEB, MACHINE, JWT, ("django-app", "django-secret"), ("2", "passport-secret")],
+    ids=lambda client: client[0],
+)
+def test_a_client_without_the_permission_asks_about_its_own_tokens_alone(api: Api, client: tuple[str, str]) -> None:
+    """RFC 7662 section 2.2: not active, too, is a token that the caller may not ask about."""
+    tokens = [*issue(api).values(), machine_token(api), *issue(api, ("app-client", "app-secret")).values()]
+    for token in filter(lambda value: "." in str(value), tokens):
+        assert api.post(PATH, form={"token": token}, basic=client) == INACTIVE
+    if client not in (MACHINE, ("2", "passport-secret"), ("django-app", "django-secret")):
+        assert api.post(PATH, form={"token": issue(api, client)["access_token"]}, basic=client).json["active"]
+
+
+@pytest.mark.security("F7")
+def test_a_refresh_token_is_active_for_its_own_client_alone(api: Api) -> None:
+    """No resource server is ever sent one: whoever asks about another client's has found it somewhere."""
+    own, others = issue(api)["refresh_token"], issue(api, WEB)["refresh_token"]
+    assert ask(api, own).json["active"]
+    assert ask(api, others) == INACTIVE
+    assert api.post(PATH, form={"token": others}, basic=WEB).json["active"]
+    assert api.post(PATH, form={"token": own}, basic=WEB) == INACTIVE
+
+
+def machine_token(api: Api) -> str:
+    form = {"grant_type": "client_credentials"}
+    token: str = api.post("/oauth/token", form=form, basic=MACHINE_JWT).json["access_token"]
+    return token
 
 
 def test_the_token_must_be_given(api: Api) -> None:
@@ -171,6 +207,7 @@ def test_an_access_token(api: Api) -> None:
             "active": True,
             "client_id": "standard-client",
             "sub": str(api.user_id("alice")),
+            "sub_type": "user",
             "iat": now,
             "iss": ISSUER,
             "scope": "write",
@@ -188,6 +225,7 @@ def test_a_refresh_token(api: Api) -> None:
         "active": True,
         "client_id": "standard-client",
         "sub": str(api.user_id("alice")),
+        "sub_type": "user",
         "iat": now,
         "iss": ISSUER,
         # Its own scope, though the access token was narrowed.
@@ -200,12 +238,14 @@ def test_a_refresh_token(api: Api) -> None:
     assert ask(api, second["refresh_token"]) == reply(200, expected)
 
 
+@pytest.mark.security("F9")
 def test_the_token_of_a_client_for_itself(api: Api) -> None:
     """Section 2.2: `sub` is who authorised it: the client."""
     form = {"grant_type": "client_credentials"}
     for client in (MACHINE, MACHINE_JWT):
         answer = ask(api, api.post("/oauth/token", form=form, basic=client).json["access_token"])
         assert (answer.json["sub"], answer.json["client_id"]) == (client[0], client[0])
+        assert answer.json["sub_type"] == "client"
         assert answer.json["exp"] == api.services.clock.now() + HOUR
 
 
@@ -231,8 +271,7 @@ def revoked(api: Api) -> str:
 
 
 def revoked_machine(api: Api) -> str:
-    form = {"grant_type": "client_credentials"}
-    token: str = api.post("/oauth/token", form=form, basic=MACHINE_JWT).json["access_token"]
+    token = machine_token(api)
     api.post("/oauth/revoke", form={"token": token}, basic=MACHINE_JWT)
     return token
 

@@ -89,7 +89,7 @@ SHOP = {
     "roles": ["admin"],
     "sign_provider": "trusted",
     "sign_app": "wx1",
-    "api": "account",
+    "api": None,
     "introspect": True,
     "claims": ["roles", "username"],
     "valid_from": 0,
@@ -107,7 +107,7 @@ CREATE_SHOP = (
         "write",
     ),
     *("--session-ttl", "180", "--token-format", "jwt", "--token-alg", "RS256", "--role", "admin"),
-    *("--sign-provider", "trusted", "--sign-app", "wx1", "--api", "account", "--resource-server"),
+    *("--sign-provider", "trusted", "--sign-app", "wx1", "--resource-server"),
     *("--claim", "roles", "--claim", "username"),
 )
 

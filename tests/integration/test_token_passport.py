@@ -1,6 +1,7 @@
 """`/oauth/token` for `passport` clients (seed 001): every outcome, whole."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -33,6 +34,8 @@ BAD_SCOPE = passport_error(400, "invalid_scope", "The scope is unknown, malforme
 BAD_REFRESH_TOKEN = passport_error(400, "invalid_grant", "Invalid refresh token")
 # A Passport client whose record allows it to refresh, and to act for itself.
 REFRESHING = {"client_id": "3", "client_secret": "another-passport-secret"}
+# The same under an id that can be the `sub` of a token.
+MACHINE = {**REFRESHING, "client_id": "machine-3"}
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +46,7 @@ def api() -> Iterator[Api]:
         grants = ("password", "refresh_token", "client_credentials")
         record = new_client("3", "passport", REFRESHING["client_secret"], grants=grants, scopes=("read", "write"))
         store.put_client(record)
+        store.put_client(replace(record, id=MACHINE["client_id"]))
         yield opened
 
 
@@ -248,7 +252,7 @@ def test_a_refresh_may_not_widen_the_scope(api: Api) -> None:
 
 
 def test_a_client_for_itself_gets_no_refresh_token(api: Api) -> None:
-    answer = api.post("/oauth/token", form={**REFRESHING, "grant_type": "client_credentials"})
+    answer = api.post("/oauth/token", form={**MACHINE, "grant_type": "client_credentials"})
     token = answer.json["access_token"]
     assert answer == reply(200, {"token_type": "Bearer", "expires_in": YEAR, "access_token": token})
-    assert parts(token)[1]["sub"] == "3"
+    assert parts(token)[1]["sub"] == "machine-3"

@@ -340,8 +340,8 @@ def test_the_refresh_token_of_another_client_is_refused_and_nothing_changes(api:
 
 def test_a_client_for_itself_has_no_refresh_token(api: Api) -> None:
     store: Any = api.services.store
-    store.put_client(new_client("26", "usercenter", "its-own-secret", grants=("client_credentials",)))
-    answer = api.post("/oauth/token", form={"grant_type": "client_credentials"}, basic=("26", "its-own-secret"))
+    store.put_client(new_client("machine-26", "usercenter", "its-own-secret", grants=("client_credentials",)))
+    answer = api.post("/oauth/token", form={"grant_type": "client_credentials"}, basic=("machine-26", "its-own-secret"))
     token = answer.json["data"]["accessToken"]
     text = f'{{"accessToken":"{token}","expires_in":"86400"}}'
     assert answer == done(result=text, data={"accessToken": token, "expires_in": "86400"})

@@ -78,7 +78,7 @@ def test_a_token_that_was_lent_changes_no_number(api: Api) -> None:
     answer = api.post("/oauth/getTempToken", form={"accessToken": person.token})
     assert answer.json["status"] == 1
     said = update(person, answer.json["result"], phone=number, code=code_for(api, number))
-    refuses(said, 403, "临时令牌不能更改登录方式")
+    refuses(said, 403, "临时令牌只能查询，不能更改")
     assert phone(person) is None
 
 

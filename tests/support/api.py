@@ -172,10 +172,11 @@ def make_api(monkeypatch: pytest.MonkeyPatch, store: Any, *, populated: bool = T
     """An API on `store` with a clock that stands still, and these inhabitants.
 
     Clients: web-client / web-secret (spring, scope web, trusted signs), app-client / app-secret (spring, no sign),
-    standard-client / standard-secret (standard, every grant, scopes read and write), public-client (standard, no
-    secret, password), machine-client / machine-secret (standard, role admin); django-app / django-secret (django), 2 /
-    passport-secret (passport), 23 (usercenter, no secret); with signed tokens jwt-client / jwt-secret (standard, every
-    grant, scopes read and write) and machine-jwt / machine-jwt-secret (standard, client credentials, scope read).
+    standard-client / standard-secret (standard, every grant, scopes read, write, lingpai:account and lingpai:admin; may
+    introspect), public-client (standard, no secret, password), machine-client / machine-secret (standard, scope
+    lingpai:admin, role admin); django-app / django-secret (django), 2 / passport-secret (passport), 23 (usercenter, no
+    secret); with signed tokens jwt-client / jwt-secret (standard, every grant, scopes read and write) and machine-jwt /
+    machine-jwt-secret (standard, client credentials, scope read).
     Roles: 1 admin, 2 user. Users: admin / admin-of-the-gate (role admin), alice / correct horse battery (role user,
     mobile 13312341234), bob / battery staple correct.
 
@@ -212,11 +213,12 @@ def populate(services: Services) -> None:
             "standard",
             "standard-secret",
             grants=everything,
-            scopes=("read", "write"),
+            scopes=("read", "write", "lingpai:account", "lingpai:admin"),
             sign_provider="trusted",
+            introspect=True,
         ),
         new_client("public-client", "standard", grants=everything, scopes=("read",), sign_provider="trusted"),
-        new_client("machine-client", "standard", "machine-secret", roles=("admin",)),
+        new_client("machine-client", "standard", "machine-secret", scopes=("lingpai:admin",), roles=("admin",)),
         new_client("django-app", "django", "django-secret"),
         new_client("2", "passport", "passport-secret"),
         new_client("23", "usercenter"),

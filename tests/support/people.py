@@ -97,7 +97,8 @@ def code_for(api: Api, number: str) -> str:
 
 def machine(api: Api) -> str:
     """The access token of machine-client, for itself; its record has the role admin."""
-    answer = api.post("/oauth/token", form={"grant_type": "client_credentials"}, basic=MACHINE)
+    form = {"grant_type": "client_credentials", "scope": "lingpai:admin"}
+    answer = api.post("/oauth/token", form=form, basic=MACHINE)
     assert answer.status == 200, answer
     token: str = answer.json["access_token"]
     return token
@@ -117,6 +118,6 @@ def can_log_in(api: Api, name: str, password: str = PASSWORD) -> bool:
 
 def is_alive(api: Api, tokens: Any, client: tuple[str, str] = WEB) -> tuple[bool, bool]:
     """Whether the access token and (asked second, since it rotates) the refresh token still work."""
-    access = api.post("/users/current", bearer=tokens["access_token"]).status == 200
+    access = api.post("/user/checkOauthToken", bearer=tokens["access_token"]).json["status"] == 1
     form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
     return access, api.post("/oauth/token", form=form, basic=client).status == 200

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from lingpai import jwt, selector, sessions, token_family
-from lingpai.errors import LingpaiError, forbidden, invalid_token
+from lingpai.errors import LingpaiError, forbidden, invalid_token, unsupported_token_type
+from lingpai.frozen import frozen
 from lingpai.model import Client, Session
 from lingpai.ports import Services
 
@@ -21,21 +22,33 @@ _STAMP_BYTES = 4
 _TEMPORARY_SHAPE = re.compile(r"[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{48}")
 
 
-def check(services: Services, token: str) -> Session:
-    """The session that an access token opens, with the scope and expiry of this token.
+@frozen
+class AccessToken:
+    """A good access token: its session, with the scope and expiry of this token, and what its form says of it.
+
+    `audience` is whom a signed one is for. The holder of a temporary one was lent the session, and does not own it.
+    """
+
+    session: Session
+    audience: str | None = None
+    temporary: bool = False
+
+
+def read(services: Services, token: str) -> AccessToken:
+    """What an access token of any form is.
 
     One call; none for a text that has the shape of no token. LingpaiError `invalid_token` for any that is not good.
     """
     if token.count(".") == 2:
-        return _check_signed(services, token)
+        return _read_signed(services, token)
     if _TEMPORARY_SHAPE.fullmatch(token):
-        return _check_temporary(services, token)
-    return sessions.check(services.store, token, services.clock.now(), services.settings.refresh_grace)
+        return AccessToken(_check_temporary(services, token), temporary=True)
+    return AccessToken(sessions.check(services.store, token, services.clock.now(), services.settings.refresh_grace))
 
 
-def is_temporary(token: str) -> bool:
-    """Whether the token has the form of a temporary one: its holder was lent the session, and does not own it."""
-    return _TEMPORARY_SHAPE.fullmatch(token) is not None
+def check(services: Services, token: str) -> Session:
+    """As `read`, for the session alone."""
+    return read(services, token).session
 
 
 def temporary(services: Services, token: str) -> str:
@@ -52,16 +65,15 @@ def temporary(services: Services, token: str) -> str:
 
 
 def revoke(services: Services, token: str, client: Client | None) -> None:
-    """End what a token of any form belongs to (RFC 7009): one call, two for a temporary one.
+    """End what a token of any form belongs to (RFC 7009), in one call. An unknown token is as good as revoked.
 
-    An unknown token is as good as revoked.
-
-    With `client`, only what is the client's own: LingpaiError for another's.
+    With `client`, only what is the client's own: LingpaiError for another's. LingpaiError `unsupported_token_type` for
+    a temporary token, which changes nothing.
     """
     if token.count(".") == 2:
         _revoke_signed(services, token, client)
     elif _TEMPORARY_SHAPE.fullmatch(token):
-        _revoke_temporary(services, token, client)
+        _refuse_temporary(services, token, client)
     elif presented := sessions.parse(token):
         sessions.revoke(services.store, presented.key, token_family.digest(presented.secret), client)
 
@@ -76,16 +88,17 @@ def unless_refused[T](read: Callable[[], T]) -> T | None:
         return None
 
 
-def _check_signed(services: Services, token: str) -> Session:
+def _read_signed(services: Services, token: str) -> AccessToken:
     claims = jwt.verify(services, token)
     if claims.key.user_id is None:
         if services.store.is_listed(claims.key):
             raise invalid_token()
-        return _alone(claims)
+        return AccessToken(_alone(claims), claims.audience)
     session = services.store.get_session(claims.key)
     if session is None:
         raise invalid_token()
-    return sessions.opened(session, claims.hashed, services.clock.now(), services.settings.refresh_grace)
+    opened = sessions.opened(session, claims.hashed, services.clock.now(), services.settings.refresh_grace)
+    return AccessToken(opened, claims.audience)
 
 
 def _revoke_signed(services: Services, token: str, client: Client | None) -> None:
@@ -131,10 +144,12 @@ def _check_temporary(services: Services, token: str) -> Session:
     raise invalid_token()
 
 
-def _revoke_temporary(services: Services, token: str, client: Client | None) -> None:
+def _refuse_temporary(services: Services, token: str, client: Client | None) -> None:
+    """LingpaiError for a good temporary token, which changes nothing; a bad one is as good as revoked."""
     session = unless_refused(lambda: _check_temporary(services, token))
     if session is not None:
-        sessions.revoke(services.store, session.key, session.access_hash, client)
+        sessions.refuse_other_client(session.client_id, client)
+        raise unsupported_token_type()
 
 
 def _hash_of(services: Services, token: str) -> bytes:

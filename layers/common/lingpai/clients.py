@@ -15,6 +15,8 @@ from lingpai.ports import Clients
 
 CACHE_SIZE = 1000
 ID_MAX = 255
+# Access tokens that live longer say nothing of a user but who it is, in seconds.
+CLAIMS_TTL_MAX = 3600
 
 DAY = 86400
 REFRESH_TTL = 30 * DAY
@@ -31,13 +33,14 @@ class Defaults:
     scopes: tuple[str, ...] = ()
     token_format: str = "opaque"
     token_alg: str = "ES256"
+    api: Right = "none"
 
 
 DEFAULTS = {
     "django": Defaults(7 * DAY, frozenset({"password", "refresh_token"}), ("read", "write", "groups")),
     "passport": Defaults(365 * DAY, frozenset({"password"}), token_format="jwt", token_alg="RS256"),
-    "usercenter": Defaults(DAY, frozenset({"password", "mobile", "refresh_token"})),
-    "spring": Defaults(15 * DAY, frozenset({"client_credentials", "refresh_token", "password", "mobile"})),
+    "usercenter": Defaults(DAY, frozenset({"password", "mobile", "refresh_token"}), api="account"),
+    "spring": Defaults(15 * DAY, frozenset({"client_credentials", "refresh_token", "password", "mobile"}), api="admin"),
     "standard": Defaults(3600, frozenset({"client_credentials", "refresh_token"})),
 }
 
@@ -68,6 +71,8 @@ def new_client(
     defaults = DEFAULTS[dialect]
     if grants is None:
         grants = defaults.grants | ({"sign"} if dialect == "spring" and sign_provider else set())
+        if is_numeric(client_id):
+            grants -= {"client_credentials"}
     token_format = token_format or defaults.token_format
     access_ttl = access_ttl or defaults.access_ttl
     if token_format == "jwt":
@@ -90,6 +95,22 @@ def new_client(
         introspect=introspect,
         claims=frozenset(claims),
     )
+
+
+def is_numeric(client_id: str) -> bool:
+    """Whether the id has digits only, as user ids have: then it may not be the `sub` of a token."""
+    return client_id.isdecimal()
+
+
+def inconsistency(client: Client) -> str | None:
+    """What makes the record one that may not be written, as `field: reason`; None where nothing does."""
+    if "client_credentials" in client.grants and is_numeric(client.id):
+        return "grant_types: a client whose id has digits only may not use client_credentials: users have such ids"
+    if client.dialect == "standard" and client.api is not None:
+        return "api: the tokens of a standard client open what their scopes say: lingpai:account, lingpai:admin"
+    if client.claims and client.access_ttl > CLAIMS_TTL_MAX:
+        return f"claims: what tokens say of a user grows old: they need an access_token_ttl of {CLAIMS_TTL_MAX} at most"
+    return None
 
 
 @frozen

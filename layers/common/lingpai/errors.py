@@ -88,6 +88,16 @@ def forbidden(reason: str = "admin_only") -> LingpaiError:
     return LingpaiError("access_denied", 403, reason)
 
 
+def insufficient_scope(needed: str) -> LingpaiError:
+    """The access token is good, but does not open this route (RFC 6750 section 3.1)."""
+    return LingpaiError("insufficient_scope", 403, "insufficient_scope", needed=needed)
+
+
+def unsupported_token_type() -> LingpaiError:
+    """A token of a kind that cannot be revoked (RFC 7009 section 2.2.1)."""
+    return LingpaiError("unsupported_token_type", 400, "temporary_token")
+
+
 def not_found(reason: str) -> LingpaiError:
     """What the request names is not there."""
     return LingpaiError("not_found", 404, reason)

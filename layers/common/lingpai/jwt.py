@@ -30,6 +30,7 @@ class Claims:
     key: SessionKey
     hashed: bytes
     client_id: str
+    audience: str
     scope: tuple[str, ...]
     issuer: str
     issued_at: int
@@ -55,7 +56,7 @@ def sign(services: Services, client: Client, session: Session, hashed: bytes) ->
     if client.dialect == "passport":
         headers = {"typ": "JWT", "alg": key.algorithm, "jti": jti, "kid": key.kid}
         claims = {
-            "aud": client.id,
+            "aud": audience(services, client),
             "jti": jti,
             "iat": issued_at,
             "nbf": issued_at,
@@ -69,7 +70,7 @@ def sign(services: Services, client: Client, session: Session, hashed: bytes) ->
         claims = {
             "iss": services.issuer,
             "exp": expires_at,
-            "aud": services.settings.audience or services.issuer,
+            "aud": audience(services, client),
             "sub": subject,
             "client_id": client.id,
             "iat": issued_at,
@@ -81,6 +82,11 @@ def sign(services: Services, client: Client, session: Session, hashed: bytes) ->
     # PyJWT's own `encode` takes as long again as signing does.
     signed = f"{_part(headers)}.{_part(claims)}"
     return f"{signed}.{selector.encode(_algorithms()[key.algorithm].sign(signed.encode(), key.private))}"
+
+
+def audience(services: Services, client: Client) -> str:
+    """Whom the client's signed tokens are for: AUDIENCE or the issuer; of Passport's the client (seed 001)."""
+    return client.id if client.dialect == "passport" else services.settings.audience or services.issuer
 
 
 def _part(content: dict[str, Any]) -> str:
@@ -142,6 +148,7 @@ def _claims(header: dict[str, Any], claims: dict[str, Any]) -> Claims:
         key=key,
         hashed=selector.decode(hashed),
         client_id=claims["aud"] if passport else claims["client_id"],
+        audience=claims["aud"],
         scope=tuple(claims["scopes"] if passport else claims.get("scope", "").split()),
         issuer=claims["iss"],
         issued_at=int(claims["iat"]),

@@ -89,7 +89,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "password_unreadable": ("密码含有无法使用的字符", "The password holds a character that cannot be used"),
     "wrong_old_password": ("原密码不正确", "The old password is wrong"),
     "no_old_password": ("该账号还没有密码", "The account has no password yet"),
-    "temporary_token": ("临时令牌不能更改登录方式", "A temporary token changes nothing about how to log in"),
+    "temporary_token": ("临时令牌只能查询，不能更改", "A temporary token reads, and changes nothing"),
+    "insufficient_scope": (
+        "没有权限：该令牌不能调用此接口（需要 {needed}）",
+        "Not allowed: this access token does not open this, which needs {needed}",
+    ),
     "provider_not_allowed": (
         "该客户端不能关联此登录方式",
         "No identity of this provider can be linked through this client",

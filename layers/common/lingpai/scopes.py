@@ -1,9 +1,13 @@
 """Scopes (RFC 6749 section 3.3): read from a request, and held against what a client may have."""
 
 import re
+from collections.abc import Mapping
 
 from lingpai.errors import invalid_scope
-from lingpai.model import Client
+from lingpai.model import Client, Right
+
+# What opens Lingpai's own API to the tokens of `standard` clients.
+API_SCOPES: Mapping[str, Right] = {"lingpai:account": "account", "lingpai:admin": "admin"}
 
 # More than any client has; each becomes a condition of one write, and a store takes only so many.
 _MOST = 64
@@ -28,9 +32,12 @@ def wanted(client: Client, text: str | None) -> tuple[str, ...] | None:
 
 
 def granted(client: Client, asked: tuple[str, ...] | None) -> tuple[str, ...]:
-    """What was asked for, all of which the client must have; without a wish, all that it has."""
+    """What was asked for, all of which the client must have; without a wish, all that it has.
+
+    The scopes that open Lingpai's own API are given only where they are asked for by name.
+    """
     if asked is None:
-        return client.scopes
+        return tuple(scope for scope in client.scopes if scope not in API_SCOPES)
     if not set(asked) <= set(client.scopes):
         raise invalid_scope()
     return asked

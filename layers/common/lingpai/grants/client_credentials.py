@@ -1,6 +1,6 @@
 """A client for itself (RFC 6749 section 4.4): no user, no refresh token."""
 
-from lingpai import scopes, sessions
+from lingpai import clients, scopes, sessions
 from lingpai.errors import unauthorized_client
 from lingpai.model import TokenRequest, TokenSet
 from lingpai.ports import Services
@@ -10,7 +10,10 @@ REQUIRED: tuple[str, ...] = ()
 
 
 def handle(services: Services, asked: TokenRequest) -> TokenSet:
-    """An access token that acts with the roles of the client's record; only for a client with a secret."""
-    if not asked.client.confidential:
+    """An access token that acts with the roles of the client's record.
+
+    Only for a client with a secret, whose id, the `sub` of the token, cannot be a user's.
+    """
+    if not asked.client.confidential or clients.is_numeric(asked.client.id):
         raise unauthorized_client(NAME)
     return sessions.issue(services, asked.client, scopes.granted(asked.client, asked.scope))

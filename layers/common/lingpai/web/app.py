@@ -15,8 +15,9 @@ from typing import Any
 from lingpai import bootstrap, deadline, web
 from lingpai.errors import LingpaiError, SettingsError, method_not_allowed
 from lingpai.frozen import frozen
+from lingpai.model import Right
 from lingpai.ports import Services
-from lingpai.web import dialects, envelope, observability
+from lingpai.web import bearer, dialects, envelope, observability
 from lingpai.web.oauth_error import oauth_error
 from lingpai.web.reply import JSON, Reply, json_reply
 from lingpai.web.request import MalformedEventError, Request, from_event, refuse_credentials_in_query
@@ -33,12 +34,18 @@ Handler = Callable[[object, Any], dict[str, Any]]
 
 @frozen
 class Route:
-    """A path, the methods it takes, who answers, and how a refusal looks there."""
+    """A path, the methods it takes, who answers, and how a refusal looks there.
+
+    A route of Lingpai's own API says what it `needs` of the caller's access token (`account` or `admin`), and whether
+    it `changes` anything: temporary tokens read.
+    """
 
     path: str
     endpoint: Endpoint
     refused: Refused
     methods: tuple[str, ...] = ("POST",)
+    needs: Right = "none"
+    changes: bool = True
 
 
 def oauth(path: str, endpoint: Endpoint, methods: tuple[str, ...] = ("POST",)) -> Route:
@@ -46,9 +53,16 @@ def oauth(path: str, endpoint: Endpoint, methods: tuple[str, ...] = ("POST",)) -
     return Route(path, endpoint, lambda error, _: oauth_error(error), methods)
 
 
-def seed(path: str, endpoint: Endpoint, methods: tuple[str, ...] = ("POST",)) -> Route:
+def seed(
+    path: str,
+    endpoint: Endpoint,
+    methods: tuple[str, ...] = ("POST",),
+    *,
+    needs: Right = "none",
+    changes: bool = True,
+) -> Route:
     """A route whose answers wear the envelope of seed 003."""
-    return Route(path, endpoint, envelope.refused, methods)
+    return Route(path, endpoint, envelope.refused, methods, needs, changes)
 
 
 def user_center(path: str, endpoint: Endpoint) -> Route:
@@ -120,7 +134,11 @@ def _answer(request: Request, route: Route) -> Reply:
         if request.method not in methods:
             raise method_not_allowed(allow)
         refuse_credentials_in_query(request)
-        return route.endpoint(_services(request), request)
+        services = _services(request)
+        if route.needs != "none":
+            admission = bearer.admit(services, request, route.needs, changes=route.changes)
+            request = replace(request, admission=admission)
+        return route.endpoint(services, request)
     except LingpaiError as error:
         return route.refused(error, request).about(error.client_id, error=error)
 

@@ -1,21 +1,26 @@
 """Who calls, by bearer token (RFC 6750), and what they may do."""
 
-from lingpai import access
-from lingpai.errors import forbidden, invalid_token, unauthorized
+from lingpai import rights
+from lingpai.errors import forbidden, insufficient_scope, invalid_token, unauthorized
 from lingpai.frozen import frozen
-from lingpai.model import RoleBook, Session, User
+from lingpai.model import Right, RoleBook, Session, User
 from lingpai.ports import Directory, Services
+from lingpai.rights import Admission
 from lingpai.web.request import Request
 
 
 @frozen
 class Caller:
-    """Who presented the token: a user, or a client for itself. `roles` are names, `known` what was read with it."""
+    """Who presented the token: a user, or a client for itself.
+
+    `roles` are names, `known` what was read with it, `opens` what the token opens.
+    """
 
     session: Session
     user: User | None
     roles: frozenset[str]
     known: Directory
+    opens: Right = "none"
 
     @property
     def book(self) -> RoleBook:
@@ -23,12 +28,29 @@ class Caller:
         return self.known.roles
 
 
+def admit(services: Services, request: Request, needs: Right, *, changes: bool) -> Admission:
+    """Let the request's bearer token into a route (see `rights.admit`); LingpaiError `unauthorized` without one."""
+    token = token_of(request)
+    if token is None:
+        raise unauthorized()
+    return rights.admit(services, token, needs, changes=changes)
+
+
 def authenticate(services: Services, request: Request, *also: int) -> Caller:
-    """The caller, read together with the users `also`; LingpaiError `unauthorized` or `invalid_token`."""
-    return caller_of(services, session_of(services, request), *also)
+    """The caller of a route that needs a right, read together with the users `also`.
+
+    LingpaiError `invalid_token` for nobody, `access_denied` where the route is for admins and the caller is none.
+    """
+    admission = request.admission
+    if admission is None:
+        raise RuntimeError(f"{request.path} states no need")
+    caller = caller_of(services, admission.session, *also, opens=admission.opens)
+    if admission.needs == "admin" and not is_admin(services, caller):
+        raise forbidden()
+    return caller
 
 
-def caller_of(services: Services, session: Session, *also: int) -> Caller:
+def caller_of(services: Services, session: Session, *also: int, opens: Right = "none") -> Caller:
     """Who opened the session, read together with the users `also`; LingpaiError `invalid_token` for nobody."""
     user_id = session.key.user_id
     if user_id is None:
@@ -36,20 +58,12 @@ def caller_of(services: Services, session: Session, *also: int) -> Caller:
         client = services.clients.get_client(session.client_id)
         if client is None or client.disabled:
             raise invalid_token()
-        return Caller(session, None, client.roles, known)
+        return Caller(session, None, client.roles, known, opens)
     known = services.store.directory(user_id, *also)
     user = known.users.get(user_id)
     if user is None or user.disabled:
         raise invalid_token()
-    return Caller(session, user, known.roles.names_of(user.roles), known)
-
-
-def session_of(services: Services, request: Request) -> Session:
-    """The session of the request's bearer token; LingpaiError `unauthorized` without one, or `invalid_token`."""
-    token = token_of(request)
-    if token is None:
-        raise unauthorized()
-    return access.check(services, token)
+    return Caller(session, user, known.roles.names_of(user.roles), known, opens)
 
 
 def token_of(request: Request) -> str | None:
@@ -59,20 +73,18 @@ def token_of(request: Request) -> str | None:
 
 
 def is_admin(services: Services, caller: Caller) -> bool:
-    """Whether the caller has the role that ADMIN_ROLE names."""
-    return services.settings.admin_role in caller.roles
-
-
-def require_admin(services: Services, caller: Caller) -> None:
-    """LingpaiError `access_denied` for anyone else."""
-    if not is_admin(services, caller):
-        raise forbidden()
+    """Whether the caller has the role that ADMIN_ROLE names, and a token that opens what admins do."""
+    return caller.opens == "admin" and services.settings.admin_role in caller.roles
 
 
 def require_self_or_admin(services: Services, caller: Caller, user_id: int | None) -> None:
-    """LingpaiError `access_denied` for anyone but an admin and the user of this id."""
-    if not is_admin(services, caller) and (caller.user is None or caller.user.id != user_id):
-        raise forbidden("self_or_admin")
+    """LingpaiError for anyone but an admin and the user of this id.
+
+    `insufficient_scope` where a token that opens more would do, else `access_denied`.
+    """
+    if (caller.user is not None and caller.user.id == user_id) or is_admin(services, caller):
+        return
+    raise insufficient_scope("admin") if services.settings.admin_role in caller.roles else forbidden("self_or_admin")
 
 
 def require_user(caller: Caller) -> User:
@@ -80,9 +92,3 @@ def require_user(caller: Caller) -> User:
     if caller.user is None:
         raise forbidden("no_user")
     return caller.user
-
-
-def require_own_token(request: Request) -> None:
-    """LingpaiError `access_denied` for who was lent a session: they must not make a way in that stays."""
-    if access.is_temporary(token_of(request) or ""):
-        raise forbidden("temporary_token")

@@ -30,4 +30,9 @@ def refused(error: LingpaiError, request: Request) -> Reply:
     if error.code == "invalid_client":
         headers |= BASIC_CHALLENGE
     content = {"status": error.status, "error": text(error.reason, request.language, error.values)}
+    if error.code == "insufficient_scope":
+        # RFC 6750 section 3.1.
+        scope = f"lingpai:{error.values['needed']}"
+        headers["WWW-Authenticate"] = f'Bearer realm="lingpai", error="insufficient_scope", scope="{scope}"'
+        content["reason"] = error.code
     return json_reply(error.status, content, headers)

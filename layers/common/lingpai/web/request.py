@@ -16,6 +16,7 @@ from lingpai.errors import LingpaiError, invalid_client, invalid_request, too_la
 from lingpai.frozen import frozen
 from lingpai.messages import preferred
 from lingpai.model import Language
+from lingpai.rights import Admission
 from lingpai.web import multipart
 
 MAX_BODY = 64 * 1024
@@ -60,6 +61,7 @@ class Request:
     """An HTTP request, its header names in lower case.
 
     `source_ip` and `origin` (the address that was called) are API Gateway's own word, never a header's.
+    `admission` is set on routes that need a token, once it was let in.
     """
 
     method: str
@@ -71,6 +73,7 @@ class Request:
     source_ip: str
     id: str
     origin: str
+    admission: Admission | None = None
 
     @property
     def language(self) -> Language:

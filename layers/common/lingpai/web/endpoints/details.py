@@ -8,7 +8,7 @@ from lingpai.errors import not_found
 from lingpai.model import User
 from lingpai.ports import Services
 from lingpai.web import envelope, fields
-from lingpai.web.bearer import authenticate, caller_of, require_self_or_admin, require_user, session_of
+from lingpai.web.bearer import authenticate, require_self_or_admin, require_user
 from lingpai.web.reply import Reply
 from lingpai.web.request import Request, json_body
 
@@ -31,9 +31,8 @@ def current(services: Services, request: Request) -> Reply:
 
 def get(services: Services, request: Request) -> Reply:
     """The profile of the account `id`, for itself or an admin."""
-    session = session_of(services, request)
     user_id = fields.an_id(json_body(request), "id")
-    caller = caller_of(services, session, user_id)
+    caller = authenticate(services, request, user_id)
     require_self_or_admin(services, caller, user_id)
     user = caller.known.users.get(user_id)
     if user is None:

@@ -9,7 +9,7 @@ from lingpai.id_tokens import TOKEN_MAX
 from lingpai.model import Client, Proof, User
 from lingpai.ports import Services, SignProvider
 from lingpai.web import envelope, fields
-from lingpai.web.bearer import Caller, authenticate, require_own_token, require_user
+from lingpai.web.bearer import Caller, authenticate, require_user
 from lingpai.web.reply import Reply
 from lingpai.web.request import Request, json_body
 
@@ -40,11 +40,9 @@ def unlink(services: Services, request: Request) -> Reply:
 
 
 def _owner(services: Services, request: Request) -> tuple[Caller, User]:
-    """Who calls, by a token of their own."""
+    """Who calls, and whose account that is."""
     caller = authenticate(services, request)
-    user = require_user(caller)
-    require_own_token(request)
-    return caller, user
+    return caller, require_user(caller)
 
 
 def _provider(services: Services, caller: Caller, named: str | None) -> tuple[Client, SignProvider]:

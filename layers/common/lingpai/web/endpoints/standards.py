@@ -5,7 +5,7 @@ from typing import Any
 
 from lingpai import access, clients, jwt, sessions
 from lingpai.errors import invalid_client, invalid_request
-from lingpai.model import Session
+from lingpai.model import Client, Session
 from lingpai.ports import Services
 from lingpai.web import observability
 from lingpai.web.reply import Reply, json_reply
@@ -18,7 +18,11 @@ _TOKEN = CLIENT | {"token", "token_type_hint"}
 
 
 def introspect(services: Services, request: Request) -> Reply:
-    """What a token is good for (RFC 7662), for any client with a secret; `{"active":false}` for every other token."""
+    """What a token is good for (RFC 7662), for a client with a secret.
+
+    `{"active":false}` for every other text, for a token of another client unless the record has `introspect`, and for
+    another client's refresh token, which nobody else has to see.
+    """
     given = parameters(request, _TOKEN)
     client = clients.authenticate(services.clients, client_credentials(request, given))
     if not client.confidential:
@@ -28,7 +32,7 @@ def introspect(services: Services, request: Request) -> Reply:
     # Section 2.2: a token that is not active is not told about, not even why. `token_type_hint` (section 2.1) may be
     # ignored, since the shape of a token and its secret tell its kind.
     with observability.asked_by(client):
-        found = _introspected_access(services, token) or _introspected_refresh(services, token)
+        found = _introspected_access(services, client, token) or _introspected_refresh(services, client, token)
     return json_reply(200, found or {"active": False}).about(client.id)
 
 
@@ -99,9 +103,9 @@ def _token(given: dict[str, str]) -> str:
     return given["token"]
 
 
-def _introspected_access(services: Services, token: str) -> dict[str, Any] | None:
+def _introspected_access(services: Services, client: Client, token: str) -> dict[str, Any] | None:
     session = access.unless_refused(lambda: access.check(services, token))
-    if session is None:
+    if session is None or not (client.introspect or session.client_id == client.id):
         return None
     return {
         **_claims(services, session),
@@ -111,9 +115,9 @@ def _introspected_access(services: Services, token: str) -> dict[str, Any] | Non
     }
 
 
-def _introspected_refresh(services: Services, token: str) -> dict[str, Any] | None:
+def _introspected_refresh(services: Services, client: Client, token: str) -> dict[str, Any] | None:
     session = sessions.by_refresh_token(services.store, token, services.clock.now())
-    if session is None:
+    if session is None or session.client_id != client.id:
         return None
     expires_at = min(session.refresh_expires_at, session.ends_at)
     return _claims(services, session) | {**_scope(session.scope), "exp": expires_at}
@@ -130,6 +134,7 @@ def _claims(services: Services, session: Session) -> dict[str, Any]:
         "active": True,
         "client_id": session.client_id,
         "sub": session.client_id if user_id is None else str(user_id),
+        "sub_type": "client" if user_id is None else "user",
         "iat": session.rotated_at or session.created_at,
         "iss": services.issuer,
     }
