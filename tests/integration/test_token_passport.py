@@ -82,7 +82,7 @@ def test_a_star_at_a_refresh_and_for_the_client_itself(api: Api) -> None:
     narrowed = ask(api, scope="read", **REFRESHING).json
     tokens = passport_tokens(refresh(api, narrowed["refresh_token"], scope="*"))
     assert parts(tokens["access_token"])[1]["scopes"] == ["read"]
-    form = {**REFRESHING, "grant_type": "client_credentials", "scope": "*"}
+    form = {**MACHINE, "grant_type": "client_credentials", "scope": "*"}
     own = api.post("/oauth/token", form=form).json
     assert parts(own["access_token"])[1]["scopes"] == ["read", "write"]
 

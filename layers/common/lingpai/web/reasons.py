@@ -44,6 +44,7 @@ REASONS: dict[str, frozenset[str]] = {
     ),
     "unauthorized_client": frozenset({"grant_not_allowed"}),
     "unsupported_grant_type": frozenset({"unknown_grant"}),
+    "unsupported_token_type": frozenset({"temporary_token"}),
     "invalid_scope": frozenset({"bad_scope"}),
     "too_many_requests": frozenset({"limit_reached", "provider_busy", "slow_down", "too_many_tries"}),
     "temporarily_unavailable": frozenset(
