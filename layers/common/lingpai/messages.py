@@ -163,6 +163,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     "no_signing_key": ("该服务没有签名密钥", "This deployment has no key to sign tokens with"),
 }
 
+# What of a header is read: browsers send a few.
+_LANGUAGES = 50
+
 CODE_MESSAGE: dict[Language, str] = {
     "zh": "您的验证码是 {code}，{minutes} 分钟内有效。",
     "en": "Your code is {code}. It is valid for {minutes} minutes.",
@@ -178,7 +181,7 @@ def text(reason: str, language: Language, values: dict[str, Any]) -> str:
 def preferred(accept_language: str) -> Language:
     """The language that an `Accept-Language` header (RFC 9110 section 12.5.4) prefers; Chinese by default."""
     best: dict[Language, float] = {"zh": 0.0, "en": 0.0}
-    for entry in accept_language.split(","):
+    for entry in accept_language.split(",")[:_LANGUAGES]:
         tag, _, parameter = entry.partition(";")
         primary = tag.strip().lower().partition("-")[0]
         for language, quality in best.items():

@@ -94,6 +94,8 @@ def _mobile(text: str, home_country: str) -> tuple[str | None, str | None]:
     A form decodes a bare `+` as a space. A number with a space before it is thus read once more with a `+` where it is
     no number of the home country's.
     """
+    if len(text) > typed.LONGEST:
+        return None, None
     number = _ascii(text)
     found = _parsed(number, home_country)
     if found[0] is None and text.startswith(" "):

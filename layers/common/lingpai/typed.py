@@ -8,7 +8,7 @@ import unicodedata
 # Separators (spaces of any kind), and format characters, which no screen shows (Unicode's general categories).
 _UNSEEN = {"Zs", "Zl", "Zp", "Cf"}
 # More than any number or code has, however it is spaced: what is longer is neither.
-_LONGEST = 100
+LONGEST = 100
 
 
 def trimmed(text: str) -> str:
@@ -28,7 +28,7 @@ def digits(text: str) -> str:
 
     Every other character stays. A text of over 100 characters comes back as it is.
     """
-    if len(text) > _LONGEST:
+    if len(text) > LONGEST:
         return text
     return "".join(
         str(unicodedata.decimal(character, character))
