@@ -132,6 +132,10 @@ bench: $(VENV) build-here dynamodb-local ## Measure starts and operations and wr
 	@$(if $(ARGS),:,.venv/bin/python -m benchmarks.memory --write)
 	@$(if $(ARGS),:,.venv/bin/python -m benchmarks.growth --write)
 
+.PHONY: bench-local-memory
+bench-local-memory: $(VENV) ## Measure how the memory of `make run` grows (a quarter of an hour, Linux; ARGS='--requests 2000 --users 0')
+	@.venv/bin/python -m benchmarks.local_memory $(ARGS)
+
 .PHONY: bench-peers
 bench-peers: $(VENV) $(PEERS) .cache/peers-oidc-provider/.installed dynamodb-local ## Measure what a request costs beside other OAuth servers (needs node; ARGS='--rounds 3')
 	@.venv/bin/python -m benchmarks.peers $(ARGS)

@@ -14,6 +14,7 @@ import botocore.config
 import botocore.exceptions
 import botocore.session
 
+from local import embedded
 from local.template import Table
 
 if TYPE_CHECKING:
@@ -91,13 +92,9 @@ def _embedded(environ: MutableMapping[str, str]) -> Iterator[Store]:
         environ.pop(name, None)
     import moto
 
-    mock = moto.mock_aws()
-    mock.start()
-    try:
+    with moto.mock_aws(), embedded.bounded_memory():
         # Two conditional writes at once would both win in it, so its callers have to queue.
         yield Store(where="embedded DynamoDB", kept=False, serial=True)
-    finally:
-        mock.stop()
 
 
 def connect() -> "DynamoDBClient":

@@ -18,7 +18,7 @@ import moto
 from lingpai.adapters.aws.client import aws_client
 from lingpai.adapters.dynamodb import DynamoStore
 from lingpai.settings import Settings
-from local import dynamodb, template
+from local import dynamodb, embedded, template
 
 ROOT = Path(__file__).resolve().parents[2]
 JAR = ROOT / ".cache" / "dynamodb-local" / "DynamoDBLocal.jar"
@@ -59,7 +59,7 @@ def settings(prefix: str = "", **overrides: Any) -> Settings:
 @contextmanager
 def on_moto() -> Iterator[DynamoStore]:
     """A store on an empty moto, with the template's tables."""
-    with moto.mock_aws():
+    with moto.mock_aws(), embedded.bounded_memory():
         os.environ["AWS_DEFAULT_REGION"] = "us-east-1"
         client = _client(None)
         dynamodb.create_tables(client, TEMPLATE.tables)

@@ -1,0 +1,81 @@
+"""Keeps moto, which is the embedded DynamoDB, from growing with each request.
+
+moto is made for tests, and tests end soon: it keeps a list of every object that it ever made, and copies every table
+of a transaction for each of the transaction's items.
+"""
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+type GetItem = Callable[..., Any]
+type Transact = Callable[[Any, list[dict[str, Any]]], None]
+
+
+@contextmanager
+def bounded_memory() -> Iterator[None]:
+    """moto keeps what its tables hold, and no more, as long as the context lasts."""
+    from moto.core.common_models import BaseModel
+    from moto.dynamodb.models import DynamoDBBackend
+    from moto.dynamodb.models.table import Table
+
+    with (
+        patch.object(BaseModel, "__new__", staticmethod(_make)),
+        # For its undoing of a transaction, which `_undoing` does instead.
+        patch.object(Table, "__deepcopy__", _itself, create=True),
+        patch.object(Table, "get_item", _leaving_no_trace(Table.get_item)),
+        patch.object(DynamoDBBackend, "transact_write_items", _undoing(DynamoDBBackend.transact_write_items)),
+    ):
+        yield
+
+
+def _make(cls: type[Any], *_: Any, **__: Any) -> Any:
+    """An object of one of moto's models, on no list."""
+    return object.__new__(cls)
+
+
+def _itself(table: Any, _: dict[int, Any]) -> Any:
+    return table
+
+
+def _leaving_no_trace(get_item: GetItem) -> GetItem:
+    """`get_item` that makes no entry for a partition that it does not find."""
+
+    def get_or_none(table: Any, hash_key: Any, range_key: Any = None, *projection: Any) -> Any:
+        if range_key is not None and hash_key not in table.items:
+            return None
+        return get_item(table, hash_key, range_key, *projection)
+
+    return get_or_none
+
+
+def _undoing(transact: Transact) -> Transact:
+    """`transact`, after whose failure the items that it names are as they were before."""
+
+    def transact_or_undo(backend: Any, items: list[dict[str, Any]]) -> None:
+        before = [
+            (table, hash_key, range_key, copy.deepcopy(table.get_item(hash_key, range_key)))
+            for table, hash_key, range_key in _written(backend, items)
+        ]
+        try:
+            transact(backend, items)
+        except BaseException:
+            for table, hash_key, range_key, item in before:
+                entries, key = (table.items, hash_key) if range_key is None else (table.items[hash_key], range_key)
+                entries.pop(key, None)
+                if item is not None:
+                    entries[key] = item
+            raise
+
+    return transact_or_undo
+
+
+def _written(backend: Any, items: list[dict[str, Any]]) -> Iterator[tuple[Any, Any, Any]]:
+    """The table and key of each write; what is malformed is left to moto, which refuses it before it writes."""
+    for kind, write in (pair for item in items for pair in item.items()):
+        table = backend.tables.get(write.get("TableName"))
+        attributes = write.get("Item" if kind == "Put" else "Key", {})
+        if table is not None and kind != "ConditionCheck" and set(table.table_key_attrs) <= set(attributes):
+            yield table, *backend.get_keys_value(table, attributes)
