@@ -107,6 +107,9 @@ class _Outbox:
         """See `ports.Sender`."""
         self.sent.append(message)
 
+    def pretend(self) -> None:
+        """See `ports.Messenger`."""
+
 
 def put(services: Services) -> Mapping[str, Values]:
     """Put the examples into a store that holds the demo data; the values by event.
@@ -176,7 +179,7 @@ def _code(services: Services, name: str) -> Values:
     own = replace(_as_next_year(services, name), sms=outbox)
     # A number that has had a code a moment ago keeps it.
     with suppress(LingpaiError):
-        codes.send(own, number, client_id, "127.0.0.1", "zh", purpose)
+        codes.send(own, codes.Asked(number, client_id, "zh", purpose), "127.0.0.1")
     code = outbox.sent[0].code if outbox.sent else ""
     return {"mobile": number.removeprefix("+86"), "code": code}
 

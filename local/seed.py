@@ -84,6 +84,8 @@ class SeedClient(BaseModel):
     api: Right | None = None
     introspect: bool = False
     claims: tuple[ExtraClaim, ...] = ()
+    codes_from: tuple[Annotated[Text, BeforeValidator(_as_text)], ...] = ()
+    forwards_address: bool = False
 
 
 class SeedRole(BaseModel):
@@ -156,6 +158,7 @@ DEMO = {
         {
             "client_id": "23",
             "dialect": "usercenter",
+            "codes_from": ["web-client", "app-client"],
         },
         {
             "client_id": "machine-client",
@@ -256,6 +259,8 @@ def to_client(entry: SeedClient) -> Client:
         api=entry.api,
         introspect=entry.introspect,
         claims=entry.claims,
+        codes_from=entry.codes_from,
+        forwards_address=entry.forwards_address,
     )
 
 

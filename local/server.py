@@ -44,6 +44,7 @@ PRESETS = {
     "LIMIT_LOGIN_NET": "0",
     "LIMIT_VERIFY_IP": "0",
     "LIMIT_VERIFY_NET": "0",
+    "LIMIT_VERIFY_CLIENT": "0",
     "LIMIT_REGISTER_IP": "0",
     "LIMIT_REGISTER_NET": "0",
     "LIMIT_SIGN_IP": "0",

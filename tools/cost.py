@@ -127,6 +127,7 @@ SHARED: Mapping[str, str] = {
     "sms:client:*": "all who ask for a code by one client",
     "sms:network": "all who ask for a code from one network",
     "sms:prefix:*": "all numbers of one prefix, when codes are sent and when they come back",
+    "verify:client:*": "all logins by code at one client with a secret; written for wrong codes alone",
     "verify:network": "all who have codes checked from one network",
 }
 

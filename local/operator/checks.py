@@ -347,7 +347,7 @@ def test_message(case: Case) -> Iterator[Finding]:
         yield Finding(check, State.fail, f"not sent: {messages.text(error.reason, 'en', error.values)}")
         return
     code, minutes = "000000", settings.code_ttl // 60
-    text = messages.CODE_MESSAGE["zh"].format(code=code, minutes=minutes)
+    text = messages.message("login", "zh", {"code": code, "minutes": minutes})
     try:
         sender.send(Message(number, code, text, case.services.clock.now(), minutes))
     except NotSent as error:

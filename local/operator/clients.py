@@ -104,6 +104,12 @@ def create(
     claim: Annotated[
         list[ClaimName] | None, typer.Option(help="What signed tokens and introspection say of the user.")
     ] = None,
+    codes_from: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="A client whose codes it takes (usercenter).")
+    ] = None,
+    forwards_address: Annotated[
+        bool, typer.Option("--forwards-address", help="It tells its end user's address in X-End-User-Address.")
+    ] = False,
 ) -> None:
     """Create the client ID and show its secret, once.
 
@@ -128,6 +134,8 @@ def create(
         api=api.value if api else None,
         introspect=resource_server,
         claims=tuple(name.value for name in claim or ()),
+        codes_from=codes_from or (),
+        forwards_address=forwards_address,
     )
     client = replace(seed.to_client(entry), secret_hash=hash_secret(secret) if secret else None)
     with desk.services() as services, unbroken():
@@ -219,6 +227,8 @@ def document(client: Client) -> dict[str, Any]:
         "introspect": client.introspect,
         "claims": sorted(client.claims),
         "valid_from": client.valid_from,
+        "codes_from": sorted(client.codes_from),
+        "forwards_address": client.forwards_address,
     }
 
 

@@ -24,6 +24,8 @@ def test_a_record_comes_back_whole(store: WholeStore) -> None:
         introspect=False,
         claims=frozenset(),
         valid_from=0,
+        codes_from=frozenset(),
+        forwards_address=False,
     )
     disabled = a_client(id="客户 ☎", disabled=True)
     clients = (a_client(), bare, disabled)
@@ -71,6 +73,8 @@ CHANGES: dict[str, Any] = {
     "introspect": False,
     "claims": frozenset({"roles"}),
     "valid_from": 7,
+    "codes_from": frozenset({"other"}),
+    "forwards_address": False,
 }
 NOTHING: dict[str, Any] = {
     "grants": frozenset(),
@@ -79,6 +83,7 @@ NOTHING: dict[str, Any] = {
     "secret_hash": None,
     "api": None,
     "claims": frozenset(),
+    "codes_from": frozenset(),
 }
 
 

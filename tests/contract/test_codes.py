@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from lingpai.model import Code
 from lingpai.ports import ConsumeCode
-from tests.support.samples import NOW, NUMBER, WholeStore, a_code, consume, hashed
+from tests.support.samples import NOW, NUMBER, WholeStore, a_code, a_guess, consume, hashed
 
 OTHER = "+8613800000000"
 TTL = NOW + 172_800
@@ -50,7 +50,7 @@ def test_guesses_are_no_reason_to_refuse_a_code(store: WholeStore) -> None:
     """Those counted meanwhile stay counted: a new code in the same window resets nothing."""
     store.save_code(None, a_code(), TTL)
     for _ in range(4):
-        store.count_try(NUMBER, NOW + 50, 3600)
+        store.count_try(NUMBER, a_guess(NOW + 50, 3600))
     assert store.save_code(a_code(), LATER, TTL)
     assert store.get_code(NUMBER) == a_code(digest=LATER.digest, expires_at=LATER.expires_at, sent=LATER.sent, tries=4)
 
@@ -58,7 +58,7 @@ def test_guesses_are_no_reason_to_refuse_a_code(store: WholeStore) -> None:
 def test_a_code_may_open_a_new_window(store: WholeStore) -> None:
     """Then the tries are as the code says."""
     store.save_code(None, a_code(), TTL)
-    store.count_try(NUMBER, NOW + 50, 3600)
+    store.count_try(NUMBER, a_guess(NOW + 50, 3600))
     known = store.get_code(NUMBER)
     opened = a_code(sent=(NOW, NOW + 4000), expires_at=NOW + 4600, tries=0, tries_until=NOW + 7600)
     assert store.save_code(known, opened, TTL)
@@ -69,7 +69,7 @@ def test_a_code_may_open_a_new_window(store: WholeStore) -> None:
 
 def test_the_first_code_after_guesses(store: WholeStore) -> None:
     """A number that was guessed at is known, though no code was sent to it."""
-    guessed = store.count_try(NUMBER, NOW, 3600)
+    guessed = store.count_try(NUMBER, a_guess(NOW, 3600))
     assert not store.save_code(None, a_code(), TTL)
     assert store.get_code(NUMBER) == guessed
     assert store.save_code(guessed, a_code(tries_until=guessed.tries_until), TTL)
@@ -78,7 +78,7 @@ def test_the_first_code_after_guesses(store: WholeStore) -> None:
 
 def test_the_next_code_after_one_was_used(store: WholeStore) -> None:
     store.save_code(None, a_code(), TTL)
-    store.count_try(NUMBER, NOW + 5, 3600)
+    store.count_try(NUMBER, a_guess(NOW + 5, 3600))
     store.commit(consume())
     used = store.get_code(NUMBER)
     assert used == a_code(digest=None, expires_at=0)
@@ -88,10 +88,10 @@ def test_the_next_code_after_one_was_used(store: WholeStore) -> None:
 
 def test_guesses_are_counted_in_a_window(store: WholeStore) -> None:
     """It begins with the first guess, holds to its last second, and then begins again at 1."""
-    assert store.count_try(NUMBER, NOW, 60) == Code(NUMBER, tries=1, tries_until=NOW + 60)
-    assert store.count_try(NUMBER, NOW + 1, 60) == Code(NUMBER, tries=2, tries_until=NOW + 60)
-    assert store.count_try(NUMBER, NOW + 59, 60) == Code(NUMBER, tries=3, tries_until=NOW + 60)
-    assert store.count_try(NUMBER, NOW + 60, 60) == Code(NUMBER, tries=1, tries_until=NOW + 120)
+    assert store.count_try(NUMBER, a_guess(NOW, 60)) == Code(NUMBER, tries=1, tries_until=NOW + 60)
+    assert store.count_try(NUMBER, a_guess(NOW + 1, 60)) == Code(NUMBER, tries=2, tries_until=NOW + 60)
+    assert store.count_try(NUMBER, a_guess(NOW + 59, 60)) == Code(NUMBER, tries=3, tries_until=NOW + 60)
+    assert store.count_try(NUMBER, a_guess(NOW + 60, 60)) == Code(NUMBER, tries=1, tries_until=NOW + 120)
     assert store.get_code(NUMBER) == Code(NUMBER, tries=1, tries_until=NOW + 120)
     assert store.get_code(OTHER) is None
 
@@ -99,19 +99,19 @@ def test_guesses_are_counted_in_a_window(store: WholeStore) -> None:
 def test_guesses_tell_what_is_known(store: WholeStore) -> None:
     """The code comes back with the count, also when a new window begins."""
     store.save_code(None, a_code(), TTL)
-    assert store.count_try(NUMBER, NOW + 10, 60) == a_code(tries=1)
-    assert store.count_try(NUMBER, NOW + 3599, 60) == a_code(tries=2)
-    assert store.count_try(NUMBER, NOW + 3600, 60) == a_code(tries=1, tries_until=NOW + 3660)
+    assert store.count_try(NUMBER, a_guess(NOW + 10, 60)) == a_code(tries=1)
+    assert store.count_try(NUMBER, a_guess(NOW + 3599, 60)) == a_code(tries=2)
+    assert store.count_try(NUMBER, a_guess(NOW + 3600, 60)) == a_code(tries=1, tries_until=NOW + 3660)
 
 
 def test_a_code_is_proven_once(store: WholeStore) -> None:
     code = a_code()
     assert store.save_code(None, code, NOW)
     assert code.digest is not None
-    assert not store.mark_proven(NUMBER, bytes(32))
-    assert [store.mark_proven(NUMBER, code.digest) for _ in range(3)] == [True, False, False]
+    assert not store.mark_proven(NUMBER, bytes(32), 0)
+    assert [store.mark_proven(NUMBER, code.digest, 0) for _ in range(3)] == [True, False, False]
     assert store.get_code(NUMBER) == replace(code, proven=True)
-    assert store.count_try(NUMBER, NOW, 60).proven
+    assert store.count_try(NUMBER, a_guess(NOW, 60)).proven
 
 
 def test_the_next_code_is_not_proven_by_the_last(store: WholeStore) -> None:
@@ -119,20 +119,20 @@ def test_the_next_code_is_not_proven_by_the_last(store: WholeStore) -> None:
     code = a_code()
     assert store.save_code(None, code, NOW)
     assert code.digest is not None
-    store.mark_proven(NUMBER, code.digest)
+    store.mark_proven(NUMBER, code.digest, 0)
     proven = store.get_code(NUMBER)
     assert proven is not None
     assert store.save_code(proven, LATER, NOW)
     assert store.get_code(NUMBER) == LATER
     assert store.save_code(LATER, proven, NOW)
     assert store.get_code(NUMBER) == proven
-    assert not store.mark_proven(NUMBER, code.digest)
+    assert not store.mark_proven(NUMBER, code.digest, 0)
 
 
 def test_a_code_is_refused_where_the_one_before_was_used_up(store: WholeStore) -> None:
     """Whoever saves it may take it back, and must not bring back a code that was used."""
     store.save_code(None, a_code(), TTL)
-    store.count_try(NUMBER, NOW + 5, 3600)
+    store.count_try(NUMBER, a_guess(NOW + 5, 3600))
     store.commit(consume())
     used = store.get_code(NUMBER)
     assert not store.save_code(a_code(), LATER, TTL)
@@ -140,16 +140,16 @@ def test_a_code_is_refused_where_the_one_before_was_used_up(store: WholeStore) -
 
 
 def test_nothing_is_proven_of_a_number_that_got_no_code(store: WholeStore) -> None:
-    assert not store.mark_proven(NUMBER, bytes(32))
+    assert not store.mark_proven(NUMBER, bytes(32), 0)
     assert store.get_code(NUMBER) is None
 
 
 def test_a_code_that_is_used_up_is_no_longer_proven(store: WholeStore) -> None:
     code = a_code()
     store.save_code(None, code, NOW)
-    store.count_try(NUMBER, NOW, 60)
+    store.count_try(NUMBER, a_guess(NOW, 60))
     assert code.digest is not None
-    store.mark_proven(NUMBER, code.digest)
+    store.mark_proven(NUMBER, code.digest, 0)
     store.commit(ConsumeCode(NUMBER, code.digest, NOW))
     used = store.get_code(NUMBER)
     assert used is not None

@@ -12,7 +12,7 @@ from lingpai.adapters.dynamodb import DynamoStore
 from lingpai.adapters.sms.console import ConsoleSender
 from lingpai.bootstrap import build
 from lingpai.clients import new_client
-from lingpai.model import Identity, TokenSet, User
+from lingpai.model import Guesser, Identity, TokenSet, User
 from lingpai.ports import DisableUser, PutIdentity, PutUser, Services, Store, Write
 from tests.support.contention import queued_or_refused, racing_store
 from tests.support.races import RACERS, race, refusals, won
@@ -20,6 +20,7 @@ from tests.support.time import START, Time
 from tests.support.wechat import APPS, MINI, SECOND
 
 CLIENT = new_client("mini", "spring", "mini-secret", scopes=("web",), sign_provider="wechat", sign_app=MINI)
+HERE = Guesser(CLIENT, "192.0.2.1")
 UNION = "wechat:unionid"
 ONE = Identity("wechat", MINI, "open-1", "union-1")
 TWO = Identity("wechat", SECOND, "open-2", "union-1")
@@ -140,14 +141,12 @@ def test_a_login_that_unlinking_overtakes_opens_nothing_there(services: Services
 
 def test_a_login_by_a_number_that_moves_meanwhile_opens_nothing_there(services: Services) -> None:
     user_id = add(services, 0, mobile="+8613800000000")
-    codes.send(services, "+8613800000000", "mini", "192.0.2.1", "en")
+    codes.send(services, codes.Asked("+8613800000000", CLIENT.id, "en"), "192.0.2.1")
     assert isinstance(services.sms, ConsoleSender)
     code = services.sms.outbox[-1].code
-    move = partial(accounts.link, services, user_id, "+8613800000001", None, None, "192.0.2.1")
+    move = partial(accounts.link, services, user_id, "+8613800000001", None, None, HERE)
     late: Any = Meanwhile(services.store, lambda: (move(), None)[1])
-    tokens = accounts.log_in_by_code(
-        replace(services, store=late), CLIENT, ("web",), "+8613800000000", code, "192.0.2.1"
-    )
+    tokens = accounts.log_in_by_code(replace(services, store=late), CLIENT, ("web",), "+8613800000000", code, HERE)
     assert tokens.user_id != user_id
     assert services.store.sessions_of(user_id) == ()
 
@@ -291,11 +290,11 @@ def test_a_union_that_another_account_holds_is_not_linked(services: Services) ->
 def test_an_admin_who_gives_another_openid_takes_the_union_away(services: Services) -> None:
     """Else the one who had the app's openid before would still be let in by the union."""
     user_id = add(services, 0, ONE)
-    accounts.link(services, user_id, None, None, Identity("wechat", MINI, "open-new"), "192.0.2.1")
+    accounts.link(services, user_id, None, None, Identity("wechat", MINI, "open-new"), HERE)
     (user,) = everybody(services)
     assert user.openids == ((ONE.issuer, "open-new"),)
     assert log_in(services, ONE).user_id != user_id
-    kept = accounts.link(services, user_id, None, None, Identity("wechat", MINI, "open-new"), "192.0.2.1")
+    kept = accounts.link(services, user_id, None, None, Identity("wechat", MINI, "open-new"), HERE)
     assert kept == user
 
 

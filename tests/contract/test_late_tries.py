@@ -14,7 +14,7 @@ from lingpai.model import SessionKey
 from lingpai.ports import Conflict, DeleteUser, DisableUser, EnableUser, PutSession, PutUser, Store
 from tests.support import breaking_proxy, stores
 from tests.support.breaking_proxy import BreakingProxy, Fault, Message, conflict, cut_after, first, late, late_first
-from tests.support.samples import NOW, NUMBER, a_client, a_code, a_session, a_user, hashed
+from tests.support.samples import NOW, NUMBER, a_client, a_code, a_guess, a_session, a_user, hashed
 
 MACHINE = SessionKey(2**63 + 5, b"machine!")
 
@@ -84,8 +84,8 @@ def test_a_guess_is_counted_once(scene: Scene, fault: Fault) -> None:
     """The first one of a window, and the ones after it."""
     scene.direct.save_code(None, a_code(), NOW)
     for number in (1, 2, 3):
-        assert scene.meeting(fault, lambda: scene.store.count_try(NUMBER, NOW, 60)).tries == number
-    assert scene.meeting(fault, lambda: scene.store.count_try("+8613300000000", NOW, 60)).tries == 1
+        assert scene.meeting(fault, lambda: scene.store.count_try(NUMBER, a_guess(NOW, 60))).tries == number
+    assert scene.meeting(fault, lambda: scene.store.count_try("+8613300000000", a_guess(NOW, 60))).tries == 1
 
 
 @pytest.mark.security("F22")
@@ -93,8 +93,8 @@ def test_a_guess_is_counted_once(scene: Scene, fault: Fault) -> None:
 def test_a_mark_is_the_first_one_to_its_own_repeat(scene: Scene, fault: Fault) -> None:
     code = a_code()
     scene.direct.save_code(None, code, NOW)
-    assert scene.meeting(fault, lambda: scene.store.mark_proven(NUMBER, code.digest or b""))
-    assert not scene.meeting(fault, lambda: scene.store.mark_proven(NUMBER, code.digest or b""))
+    assert scene.meeting(fault, lambda: scene.store.mark_proven(NUMBER, code.digest or b"", 0))
+    assert not scene.meeting(fault, lambda: scene.store.mark_proven(NUMBER, code.digest or b"", 0))
     assert scene.meeting(fault, lambda: scene.store.spend("idtoken:x", {"all": 1}, NOW)).done
     assert not scene.meeting(fault, lambda: scene.store.spend("idtoken:x", {"all": 1}, NOW)).done
 

@@ -25,7 +25,7 @@ from lingpai.ports import (
     SpendTally,
     Write,
 )
-from tests.support.samples import NOW, NUMBER, Eye, Seen, WholeStore, a_code, a_session, a_user, consume
+from tests.support.samples import NOW, NUMBER, Eye, Seen, WholeStore, a_code, a_guess, a_session, a_user, consume
 
 ALICE = a_user()
 SESSION = a_session()
@@ -272,7 +272,7 @@ def test_consume_code(store: WholeStore, commit: Commit, eye: Eye) -> None:
     """The digest goes, the guess that found it is not counted, all else stays; used once, it is used up."""
     refused(commit, eye, consume())
     store.save_code(None, a_code(), NOW + 10000)
-    counted = [store.count_try(NUMBER, NOW, 3600) for _ in range(3)][-1]
+    counted = [store.count_try(NUMBER, a_guess(NOW, 3600)) for _ in range(3)][-1]
     assert counted == a_code(tries=3)
     refused(commit, eye, consume(digest=b"another"), consume(number="+8613800000000"), consume(now=NOW + 600))
     commit(consume(now=NOW + 599))
@@ -282,7 +282,7 @@ def test_consume_code(store: WholeStore, commit: Commit, eye: Eye) -> None:
 
 def test_consume_code_needs_a_code(store: WholeStore, commit: Commit, eye: Eye) -> None:
     """Guesses alone are no code."""
-    store.count_try(NUMBER, NOW, 3600)
+    store.count_try(NUMBER, a_guess(NOW, 3600))
     refused(commit, eye, consume())
 
 

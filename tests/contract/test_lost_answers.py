@@ -15,7 +15,7 @@ from lingpai.adapters.sms.console import ConsoleSender
 from lingpai.bootstrap import build
 from lingpai.clients import new_client
 from lingpai.errors import LingpaiError
-from lingpai.model import Identity, RoleBook, Session, TokenSet, User
+from lingpai.model import Guesser, Identity, RoleBook, Session, TokenSet, User
 from lingpai.ports import (
     ChangeUser,
     Conflict,
@@ -37,6 +37,7 @@ from tests.support.samples import (
     NUMBER,
     a_client,
     a_code,
+    a_guess,
     a_rotation,
     a_session,
     a_user,
@@ -47,6 +48,7 @@ from tests.support.samples import (
 from tests.support.time import Time
 
 CLIENT = new_client("web-client", "spring", "web-secret", scopes=("web",), sign_provider="trusted")
+HERE = Guesser(CLIENT, "192.0.2.1")
 OPENID = Identity("trusted", "default", "o-1")
 OLD, NEW = "correct horse battery", "battery staple correct"
 ALICE = a_user()
@@ -186,12 +188,12 @@ def test_a_code_is_saved(scene: Scene) -> None:
 def test_a_message_is_sent_once(scene: Scene) -> None:
     """By the use case: its code is the one that is kept."""
     services = scene.services
-    services.store.count_try(NUMBER, services.clock.now(), 3600)
+    services.store.count_try(NUMBER, a_guess(services.clock.now(), 3600))
     scene.line.lose = 1
-    codes.send(services, NUMBER, "web-client", "192.0.2.1", "en")
+    codes.send(services, codes.Asked(NUMBER, CLIENT.id, "en"), "192.0.2.1")
     assert isinstance(services.sms, ConsoleSender)
     (message,) = services.sms.outbox
-    tokens = accounts.log_in_by_code(services, CLIENT, ("web",), NUMBER, message.code, "192.0.2.1")
+    tokens = accounts.log_in_by_code(services, CLIENT, ("web",), NUMBER, message.code, HERE)
     assert tokens.user_id is not None
 
 
@@ -232,7 +234,7 @@ def test_the_use_cases_tell_the_truth(scene: Scene) -> None:
     assert services.store.sessions_of(user_id) == (presented.key,)
     assert log_in(NEW).user_id == user_id
 
-    losing_the_write(scene, write, lambda: accounts.link(services, user_id, NUMBER, None, OPENID, "192.0.2.1"))
+    losing_the_write(scene, write, lambda: accounts.link(services, user_id, NUMBER, None, OPENID, HERE))
     assert accounts.find_by_name(services, NUMBER) == user_id
     for _ in range(2):
         losing_the_write(scene, write, lambda: accounts.log_in_by_identity(services, CLIENT, ("web",), OPENID))
@@ -302,8 +304,8 @@ def test_limits_hold(scene: Scene) -> None:
     store = scene.store
     assert scene.losing(lambda: store.spend("k", {"all": 10}, NOW).done)
     assert sum(store.spend("k", {"all": 10}, NOW).done for _ in range(20)) == 9
-    assert scene.losing(lambda: store.count_try(NUMBER, NOW, 60)).tries == 1
-    assert scene.losing(lambda: store.count_try(NUMBER, NOW, 60)).tries == 2
+    assert scene.losing(lambda: store.count_try(NUMBER, a_guess(NOW, 60))).tries == 1
+    assert scene.losing(lambda: store.count_try(NUMBER, a_guess(NOW, 60))).tries == 2
 
 
 def test_no_answer_at_all_is_a_503_and_nothing_is_half_done(scene: Scene) -> None:

@@ -15,17 +15,18 @@ from lingpai.adapters.sms.console import ConsoleSender
 from lingpai.bootstrap import build
 from lingpai.clients import new_client
 from lingpai.errors import LingpaiError
-from lingpai.model import Client, Identity, RoleBook, SessionKey, TokenSet, User
+from lingpai.model import Client, Guesser, Identity, RoleBook, SessionKey, TokenSet, User
 from lingpai.ports import ChangeUser, CheckUser, Conflict, PutSession, PutUser, Services, Write
 from tests.support.contention import queued_or_refused, racing_store
 from tests.support.races import RACERS, race, refusals, won
-from tests.support.samples import NUMBER, WholeStore, a_code, a_rotation, a_session, consume, open_sessions
+from tests.support.samples import NUMBER, WholeStore, a_code, a_guess, a_rotation, a_session, consume, open_sessions
 from tests.support.time import START, Time
 
 if TYPE_CHECKING:
     from lingpai.model import Language
 
 CLIENT = new_client("web-client", "spring", "web-secret", scopes=("web",), sign_provider="trusted")
+HERE = Guesser(CLIENT, "192.0.2.1")
 OTHER_CLIENT = new_client("app-client", "spring", "app-secret", scopes=("web",))
 OLD, NEW = "correct horse battery", "battery staple correct"
 OPENID = Identity("trusted", "default", "o-1")
@@ -63,7 +64,7 @@ def log_in(services: Services, password: str = OLD) -> TokenSet:
 
 def log_in_by_code(services: Services, code: str) -> TokenSet:
     """The holder of NUMBER logs in."""
-    return accounts.log_in_by_code(services, CLIENT, ("web",), NUMBER, code, "192.0.2.1")
+    return accounts.log_in_by_code(services, CLIENT, ("web",), NUMBER, code, HERE)
 
 
 def log_in_by_openid(services: Services) -> TokenSet:
@@ -73,7 +74,7 @@ def log_in_by_openid(services: Services) -> TokenSet:
 
 def send(services: Services, client_id: str = "web-client") -> None:
     """Send a code to NUMBER."""
-    codes.send(services, NUMBER, client_id, "192.0.2.1", "en")
+    codes.send(services, codes.Asked(NUMBER, client_id, "en"), "192.0.2.1")
 
 
 def outbox(services: Services) -> list[str]:
@@ -147,7 +148,7 @@ def test_different_names_are_registered_all(services: Services) -> None:
 def test_a_number_is_given_to_one_account(services: Services) -> None:
     """32 accounts want it; one has it, and the others keep what they had."""
     ids = [add(services, i, mobile=f"+86138000000{i:02d}") for i in range(RACERS)]
-    outcomes = race([partial(accounts.link, services, user_id, NUMBER, None, None, "192.0.2.1") for user_id in ids])
+    outcomes = race([partial(accounts.link, services, user_id, NUMBER, None, None, HERE) for user_id in ids])
     (winner,) = won(outcomes)
     assert refusals(outcomes) == {"409 conflict mobile_taken": RACERS - 1}
     assert services.store.find_user_id(accounts.mobile_key(NUMBER)) == winner.id
@@ -164,7 +165,7 @@ def test_a_proven_number_is_given_to_one_account(services: Services) -> None:
     """The code is used up once, by the account that has the number then."""
     ids = [add(services, i) for i in range(services.settings.code_tries)]
     code = sent_code(services)
-    outcomes = race([partial(accounts.link, services, user_id, NUMBER, code, None, "192.0.2.1") for user_id in ids])
+    outcomes = race([partial(accounts.link, services, user_id, NUMBER, code, None, HERE) for user_id in ids])
     (winner,) = won(outcomes)
     assert set(refusals(outcomes)) <= {"409 conflict mobile_taken", "400 invalid_grant bad_code"}
     assert services.store.find_user_id(accounts.mobile_key(NUMBER)) == winner.id
@@ -179,7 +180,7 @@ def test_an_account_that_is_given_many_numbers_has_one(services: Services) -> No
     """Whoever changed it last: the names that find it are those that it has."""
     user_id = add(services)
     numbers = [f"+86138000000{i:02d}" for i in range(RACERS)]
-    outcomes = race([partial(accounts.link, services, user_id, number, None, None, "192.0.2.1") for number in numbers])
+    outcomes = race([partial(accounts.link, services, user_id, number, None, None, HERE) for number in numbers])
     assert won(outcomes)
     assert set(refusals(outcomes)) <= {"409 conflict changed_meanwhile"}
     user = services.store.get_user(user_id)
@@ -331,7 +332,7 @@ def test_100_guesses_at_once_are_100_guesses(services: Services) -> None:
         told = []
         for code in share:
             with pytest.raises(LingpaiError) as refused:
-                codes.check(services, NUMBER, code, address)
+                codes.check(services, NUMBER, code, Guesser(CLIENT, address), "login")
             told.append(refused.value.reason)
         return told
 
@@ -347,7 +348,7 @@ def test_the_right_code_beyond_the_limit_opens_nothing(services: Services) -> No
     right = sent_code(services)
     for code in wrong_codes(right, services.settings.code_tries):
         with pytest.raises(LingpaiError, match="invalid_grant"):
-            codes.check(services, NUMBER, code, "192.0.2.1")
+            codes.check(services, NUMBER, code, HERE, "login")
     outcomes = race(everywhere(partial(log_in_by_code, services, right)))
     assert refusals(outcomes) == {"429 too_many_requests too_many_tries": RACERS}
     assert everybody(services) == []
@@ -358,7 +359,7 @@ def test_the_right_code_among_guesses_counts_as_one_of_them(services: Services) 
     right = sent_code(services)
     mixed = [right, right, *wrong_codes(right, RACERS - 2)]
     random.shuffle(mixed)
-    outcomes = race([partial(codes.check, services, NUMBER, code, "192.0.2.1") for code in mixed])
+    outcomes = race([partial(codes.check, services, NUMBER, code, HERE, "login") for code in mixed])
     told = refusals(outcomes)
     assert len(won(outcomes)) + told["400 invalid_grant bad_code"] == services.settings.code_tries
     assert told["429 too_many_requests too_many_tries"] == RACERS - services.settings.code_tries
@@ -368,7 +369,7 @@ def test_guesses_and_new_codes_at_once(services: Services) -> None:
     """A code that is sent while a number is guessed at takes none of the guesses back."""
     first = sent_code(services)
     later = replace(services, clock=Time(START + services.settings.code_resend).clock())
-    guess = partial(codes.check, later, NUMBER, wrong_codes(first, 1)[0], "192.0.2.1")
+    guess = partial(codes.check, later, NUMBER, wrong_codes(first, 1)[0], HERE, "login")
     calls: list[Callable[[], object]] = [guess, partial(send, later)] * (RACERS // 2)
     outcomes = race(calls)
     assert len(outbox(services)) == 2
@@ -381,7 +382,7 @@ def test_guesses_and_new_codes_at_once(services: Services) -> None:
 def test_the_first_guesses_open_one_window(reference: WholeStore) -> None:
     """And the first of the next window, again: none is lost and none is counted twice."""
     for now, until in ((START, START + 60), (START + 60, START + 120)):
-        outcomes = won(race(everywhere(partial(reference.count_try, NUMBER, now, 60))))
+        outcomes = won(race(everywhere(partial(reference.count_try, NUMBER, a_guess(now, 60)))))
         assert sorted(known.tries for known in outcomes) == list(range(1, RACERS + 1))
         assert {known.tries_until for known in outcomes} == {until}
 
@@ -390,10 +391,13 @@ def test_the_first_guesses_open_one_window(reference: WholeStore) -> None:
 def test_a_number_gets_one_message(services: Services, guessed: bool) -> None:
     """32 askings at once: one code, the one that is kept, and 31 times "too soon"."""
     if guessed:
-        services.store.count_try(NUMBER, START, services.settings.code_tries_window)
+        services.store.count_try(NUMBER, a_guess(START, services.settings.code_tries_window))
     languages: list[Language] = ["zh", "en"]
     outcomes = race(
-        [partial(codes.send, services, NUMBER, f"client {i}", f"192.0.2.{i}", languages[i % 2]) for i in range(RACERS)]
+        [
+            partial(codes.send, services, codes.Asked(NUMBER, CLIENT.id, languages[i % 2]), f"192.0.2.{i}")
+            for i in range(RACERS)
+        ]
     )
     assert won(outcomes) == [None]
     assert refusals(outcomes) == {"429 too_many_requests resend_too_soon": RACERS - 1}
@@ -519,7 +523,7 @@ def test_right_passwords_meet_a_rehash(services: Services) -> None:
 def test_no_session_outlives_its_account(services: Services) -> None:
     """Logins by password while the account is deleted, by three at once: nothing of it is left, its names are free."""
     user_id = with_password(services)
-    accounts.link(services, user_id, NUMBER, None, None, "192.0.2.1")
+    accounts.link(services, user_id, NUMBER, None, None, HERE)
     calls: list[Callable[[], None]] = [partial(log_in_again_and_again, services)] * (RACERS - 3)
     for place in (5, 10, 15):
         calls.insert(place, partial(accounts.delete, services, user_id))
@@ -540,7 +544,7 @@ def test_an_account_is_deleted_while_its_names_change(services: Services) -> Non
     user_id = add(services)
     numbers = [f"+86138000000{i:02d}" for i in range(RACERS)]
     calls: list[Callable[[], object]] = [
-        partial(accounts.link, services, user_id, number, None, None, "192.0.2.1") for number in numbers
+        partial(accounts.link, services, user_id, number, None, None, HERE) for number in numbers
     ]
     calls[RACERS // 2] = partial(accounts.delete, services, user_id)
     outcomes = race(calls)

@@ -101,11 +101,11 @@ def test_a_rehash_on_login_takes_no_call_more(house: House, monkeypatch: pytest.
     assert house.calls.of(later.token) == LOGIN
 
 
-LOGIN_BY_CODE = ["UpdateItem", "GetItem", "TransactWriteItems", "UpdateItem"]
+LOGIN_BY_CODE = ["BatchGetItem", "UpdateItem", "TransactWriteItems", "UpdateItem"]
 
 
 def test_issue_by_code_takes_four(house: House) -> None:
-    """The guess, the name, use up + check + put in one transaction; the prefix, whose code came back."""
+    """The number's account with the client's limit; the guess; use up + check + put in one transaction; the prefix."""
     api = house.api
     ok(api.post("/mobile/code/get", form={"mobile": "13312341234"}, basic=WEB))
     form = {"mobile": "13312341234", "code": api.last_code}

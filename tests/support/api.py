@@ -221,7 +221,7 @@ def populate(services: Services) -> None:
         new_client("machine-client", "standard", "machine-secret", scopes=("lingpai:admin",), roles=("admin",)),
         new_client("django-app", "django", "django-secret"),
         new_client("2", "passport", "passport-secret"),
-        new_client("23", "usercenter"),
+        new_client("23", "usercenter", codes_from=("web-client",)),
         new_client(
             "jwt-client",
             "standard",

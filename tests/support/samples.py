@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from lingpai.model import Client, Code, Detail, Session, SessionKey, User
+from lingpai.model import Client, Code, Detail, Guess, Session, SessionKey, User
 from lingpai.ports import ClientWriter, ConsumeCode, History, PutSession, Rotation, Store
 
 NUMBER = "+8613312341234"
@@ -40,6 +40,8 @@ def a_client(**changes: Any) -> Client:
         introspect=True,
         claims=frozenset({"roles", "username"}),
         valid_from=NOW - 1000,
+        codes_from=frozenset({"phone", "网页"}),
+        forwards_address=True,
     )
     return replace(client, **changes)
 
@@ -119,6 +121,11 @@ def a_code(**changes: Any) -> Code:
         tries_until=NOW + 3600,
     )
     return replace(code, **changes)
+
+
+def a_guess(now: int, window: int, **changes: Any) -> Guess:
+    """A guess at a number, one of five."""
+    return replace(Guess(now, window, tries=5), **changes)
 
 
 def consume(**changes: Any) -> ConsumeCode:

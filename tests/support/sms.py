@@ -11,7 +11,7 @@ import pytest
 from lingpai import bootstrap
 from lingpai.adapters.memory import MemoryStore
 from lingpai.model import Message
-from lingpai.ports import Counters, MaybeSent, NotSent, Sender
+from lingpai.ports import Counters, MaybeSent, Messenger, NotSent
 from lingpai.settings import from_environment
 from tests.support.fake_sms import CODE, NUMBER, Vendor
 from tests.support.fake_web import Call, Certificate, Reply, Web
@@ -72,7 +72,7 @@ class Shop:
         counters: Counters | None = None,
         time: Time | None = None,
         meter: Metered | None = None,
-    ) -> Sender:
+    ) -> Messenger:
         """The chain of these vendors, made from the environment as in a deployment."""
         whole = {**PATIENT, "SMS_PROVIDER": ",".join(vendor.name for vendor in vendors)}
         for vendor in vendors:
@@ -90,7 +90,7 @@ def open_shop(folder: Certificate, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         yield Shop(folder, monkeypatch, stack)
 
 
-def outcome(sender: Sender, message: Message = MESSAGE) -> str:
+def outcome(sender: Messenger, message: Message = MESSAGE) -> str:
     """What became of the message, with the detail of a failure."""
     try:
         sender.send(message)

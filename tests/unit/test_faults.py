@@ -34,7 +34,7 @@ from lingpai.ports import (
     Spent,
 )
 from tests.support.contention import cancelled, failure
-from tests.support.samples import NOW, NUMBER, a_client, a_code, a_rotation, a_session, a_user, consume
+from tests.support.samples import NOW, NUMBER, a_client, a_code, a_guess, a_rotation, a_session, a_user, consume
 from tests.support.stores import settings
 
 USERS = settings().users_table
@@ -102,7 +102,7 @@ PLAIN: dict[str, Callable[[DynamoStore], object]] = {
     "end sessions": lambda store: store.end_sessions((a_session().key, a_session(number=1).key)),
     "get_code": lambda store: store.get_code(NUMBER),
     "save_code": lambda store: store.save_code(None, a_code(), NOW),
-    "count_try": lambda store: store.count_try(NUMBER, NOW, 60),
+    "count_try": lambda store: store.count_try(NUMBER, a_guess(NOW, 60)),
     "spend": lambda store: store.spend("k", {"all": 1}, NOW),
     "give_back": lambda store: store.give_back("k", "all"),
     "counts": lambda store: store.counts("k"),

@@ -119,7 +119,7 @@ def test_templates_by_kind(value: str, kinds: tuple[tuple[str, str], ...]) -> No
 @pytest.mark.parametrize(
     ("value", "told"),
     [
-        ("fr=SMS_1", "'fr' is not one of zh, zh.login, zh.link, en, "),
+        ("fr=SMS_1", "'fr' is not one of zh, zh.login, zh.link, zh.reset, zh.change, zh.notice, en, "),
         ("zh.logon=SMS_1", "'zh.logon' is not one of "),
         ("zh=SMS_1,zh=SMS_2", "each kind needs one value"),
         ("zh=SMS_1,SMS_2", "each kind needs one value"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lingpai import codes, login_methods, names, numbers, passwords, registration, sessions, slowdown, throttle, typed
 from lingpai.errors import LingpaiError, conflict, invalid_grant, invalid_request, not_found, unavailable
-from lingpai.model import Client, Detail, Identity, RoleBook, SessionKey, TokenSet, User, union_issuer
+from lingpai.model import Client, Detail, Guesser, Identity, RoleBook, SessionKey, TokenSet, User, union_issuer
 from lingpai.ports import (
     ChangeUser,
     CheckIdentity,
@@ -49,9 +49,7 @@ def username_key(username: str) -> str:
     return "username:" + names.folded(username)
 
 
-def mobile_key(number: str) -> str:
-    """The identity of a number in E.164."""
-    return "mobile:" + number
+mobile_key = names.mobile_key
 
 
 def openid_key(issuer: str, openid: str) -> str:
@@ -179,22 +177,21 @@ def _door(services: Services, name: str) -> str:
 
 
 def log_in_by_name_and_code(
-    services: Services, client: Client, scope: tuple[str, ...], name: str, code: str, guesser: str | None
+    services: Services, client: Client, scope: tuple[str, ...], name: str, code: str, guesser: Guesser
 ) -> TokenSet:
     """As `log_in_by_code`, for a number or the username of an account that has one.
 
-    A guess at a name that has no number is counted for the name, so that it is refused just as the others are.
+    Guesses at a name are counted for the name, whether it has a number or not, and never for its number: else they
+    would tell whose number it is, and lock it.
     """
     number = numbers.as_mobile(name, services.settings.home_country)
-    if number is None:
-        user = _user_of(services, name)
-        number = user.mobile if user and user.mobile else _nobodys_number(name)
-    return log_in_by_code(services, client, scope, number, code, guesser)
-
-
-def _nobodys_number(name: str) -> str:
-    """Under which guesses at the code of a name without a number are counted: one for all spellings of the name."""
-    return _nobodys(username_key(name) if len(name) <= _NAME_AS_TYPED_MAX else name)
+    if number is not None:
+        return log_in_by_code(services, client, scope, number, code, guesser)
+    key = _door(services, name)
+    user = _user_or_nobody(services, codes.begin(services, key, guesser))
+    number = user.mobile if user and user.mobile else _nobodys(key)
+    proof = codes.check(services, number, code, guesser, "login", by_name=True)
+    return _log_in_by_proof(services, client, scope, proof, None)
 
 
 def _nobodys(name: str) -> str:
@@ -202,13 +199,23 @@ def _nobodys(name: str) -> str:
 
 
 def log_in_by_code(
-    services: Services, client: Client, scope: tuple[str, ...], number: str, code: str, guesser: str | None
+    services: Services, client: Client, scope: tuple[str, ...], number: str, code: str, guesser: Guesser
 ) -> TokenSet:
     """Tokens for a number (E.164) and the code sent to it; the first time, the account is made.
 
     Using up the code, making the account and opening the session are one transaction.
     """
-    proof = codes.check(services, number, code, guesser)
+    key = mobile_key(number)
+    user_id = codes.begin(services, key, guesser)
+    proof = codes.check(services, number, code, guesser, "login")
+    return _log_in_by_proof(services, client, scope, proof, {} if user_id is None else {key: user_id})
+
+
+def _log_in_by_proof(
+    services: Services, client: Client, scope: tuple[str, ...], proof: codes.Proof, found: Mapping[str, int] | None
+) -> TokenSet:
+    """Tokens for the holder of the number that the code proves; `found` is whom it finds, None where nobody looked."""
+    number = proof.consume.number
     tokens = _log_in_by_identity(
         services,
         client,
@@ -217,6 +224,7 @@ def log_in_by_code(
         (mobile_key(number),),
         lambda user: replace(user, mobile=number),
         proof.consume,
+        found=found,
     )
     codes.consumed(services, proof)
     return tokens
@@ -228,10 +236,6 @@ def log_in_by_identity(services: Services, client: Client, scope: tuple[str, ...
     return _log_in_by_identity(
         services, client, scope, login_methods.FEDERATED, keys, lambda user: with_identity(user, identity)
     )
-
-
-def _user_of(services: Services, name: str) -> User | None:
-    return _user_or_nobody(services, find_by_name(services, name))
 
 
 def _user_or_nobody(services: Services, user_id: int | None) -> User | None:
@@ -247,16 +251,19 @@ def _log_in_by_identity(
     keys: tuple[str, ...],
     named: Callable[[User], User],
     *proof: Write,
+    found: Mapping[str, int] | None = None,
 ) -> TokenSet:
     """Open a session for whoever `keys` find, or for a new account `named` by them, with `proof` in the transaction.
 
-    `method` is how they have logged in (`login_methods`).
+    `method` is how they have logged in (`login_methods`), `found` whom the keys have found already.
 
     The first key that finds an account decides; those that find nobody are given to the account, unless it has others
     in their places.
     """
     for _ in range(_ATTEMPTS):
-        user_id, account = _holder(services, client, keys, named)
+        found = _find_each(services, keys) if found is None else found
+        user_id, account = _holder(services, client, keys, named, found)
+        found = None
         try:
             return sessions.issue(services, client, scope, user_id, methods=(method,), together_with=(*proof, *account))
         except Conflict as failed:
@@ -269,10 +276,9 @@ def _log_in_by_identity(
 
 
 def _holder(
-    services: Services, client: Client, keys: tuple[str, ...], named: Callable[[User], User]
+    services: Services, client: Client, keys: tuple[str, ...], named: Callable[[User], User], found: Mapping[str, int]
 ) -> tuple[int, tuple[Write, ...]]:
     """The account that the first of `keys` to find one finds, and the writes that make or keep it so."""
-    found = _find_each(services, keys)
     if not found:
         registration.check_first_login(services.settings, client)
         user = named(User(id=services.clock.new_user_id(), created_at=services.clock.now()))
@@ -407,14 +413,16 @@ def change(services: Services, user_id: int, edit: Callable[[User], User], *proo
 
 
 def link(
-    services: Services, user_id: int, number: str | None, code: str | None, identity: Identity | None, address: str
+    services: Services, user_id: int, number: str | None, code: str | None, identity: Identity | None, guesser: Guesser
 ) -> User:
     """Give the account the number (E.164) and the identity, or neither; what is None stays.
 
-    `code` is the proof that the number's holder asked for it, given from `address`. The identity takes the place of the
+    `code` is the proof that the number's holder asked for it, given by `guesser`. The identity takes the place of the
     one that the account had with the same provider and app.
     """
-    proof = codes.check(services, number, code, address) if number is not None and code is not None else None
+    proof = None
+    if number is not None and code is not None:
+        proof = codes.check(services, number, code, guesser, "link")
 
     def edit(user: User) -> User:
         if number is not None:

@@ -16,7 +16,7 @@ from lingpai.adapters.sms.console import ConsoleSender
 from lingpai.clients import Registry
 from lingpai.clock import Clock
 from lingpai.keys import KeyRing
-from lingpai.ports import Counters, KeyStore, Meter, Sender, Services, SignProvider, Store, Vault
+from lingpai.ports import Counters, KeyStore, Messenger, Meter, Sender, Services, SignProvider, Store, Vault
 
 if TYPE_CHECKING:
     from lingpai.adapters.https import Https
@@ -72,7 +72,7 @@ def sign_providers(settings: "Settings", store: Store, clock: Clock) -> dict[str
 # What delivers messages is imported only where it was chosen.
 
 
-def sender(settings: "Settings", counters: Counters, clock: Clock, meter: Meter) -> Sender:
+def sender(settings: "Settings", counters: Counters, clock: Clock, meter: Meter) -> Messenger:
     """Who delivers messages: the console, or the chain that the settings name."""
     if settings.sms_provider == ("console",):
         return ConsoleSender()

@@ -63,6 +63,8 @@ def new_client(
     api: Right | None = None,
     introspect: bool = False,
     claims: Iterable[ExtraClaim] = (),
+    codes_from: Iterable[str] = (),
+    forwards_address: bool = False,
 ) -> Client:
     """A client's record with its dialect's defaults for what is not given; without a secret it is public.
 
@@ -94,6 +96,8 @@ def new_client(
         api=api,
         introspect=introspect,
         claims=frozenset(claims),
+        codes_from=frozenset(codes_from),
+        forwards_address=forwards_address,
     )
 
 

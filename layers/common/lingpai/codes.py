@@ -1,7 +1,8 @@
 """Codes sent to mobile numbers: made, counted, compared, used up.
 
-A guess is counted before it is compared, for the number and not for the code, so that neither a hundred
-guesses at once nor a new code buys more than `CODE_TRIES` of them in a window.
+A guess is counted before it is compared: for the number or for the name that it was made at, so that neither a
+hundred guesses at once nor a new code buys more than `CODE_TRIES` of them in a window; and for the code, which takes
+five, by whatever door. A code is good at the client that asked for it, and for what it was asked for.
 """
 
 import hmac
@@ -9,120 +10,155 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lingpai import prefixes, throttle, typed
+from lingpai import messages, names, prefixes, throttle, typed
 from lingpai.clock import CODE_DIGITS
-from lingpai.errors import invalid_grant, invalid_request, too_many_requests, unavailable
+from lingpai.errors import LingpaiError, invalid_grant, invalid_request, too_many_requests, unavailable
 from lingpai.frozen import frozen
-from lingpai.messages import CODE_MESSAGE
-from lingpai.model import Code, Language, Message, Purpose
+from lingpai.model import Code, Guess, Guesser, Language, Message, Purpose
 from lingpai.ports import ConsumeCode, MaybeSent, NotSent, Services
 
 if TYPE_CHECKING:
     from lingpai.settings import Settings
+    from lingpai.throttle import Limit
+
+# What one code takes, by whatever door, whoever guesses.
+GUESSES_PER_CODE = 5
 
 _CODE_SHAPE = re.compile(rf"[0-9]{{{CODE_DIGITS}}}")
 _SAVE_ATTEMPTS = 5
+# What a code serves that was asked for without a purpose.
+_BY_DEFAULT = ("login", "link")
+
+
+@frozen
+class Asked:
+    """A request for a code: for which number (E.164), at which client, for what (None: to log in and to link)."""
+
+    number: str
+    client_id: str
+    language: Language
+    purpose: Purpose | None = None
 
 
 @frozen
 class Proof:
-    """A code that was given back right: the write that uses it up, and which sending it belongs to."""
+    """A code that was given back right: the write that uses it up, and which sending it belongs to.
+
+    `is_known`: it was given back before. `counts`: it is the number's first proof of that day.
+    """
 
     consume: ConsumeCode
     sent_at: int
-    known: bool
+    is_known: bool
+    counts: bool
 
 
-def send(
-    services: Services, number: str, client_id: str, address: str, language: Language, purpose: Purpose = "login"
-) -> None:
-    """Send a new code to `number` (E.164), unless a limit is reached: the number's, or one of those around it.
+# --- sending ----------------------------------------------------------------------------------------------
+
+
+def send(services: Services, asked: Asked, address: str) -> None:
+    """Send a new code, unless a limit is reached: the number's, or one of those around it.
 
     Those are asked from the narrow to the wide, so that who runs into a narrow one takes nothing from everybody; and
     what a message that was not sent has taken from the wide ones is given back.
     """
     settings, now = services.settings, services.clock.now()
-    before = services.store.get_code(number)
+    before = services.store.get_code(asked.number)
     _refuse_resend(services, before, now)
     throttle.spend(services, throttle.address_limit(settings, "sms", address, now))
-    destination = prefixes.destination(services, number)
-    by_client = throttle.limit_of(f"sms:client:{client_id}", {"all": settings.limit_sms_client}, throttle.HOUR, now)
-    by_day = throttle.limit_of("sms:all", {"all": settings.limit_sms_day}, throttle.DAY, now)
+    destination = prefixes.destination(services, asked.number)
     try:
         with throttle.given_back(services) as taken:
-            taken.append(prefixes.spend(services, destination))
-            taken.append(throttle.spend(services, by_client))
-            taken.append(throttle.spend(services, by_day))
+            prefix = prefixes.spend(services, destination)
+            if prefix.stopped:
+                _send_under_a_stop(services, asked, destination, before, now)
+                return
+            taken.append(prefix.limit)
+            for limit in _wide_limits(settings, asked.client_id, now):
+                taken.append(throttle.spend(services, limit))
             code = services.clock.new_code()
-            after = _save(services, number, before, _digest(services, number, code), now)
-            _deliver(services, _message(settings, number, code, now, language, purpose), before, after)
+            after = _save(services, asked, before, code, now)
+            _deliver(services, _message(settings, asked, code, now), before, after)
     except MaybeSent as error:
         raise unavailable("maybe_sent", settings.code_resend or 1, error.detail) from error
     prefixes.sent(services, destination)
 
 
-def verify(services: Services, number: str, code: str, address: str) -> None:
-    """Whether the code is right, as a LingpaiError where it is not. It stays good, and the asking counts as a guess."""
-    proof = check(services, number, code, address)
-    if not proof.known and services.store.mark_proven(number, proof.consume.digest):
-        prefixes.proven(services, number, proof.sent_at)
+def _send_under_a_stop(
+    services: Services, asked: Asked, destination: prefixes.Destination, before: Code | None, now: int
+) -> None:
+    """Send a code to a number that has an account; do the same for any other, but send nothing.
 
-
-def check(services: Services, number: str, code: str, guesser: str | None) -> Proof:
-    """Count one guess and compare it; the write of the proof uses the code up, and `consumed` is to follow it.
-
-    LingpaiError `invalid_grant` for a code that is wrong, used or expired, 429 when the number's guesses are spent, or
-    those of the address `guesser`: one that guesses at a number after the other keeps their holders out.
+    The answer is the same, whether a message was sent, could not be, or was not to be: only the number's holder knows.
     """
-    code = typed.digits(code)
-    if not _CODE_SHAPE.fullmatch(code):
-        # What cannot be a code is wrong and counts as no guess.
-        raise invalid_grant("bad_code")
-    settings, now = services.settings, services.clock.now()
-    if guesser is not None:
-        throttle.spend(services, throttle.address_limit(settings, "verify", guesser, now))
-    known = services.store.count_try(number, now, settings.code_tries_window)
-    if known.tries > settings.code_tries:
-        raise too_many_requests("too_many_tries", retry_after=max(1, known.tries_until - now))
-    digest = _digest(services, number, code)
-    if known.digest is None or now >= known.expires_at or not hmac.compare_digest(digest, known.digest):
-        raise invalid_grant("bad_code")
-    return Proof(ConsumeCode(number, digest, now), known.sent[-1], known.proven)
+    has_account = services.store.find_user_id(names.mobile_key(asked.number)) is not None
+    share = 1 if has_account else 0
+    with throttle.given_back(services) as taken:
+        for limit in (
+            prefixes.message_limit(services, destination, now),
+            *_wide_limits(services.settings, asked.client_id, now),
+        ):
+            spent = throttle.spend(services, limit, amount=share)
+            if has_account:
+                taken.append(spent)
+        code = services.clock.new_code()
+        _save(services, asked, before, code, now)
+    if not has_account:
+        services.sms.pretend()
+        return
+    try:
+        services.sms.send(_message(services.settings, asked, code, now))
+    except (NotSent, MaybeSent):
+        # The chain has counted it; told here, it would say who has an account.
+        return
+    prefixes.sent(services, destination)
 
 
-def consumed(services: Services, proof: Proof) -> None:
-    """The code was used up: whoever has the number has proven it, if not before."""
-    if not proof.known:
-        prefixes.proven(services, proof.consume.number, proof.sent_at)
+def _wide_limits(settings: "Settings", client_id: str, now: int) -> "tuple[Limit | None, ...]":
+    """The limits that messages to all numbers share: the client's of an hour, the deployment's of a day."""
+    return (
+        throttle.limit_of(f"sms:client:{client_id}", {"all": settings.limit_sms_client}, throttle.HOUR, now),
+        throttle.limit_of("sms:all", {"all": settings.limit_sms_day}, throttle.DAY, now),
+    )
 
 
-def _message(settings: "Settings", number: str, code: str, now: int, language: Language, purpose: Purpose) -> Message:
+def _message(settings: "Settings", asked: Asked, code: str, now: int) -> Message:
     minutes = settings.code_ttl // 60
-    text = CODE_MESSAGE[language].format(code=code, minutes=minutes)
-    return Message(number, code, text, now, minutes, language, purpose)
+    purpose = asked.purpose or "login"
+    text = messages.message(purpose, asked.language, {"code": code, "minutes": minutes})
+    return Message(asked.number, code, text, now, minutes, asked.language, purpose)
 
 
-def _save(services: Services, number: str, before: Code | None, digest: bytes, now: int) -> Code:
+def _save(services: Services, asked: Asked, before: Code | None, code: str, now: int) -> Code:
     """Keep the new code, and give what is kept.
 
     Guesses counted meanwhile are no reason to fail; another sending is. A code that was used up meanwhile stays so,
-    should this one not be sent.
+    should this one not be sent. Where the store does not say whether it is kept, it is taken back: nothing is sent.
     """
     settings = services.settings
+    sending = services.clock.random_bytes(8).hex()
     for _ in range(_SAVE_ATTEMPTS):
-        known = before or Code(number)
+        known = before or Code(asked.number)
         after = replace(
             known,
-            digest=digest,
+            digest=_digest(services, asked.number, code),
             expires_at=now + settings.code_ttl,
             sent=(*(at for at in known.sent if at > now - throttle.DAY), now),
             proven=False,
+            client_id=asked.client_id,
+            purpose=asked.purpose,
+            guesses=0,
         )
         if known.tries_until <= now:
             after = replace(after, tries=0, tries_until=now + settings.code_tries_window)
-        if services.store.save_code(before, after, _ttl(settings, now)):
+        try:
+            saved = services.store.save_code(before, after, _ttl(settings, now), sending)
+        except LingpaiError:
+            _unsend(services, before, after, sending)
+            raise
+        if saved:
             return after
-        before = services.store.get_code(number)
+        before = services.store.get_code(asked.number)
         _refuse_resend(services, before, now)
     raise unavailable()
 
@@ -141,13 +177,17 @@ def _deliver(services: Services, message: Message, before: Code | None, after: C
         raise unavailable("not_sent", services.settings.code_resend or 1, error.detail) from error
 
 
-def _unsend(services: Services, before: Code | None, after: Code) -> None:
+def _unsend(services: Services, before: Code | None, after: Code, sending: str = "") -> None:
     """Put back what was known of the number before a code that nobody got, guesses apart: they count.
 
-    Where more has happened since, it stays.
+    Where more has happened since, it stays. With `sending` nobody knows whether `after` was saved: then `before` is
+    marked, so that the write does nothing should it still arrive.
     """
-    earlier = replace(before or Code(after.number), tries=after.tries, tries_until=after.tries_until)
-    services.store.save_code(after, earlier, _ttl(services.settings, services.clock.now()))
+    ttl = _ttl(services.settings, services.clock.now())
+    earlier = replace(before or Code(after.number), tries=after.tries, tries_until=after.tries_until, unsent=sending)
+    if services.store.save_code(after, earlier, ttl) or not sending:
+        return
+    services.store.save_code(before, replace(before or Code(after.number), unsent=sending), ttl)
 
 
 def _ttl(settings: "Settings", now: int) -> int:
@@ -168,6 +208,93 @@ def _refuse_after(sent: tuple[int, ...], count: int, window: int, now: int, reas
     recent = [at for at in sent if at > now - window]
     if count and len(recent) >= count:
         raise too_many_requests(reason, retry_after=recent[-count] + window - now)
+
+
+# --- giving back ------------------------------------------------------------------------------------------
+
+
+def begin(services: Services, key: str, guesser: Guesser) -> int | None:
+    """The user whom the identity `key` finds; LingpaiError 429 where the client's wrong guesses are spent.
+
+    One call, whether somebody is found or not. To be asked before `check` wherever a client is known.
+    """
+    limit = _client_limit(services, guesser)
+    door = services.store.find_door(key, (limit.key,) if limit else ())
+    if limit is not None and limit.reached(door.tallies[limit.key]):
+        raise limit.refusal(services.clock.now())
+    return door.user_id
+
+
+def verify(services: Services, number: str, code: str, address: str) -> None:
+    """Whether the code is right, as a LingpaiError where it is not. It stays good, and the asking counts as a guess.
+
+    It tests the number's newest code, whatever its client and purpose.
+    """
+    proof = check(services, number, code, Guesser(None, address), None)
+    consume = proof.consume
+    if not proof.is_known and services.store.mark_proven(number, consume.digest, consume.proof_day):
+        _proven(services, proof)
+
+
+def check(
+    services: Services, number: str, code: str, guesser: Guesser, purpose: Purpose | None, *, by_name: bool = False
+) -> Proof:
+    """Count one guess and compare it; the write of the proof uses the code up, and `consumed` is to follow it.
+
+    `number` is in E.164, or stands for a name without one. LingpaiError `invalid_grant` for a code that is wrong, used,
+    expired, another client's or for another purpose (None: for any); 429 when the guesses at the number, or at the
+    name of its account (`by_name`), are spent, or those of the address or client: who guesses at one number after the
+    other keeps their holders out.
+    """
+    code = typed.digits(code)
+    if not _CODE_SHAPE.fullmatch(code):
+        # What cannot be a code is wrong and counts as no guess.
+        raise invalid_grant("bad_code")
+    settings, now = services.settings, services.clock.now()
+    if guesser.address is not None:
+        throttle.spend(services, throttle.address_limit(settings, "verify", guesser.address, now))
+    guess = Guess(now, settings.code_tries_window, settings.code_tries, by_name)
+    known = services.store.count_try(number, guess)
+    tries, until = known.tries_at(guess)
+    if tries > settings.code_tries:
+        raise too_many_requests("too_many_tries", retry_after=max(1, until - now))
+    digest = _digest(services, number, code)
+    is_good = known.guesses <= GUESSES_PER_CODE and now < known.expires_at and _serves(known, guesser, purpose)
+    if not hmac.compare_digest(digest, known.digest or bytes(len(digest))) or not is_good:
+        throttle.spend(services, _client_limit(services, guesser))
+        raise invalid_grant("bad_code")
+    sent_at = known.sent[-1]
+    day = sent_at // throttle.DAY
+    return Proof(ConsumeCode(number, digest, now, day, by_name), sent_at, known.proven, counts=known.proof_day != day)
+
+
+def consumed(services: Services, proof: Proof) -> None:
+    """The code was used up: whoever has the number has proven it, if not before."""
+    if not proof.is_known:
+        _proven(services, proof)
+
+
+def _proven(services: Services, proof: Proof) -> None:
+    prefixes.proven(services, proof.consume.number, proof.sent_at, counts=proof.counts)
+
+
+def _serves(known: Code, guesser: Guesser, purpose: Purpose | None) -> bool:
+    """Whether the code was asked for by this client, or one whose codes it takes, and for this purpose."""
+    if purpose is not None and purpose not in (_BY_DEFAULT if known.purpose is None else (known.purpose,)):
+        return False
+    client = guesser.client
+    # Codes sent before clients were kept name none.
+    if client is None or known.client_id in (None, client.id):
+        return True
+    return client.dialect == "usercenter" and known.client_id in client.codes_from
+
+
+def _client_limit(services: Services, guesser: Guesser) -> "Limit | None":
+    """What counts the wrong guesses of a client whose end users' addresses nobody knows."""
+    if guesser.address is not None or guesser.client is None:
+        return None
+    most = {"all": services.settings.limit_verify_client}
+    return throttle.limit_of(f"verify:client:{guesser.client.id}", most, throttle.HOUR, services.clock.now())
 
 
 def _digest(services: Services, number: str, code: str) -> bytes:

@@ -5,7 +5,7 @@ The English ones also serve as OAuth `error_description`, which must be plain AS
 
 from typing import Any
 
-from lingpai.model import Language
+from lingpai.model import Language, Topic
 
 TEXTS: dict[str, tuple[str, str]] = {
     # requests
@@ -143,10 +143,6 @@ TEXTS: dict[str, tuple[str, str]] = {
         "登录失败次数过多，请稍后再试",
         "Too many failed attempts: wait before the next",
     ),
-    "prefix_stopped": (
-        "该号段暂停发送验证码，请稍后再试",
-        "No codes are sent to numbers of this prefix for the time being",
-    ),
     "limit_reached": ("请求过于频繁，请稍后再试", "Too many requests: wait before the next"),
     # faults
     "store_unavailable": ("服务暂时不可用，请稍后再试", "The service is busy: try again in a moment"),
@@ -166,15 +162,35 @@ TEXTS: dict[str, tuple[str, str]] = {
 # What of a header is read: browsers send a few.
 _LANGUAGES = 50
 
-CODE_MESSAGE: dict[Language, str] = {
-    "zh": "您的验证码是 {code}，{minutes} 分钟内有效。",
-    "en": "Your code is {code}. It is valid for {minutes} minutes.",
+# What a message says: topic → (Chinese, English).
+_CODE = ("您的验证码是 {code}，{minutes} 分钟内有效。", "Your code is {code}. It is valid for {minutes} minutes.")
+MESSAGES: dict[Topic, tuple[str, str]] = {
+    "login": _CODE,
+    "link": _CODE,
+    "reset": (
+        "您正在重设密码，验证码是 {code}，{minutes} 分钟内有效。请勿告诉任何人。",
+        "Your code to set a new password is {code}. It is valid for {minutes} minutes. Tell it to nobody.",
+    ),
+    "change": (
+        "您正在更改账号的登录方式，验证码是 {code}，{minutes} 分钟内有效。请勿告诉任何人。",
+        "Your code to change how you log in is {code}. It is valid for {minutes} minutes. Tell it to nobody.",
+    ),
+    "notice": (
+        "您的账号已不再使用此手机号登录。如非本人操作，请立即联系我们。",
+        "This number no longer logs in to your account. If you did not change it, contact us at once.",
+    ),
 }
 
 
 def text(reason: str, language: Language, values: dict[str, Any]) -> str:
     """The text for `reason` in `language`, with `values` filled in."""
     chinese, english = TEXTS[reason]
+    return (chinese if language == "zh" else english).format(**values)
+
+
+def message(topic: Topic, language: Language, values: dict[str, Any]) -> str:
+    """The text of a message about `topic`, with `values` filled in."""
+    chinese, english = MESSAGES[topic]
     return (chinese if language == "zh" else english).format(**values)
 
 

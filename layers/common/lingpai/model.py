@@ -12,8 +12,10 @@ from lingpai.clock import FIRST_MACHINE_OWNER
 from lingpai.frozen import frozen
 
 Language = Literal["zh", "en"]
-# What a code is for: to log in (or to register by it), or to link a number to an account.
-Purpose = Literal["login", "link"]
+# What a code can do: log in (or register), link a number to an account, set a password, or change how one logs in.
+Purpose = Literal["login", "link", "reset", "change"]
+# What a message is about: the code in it, or that its number no longer logs in to an account.
+Topic = Purpose | Literal["notice"]
 # What a token opens at Lingpai's own API: nothing, the account it belongs to, or what admins do.
 Right = Literal["none", "account", "admin"]
 # What tokens may say of the user beside `sub` (RFC 9068 section 2.2.3.1, RFC 7662 section 2.2).
@@ -26,7 +28,8 @@ class Client:
 
     `api` is what its tokens open at Lingpai's own API, None for the default of its dialect. `introspect` lets it ask
     about other clients' tokens, `claims` is what its tokens say of the user. Tokens issued under an earlier
-    `valid_from` are refused.
+    `valid_from` are refused. `codes_from` names the clients whose codes a `usercenter` client takes, since it has no
+    call to ask for one. `forwards_address` lets it tell the address of its end user (`web.request.end_user_address`).
     """
 
     id: str
@@ -47,6 +50,8 @@ class Client:
     introspect: bool = False
     claims: frozenset[ExtraClaim] = frozenset()
     valid_from: int = 0
+    codes_from: frozenset[str] = frozenset()
+    forwards_address: bool = False
 
     @property
     def confidential(self) -> bool:
@@ -187,8 +192,12 @@ class Session:
 class Code:
     """All that is known of the codes sent to one number. `sent` holds the times of the last sendings.
 
-    `tries` counts the guesses until `tries_until`; a new code resets neither. `proven` is whether somebody gave the
-    code back right.
+    `tries` counts the guesses at the number until `tries_until`, `name_tries` those at the name of its account; a new
+    code resets neither. `guesses` counts those at this code, by whatever door. `proven` is whether somebody gave the
+    code back right, and `proof_day` the day (since 1970) whose codes the number's last proof was counted for.
+
+    The code is good at the client `client_id`, for `purpose` (None: to log in and to link). `unsent` is the id of the
+    last sending that was taken back.
     """
 
     number: str = field(repr=False)
@@ -198,14 +207,49 @@ class Code:
     tries: int = 0
     tries_until: int = 0
     proven: bool = False
+    client_id: str | None = None
+    purpose: Purpose | None = None
+    name_tries: int = 0
+    name_tries_until: int = 0
+    guesses: int = field(default=0, compare=False)
+    proof_day: int = 0
+    unsent: str = field(default="", compare=False)
+
+    def tries_at(self, guess: "Guess") -> tuple[int, int]:
+        """The tries that the guess is one of, and the end of their window."""
+        return (self.name_tries, self.name_tries_until) if guess.by_name else (self.tries, self.tries_until)
+
+
+@frozen
+class Guess:
+    """A guess at a code, made at `now`: one of `tries` in a window of `window` seconds.
+
+    They count for the number, or (`by_name`) for the name of its account.
+    """
+
+    now: int
+    window: int
+    tries: int
+    by_name: bool = False
+
+
+@frozen
+class Guesser:
+    """Who gives a code back: at which client (None: nobody has said), and from which address.
+
+    Without an address the wrong guesses are counted for the client.
+    """
+
+    client: Client | None
+    address: str | None
 
 
 @frozen
 class Message:
-    """A text message with a code: `to` in E.164, `at` in seconds, `text` as it reads in `language`.
+    """A text message: `to` in E.164, `at` in seconds, `text` as it reads in `language`.
 
     Senders whose providers keep the texts as templates choose one by `purpose` and `language`, and fill in `code` and
-    `minutes`, how long it is good.
+    `minutes`, how long it is good. A notice has no code.
     """
 
     to: str = field(repr=False)
@@ -214,7 +258,7 @@ class Message:
     at: int
     minutes: int = 10
     language: Language = "zh"
-    purpose: Purpose = "login"
+    purpose: Topic = "login"
 
 
 @frozen
@@ -310,21 +354,23 @@ class Proof:
 class TokenRequest:
     """What a grant is asked (RFC 6749 section 4): by which client, from which address, with which parameters.
 
-    `scope` is what was asked for, None for nothing in particular.
+    `scope` is what was asked for, None for nothing in particular. `address` is the end user's where `forwarded` says
+    that the client told it, else the client's.
     """
 
     client: Client
     scope: tuple[str, ...] | None
     parameters: Mapping[str, str] = field(repr=False)
     address: str
+    forwarded: bool = False
 
     @property
-    def guesser(self) -> str | None:
-        """The address that a guess at a code counts for; None where the client has proven itself.
+    def guesser(self) -> Guesser:
+        """Whom a guess at a code counts for.
 
-        Anybody may say that they are a public client; one with a secret may be a back end for many people.
+        Anybody may say that they are a public client; the address of one with a secret may stand for many people.
         """
-        return None if self.client.confidential else self.address
+        return Guesser(self.client, self.address if self.forwarded or not self.client.confidential else None)
 
 
 @frozen

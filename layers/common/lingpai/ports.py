@@ -14,6 +14,7 @@ from lingpai.frozen import frozen
 from lingpai.model import (
     Client,
     Code,
+    Guess,
     Identity,
     Key,
     KeyPair,
@@ -131,14 +132,17 @@ class EndSession:
 
 @frozen
 class ConsumeCode:
-    """The code of this digest is used up, and the guess that found it is not counted as a wrong one.
+    """The code of this digest is used up, and the guess that found it (`by_name`) is not counted as a wrong one.
 
-    Fails where the code is another, used or expired at `now`.
+    `proof_day` is the day whose codes the number has now given a proof for. Fails where the code is another, used or
+    expired at `now`.
     """
 
     number: str = field(repr=False)
     digest: bytes = field(repr=False)
     now: int
+    proof_day: int = 0
+    by_name: bool = False
 
 
 @frozen
@@ -407,22 +411,24 @@ class Codes(Protocol):
         """What is known of the number."""
         ...
 
-    def save_code(self, before: Code | None, after: Code, ttl: int) -> bool:
+    def save_code(self, before: Code | None, after: Code, ttl: int, sending: str = "") -> bool:
         """Keep `after`; False where what is known is not `before` any more: another sending, or a code used up.
 
-        Tries are left out of that: they stay as counted, unless `after` opens a new window for them.
+        Tries are left out of that: they stay as counted, unless `after` opens a new window for them. `sending` is this
+        sending's id; it is refused once `unsent` names it, so that a write which arrives late does nothing.
         """
         ...
 
-    def mark_proven(self, number: str, digest: bytes) -> bool:
-        """Remember that the code of this digest was given back right: whether this was the first time."""
+    def mark_proven(self, number: str, digest: bytes, proof_day: int) -> bool:
+        """Remember that the code of this digest was given back right, on this day: whether this was the first time."""
         ...
 
-    def count_try(self, number: str, now: int, window: int) -> Code:
+    def count_try(self, number: str, guess: Guess) -> Code:
         """Count one guess, then tell what is known, the count included.
 
-        After `window` seconds from the first guess (or from the code that opened the window) the count begins
-        again at 1. Guesses at a number that no code was sent to count as well.
+        After its window, which begins with the first guess (or with the code that opened it), the count begins again
+        at 1. Guesses at a number that no code was sent to count as well. While tries are left, it counts for the code,
+        too.
         """
         ...
 
@@ -441,8 +447,11 @@ class Counters(Protocol):
     The name of a count holds neither dots nor brackets.
     """
 
-    def spend(self, key: str, limits: Mapping[str, int], ttl: int) -> Spent:
-        """Add one to each count that `limits` names, unless one of them has reached its limit: in one write."""
+    def spend(self, key: str, limits: Mapping[str, int], ttl: int, amount: int = 1) -> Spent:
+        """Add one to each count that `limits` names, unless one of them has reached its limit: in one write.
+
+        With an amount of 0 it only tells whether it would; the work is the same.
+        """
         ...
 
     def give_back(self, key: str, name: str, amount: int = 1, add: str | None = None) -> None:
@@ -548,6 +557,14 @@ class Sender(Protocol):
         ...
 
 
+class Messenger(Sender, Protocol):
+    """Sends text messages, and can hide that none was sent."""
+
+    def pretend(self) -> None:
+        """Take about as long as a message takes, and send nothing."""
+        ...
+
+
 class Meter(Protocol):
     """Counts what an operator watches."""
 
@@ -604,7 +621,7 @@ class Services:
     clock: Clock
     store: Store
     clients: Clients
-    sms: Sender
+    sms: Messenger
     meter: Meter
     sign_providers: Mapping[str, SignProvider]
     pepper: Callable[[], bytes] = field(repr=False)

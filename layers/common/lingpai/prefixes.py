@@ -1,8 +1,9 @@
 """Countries and prefixes: how many messages may go there, and whether the codes in them come back.
 
 Who pumps messages to numbers of their own never gives a code back. So each prefix has an allowance of messages that
-nobody has proven to have read: a message takes one, a code given back right returns `SMS_PROOF` of them. When it is
-used up the prefix is stopped, until its day (UTC) ends or the operator lifts the stop.
+nobody has proven to have read: a message takes one, a code given back right returns `SMS_PROOF` of them, once a day
+for each number. When it is used up the prefix is stopped, until its day (UTC) ends or the operator lifts the stop: then
+only numbers that have an account are sent a code, and nobody is told which.
 """
 
 import contextlib
@@ -39,24 +40,33 @@ def destination(services: Services, number: str) -> Destination:
     return Destination(*numbers.prefix(number, services.settings.sms_prefix_digits))
 
 
-def spend(services: Services, to: Destination) -> Limit | None:
-    """Take a message for the prefix; LingpaiError 429 where it is stopped or has had its day's.
+@frozen
+class Taken:
+    """Where a message was taken from: its limit, or `stopped` where the prefix has no unproven ones left."""
 
-    Gives the limit that it was taken from.
-    """
+    limit: Limit | None
+    stopped: bool = False
+
+
+def spend(services: Services, to: Destination) -> Taken:
+    """Take a message for the prefix, unless it is stopped; LingpaiError 429 where it has had its day's."""
     now = services.clock.now()
     limit = _limit(services, to.prefix, now)
     if limit is None:
-        return None
+        return Taken(None)
     spent = services.store.spend(limit.key, limit.counts, limit.ttl)
     used_up = _UNPROVEN in limit.counts and spent.counts.get(_UNPROVEN, 0) >= limit.counts[_UNPROVEN]
-    if not spent.done:
-        detail = f"{to.country} {to.prefix}: {_traffic(spent.counts)}"
-        raise limit.refusal(now, "prefix_stopped" if used_up else "limit_reached", detail)
-    if used_up:
+    if not spent.done and not used_up:
+        raise limit.refusal(now, detail=f"{to.country} {to.prefix}: {_traffic(spent.counts)}")
+    if spent.done and used_up:
         # One message alone is the last of the allowance, so each stop is reported once.
         services.meter.count("PrefixStopped", country=to.country, prefix=to.prefix)
-    return limit
+    return Taken(limit, stopped=not spent.done)
+
+
+def message_limit(services: Services, to: Destination, now: int) -> Limit | None:
+    """The limit of the prefix for messages of a day, whether their codes come back or not."""
+    return _limit_of(to.prefix, {_SENT: services.settings.limit_sms_prefix}, now)
 
 
 def sent(services: Services, to: Destination) -> None:
@@ -64,14 +74,15 @@ def sent(services: Services, to: Destination) -> None:
     services.meter.count("CodesSent", country=to.country, prefix=to.prefix)
 
 
-def proven(services: Services, number: str, sent_at: int) -> None:
+def proven(services: Services, number: str, sent_at: int, *, counts: bool) -> None:
     """The code that was sent to `number` at this time came back right.
 
-    A store that cannot note it brings a stop nearer, and is no reason to refuse who has proven their number.
+    Where it `counts`, the prefix has its messages back. A store that cannot note it brings a stop nearer, and is no
+    reason to refuse who has proven their number.
     """
     to = destination(services, number)
     services.meter.count("CodesVerified", country=to.country, prefix=to.prefix)
-    limit = _limit(services, to.prefix, sent_at)
+    limit = _limit(services, to.prefix, sent_at) if counts else None
     if limit is not None and _UNPROVEN in limit.counts:
         with contextlib.suppress(LingpaiError):
             services.store.give_back(limit.key, _UNPROVEN, services.settings.sms_proof, add=_VERIFIED)
@@ -93,6 +104,10 @@ def lift(services: Services, prefix: str) -> None:
 def _limit(services: Services, prefix: str, at: int) -> Limit | None:
     settings = services.settings
     counts = {_SENT: settings.limit_sms_prefix, _UNPROVEN: settings.sms_unproven}
+    return _limit_of(prefix, counts, at)
+
+
+def _limit_of(prefix: str, counts: Mapping[str, int], at: int) -> Limit | None:
     return throttle.limit_of(f"sms:prefix:{prefix}", counts, throttle.DAY, at)
 
 

@@ -95,6 +95,13 @@ def _sms_text(value: str) -> str:
     return value
 
 
+def _notice_text(value: str) -> str:
+    """A text with nothing to fill in."""
+    if "{" in value or "}" in value:
+        raise ValueError("has no places, and no braces")
+    return value
+
+
 def _providers(value: tuple[str, ...]) -> tuple[str, ...]:
     """Each once; one that delivers nothing would swallow what the next could deliver."""
     if len(set(value)) < len(value):
@@ -109,7 +116,7 @@ _KINDS = tuple(
     f"{side}{language}{purpose}"
     for side in ("", "abroad.")
     for language in ("zh", "en")
-    for purpose in ("", ".login", ".link")
+    for purpose in ("", ".login", ".link", ".reset", ".change", ".notice")
 )
 
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
@@ -133,6 +140,8 @@ Variables = Annotated[
     AfterValidator(_variables),
 ]
 SmsText = Annotated[str, AfterValidator(_sms_text)]
+# A text without a code in it.
+NoticeText = Annotated[str, AfterValidator(_notice_text)]
 # A host with or without a port; and what may stand in a header.
 _LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 Host = Annotated[str, Field(pattern=rf"^{_LABEL}(\.{_LABEL})*(:[0-9]{{1,5}})?$")]
@@ -313,6 +322,12 @@ class Settings(BaseModel):
     sms_text_zh_link: SmsText = ""
     sms_text_en_login: SmsText = ""
     sms_text_en_link: SmsText = ""
+    sms_text_zh_reset: SmsText = ""
+    sms_text_en_reset: SmsText = ""
+    sms_text_zh_change: SmsText = ""
+    sms_text_en_change: SmsText = ""
+    sms_text_zh_notice: NoticeText = ""
+    sms_text_en_notice: NoticeText = ""
     aliyun_key_id: Plain = ""
     aliyun_key: SecretStr = SecretStr("")
     aliyun_key_secret: SecretArn = ""
@@ -360,6 +375,7 @@ class Settings(BaseModel):
     limit_login_net: Limit = 150
     limit_verify_ip: Limit = 60
     limit_verify_net: Limit = 300
+    limit_verify_client: Limit = 1000
     limit_register_ip: Limit = 30
     limit_register_net: Limit = 150
 

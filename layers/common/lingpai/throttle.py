@@ -79,9 +79,12 @@ def address_limit(settings: "Settings", what: Counted, address: str, at: int) ->
     return limit_of(f"{what}:{network}", {"all": per_network, ip.packed.hex(): per_address}, HOUR, at)
 
 
-def spend(services: Services, wanted: Limit | None, reason: str = "limit_reached") -> Limit | None:
-    """Take one, and give the limit again; LingpaiError 429 when none is left."""
-    if wanted is not None and not services.store.spend(wanted.key, wanted.counts, wanted.ttl).done:
+def spend(services: Services, wanted: Limit | None, reason: str = "limit_reached", amount: int = 1) -> Limit | None:
+    """Take one, and give the limit again; LingpaiError 429 when none is left.
+
+    With an amount of 0 nothing is taken, by the same work.
+    """
+    if wanted is not None and not services.store.spend(wanted.key, wanted.counts, wanted.ttl, amount).done:
         raise wanted.refusal(services.clock.now(), reason)
     return wanted
 

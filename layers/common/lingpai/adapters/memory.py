@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from lingpai.model import Client, Code, KnownAddress, Replaced, RoleBook, Session, SessionKey, User
+from lingpai.model import Client, Code, Guess, KnownAddress, Replaced, RoleBook, Session, SessionKey, User
 from lingpai.ports import (
     HISTORY_MAX,
     ChangeUser,
@@ -118,9 +118,13 @@ class MemoryStore:
                 self.sessions[session.key] = session
             case EndSession(key):
                 self.sessions.pop(key, None)
-            case ConsumeCode(number):
+            case ConsumeCode(number, _, _, proof_day, by_name):
                 code = self.codes[number]
-                self.codes[number] = replace(code, digest=None, expires_at=0, tries=code.tries - 1, proven=False)
+                used = replace(code, digest=None, expires_at=0, proven=False, proof_day=proof_day)
+                if by_name:
+                    self.codes[number] = replace(used, name_tries=code.name_tries - 1)
+                else:
+                    self.codes[number] = replace(used, tries=code.tries - 1)
             case CheckTally():
                 pass
             case SpendTally(key, limits, ttl):
@@ -266,42 +270,56 @@ class MemoryStore:
         """See `ports.Codes`."""
         return self.codes.get(number)
 
-    def save_code(self, before: Code | None, after: Code, ttl: int) -> bool:  # noqa: ARG002  memory keeps all
+    def save_code(self, before: Code | None, after: Code, ttl: int, sending: str = "") -> bool:  # noqa: ARG002  memory keeps all
         """See `ports.Codes`."""
         with self.lock:
             known = self.codes.get(after.number)
-            if _sendings(known) != _sendings(before):
+            if _sendings(known) != _sendings(before) or (known is not None and sending and known.unsent == sending):
                 return False
-            if known is not None and after.tries_until == known.tries_until:
-                after = replace(after, tries=known.tries)
+            if known is not None:
+                after = replace(
+                    after,
+                    tries=known.tries if after.tries_until == known.tries_until else after.tries,
+                    name_tries=known.name_tries,
+                    name_tries_until=known.name_tries_until,
+                    proof_day=known.proof_day,
+                    unsent=after.unsent or known.unsent,
+                )
             self.codes[after.number] = after
             return True
 
-    def mark_proven(self, number: str, digest: bytes) -> bool:
+    def mark_proven(self, number: str, digest: bytes, proof_day: int) -> bool:
         """See `ports.Codes`."""
         with self.lock:
             code = self.codes.get(number)
             if code is None or code.digest != digest or code.proven:
                 return False
-            self.codes[number] = replace(code, proven=True)
+            self.codes[number] = replace(code, proven=True, proof_day=proof_day)
             return True
 
-    def count_try(self, number: str, now: int, window: int) -> Code:
+    def count_try(self, number: str, guess: Guess) -> Code:
         """See `ports.Codes`."""
         with self.lock:
             known = self.codes.get(number) or Code(number)
-            if known.tries_until <= now:
-                known = replace(known, tries=0, tries_until=now + window)
-            self.codes[number] = replace(known, tries=known.tries + 1)
-            return self.codes[number]
+            tries, until = known.tries_at(guess)
+            if until <= guess.now:
+                tries, until = 0, guess.now + guess.window
+            if tries < guess.tries:
+                known = replace(known, guesses=known.guesses + 1)
+            if guess.by_name:
+                known = replace(known, name_tries=tries + 1, name_tries_until=until)
+            else:
+                known = replace(known, tries=tries + 1, tries_until=until)
+            self.codes[number] = known
+            return known
 
-    def spend(self, key: str, limits: Mapping[str, int], ttl: int) -> Spent:  # noqa: ARG002  memory keeps all
+    def spend(self, key: str, limits: Mapping[str, int], ttl: int, amount: int = 1) -> Spent:  # noqa: ARG002  memory keeps all
         """See `ports.Counters`."""
         with self.lock:
             counts = self.tallies.get(key, {})
             if not _below(counts, limits):
                 return Spent(False, dict(counts))
-            self.tallies[key] = counts | {name: counts.get(name, 0) + 1 for name in limits}
+            self.tallies[key] = counts | {name: counts.get(name, 0) + amount for name in limits}
             return Spent(True, dict(self.tallies[key]))
 
     def give_back(self, key: str, name: str, amount: int = 1, add: str | None = None) -> None:

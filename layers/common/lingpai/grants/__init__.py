@@ -43,10 +43,18 @@ PARAMETERS = frozenset(
 )
 
 
-def run(services: Services, client: Client, name: str, parameters: Mapping[str, str], address: str) -> TokenSet:
+def run(
+    services: Services,
+    client: Client,
+    name: str,
+    parameters: Mapping[str, str],
+    address: str,
+    *,
+    forwarded: bool = False,
+) -> TokenSet:
     """Let the grant `name` of the registry answer, if the client may use it and gives what it needs.
 
-    `address` is where the request comes from.
+    `address` is where the request comes from, or (`forwarded`) the end user's.
     """
     grant = REGISTRY[name]
     if grant.PERMISSION not in client.grants:
@@ -55,4 +63,4 @@ def run(services: Services, client: Client, name: str, parameters: Mapping[str, 
         if not parameters.get(parameter):
             raise invalid_request("missing_parameter", name=parameter)
     scope = scopes.wanted(client, parameters.get("scope"))
-    return grant.handle(services, TokenRequest(client, scope, parameters, address))
+    return grant.handle(services, TokenRequest(client, scope, parameters, address, forwarded))

@@ -19,5 +19,5 @@ def handle(services: Services, asked: TokenRequest) -> TokenSet:
     if provider is None:
         raise unauthorized_client(NAME)
     proof = Proof(asked.parameters["sign"], asked.parameters.get("nonce"))
-    identity = third_parties.identify(services, provider, asked.client, proof, asked.guesser)
+    identity = third_parties.identify(services, provider, asked.client, proof, asked.guesser.address)
     return accounts.log_in_by_identity(services, asked.client, granted, identity)

@@ -15,7 +15,7 @@ from lingpai.clock import CODE_DIGITS
 from lingpai.errors import LingpaiError, invalid_client, invalid_request, too_large
 from lingpai.frozen import frozen
 from lingpai.messages import preferred
-from lingpai.model import Language
+from lingpai.model import Client, Language
 from lingpai.rights import Admission
 from lingpai.web import multipart
 
@@ -205,6 +205,23 @@ def client_credentials(request: Request, given: Mapping[str, str]) -> Credential
     if in_body - {basic.client_id} and in_body - {unquote_plus(basic.client_id)}:
         raise invalid_client("clients_disagree")
     return basic
+
+
+def end_user_address(request: Request, client: Client) -> str | None:
+    """The address that the client says its end user has, in `X-End-User-Address`; None where it says none.
+
+    Only a client whose record has `forwards_address` is believed. LingpaiError for what is no address.
+    """
+    told = request.headers.get("x-end-user-address", "").strip()
+    if not told or not client.forwards_address or not client.confidential:
+        return None
+    import ipaddress
+
+    try:
+        address = ipaddress.ip_address(told.partition("%")[0])
+    except ValueError:
+        raise invalid_request("wrong_type", name="X-End-User-Address", zh="一个 IP 地址", en="one IP address") from None
+    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def basic_credentials(request: Request) -> Credentials | None:

@@ -87,9 +87,9 @@ def _changes[T: Record](old: T, new: T, condition: Condition) -> tuple[list[Acti
     return actions, condition
 
 
-def spending(limits: Mapping[str, int], ttl: int) -> tuple[Condition, list[Action]]:
-    """That no count of a tally has reached its limit, and one more of each."""
-    return below(limits), [*(count_path(name).add(1) for name in limits), TallyItem.ttl.set(ttl)]
+def spending(limits: Mapping[str, int], ttl: int, amount: int = 1) -> tuple[Condition, list[Action]]:
+    """That no count of a tally has reached its limit, and `amount` more of each."""
+    return below(limits), [*(count_path(name).add(amount) for name in limits), TallyItem.ttl.set(ttl)]
 
 
 # The right sides are read before anything is written: what was current becomes previous.

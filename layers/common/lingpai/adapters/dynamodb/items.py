@@ -110,6 +110,8 @@ class ClientItem(Record):
     introspect = BooleanAttribute(null=True)
     claims = Texts(null=True)
     valid_from = Integer(null=True)
+    codes_from = Texts(null=True)
+    forwards_address = BooleanAttribute(null=True)
 
 
 class UserItem(Record):
@@ -169,6 +171,13 @@ class CodeItem(Record):
     tries = Integer(null=True)
     tries_until = Integer(null=True)
     proven = BooleanAttribute(null=True)
+    client_id = UnicodeAttribute(null=True)
+    purpose = UnicodeAttribute(null=True)
+    name_tries = Integer(null=True)
+    name_tries_until = Integer(null=True)
+    guesses = Integer(null=True)
+    proof_day = Integer(null=True)
+    unsent = UnicodeAttribute(null=True)
     ttl = Integer()
 
 
@@ -271,6 +280,8 @@ def client_item(client: Client) -> ClientItem:
         introspect=client.introspect or None,
         claims=sorted(client.claims) or None,
         valid_from=client.valid_from or None,
+        codes_from=sorted(client.codes_from) or None,
+        forwards_address=client.forwards_address or None,
     )
 
 

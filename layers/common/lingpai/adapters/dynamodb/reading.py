@@ -32,6 +32,8 @@ def to_client(item: Item) -> Client:
         introspect=_flag(item, "introspect"),
         claims=frozenset(_texts(item, "claims")),  # type: ignore[arg-type]  # only names of claims are written
         valid_from=_number(item, "valid_from"),
+        codes_from=frozenset(_texts(item, "codes_from")),
+        forwards_address=_flag(item, "forwards_address"),
     )
 
 
@@ -108,6 +110,13 @@ def to_code(item: Item) -> Code:
         tries=_number(item, "tries"),
         tries_until=_number(item, "tries_until"),
         proven=_flag(item, "proven"),
+        client_id=_text(item, "client_id"),
+        purpose=_text(item, "purpose"),  # type: ignore[arg-type]  # only purposes are written
+        name_tries=_number(item, "name_tries"),
+        name_tries_until=_number(item, "name_tries_until"),
+        guesses=_number(item, "guesses"),
+        proof_day=_number(item, "proof_day"),
+        unsent=_text(item, "unsent") or "",
     )
 
 

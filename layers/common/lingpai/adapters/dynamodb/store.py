@@ -66,7 +66,7 @@ from lingpai.adapters.dynamodb.reading import (
 )
 from lingpai.adapters.dynamodb.write_ids import WriteId
 from lingpai.errors import unavailable
-from lingpai.model import Client, Code, RoleBook, Session, SessionKey, StoredKey, User
+from lingpai.model import Client, Code, Guess, RoleBook, Session, SessionKey, StoredKey, User
 from lingpai.ports import (
     ChangeUser,
     CheckIdentity,
@@ -98,11 +98,12 @@ from lingpai.ports import (
 if TYPE_CHECKING:
     from lingpai.settings import Settings
 
-_CODES_KEPT = 2 * 86400
 _CONFLICT_ATTEMPTS = 20
+_CODES_KEPT = 2 * 86400
 _BATCH_ATTEMPTS = 8
 _BATCH_WRITES = 25
 _WINDOW_ATTEMPTS = 5
+_GUESS_ATTEMPTS = 10
 # What a partition key may hold, in bytes of UTF-8.
 _LONGEST_KEY = 2048
 # What is in every answer to a read of several items. An answer without it is not DynamoDB's.
@@ -283,13 +284,16 @@ class DynamoStore:
                 return {"Put": {"TableName": tables.sessions_table, "Item": session_item(session, ttl)}}
             case EndSession(key):
                 return {"Delete": {"TableName": tables.sessions_table, "Key": session_key(key)}}
-            case ConsumeCode(number, digest, now):
+            case ConsumeCode(number, digest, now, proof_day, by_name):
                 arguments = expressions(
                     (CodeItem.digest == digest) & (CodeItem.expires_at > now),
                     CodeItem.digest.remove(),
                     CodeItem.expires_at.remove(),
                     CodeItem.proven.remove(),
-                    CodeItem.tries.set(CodeItem.tries - 1),
+                    CodeItem.proof_day.set(proof_day),
+                    CodeItem.name_tries.set(CodeItem.name_tries - 1)
+                    if by_name
+                    else CodeItem.tries.set(CodeItem.tries - 1),
                 )
                 return {"Update": {"TableName": tables.codes_table, "Key": code_key(number), **arguments}}
 
@@ -505,21 +509,30 @@ class DynamoStore:
         item = self._get(self.settings.codes_table, code_key(number))
         return to_code(item) if item else None
 
-    def save_code(self, before: Code | None, after: Code, ttl: int) -> bool:
+    def save_code(self, before: Code | None, after: Code, ttl: int, sending: str = "") -> bool:
         """See `ports.Codes`."""
         actions = [
             CodeItem.digest.set(after.digest) if after.digest else CodeItem.digest.remove(),
             CodeItem.expires_at.set(after.expires_at),
             CodeItem.sent.set(list(after.sent)) if after.sent else CodeItem.sent.remove(),
             CodeItem.proven.set(True) if after.proven else CodeItem.proven.remove(),
+            CodeItem.client_id.set(after.client_id) if after.client_id else CodeItem.client_id.remove(),
+            CodeItem.purpose.set(after.purpose) if after.purpose else CodeItem.purpose.remove(),
+            CodeItem.guesses.set(after.guesses) if after.guesses else CodeItem.guesses.remove(),
             CodeItem.ttl.set(ttl),
         ]
+        if after.unsent:
+            actions.append(CodeItem.unsent.set(after.unsent))
         if before is None:
             condition: Condition = CodeItem.number.does_not_exist()
         else:
             condition = CodeItem.sent == list(before.sent) if before.sent else CodeItem.sent.does_not_exist()
             condition &= CodeItem.digest == before.digest if before.digest else CodeItem.digest.does_not_exist()
-            condition &= CodeItem.tries_until == before.tries_until
+            until = CodeItem.tries_until
+            unopened = until.does_not_exist() | (until == 0)
+            condition &= until == before.tries_until if before.tries_until else unopened
+        if sending:
+            condition &= CodeItem.unsent.does_not_exist() | (CodeItem.unsent != sending)
         if before is None or after.tries_until != before.tries_until:
             actions += [CodeItem.tries.set(after.tries), CodeItem.tries_until.set(after.tries_until)]
         try:
@@ -528,39 +541,50 @@ class DynamoStore:
             return False
         return True
 
-    def mark_proven(self, number: str, digest: bytes) -> bool:
+    def mark_proven(self, number: str, digest: bytes, proof_day: int) -> bool:
         """See `ports.Codes`."""
         condition = (CodeItem.digest == digest) & CodeItem.proven.does_not_exist()
         try:
             self._update_once(
-                self.settings.codes_table, code_key(number), WriteId.new(), condition, CodeItem.proven.set(True)
+                self.settings.codes_table,
+                code_key(number),
+                WriteId.new(),
+                condition,
+                CodeItem.proven.set(True),
+                CodeItem.proof_day.set(proof_day),
             )
         except _Refused:
             return False
         return True
 
-    def count_try(self, number: str, now: int, window: int) -> Code:
-        """See `ports.Codes`; a second call where this guess opens a new window."""
-        add_one = (CodeItem.tries_until > now, CodeItem.tries.set(CodeItem.tries + 1))
-        begin = (
-            CodeItem.tries_until.does_not_exist() | (CodeItem.tries_until <= now),
-            CodeItem.tries.set(1),
-            CodeItem.tries_until.set(now + window),
-            CodeItem.ttl.set(now + max(_CODES_KEPT, window)),
-        )
-        write = WriteId.new()
-        for _ in range(_WINDOW_ATTEMPTS):
-            for condition, *actions in (add_one, begin):
-                try:
-                    item = self._update_once(self.settings.codes_table, code_key(number), write, condition, *actions)
-                except _Refused:
-                    continue
-                return to_code(item)
+    def count_try(self, number: str, guess: Guess) -> Code:
+        """See `ports.Codes`; a second call where a window has to be opened, or where no guess is left."""
+        tries, until = CodeItem.tries, CodeItem.tries_until
+        if guess.by_name:
+            tries, until = CodeItem.name_tries, CodeItem.name_tries_until
+        counted, more = CodeItem.guesses.add(1), tries.set(tries + 1)
+        ttl = guess.now + max(_CODES_KEPT, guess.window)
+        begun = (tries.set(1), until.set(guess.now + guess.window), CodeItem.ttl.set(ttl), counted)
+        steps: dict[str, tuple[Condition, tuple[Action, ...]]] = {
+            "left": ((until > guess.now) & (tries < guess.tries), (more, counted)),
+            "closed": (until.does_not_exist() | (until <= guess.now), begun),
+            "spent": ((until > guess.now) & (tries >= guess.tries), (more,)),
+        }
+        write, step = WriteId.new(), "left"
+        for _ in range(_GUESS_ATTEMPTS):
+            condition, actions = steps[step]
+            try:
+                item = self._update_once(self.settings.codes_table, code_key(number), write, condition, *actions)
+            except _Refused as refused:
+                known = to_code(refused.item) if refused.item else Code(number)
+                step = "spent" if known.tries_at(guess)[1] > guess.now else "closed"
+                continue
+            return to_code(item)
         raise unavailable()
 
-    def spend(self, key: str, limits: Mapping[str, int], ttl: int) -> Spent:
+    def spend(self, key: str, limits: Mapping[str, int], ttl: int, amount: int = 1) -> Spent:
         """See `ports.Counters`. Done or not, the counts come back in the same call."""
-        condition, actions = spending(limits, ttl)
+        condition, actions = spending(limits, ttl, amount)
         try:
             item = self._update_once(self.settings.counters_table, tally_key(key), WriteId.new(), condition, *actions)
         except _Refused as refused:

@@ -59,11 +59,11 @@ class AliyunSender:
     def send(self, message: Message) -> None:
         """See `ports.Sender`."""
         settings = self._settings
-        values = dict(wording.variable(name, message) for name in settings.aliyun_variables)
+        values = dict(wording.variables(settings.aliyun_variables, message))
         asked = {
             "PhoneNumbers": message.to.removeprefix(wording.MAINLAND).removeprefix("+"),
-            "SignName": wording.chosen(settings.aliyun_sign_names, message),
-            "TemplateCode": wording.chosen(settings.aliyun_templates, message),
+            "SignName": wording.signature(settings.aliyun_sign_names, message),
+            "TemplateCode": wording.template(settings.aliyun_templates, message),
             "TemplateParam": json.dumps(values, separators=(",", ":")),
         }
         query = canonical_query(asked)

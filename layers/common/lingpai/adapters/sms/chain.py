@@ -18,6 +18,10 @@ from lingpai.ports import MaybeSent, Meter, NotSent, Sender
 AILING: frozenset[Reason] = frozenset(("unreachable", "in_doubt", "throttled", "suspended"))
 
 
+# How long a provider takes to answer, in seconds.
+_USUAL = 0.3
+
+
 class Chain:
     """Sends by the first of `senders` (in their order) that takes the message.
 
@@ -34,6 +38,7 @@ class Chain:
         longest_try: float,
         deadline: float,
         seconds: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._senders = senders
         self._breaker = breaker
@@ -41,6 +46,8 @@ class Chain:
         self._longest_try = longest_try
         self._deadline = deadline
         self._seconds = seconds
+        self._pause = pause
+        self._last_took = _USUAL
 
     def send(self, message: Message) -> None:
         """See `ports.Sender`. The detail of a failure tells of each sender what it met, in order."""
@@ -68,11 +75,16 @@ class Chain:
                 if error.bad_number:
                     raise NotSent("; ".join(met), bad_number=True) from error
             else:
+                self._last_took = self._seconds() - begun
                 self._meter.count("SmsSent", provider=name)
                 if state == "trying":
                     self._breaker.recovered(name)
                 return
         raise NotSent("; ".join(met))
+
+    def pretend(self) -> None:
+        """See `ports.Messenger`: as long as the last message took, or as is usual where there was none yet."""
+        self._pause(max(0.0, min(self._last_took, left_of(self._deadline))))
 
     def _settle(self, name: str, reason: Reason, *, trying: bool) -> None:
         """Count a failure. A refusal that is about the message shows that the provider is well."""

@@ -20,6 +20,9 @@ class ConsoleSender:
         with self._lock:
             self._kept.append(message)
 
+    def pretend(self) -> None:
+        """Do nothing: to keep a message takes no time."""
+
     @property
     def outbox(self) -> list[Message]:
         """The messages "sent", newest last."""

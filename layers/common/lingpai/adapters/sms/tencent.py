@@ -67,11 +67,11 @@ class TencentSender:
         asked: dict[str, str | list[str]] = {
             "PhoneNumberSet": [message.to],
             "SmsSdkAppId": settings.tencent_app_id,
-            "TemplateId": wording.chosen(settings.tencent_templates, message),
-            "TemplateParamSet": [wording.variable(name, message)[1] for name in settings.tencent_variables],
+            "TemplateId": wording.template(settings.tencent_templates, message),
+            "TemplateParamSet": [value for _, value in wording.variables(settings.tencent_variables, message)],
         }
         # For numbers abroad a signature may be left out.
-        if sign := wording.chosen(settings.tencent_sign_names, message):
+        if sign := wording.signature(settings.tencent_sign_names, message):
             asked["SignName"] = sign
         if settings.tencent_sender_id:
             asked["SenderId"] = settings.tencent_sender_id

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from lingpai.model import Message
+from lingpai.ports import NotSent
 
 if TYPE_CHECKING:
     from lingpai.settings import Kinds, Settings
@@ -10,17 +11,37 @@ if TYPE_CHECKING:
 MAINLAND = "+86"
 
 
-def chosen(kinds: "Kinds", message: Message) -> str:
-    """The template or signature for the message; its own language first, then Chinese.
+def signature(kinds: "Kinds", message: Message) -> str:
+    """The signature for the message: as `template`, but one for everything is one for notices, too."""
+    return _chosen(kinds, message, (f".{message.purpose}", "", *_instead(message)))
 
-    For numbers outside mainland China those marked `abroad` come first: vendors keep them apart.
+
+def template(kinds: "Kinds", message: Message) -> str:
+    """The template for the message; its own language first, then Chinese.
+
+    For numbers outside mainland China those marked `abroad` come first: vendors keep them apart. A notice has no code
+    in it, so no template for codes will do; NotSent where it has none of its own.
     """
+    if message.purpose == "notice":
+        own = _chosen(kinds, message, (".notice",))
+        if not own:
+            raise NotSent("no template for notices")
+        return own
+    return _chosen(kinds, message, (f".{message.purpose}", "", *_instead(message)))
+
+
+def _instead(message: Message) -> tuple[str, ...]:
+    """The kinds that stand in where the settings have none for the purpose: those of a link are about the account."""
+    return () if message.purpose in ("login", "link") else (".link",)
+
+
+def _chosen(kinds: "Kinds", message: Message, purposes: tuple[str, ...]) -> str:
     known = dict(kinds)
     sides = ("",) if message.to.startswith(MAINLAND) else ("abroad.", "")
     for language in (message.language, "zh"):
         for side in sides:
-            for key in (f"{side}{language}.{message.purpose}", f"{side}{language}"):
-                if key in known:
+            for purpose in purposes:
+                if (key := f"{side}{language}{purpose}") in known:
                     return known[key]
     return ""
 
@@ -29,6 +50,11 @@ def text(settings: "Settings", message: Message) -> str:
     """The text of the message: the operator's for its language and purpose, else the one it came with."""
     own: str = getattr(settings, f"sms_text_{message.language}_{message.purpose}")
     return own.format(code=message.code, minutes=message.minutes) if own else message.text
+
+
+def variables(names: tuple[str, ...], message: Message) -> list[tuple[str, str]]:
+    """A template's variables and their values; that of a notice has none."""
+    return [] if message.purpose == "notice" else [variable(name, message) for name in names]
 
 
 def variable(name: str, message: Message) -> tuple[str, str]:

@@ -1,12 +1,14 @@
 """`/mobile/code/*` (seed 003): send a code, and tell whether one is right."""
 
+from typing import cast, get_args
+
 from lingpai import clients, codes, numbers
 from lingpai.errors import invalid_request
 from lingpai.model import Purpose
 from lingpai.ports import Services
 from lingpai.web import envelope, observability
 from lingpai.web.reply import Reply
-from lingpai.web.request import CLIENT, Request, client_credentials, parameters
+from lingpai.web.request import CLIENT, Request, client_credentials, end_user_address, parameters
 
 
 def get(services: Services, request: Request) -> Reply:
@@ -14,8 +16,8 @@ def get(services: Services, request: Request) -> Reply:
     given = parameters(request, CLIENT | {"mobile", "purpose"})
     client = clients.authenticate(services.clients, client_credentials(request, given))
     with observability.asked_by(client):
-        number = _number(services, given)
-        codes.send(services, number, client.id, request.source_ip, request.language, _purpose(given))
+        asked = codes.Asked(_number(services, given), client.id, request.language, _purpose(given))
+        codes.send(services, asked, end_user_address(request, client) or request.source_ip)
     return envelope.done().about(client.id)
 
 
@@ -29,15 +31,16 @@ def verify(services: Services, request: Request) -> Reply:
     return envelope.done()
 
 
-def _purpose(given: dict[str, str]) -> Purpose:
-    """What the code is for, which chooses the message: `login`, or `link` for the new number of an account."""
-    match given.get("purpose", "login"):
-        case "login":
-            return "login"
-        case "link":
-            return "link"
-        case _:
-            raise invalid_request("wrong_type", name="purpose", zh=" login 或 link", en="login or link")
+def _purpose(given: dict[str, str]) -> Purpose | None:
+    """What the code shall do, and that alone; without it the code logs in, and links a number to an account."""
+    named = given.get("purpose")
+    if named is None:
+        return None
+    if named not in get_args(Purpose):
+        raise invalid_request(
+            "wrong_type", name="purpose", zh=" login、link、reset 或 change", en="login, link, reset or change"
+        )
+    return cast("Purpose", named)
 
 
 def _number(services: Services, given: dict[str, str]) -> str:

@@ -5,7 +5,7 @@ from lingpai.errors import LingpaiError
 from lingpai.ports import Services
 from lingpai.web import dialects
 from lingpai.web.reply import Reply
-from lingpai.web.request import CLIENT, Request, all_parameters, client_credentials
+from lingpai.web.request import CLIENT, Request, all_parameters, client_credentials, end_user_address
 
 _KNOWN = CLIENT | dialects.usercenter.PARAMETERS | grants.PARAMETERS
 
@@ -34,7 +34,9 @@ def _answer(services: Services, request: Request, grant: str | None) -> Reply:
         client = clients.authenticate(services.clients, client_credentials(request, given))
         dialect = dialects.of_record(client.dialect)
         grant = grant or dialect.grant(given)
-        reply = dialect.success(grants.run(services, client, grant, given, request.source_ip), request)
+        address = end_user_address(request, client)
+        tokens = grants.run(services, client, grant, given, address or request.source_ip, forwarded=address is not None)
+        reply = dialect.success(tokens, request)
     except LingpaiError as error:
         refusal = error
         known = client.dialect if client else error.dialect

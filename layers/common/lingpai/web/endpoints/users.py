@@ -5,7 +5,7 @@ from typing import Any
 
 from lingpai import accounts, last_admin, numbers, roles
 from lingpai.errors import forbidden, invalid_request, invalid_token
-from lingpai.model import Identity, RoleBook, User, is_union
+from lingpai.model import Guesser, Identity, RoleBook, User, is_union
 from lingpai.ports import Services, Write
 from lingpai.web import envelope, fields
 from lingpai.web.bearer import Caller, authenticate, is_admin, require_self_or_admin, require_user
@@ -67,7 +67,8 @@ def update(services: Services, request: Request) -> Reply:
         number = numbers.parse_mobile(phone, services.settings)
         code = None if admin else fields.code(body, "code")
     identity = _identity(services, caller, openid) if openid is not None else None
-    accounts.link(services, user_id, number, code, identity, request.source_ip)
+    client = services.clients.get_client(caller.session.client_id)
+    accounts.link(services, user_id, number, code, identity, Guesser(client, request.source_ip))
     return envelope.done()
 
 
