@@ -308,8 +308,7 @@ def _inputs() -> Iterator[str]:
 
 
 def _limits(template: str) -> Iterator[str]:
-    rate = int(_found(r"ThrottlingRateLimit: (\d+)", template))
-    burst = int(_found(r"ThrottlingBurstLimit: (\d+)", template))
+    rates = dict(re.findall(r"^  (Throttle\w+):\n    Type: Number\n    Default: (\d+)", template, re.MULTILINE))
     yield "## Limits"
     yield ""
     yield "| Of AWS | By default | Can it be raised |"
@@ -317,8 +316,8 @@ def _limits(template: str) -> Iterator[str]:
     for what, most, raised, source in LIMITS:
         yield f"| [{what}]({source}) | {most} | {raised} |"
     yield ""
-    yield f"The template itself stops the API at {rate} requests a second ({burst} at once): who means to have more raises"
-    yield "`ThrottlingRateLimit` and `ThrottlingBurstLimit` there."
+    yield "The template itself stops each route at so many requests a second, and as many at once; its parameters raise that:"
+    yield ", ".join(f"`{name}` {rate}" for name, rate in rates.items()) + "."
 
 
 def _hot_keys(operations: Mapping[str, Operation]) -> Iterator[str]:
@@ -368,12 +367,12 @@ def _of_many(operations: Mapping[str, Operation], kept: Mapping[str, int], templ
     written = sum(rate * operations[name].written for name, rate in peak.items())
     every = sum(peak.values())
     without = every - peak["introspection"]
-    stop = int(_found(r"ThrottlingRateLimit: (\d+)", template))
+    stop = int(_found(r"ThrottleChecks:\n    Type: Number\n    Default: (\d+)", template))
     gigabytes = people * (kept["account"] + kept["account_items"] * 100 + kept["session"] + 100) / 2**30
     month = gigabytes * (PRICES["store"].dollars + PRICES["pitr"].dollars)
     codes = people * HABITS["code sent"] / 30
     rows: tuple[tuple[str, str, str, str], ...] = (
-        ("requests a second", f"{every:,.0f}", f"{API_RPS:,} of the account, {stop} of the template", _beyond(every, API_RPS)),
+        ("requests a second", f"{every:,.0f}", f"{API_RPS:,} of the account, {stop} of the template for a route", _beyond(every, API_RPS)),
         ("the same without introspection", f"{without:,.0f}", f"{API_RPS:,}, {stop}", _beyond(without, API_RPS)),
         ("functions at once", f"{at_once:,.0f}", f"{ACCOUNT_CONCURRENCY:,}", _beyond(at_once, ACCOUNT_CONCURRENCY)),
         ("units read a second, all tables", f"{read:,.0f}", f"{TABLE_UNITS:,} for a table", _beyond(read, TABLE_UNITS)),
@@ -391,7 +390,7 @@ def _of_many(operations: Mapping[str, Operation], kept: Mapping[str, int], templ
     yield ""
     yield "What such a deployment changes:"
     yield ""
-    yield "- It has the limits of the account raised that the table shows, and those of the template (`ThrottlingRateLimit`,"
+    yield "- It has the limits of the account raised that the table shows, and those of the template (`Throttle…`,"
     yield "  `LimitSmsDay`, `LIMIT_SMS_CLIENT`, `LIMIT_SMS_PREFIX`, `SMS_UNPROVEN`), and warms the tables' throughput before it opens."
     yield "- Its back ends verify signed tokens by the keys at `/.well-known/jwks.json`, and introspect where it matters."
     yield "- It spares what reads the book of roles, or keeps that in the function for some seconds."

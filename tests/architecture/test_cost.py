@@ -63,6 +63,6 @@ def test_what_it_tells_to_set_is_there() -> None:
     page = cost.PAGE.read_text("utf-8")
     for name in re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", page):
         assert name.lower() in Settings.model_fields, name
-    for name in ("ThrottlingRateLimit", "ThrottlingBurstLimit", "LimitSmsDay", "Monitoring"):
+    for name in ("ThrottleTokens", "ThrottleChecks", "ThrottleCodes", "LimitSmsDay", "Monitoring"):
         assert name in page
         assert f"{name}:" in TEMPLATE

@@ -123,6 +123,72 @@ def test_each_change_is_a_new_version(function: str) -> None:
     assert RESOURCES["CommonLayer"]["Properties"]["PublishLambdaVersion"] is True
 
 
+def routes() -> dict[str, str]:
+    """The parameter that throttles each route, by its key."""
+    settings: Any = RESOURCES["HttpApi"]["Properties"]["RouteSettings"]
+    found = {}
+    for key, given in settings.items():
+        assert given["ThrottlingRateLimit"] == given["ThrottlingBurstLimit"], key
+        assert set(given) == {"ThrottlingRateLimit", "ThrottlingBurstLimit"}, key
+        found[key] = given["ThrottlingRateLimit"].argument
+    return found
+
+
+@pytest.mark.security("F39")
+def test_each_route_has_a_throttle_of_its_own() -> None:
+    """API Gateway keeps a bucket for each route that has settings; `$default` takes what no other route does."""
+    assert set(routes()) == {route.key for route in TEMPLATE.routes}
+    default: Any = RESOURCES["HttpApi"]["Properties"]["DefaultRouteSettings"]
+    assert default["ThrottlingRateLimit"].argument == "ThrottleAccounts"
+    for name in {*routes().values()}:
+        assert DOCUMENT["Parameters"][name]["Type"] == "Number"
+        assert DOCUMENT["Parameters"][name]["MinValue"] == 1
+
+
+@pytest.mark.security("F39")
+@pytest.mark.parametrize(
+    ("route", "parameter"),
+    [
+        ("ANY /oauth/token", "ThrottleTokens"),
+        ("ANY /oauth/introspect", "ThrottleChecks"),
+        ("ANY /mobile/code/get", "ThrottleCodes"),
+        ("ANY /User/Register", "ThrottleRegistrations"),
+        ("ANY /users/current", "ThrottleAccounts"),
+        ("ANY /.well-known/jwks.json", "ThrottlePublic"),
+    ],
+)
+def test_groups_of_routes_are_throttled_apart(route: str, parameter: str) -> None:
+    assert routes()[route] == parameter
+
+
+@pytest.mark.security("F39")
+def test_a_domain_of_ones_own() -> None:
+    """It is there where it is named; only then may the address that AWS gave be closed."""
+    domain, mapping = RESOURCES["ApiDomain"], RESOURCES["ApiDomainMapping"]
+    assert domain["Condition"] == mapping["Condition"] == "HasDomain"
+    (configured,) = domain["Properties"]["DomainNameConfigurations"]
+    assert configured["SecurityPolicy"] == "TLS_1_2"
+    assert mapping["Properties"]["ApiId"].argument == "HttpApi"
+    closed = RESOURCES["HttpApi"]["Properties"]["DisableExecuteApiEndpoint"]
+    assert closed.argument == ["IsClosed", True, False]
+    rules = DOCUMENT["Rules"]
+    assert set(rules) == {"DomainHasCertificate", "ClosedApiHasDomain"}
+    assert references(rules["ClosedApiHasDomain"]) == {"DisableExecuteApiEndpoint", "DomainName"}
+    assert {DOCUMENT["Parameters"][name]["Default"] for name in ("DomainName", "CertificateArn")} == {""}
+
+
+@pytest.mark.security("F39")
+def test_who_may_read_the_secret_of_the_proxy() -> None:
+    """Whoever is told where it is: those whose limits count addresses."""
+    told = {
+        function
+        for function, given in FUNCTIONS.items()
+        if "TRUSTED_PROXY_SECRET_SECRET" in given.get("Environment", {}).get("Variables", {})
+    }
+    assert told == who_may("secretsmanager:GetSecretValue", "TrustedProxySecret")
+    assert told == {"TokenFunction", "MobileFunction", "SignFunction", "UsersFunction"}
+
+
 def test_the_first_keys_are_made_at_once() -> None:
     """A rate without a start date: EventBridge Scheduler calls as soon as the schedule is there."""
     (schedule,) = FUNCTIONS["KeysFunction"]["Events"].values()

@@ -42,6 +42,8 @@ from tests.support.openid import OpenId
 from tests.support.vendor import serving
 from tests.support.wechat import MINI, WeChat
 
+# What CloudFront proves itself by.
+PROXY_SECRET = "the-shared-secret-of-cloudfront-and-lingpai"
 POOL = f"arn:aws:sms-voice:{REGION}:{ACCOUNT}:pool/{fake_sms.POOL}"
 # The parameters that the settings of these names are given by; a secret one is the ARN of a secret that holds it.
 _PARAMETERS = {
@@ -174,6 +176,7 @@ def _parameters(stack: Stack, vendors: list[Vendor], issuer: str) -> dict[str, s
         "SmsProvider": "aliyun,tencent,twilio,aws,sns",
         "AwsSmsOrigination": POOL,
         "WechatAppsSecret": secret("WechatApps", wechat.APPS),
+        "TrustedProxySecret": secret("TrustedProxy", PROXY_SECRET),
         "OidcProviders": openid.setting(issuer),
         "LinkProviders": "google",
         "Release": "2",  # without it the functions would keep the senders that they have
@@ -310,6 +313,27 @@ def close_who_is_well_again(t: Town) -> Call:
     return watched
 
 
+def token_by_cloudfront(t: Town) -> Call:
+    return _by_cloudfront(t, "/oauth/introspect")
+
+
+def code_by_cloudfront(t: Town) -> Call:
+    return _by_cloudfront(t, "/mobile/code/verify")
+
+
+def sign_by_cloudfront(t: Town) -> Call:
+    return _by_cloudfront(t, "/sign/token")
+
+
+def register_by_cloudfront(t: Town) -> Call:
+    return _by_cloudfront(t, "/users/register")
+
+
+def _by_cloudfront(t: Town, path: str) -> Call:
+    """A call that is refused for its lack of parameters, after its address was looked at."""
+    return t.post(path, json_body={}, headers={"X-Origin-Verify": PROXY_SECRET, "X-Forwarded-For": "203.0.113.1"})
+
+
 def _end_the_pause(t: Town) -> None:
     """Let the breaker have opened an hour earlier: until when it is open is in the names of its counts."""
     item = t.breaker()
@@ -341,6 +365,10 @@ NEEDED: dict[Line, Callable[[Town], Call]] = {
     ("SignFunction", "UsersTable", UPDATE): wechat_login_with_a_second_id,
     ("SignFunction", "CountersTable", UPDATE): id_token_login,
     ("UsersFunction", "WechatAppsSecret", SECRET): link_wechat,
+    ("TokenFunction", "TrustedProxySecret", SECRET): token_by_cloudfront,
+    ("MobileFunction", "TrustedProxySecret", SECRET): code_by_cloudfront,
+    ("SignFunction", "TrustedProxySecret", SECRET): sign_by_cloudfront,
+    ("UsersFunction", "TrustedProxySecret", SECRET): register_by_cloudfront,
 }
 # Calls that third parties bring about, and that need nothing beyond what is granted.
 SUFFICES: tuple[Callable[[Town], Call], ...] = (

@@ -51,6 +51,7 @@ def build(
         pepper=secrets.pepper(settings),
         keys=KeyRing(keys or key_store(settings, tables), vault or key_vault(settings), clock, settings.key_cache_ttl),
         issuer=settings.issuer,
+        proxy_secret=secrets.optional(settings, "trusted_proxy_secret"),
     )
 
 

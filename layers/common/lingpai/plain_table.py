@@ -110,6 +110,7 @@ DEFAULTS: Mapping[str, Any] = {
     "limit_sign_net": 300,
     "limit_sign_client": 10000,
     "trusted_addresses": (),
+    "trusted_proxy_secret_secret": "",
     "metrics_namespace": "",
     "metrics_by_prefix": False,
     "wechat_apps_secret": "",
@@ -129,6 +130,7 @@ SECRETS: tuple[str, ...] = (
     "aliyun_key",
     "tencent_secret_key",
     "twilio_token",
+    "trusted_proxy_secret",
     "wechat_apps",
 )
 PLAIN_SECRETS: tuple[str, ...] = (
@@ -136,6 +138,7 @@ PLAIN_SECRETS: tuple[str, ...] = (
     "aliyun_key",
     "tencent_secret_key",
     "twilio_token",
+    "trusted_proxy_secret",
 )
 TEXTS: tuple[str, ...] = (
     "clients_table",

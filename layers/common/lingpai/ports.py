@@ -614,7 +614,8 @@ class SignProvider(Protocol):
 class Services:
     """Everything a use case may need, put together by `bootstrap`.
 
-    `pepper` keys the digests of codes; `issuer` is the address that tokens are issued under (RFC 8414 section 2).
+    `pepper` keys the digests of codes; `issuer` is the address that tokens are issued under (RFC 8414 section 2);
+    `proxy_secret` is what a trusted proxy proves itself by, None where there is none.
     """
 
     settings: "Settings"
@@ -627,3 +628,4 @@ class Services:
     pepper: Callable[[], bytes] = field(repr=False)
     keys: Keys
     issuer: str = ""
+    proxy_secret: Callable[[], str] | None = field(default=None, repr=False)

@@ -384,6 +384,8 @@ class Settings(BaseModel):
     limit_sign_net: Limit = 300
     limit_sign_client: Limit = 10000
     trusted_addresses: Networks = ()
+    trusted_proxy_secret: SecretStr = SecretStr("")
+    trusted_proxy_secret_secret: SecretArn = ""
 
     # what is watched
     metrics_namespace: str = ""

@@ -26,6 +26,12 @@ def secret(settings: "Settings", name: str) -> Callable[[], str]:
     return functools.cache(functools.partial(_fetch, settings, getattr(settings, f"{name}_secret")))
 
 
+def optional(settings: "Settings", name: str) -> Callable[[], str] | None:
+    """As `secret`; None where neither the setting nor its sibling is set."""
+    is_set = getattr(settings, name).get_secret_value() or getattr(settings, f"{name}_secret")
+    return secret(settings, name) if is_set else None
+
+
 def pepper(settings: "Settings") -> Callable[[], bytes]:
     """What gives the key of the codes' digests and of temporary tokens."""
     text = secret(settings, "code_pepper")

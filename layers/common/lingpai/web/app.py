@@ -19,6 +19,7 @@ from lingpai.model import Right
 from lingpai.ports import Services
 from lingpai.web import bearer, dialects, envelope, observability
 from lingpai.web.oauth_error import oauth_error
+from lingpai.web.proxy import seen_through
 from lingpai.web.reply import JSON, Reply, json_reply
 from lingpai.web.request import MalformedEventError, Request, from_event, refuse_credentials_in_query
 from lingpai.web.security_headers import security_headers
@@ -135,6 +136,7 @@ def _answer(request: Request, route: Route) -> Reply:
             raise method_not_allowed(allow)
         refuse_credentials_in_query(request)
         services = _services(request)
+        request = seen_through(services, request)
         if route.needs != "none":
             admission = bearer.admit(services, request, route.needs, changes=route.changes)
             request = replace(request, admission=admission)

@@ -61,7 +61,8 @@ CREDENTIALS = {
 class Request:
     """An HTTP request, its header names in lower case.
 
-    `source_ip` and `origin` (the address that was called) are API Gateway's own word, never a header's.
+    `source_ip` and `origin` (the address that was called) are API Gateway's own word, never a header's; but for
+    `source_ip` behind a proxy that has proven itself (`web.proxy`).
     `admission` is set on routes that need a token, once it was let in.
     """
 
