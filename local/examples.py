@@ -20,7 +20,8 @@ from lingpai.errors import LingpaiError
 from lingpai.model import Message, Purpose, User
 from lingpai.ports import Services
 
-# Everything is put as if by a login of next year: tokens and codes are good, and the logins recent, until then.
+# The logins are of 2099-01-01T00:00:00Z, and the codes of next year: until then they are good and count as recent.
+LOGGED_IN_AT = 4_070_908_800
 AHEAD = 365 * 86400
 PASSWORD = "correct horse battery"
 ROLE = (900, "example-role")
@@ -159,7 +160,7 @@ def _session(services: Services, name: str) -> Values:
     if client is None:
         raise LookupError(f"the demo data has no client {client_id}")
     tokens = sessions.issue(
-        _as_next_year(services, name),
+        replace(services, clock=Clock(lambda: LOGGED_IN_AT, _drawn(name))),
         client,
         client.scopes,
         _ACCOUNTS[account].id,
@@ -176,7 +177,8 @@ def _code(services: Services, name: str) -> Values:
     """The event's number, and the code that was sent there."""
     number, client_id, purpose = _CODES[name]
     outbox = _Outbox()
-    own = replace(_as_next_year(services, name), sms=outbox)
+    clock = Clock(lambda: services.clock.time() + AHEAD, _drawn(name))
+    own = replace(services, clock=clock, sms=outbox)
     # A number that has had a code a moment ago keeps it.
     with suppress(LingpaiError):
         codes.send(own, codes.Asked(number, client_id, "zh", purpose), "127.0.0.1")
@@ -184,12 +186,8 @@ def _code(services: Services, name: str) -> Values:
     return {"mobile": number.removeprefix("+86"), "code": code}
 
 
-def _as_next_year(services: Services, name: str) -> Services:
-    """The services with a clock that is ahead, and draws the same numbers for this event every time."""
-    return replace(services, clock=Clock(lambda: services.clock.time() + AHEAD, _drawn(name)))
-
-
 def _drawn(name: str) -> Callable[[int], bytes]:
+    """Numbers that are the same for this event every time."""
     numbers = _numbers(name)
     return lambda length: next(numbers)[:length]
 
