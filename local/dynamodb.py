@@ -97,10 +97,14 @@ def _embedded(environ: MutableMapping[str, str]) -> Iterator[Store]:
         yield Store(where="embedded DynamoDB", kept=False, serial=True)
 
 
-def connect() -> "DynamoDBClient":
-    """A client of the store that this process's environment names; quick to notice that nobody answers."""
+def connect(region: str | None = None) -> "DynamoDBClient":
+    """A client of the store that this process's environment names; quick to notice that nobody answers.
+
+    `region` is for an environment that names none.
+    """
     config = botocore.config.Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 2})
-    return cast("DynamoDBClient", botocore.session.get_session().create_client("dynamodb", config=config))
+    session = botocore.session.get_session()
+    return cast("DynamoDBClient", session.create_client("dynamodb", region_name=region, config=config))
 
 
 def create_tables(client: "DynamoDBClient", tables: Iterable[Table], prefix: str = "") -> list[str]:

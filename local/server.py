@@ -89,7 +89,7 @@ def _run(environ: MutableMapping[str, str]) -> int:
     front = listen(read_port(environ))
     try:
         prepare(environ, front.port)
-        described = template.load(ROOT / "template.yaml")
+        described = template.load(template.FILE)
         functions.set_environment(described, environ)
 
         # Only now: what they import may read its environment.

@@ -15,6 +15,10 @@ import yaml
 
 DEFAULT_ROUTE = "$default"
 
+# In an installed package the template is beside this module; in the repository it is at its top.
+_PACKAGED = Path(__file__).with_name("template.yaml")
+FILE = _PACKAGED if _PACKAGED.exists() else Path(__file__).resolve().parent.parent / "template.yaml"
+
 
 class TemplateError(Exception):
     """The template says something that the local server cannot do. The text names it."""

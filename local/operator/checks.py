@@ -24,6 +24,7 @@ from lingpai.model import Message
 from lingpai.ports import MaybeSent, NotSent, Sender, Services
 from lingpai.settings import Settings, from_environment
 from local import deployment, dynamodb, server, template
+from local.operator import credentials
 from local.operator.desk import clients_of
 from local.operator.keys import place_of, standing
 from local.operator.place import Place
@@ -71,12 +72,12 @@ class Case:
     @cached_property
     def client(self) -> "DynamoDBClient":
         """Of the tables' store."""
-        return dynamodb.connect()
+        return dynamodb.connect(self.services.settings.aws_region)
 
     @cached_property
     def tables(self) -> tuple[template.Table, ...]:
         """As the template describes them, with the names that they have here."""
-        described = template.load(server.ROOT / "template.yaml").tables
+        described = template.load(template.FILE).tables
         return tuple(server.named(described, self.services.settings))
 
 
@@ -116,7 +117,8 @@ def store_answers(case: Case) -> Iterator[Finding]:
         # Refused, and so answered: who may not list tables may still use them.
         answer = error.response["ResponseMetadata"]
         if error.response["Error"]["Code"] not in _DENIED:
-            finding = Finding("store", State.fail, f"DynamoDB refuses: {error}")
+            text = credentials.advice(error) or f"DynamoDB refuses: {error}"
+            finding = Finding("store", State.fail, text)
     yield finding
     told = answer.get("HTTPHeaders", {}).get("date")
     if not told:
@@ -135,7 +137,7 @@ def tables(case: Case) -> Iterator[Finding]:
 
 
 def _logical_names() -> list[str]:
-    described = template.load(server.ROOT / "template.yaml").tables
+    described = template.load(template.FILE).tables
     return [table.name.removesuffix("Table").lower() for table in described]
 
 
@@ -365,13 +367,14 @@ def _guarded(name: str, check: Check, case: Case) -> Iterator[Finding]:
     try:
         yield from check(case)
     except LingpaiError as error:
-        yield Finding(name, State.fail, f"no answer: {error.__cause__ or error}")
+        advice = credentials.advice(error.__cause__)
+        yield Finding(name, State.fail, advice or f"no answer: {error.__cause__ or error}")
     except botocore.exceptions.ClientError as error:
-        yield Finding(name, State.fail, f"refused: {error}")
+        yield Finding(name, State.fail, credentials.advice(error) or f"refused: {error}")
     except (deployment.DeploymentError, botocore.exceptions.BotoCoreError) as error:
-        yield Finding(name, State.fail, str(error))
+        yield Finding(name, State.fail, credentials.advice(error) or str(error))
     except template.TemplateError as error:
-        yield Finding(name, State.fail, f"{error}: run it where the template is")
+        yield Finding(name, State.fail, str(error))
     except urllib.error.HTTPError as error:
         with error:
             yield Finding(name, State.fail, f"{error.url} answers {error.code}")

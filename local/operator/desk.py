@@ -1,5 +1,6 @@
 """What every command has: the options that stand before or after its name, and the desk that it works at."""
 
+import importlib.metadata
 import inspect
 import signal
 from collections.abc import Callable, Iterator, Mapping
@@ -39,6 +40,22 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
         False,
     ),
 }
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        talk.show(f"lingpai {importlib.metadata.version('lingpai')}")
+        raise typer.Exit
+
+
+_VERSION = inspect.Parameter(
+    "version",
+    inspect.Parameter.KEYWORD_ONLY,
+    default=False,
+    annotation=Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and end.")
+    ],
+)
 
 
 @dataclass(frozen=True)
@@ -135,13 +152,13 @@ def command[**P](group: typer.Typer, name: str, *, asks: bool = False) -> Callab
     return register
 
 
-def accept_options(group: typer.Typer) -> None:
-    """Lets the common options stand right behind the group's name, too."""
+def accept_options(group: typer.Typer, *, version: bool = False) -> None:
+    """Lets the common options stand right behind the group's name, too; with `version`, also `--version`."""
 
     def take(context: typer.Context, **given: Any) -> None:
         context.obj = _options_of(context).also(given)
 
-    _describe(take, None, [], _OPTIONS)
+    _describe(take, None, [_VERSION] if version else [], _OPTIONS)
     group.callback(cls=_Group)(take)
 
 

@@ -23,6 +23,7 @@ from lingpai.errors import LingpaiError, SettingsError
 from local import deployment, dynamodb, seed
 from local.moving.files import FileError
 from local.moving.pace import Stopped
+from local.operator import credentials
 
 DONE, REFUSED, FAILED, MISSING, STOPPED = 0, 1, 2, 3, 130
 
@@ -57,15 +58,17 @@ def told() -> Iterator[None]:
         end(REFUSED, *str(error).splitlines())
     except Missing as error:
         end(MISSING, *str(error).splitlines())
-    except (FileError, SettingsError, dynamodb.StoreError, deployment.DeploymentError, Failed) as error:
+    except deployment.DeploymentError as error:
+        end(FAILED, credentials.advice(error) or str(error))
+    except (FileError, SettingsError, dynamodb.StoreError, Failed) as error:
         end(FAILED, *str(error).splitlines())
     except seed.SeedError as error:
         end(FAILED, *error.args[0])
     except LingpaiError as error:
         _end_refused(error)
-    except botocore.exceptions.NoCredentialsError:
-        end(FAILED, "there are no AWS credentials: set AWS_PROFILE, or name the local server by --local")
     except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
+        if advice := credentials.advice(error):
+            end(FAILED, advice)
         end(FAILED, f"the store refuses: {error}", *_advice(error))
     except (BrokenPipeError, Unread) as error:
         _forget_output()
@@ -175,6 +178,8 @@ def _plain(drawn: Table) -> str:
 
 
 def _end_refused(error: LingpaiError) -> None:
+    if advice := credentials.advice(error.__cause__):
+        end(FAILED, advice)
     if error.reason == "no_signing_key":
         end(FAILED, f"no key was made: KMS refuses: {error.__cause__ or error}", *_advice(error.__cause__))
     if error.code == "temporarily_unavailable":

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lingpai import accounts, numbers, passwords, sessions
+from lingpai import accounts, last_admin, numbers, passwords, sessions
 from lingpai.errors import LingpaiError
 from lingpai.model import RoleBook, Session, User
 from lingpai.ports import Services
@@ -14,7 +14,9 @@ from local.operator.clients import new_secret
 from local.operator.desk import Desk, command
 from local.operator.talk import Failed, Missing, Refused, moment, say, sheet, table, unbroken, words
 
-group = typer.Typer(name="user", no_args_is_help=True, help="One account: made, looked at, switched off and on.")
+group = typer.Typer(
+    name="user", no_args_is_help=True, help="Accounts: made, found, changed, switched off and on, deleted."
+)
 
 _LONGEST_ID = 16
 _ONCE = "Keep the password now: it is shown this once, and stored as a hash alone."
@@ -23,6 +25,7 @@ Who = Annotated[
     str,
     typer.Argument(metavar="WHO", help="A username, a mobile number or a user id; id:1 or name:1 tells apart."),
 ]
+PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read its password from standard input.")]
 RoleName = Annotated[str, typer.Argument(metavar="ROLE", help="The role's name.")]
 
 
@@ -33,9 +36,7 @@ def create(
     *,
     mobile: Annotated[str | None, typer.Option(metavar="NUMBER", help="Its mobile number, taken as proven.")] = None,
     role: Annotated[list[str] | None, typer.Option(metavar="ROLE", help="A role that it gets, by name.")] = None,
-    password_stdin: Annotated[
-        bool, typer.Option("--password-stdin", help="Read its password from standard input.")
-    ] = False,
+    password_stdin: PasswordStdin = False,
     no_password: Annotated[bool, typer.Option("--no-password", help="It logs in by code alone.")] = False,
 ) -> None:
     """Create an account and show its password, once, unless you gave it or want none.
@@ -48,7 +49,7 @@ def create(
         raise Failed("--password-stdin and --no-password: name one of them")
     if no_password and not mobile:
         raise Failed("--no-password: an account without a --mobile could never log in")
-    given = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
+    given = _read_password() if password_stdin else None
     with desk.services() as services:
         settings, clock = services.settings, services.clock
         number = numbers.as_mobile(mobile, settings.home_country) if mobile else None
@@ -61,7 +62,7 @@ def create(
             if numbers.as_mobile(name, settings.home_country) is None:
                 user = replace(user, username=name)
         book = services.store.directory().roles
-        user = replace(user, roles=frozenset(_role_id(book, name) for name in role or ()))
+        user = replace(user, roles=frozenset(role_id_of(book, name) for name in role or ()))
         password = None if no_password else given if password_stdin else new_secret(clock)
         if password is not None:
             passwords.check_new(password, accounts.display_name(services, user), settings)
@@ -84,14 +85,51 @@ def show(desk: Desk, who: Who) -> None:
         "username": user.username or "–",
         "mobile": user.mobile or "–",
         "openids": words(f"{app}={openid}" for app, openid in user.openids),
-        "roles": words(_role_names(book, user)),
+        "roles": words(role_names(book, user)),
         "created": moment(user.created_at),
         "state": "disabled" if user.disabled else "enabled",
         "password": "set" if user.password else "none",
         "digest login": "possible" if user.digests else "no",
         "sessions": str(count),
     }
-    desk.show({**document(user, book), "sessions": count}, sheet(fields))
+    imported = {}
+    if user.imported_from is not None:
+        imported["imported_from"] = fields["imported from"] = user.imported_from
+    desk.show({**document(user, book), "sessions": count, **imported}, sheet(fields))
+
+
+@command(group, "set-password", asks=True)
+def set_password(desk: Desk, who: Who, *, password_stdin: PasswordStdin = False) -> None:
+    """Give an account another password, shown once unless you gave it. All of its sessions end.
+
+    A password is never an argument: every process of the machine could read it there.
+    """
+    given = _read_password() if password_stdin else None
+    with desk.services() as services:
+        user = _found(services, who)
+        if user.disabled:
+            raise Refused(f"{_named(user)} is disabled, and cannot be changed: `lingpai user enable` comes first")
+        if user.username is None and user.mobile is None:
+            raise Refused(f"{_named(user)} has neither username nor number: nobody could log in by a password")
+        desk.agreed(f"{_named(user)} gets another password, and all of its sessions end.")
+        password = given if given is not None else new_secret(services.clock)
+        with unbroken():
+            accounts.save(services, user.id, None, password, None)
+            user = services.store.get_user(user.id) or user
+            made = password if given is None else None
+            _show_new(desk, services, user, services.store.directory().roles, made)
+
+
+@command(group, "delete", asks=True)
+def delete(desk: Desk, who: Who) -> None:
+    """Delete an account for good: its sessions end, its names are free, and its profile is gone."""
+    with desk.services() as services:
+        user = _found(services, who)
+        desk.agreed(
+            f"{_named(user)} is deleted for good, with its names and its profile.{_admins_word(services, user)}"
+        )
+        accounts.delete(services, user.id)
+    desk.show({"id": user.id, "deleted": True}, f"{_named(user)} is deleted")
 
 
 @command(group, "disable", asks=True)
@@ -99,7 +137,7 @@ def disable(desk: Desk, who: Who) -> None:
     """Let nobody log in to the account any more, and end its sessions. It keeps its names; `enable` brings it back."""
     with desk.services() as services:
         user = _found(services, who)
-        desk.agreed(f"{_named(user)} is disabled, and all of its sessions end.")
+        desk.agreed(f"{_named(user)} is disabled, and all of its sessions end.{_admins_word(services, user)}")
         ended = accounts.disable(services, user.id)
     changed = not user.disabled
     said = f"{_named(user)} is disabled{'' if changed else ' already'}; {ended} sessions ended"
@@ -175,7 +213,7 @@ def document(user: User, book: RoleBook) -> dict[str, Any]:
         "username": user.username,
         "mobile": user.mobile,
         "openids": dict(user.openids),
-        "roles": _role_names(book, user),
+        "roles": role_names(book, user),
         "created_at": user.created_at,
         "disabled": user.disabled,
         "has_password": user.password is not None,
@@ -218,13 +256,14 @@ def _change_role(desk: Desk, who: str, name: str, *, granted: bool) -> None:
     with desk.services() as services:
         user = _found(services, who)
         book = services.store.directory().roles
-        role_id = _role_id(book, name)
+        role_id = role_id_of(book, name)
         if user.disabled:
             raise Refused(f"{_named(user)} is disabled, and cannot be changed: `lingpai user enable` comes first")
         changed = (role_id in user.roles) != granted
         if changed:
             if not granted:
-                desk.agreed(f"{_named(user)} loses the role {name}.")
+                word = _admins_word(services, user) if name == services.settings.admin_role else ""
+                desk.agreed(f"{_named(user)} loses the role {name}.{word}")
             wanted = frozenset({role_id})
             user = accounts.change(
                 services,
@@ -233,10 +272,11 @@ def _change_role(desk: Desk, who: str, name: str, *, granted: bool) -> None:
             )
     state = "has" if granted else "does not have"
     said = f"{_named(user)} {state} the role {name}{'' if changed else ' already' if granted else ' anyway'}"
-    desk.show({"id": user.id, "roles": _role_names(book, user), "changed": changed}, said)
+    desk.show({"id": user.id, "roles": role_names(book, user), "changed": changed}, said)
 
 
-def _role_id(book: RoleBook, name: str) -> int:
+def role_id_of(book: RoleBook, name: str) -> int:
+    """The id of the role of this name; Missing where there is none."""
     try:
         (role_id,) = accounts.role_ids(book, [name])
     except LingpaiError:
@@ -245,7 +285,7 @@ def _role_id(book: RoleBook, name: str) -> int:
     return role_id
 
 
-def _role_names(book: RoleBook, user: User) -> list[str]:
+def role_names(book: RoleBook, user: User) -> list[str]:
     """Without those that were deleted since: they give nothing."""
     return sorted(name for role_id, name in book.names if role_id in user.roles)
 
@@ -262,6 +302,18 @@ def _ends(session: Session) -> int:
     return min(session.ends_at, max(session.access_expires_at, session.refresh_expires_at))
 
 
+def _admins_word(services: Services, user: User) -> str:
+    """What a question adds for the last admin, who may go by this command alone."""
+    admin_role = services.store.directory().roles.id_of(services.settings.admin_role)
+    if admin_role is None or admin_role not in user.roles or last_admin.find_another(services, admin_role, user.id):
+        return ""
+    return " No other admin was found: there may be none left."
+
+
+def _read_password() -> str:
+    return sys.stdin.readline().rstrip("\r\n")
+
+
 def _named(user: User) -> str:
     """How a message calls the account: never by its number."""
     return f"{user.username} ({user.id})" if user.username else f"the account {user.id}"
@@ -271,7 +323,7 @@ def _show_new(desk: Desk, services: Services, user: User, book: RoleBook, passwo
     fields = {"id": str(user.id), "username": accounts.display_name(services, user) or "–"}
     if password is not None:
         fields["password"] = password
-    fields["roles"] = words(_role_names(book, user))
+    fields["roles"] = words(role_names(book, user))
     lost = "nobody saw its password: have an admin set another (/users/save)" if password else ""
     desk.show({**document(user, book), "password": password}, sheet(fields), unread=lost)
     if password is not None and not desk.options.as_json:

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import importlib.metadata
 import json
 import os
 import pty
@@ -22,7 +23,7 @@ from lingpai.adapters.keys import FileKeys, OpenVault
 from lingpai.clients import Credentials, hash_secret, new_client
 from lingpai.clock import Clock
 from lingpai.errors import LingpaiError
-from lingpai.model import Client, StoredKey, User
+from lingpai.model import Client, Detail, StoredKey, User
 from lingpai.ports import Services
 from local.operator.keys import standing
 from tests.support.logs import LOGS
@@ -504,6 +505,7 @@ def test_what_is_not_there(shell: Shell, arguments: tuple[str, ...]) -> None:
     assert hint in ended.err
 
 
+LAST_ADMIN = "No other admin was found: there may be none left."
 ASKING = {
     (
         "client",
@@ -515,9 +517,11 @@ ASKING = {
         "disable",
         "web",
     ): "the client web is refused; access tokens that it has stay good until they expire.",
-    ("user", "disable", "mei"): "mei (7) is disabled, and all of its sessions end.",
+    ("user", "disable", "mei"): f"mei (7) is disabled, and all of its sessions end. {LAST_ADMIN}",
     ("user", "logout", "mei"): "all sessions of mei (7) end.",
-    ("user", "revoke-role", "mei", "admin"): "mei (7) loses the role admin.",
+    ("user", "revoke-role", "mei", "admin"): f"mei (7) loses the role admin. {LAST_ADMIN}",
+    ("user", "set-password", "mei"): "mei (7) gets another password, and all of its sessions end.",
+    ("user", "delete", "mei"): f"mei (7) is deleted for good, with its names and its profile. {LAST_ADMIN}",
 }
 
 
@@ -553,6 +557,15 @@ def test_it_asks_before_it_destroys(inhabited: Shell, arguments: tuple[str, ...]
     assert ended.code == 0
     assert ended.out
     assert everything(inhabited) != before
+
+
+@pytest.mark.security("F18")
+def test_it_does_not_warn_of_the_last_admin_where_there_is_another(inhabited: Shell, services: Services) -> None:
+    accounts.add(services, User(8, 1, "another", roles=frozenset({1})))
+    for command in (("disable", "mei"), ("delete", "mei"), ("revoke-role", "mei", "admin")):
+        ended = inhabited.call("user", *command)
+        assert ended.code == 1
+        assert LAST_ADMIN not in ended.err
 
 
 @pytest.mark.parametrize("answer", ["", "yesterday", "\x04", "\x03"])
@@ -844,3 +857,237 @@ def test_settings_that_are_wrong_are_named(shell: Shell) -> None:
     ended: Any = shell.call("client", "list")
     assert (ended.code, ended.out) == (2, "")
     assert ended.err.startswith("SMS_UNPROVEN: ")
+
+
+# --- accounts found, changed, deleted ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def peopled(shell: Shell, services: Services) -> Shell:
+    """With the role admin and five accounts, one of each kind."""
+    roles.save(services, "admin")
+    for user in (
+        User(1, 1_700_000_000, "Alice", roles=frozenset({1})),
+        User(2, 1_700_000_000, "bob", mobile=MOBILE),
+        User(3, 1_700_000_000, openids=(("wechat:wx1", "oABC"),), detail=Detail(name="王小明")),
+        User(4, 1_700_000_000, "malice", disabled=True),
+        User(5, 1_700_000_000, mobile="+8613900000126"),
+    ):
+        accounts.add(services, user)
+    return shell
+
+
+def ids(ended: Ended) -> list[int]:
+    assert (ended.code, ended.err) == (0, "")
+    return sorted(user["id"] for user in ended.json["users"])
+
+
+@pytest.mark.security("F4")
+def test_users_are_listed(peopled: Shell) -> None:
+    listed = peopled.run("user", "list", "--json")
+    assert ids(listed) == [1, 2, 3, 4, 5]
+    assert listed.json["next"] is None
+    (admin,) = peopled.call("user", "list", "--role", "admin", "--json").json["users"]
+    shown = peopled.call("user", "show", "alice", "--json").json
+    assert {**admin, "sessions": 0} == shown
+    assert (admin["id"], admin["username"], admin["roles"]) == (1, "Alice", ["admin"])
+    same(
+        peopled.call("user", "list", "--role", "admin"),
+        0,
+        "id  username  mobile  roles  created                  state\n"
+        "1   Alice     –       admin  2023-11-14 22:13:20 UTC  enabled\n",
+        "",
+    )
+    same(
+        peopled.call("user", "list", "--role", "boss"),
+        3,
+        "",
+        "there is no role boss; there are: admin. `lingpai seed` makes roles\n",
+    )
+
+
+@pytest.mark.security("F4")
+def test_users_are_listed_page_by_page(peopled: Shell) -> None:
+    """Each account on one page, and no word of more behind the last."""
+    seen: list[int] = []
+    after: tuple[str, ...] = ()
+    for _ in range(3):
+        page = peopled.call("user", "list", "--limit", "2", "--json", *after)
+        seen += [user["id"] for user in page.json["users"]]
+        after = ("--after", str(page.json["next"]))
+        assert page.err == (f"there are more: --after {seen[-1]} goes on\n" if page.json["next"] else "")
+    assert sorted(seen) == [1, 2, 3, 4, 5]
+    assert after == ("--after", "None")
+
+
+@pytest.mark.security("F4")
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("ALICE", [1, 4]),
+        ("Ｂｏｂ", [2]),
+        ("1331234", [2]),
+        ("+86139", [5]),
+        ("oab", [3]),
+        ("小明", [3]),
+        ("13", [2, 5]),
+    ],
+)
+def test_users_are_found_by_a_part_of_what_they_are_called(peopled: Shell, text: str, found: list[int]) -> None:
+    assert ids(peopled.call("user", "find", text, "--json")) == found
+
+
+@pytest.mark.security("F4")
+def test_nobody_is_found(peopled: Shell) -> None:
+    same(
+        peopled.call("user", "find", "zoe"),
+        3,
+        "",
+        "no account has this in its username, number, openids or name\n",
+    )
+    assert peopled.call("user", "find", "").code == 2
+
+
+@pytest.mark.security("F4")
+def test_a_password_is_set(inhabited: Shell, services: Services) -> None:
+    """The one made is shown once and good at once; every session has ended."""
+    ended = inhabited.call("user", "set-password", "mei", "--yes", "--json")
+    assert (ended.code, ended.err) == (0, "")
+    made = hushed(ended.json["password"])
+    assert ended.json["has_password"] is True
+    assert services.store.sessions_of(7) == ()
+    accounts.log_in_by_password(services, WEB, (), "mei", made, "192.0.2.1")
+    given = inhabited.call("user", "set-password", "mei", "--yes", "--password-stdin", given=f"{PASSWORD}\n")
+    assert (given.code, given.err) == (0, "")
+    assert PASSWORD not in given.out
+    assert services.store.sessions_of(7) == ()
+    accounts.log_in_by_password(services, WEB, (), "mei", PASSWORD, "192.0.2.1")
+
+
+@pytest.mark.security("F4")
+@pytest.mark.parametrize(
+    ("arguments", "given", "code", "said"),
+    [
+        (("nobody",), None, 3, "there is no such account"),
+        (("mei", "--password-stdin"), "short\n", 1, "at least 8 characters"),
+        (("mei", "--password-stdin"), "password\n", 1, "common"),
+        (("id:8",), None, 1, "has neither username nor number: nobody could log in by a password"),
+        (("id:9",), None, 1, "is disabled, and cannot be changed"),
+    ],
+)
+def test_a_password_that_is_not_set(
+    inhabited: Shell, services: Services, arguments: tuple[str, ...], given: str | None, code: int, said: str
+) -> None:
+    accounts.add(services, User(8, 1, openids=(("wechat:wx1", "o"),)))
+    accounts.add(services, User(9, 1, "off", disabled=True))
+    before = everything(inhabited)
+    ended = inhabited.call("user", "set-password", *arguments, "--yes", given=given)
+    assert (ended.code, ended.out) == (code, "")
+    assert said in ended.err
+    assert everything(inhabited) == before
+
+
+@pytest.mark.security("F4")
+def test_an_account_is_deleted(inhabited: Shell, services: Services) -> None:
+    same(inhabited.run("user", "delete", "mei", "--yes"), 0, "mei (7) is deleted\n", "")
+    assert services.store.get_user(7) is None
+    assert services.store.find_user_id("username:mei") is None
+    assert services.store.sessions_of(7) == ()
+    assert inhabited.call("user", "delete", "mei", "--yes").code == 3
+    accounts.add(services, User(8, 1, "mei", disabled=True))
+    assert inhabited.call("user", "delete", "mei", "--yes", "--json").json == {"id": 8, "deleted": True}
+
+
+@pytest.mark.security("F4")
+def test_the_version(shell: Shell) -> None:
+    version = importlib.metadata.version("lingpai")
+    same(shell.run("--version"), 0, f"lingpai {version}\n", "")
+
+
+# --- errors ------------------------------------------------------------------------------------------------
+
+
+def nowhere(shell: Shell, *arguments: str, **environment: str) -> Ended:
+    """The command where nothing names a deployment, and no credentials are found."""
+    kept = {
+        name: value
+        for name, value in shell.environment().items()
+        if not name.startswith(("AWS_", "DYNAMODB_")) and name not in ("HOME", "SSL_CERT_FILE")
+    }
+    alone = {**kept, "HOME": str(shell.folder), "AWS_EC2_METADATA_DISABLED": "true", **environment}
+    process = shell.start(*arguments, env=alone)
+    out, err = process.communicate(timeout=120)
+    assert "Traceback" not in err, err
+    return Ended(process.returncode, out, err)
+
+
+@pytest.mark.security("F4")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("client", "list"),
+        ("user", "show", "mei"),
+        ("users", "export", "out.csv"),
+        ("client", "list", "--stack", "lingpai-dev"),
+        ("doctor", "--stack", "lingpai-dev"),
+    ],
+    ids=" ".join,
+)
+def test_where_credentials_are_missing_one_line_tells_what_to_name(shell: Shell, arguments: tuple[str, ...]) -> None:
+    line = ""
+    for region in ({}, {"AWS_REGION": "us-east-1"}):
+        ended = nowhere(shell, *arguments, **region)
+        assert (ended.code, ended.out) == (2, "")
+        (line,) = ended.err.splitlines()
+        assert "--local" in line
+        assert "--stack" in line
+        assert "AWS_PROFILE" in line
+    assert line.startswith("there are no AWS credentials: ")
+    (line,) = nowhere(shell, *arguments, AWS_PROFILE="nobody", AWS_REGION="us-east-1").err.splitlines()
+    assert line.startswith("there is no profile nobody, which AWS_PROFILE names: ")
+
+
+@pytest.mark.security("F4")
+def test_doctor_tells_what_to_name_where_credentials_are_missing(shell: Shell) -> None:
+    ended = nowhere(shell, "doctor", "--json", AWS_REGION="us-east-1")
+    (store,) = [each for each in ended.json["checks"] if each["check"] == "store"]
+    assert (ended.code, store["state"]) == (1, "fail")
+    assert store["text"].startswith("there are no AWS credentials: name the local server by --local")
+
+
+@pytest.mark.security("F4")
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("client", "create", "x", "--dialect", "standard", "--access-ttl", "0"), "must be at least 1"),
+        (("client", "create", "x", "--dialect", "standard", "--access-ttl", "long"), "is not a whole number"),
+        (("client", "create", "x", "--dialect", "summer"), "'summer' is not one of 'django', 'passport', "),
+        (("client", "create", "x", "--dialect", "standard", "--scope", ""), "scopes: is empty"),
+        (("users", "import", "seed.json", "--parallel", "65"), "must be at most 64"),
+        (("user", "list", "--limit", "none"), "is not a whole number"),
+        (("keys", "rotate", "--algorithm", "HS256"), "'HS256' is not one of 'ES256', 'RS256'"),
+        (("seed", "seed.json"), "clients[0] (x): access_token_ttl: must be more than 0"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_no_error_speaks_as_pydantic_does(shell: Shell, arguments: tuple[str, ...], said: str) -> None:
+    content = {"clients": [{"client_id": "x", "dialect": "standard", "access_token_ttl": 0}]}
+    shell.file("seed.json", json.dumps(content))
+    ended = shell.run(*arguments)
+    assert (ended.code, ended.out) == (2, "")
+    assert said in ended.err
+    assert not re.search(r"pydantic|Input should|Value error|valid (integer|string)|parse string", ended.err)
+
+
+@pytest.mark.security("F4")
+def test_no_setting_is_refused_as_pydantic_does(shell: Shell) -> None:
+    """Each as an operator would spell it wrong."""
+    wrong = {"CODE_TTL": "ten minutes", "LOGIN_TRIES": "-1", "DIGEST_LOGIN": "maybe", "AWS_TRANSPORT": "carrier pigeon"}
+    ended = replace(shell, settings=wrong).run("client", "list")
+    assert (ended.code, ended.out) == (2, "")
+    assert sorted(ended.err.splitlines()) == [
+        "AWS_TRANSPORT: must be 'bare' or 'botocore'",
+        "CODE_TTL: is not a whole number",
+        "DIGEST_LOGIN: is neither true nor false",
+        "LOGIN_TRIES: must be at least 0",
+    ]

@@ -23,13 +23,14 @@ def keep_one(services: Services, book: RoleBook, actor_id: int | None, user_id: 
     role_id = book.id_of(services.settings.admin_role)
     if actor_id is None or role_id is None:
         return ()
-    remaining = actor_id if actor_id != user_id else _find_another(services, role_id, user_id)
+    remaining = actor_id if actor_id != user_id else find_another(services, role_id, user_id)
     if remaining is None:
         raise conflict("last_admin")
     return (CheckRole(remaining, role_id),)
 
 
-def _find_another(services: Services, role_id: int, user_id: int) -> int | None:
+def find_another(services: Services, role_id: int, user_id: int) -> int | None:
+    """An account but `user_id` that has the role and is not disabled; None where none is found among 5000."""
     after: int | None = None
     for _ in range(_PAGES):
         page = services.store.list_users(_PAGE, after)

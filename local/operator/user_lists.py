@@ -1,0 +1,107 @@
+"""`lingpai user list` and `lingpai user find`: accounts looked through one after the other."""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Annotated
+
+import typer
+
+from lingpai import numbers
+from lingpai.model import User
+from lingpai.names import folded
+from lingpai.ports import Services
+from local.operator.desk import Desk, command
+from local.operator.talk import Missing, moment, say, table, words
+from local.operator.users import document, role_id_of, role_names
+
+_PAGE = 500
+
+Limit = Annotated[int, typer.Option("--limit", min=1, max=10_000, metavar="N", help="At most so many.")]
+After = Annotated[
+    int | None, typer.Option("--after", min=1, metavar="ID", help="Go on behind this account, the last one shown.")
+]
+
+
+def add_to(group: typer.Typer) -> None:
+    """Make them commands of `group`."""
+    command(group, "list")(list_users)
+    command(group, "find")(find_users)
+
+
+def list_users(
+    desk: Desk,
+    *,
+    role: Annotated[str | None, typer.Option("--role", metavar="ROLE", help="Those that have this role.")] = None,
+    limit: Limit = 100,
+    after: After = None,
+) -> None:
+    """List accounts, in the order of the table, which is none that people know."""
+    with desk.services() as services:
+        users = _users_after(services, after)
+        if role is not None:
+            role_id = role_id_of(services.store.directory().roles, role)
+            users = (user for user in users if role_id in user.roles)
+        _show(desk, services, users, limit)
+
+
+def find_users(
+    desk: Desk,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="A part of a username, number, openid or name.")],
+    *,
+    limit: Limit = 100,
+    after: After = None,
+) -> None:
+    """Find accounts that have TEXT in their username, number, an openid or the name of their profile.
+
+    All accounts are read for it: `lingpai user show` finds one by its whole name with a single read.
+    """
+    wanted = folded(text)
+    if not wanted:
+        raise typer.BadParameter("TEXT: is empty")
+    with desk.services() as services:
+        country = services.settings.home_country
+        users = (user for user in _users_after(services, after) if wanted in _searched(user, country))
+        if not _show(desk, services, users, limit):
+            raise Missing("no account has this in its username, number, openids or name")
+
+
+def _users_after(services: Services, after: int | None) -> Iterator[User]:
+    while True:
+        page = services.store.list_users(_PAGE, after)
+        yield from page.users
+        if page.next is None:
+            return
+        after = page.next
+
+
+def _searched(user: User, country: str) -> str:
+    """What a search looks at, a line for each: a text with a line end in it is found nowhere."""
+    spellings = [user.mobile, numbers.national(user.mobile, country)] if user.mobile else []
+    openids = [openid for _, openid in user.openids]
+    return "\n".join(folded(text) for text in (user.username, *spellings, *openids, user.detail.name) if text)
+
+
+def _show(desk: Desk, services: Services, users: Iterator[User], limit: int) -> int:
+    """Show at most `limit` of the accounts; gives how many it shows."""
+    book = services.store.directory().roles
+    shown = list(islice(users, limit))
+    more = next(users, None) is not None
+    columns = ("id", "username", "mobile", "roles", "created", "state")
+    rows = [
+        (
+            str(user.id),
+            user.username or "–",
+            user.mobile or "–",
+            words(role_names(book, user)),
+            moment(user.created_at),
+            "disabled" if user.disabled else "enabled",
+        )
+        for user in shown
+    ]
+    next_after = shown[-1].id if more else None
+    if shown or desk.options.as_json:
+        result = {"users": [document(user, book) for user in shown], "next": next_after}
+        desk.show(result, table(columns, rows))
+    if next_after is not None:
+        say(f"there are more: --after {next_after} goes on")
+    return len(shown)
