@@ -2,14 +2,19 @@
 
 import base64
 import json
+import unicodedata
 import urllib.parse
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
+from lingpai import accounts, typed
+from lingpai import numbers as phone_numbers
+from lingpai.web.endpoints import token
 from local import gateway
 from tests.support.api import Api
 from tests.support.expect import standing_api
@@ -130,3 +135,102 @@ def test_no_large_request_is_either(api: Api, body: bytes) -> None:
     for content_type in CONTENT_TYPES[:4]:
         headers = {"Content-Type": content_type, "Authorization": "Basic d2ViLWNsaWVudDp3ZWItc2VjcmV0"}
         assert 400 <= call(api, "POST", "/oauth/token", headers, body).status < 500
+
+
+# --- what is beside the point changes nothing -----------------------------------------------------------------------
+
+KNOWN = {name.strip() for name in NAMES} | token._KNOWN
+strange_names = name.filter(lambda name: name.strip() not in KNOWN)
+numbers = st.one_of(st.integers().map(str), st.floats(allow_nan=False, allow_infinity=False).map(repr))
+raw_json = st.one_of(anything.map(json.dumps), numbers)
+machine_request = {"grant_type": "client_credentials", "scope": "read"}
+
+
+def _json_pair(name: str, value: str) -> str:
+    return f"{json.dumps(name)}:{value}"
+
+
+@st.composite
+def with_strangers(draw: st.DrawFn) -> tuple[str, bytes]:
+    """A request with fields in any place that the endpoint does not know: content type and body."""
+    fields = list(machine_request.items())
+    pairs: list[Any]
+    match draw(st.sampled_from(["form", "json", "multipart"])):
+        case "form":
+            quoted = st.one_of(
+                text.map(lambda t: quote(t, errors="surrogatepass")), st.sampled_from(["%", "%ff", "+", ""])
+            )
+            made = st.tuples(strange_names.map(lambda n: quote(n, errors="surrogatepass")), quoted)
+            pairs = _shuffled(draw, [(n, quote(v)) for n, v in fields], draw(st.lists(made, max_size=8)))
+            return CONTENT_TYPES[1], "&".join(f"{n}={v}" for n, v in pairs).encode()
+        case "json":
+            made = st.tuples(strange_names, _finite(raw_json))
+            pairs = _shuffled(draw, [(n, json.dumps(v)) for n, v in fields], draw(st.lists(made, max_size=8)))
+            return CONTENT_TYPES[0], ("{" + ",".join(_json_pair(n, v) for n, v in pairs) + "}").encode()
+        case _:
+            plain = st.text(st.characters(codec="utf-8", exclude_characters='\r\n"\\'), max_size=20)
+            content = st.binary(max_size=40).filter(lambda value: b"--b" not in value)
+            parts = st.tuples(plain.filter(lambda n: n.strip() not in KNOWN), content, st.booleans())
+            strangers = draw(st.lists(parts, max_size=8))
+            pairs = _shuffled(draw, [(n, v.encode(), False) for n, v in fields], strangers)
+            return CONTENT_TYPES[2], b"".join(_part(*each) for each in pairs) + b"--b--\r\n"
+
+
+def _finite(made: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return made.filter(lambda value: "NaN" not in value and "Infinity" not in value)
+
+
+def _shuffled(draw: st.DrawFn, some: list[Any], more: list[Any]) -> list[Any]:
+    shuffled: list[Any] = draw(st.permutations([*some, *more]))
+    return shuffled
+
+
+def _part(name: str, value: bytes, is_file: bool) -> bytes:
+    more = '; filename="a.bin"' if is_file else ""
+    return f'--b\r\nContent-Disposition: form-data; name="{name}"{more}\r\n\r\n'.encode() + value + b"\r\n"
+
+
+@pytest.mark.security("F28")
+@given(sent=with_strangers())
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+def test_unknown_parameters_change_nothing(api: Api, sent: tuple[str, bytes]) -> None:
+    content_type, body = sent
+    headers = {"Content-Type": content_type, "Authorization": "Basic bWFjaGluZS1qd3Q6bWFjaGluZS1qd3Qtc2VjcmV0"}
+    reply = call(api, "POST", "/oauth/token", headers, body)
+    assert (reply.status, json.loads(reply.body).get("scope")) == (200, "read"), reply.body
+
+
+UNSEEN = st.text(st.characters(categories=["Zs", "Zl", "Zp", "Cf"]), max_size=3)
+ZEROS = "0０٠۰०๐𝟎🯰"
+
+
+@st.composite
+def pasted(draw: st.DrawFn, digits: str) -> str:
+    """The digits in any scripts, with what nobody sees around each of them."""
+    spelled = [chr(ord(draw(st.sampled_from(ZEROS))) + int(digit)) for digit in digits]
+    return draw(UNSEEN) + "".join(character + draw(UNSEEN) for character in spelled)
+
+
+@pytest.mark.security("F27")
+@given(number=pasted("13912345678"), code=pasted("123456"), name=st.tuples(UNSEEN, UNSEEN))
+@settings(max_examples=100, deadline=None)
+def test_whatever_is_pasted_is_the_same_number_and_code(
+    api: Api, number: str, code: str, name: tuple[str, str]
+) -> None:
+    assert phone_numbers.as_mobile(number, "CN") == "+8613912345678"
+    assert typed.digits(code) == "123456"
+    assert accounts.login_key(api.services, name[0] + "alice" + name[1]) == "username:alice"
+
+
+@pytest.mark.security("F27")
+@given(
+    at=st.integers(0, 11),
+    other=st.characters(
+        exclude_categories=["Zs", "Zl", "Zp", "Cf", "Nd", "Pd", "Cs"], exclude_characters="+()./＋（）．／﹢"
+    ),
+)
+@settings(max_examples=300, deadline=None)
+def test_nothing_else_is_part_of_a_number(at: int, other: str) -> None:
+    assume(unicodedata.normalize("NFKC", other) not in "+()./")
+    number = "13912345678"
+    assert phone_numbers.as_mobile(number[:at] + other + number[at:], "CN") is None

@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 
 from lingpai import accounts
+from lingpai.web.endpoints.details import LIMITS
 from tests.support.api import Api
 from tests.support.expect import standing_api
 from tests.support.people import machine
@@ -133,3 +135,31 @@ def assert_whole(api: Api) -> None:
     found = store._call("Scan", TableName=store.settings.identities_table)["Items"]
     by_name = {item["key"]["S"]: int(item["user_id"]["N"]) for item in found}
     assert by_name == {key: user.id for user in users.values() for key in accounts.keys_of(user)}
+
+
+@pytest.mark.security("F31")
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    spelled=st.one_of(st.from_regex(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", fullmatch=True)),
+    field=st.sampled_from(["name", "age", "phone", "gender", "addr", "nation", "instruction", "images"]),
+)
+def test_a_number_in_a_profile_is_kept_as_it_is_spelled(api: Api, spelled: str, field: str) -> None:
+    token = tokens(api)
+    body = f'{{"id":{api.user_id("bob")},"{field}":{spelled}}}'.encode()
+    answer = api.post("/userDetail/update", body=body, bearer=token)
+    kept = api.post("/userDetail/current", json_body={}, bearer=token).json["message"][field]
+    assert (answer.status, kept) == (200, spelled) or (answer.status, len(spelled) > LIMITS[field]) == (400, True)
+
+
+@pytest.mark.security("F30")
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.datetimes(datetime(2, 1, 1), datetime(9998, 1, 1), timezones=st.timezones()))  # noqa: DTZ001
+def test_a_birthday_is_the_day_where_the_deployment_is(api: Api, at: datetime) -> None:
+    offset = at.utcoffset()
+    assume(offset is not None and offset.total_seconds() % 60 == 0)
+    token = tokens(api)
+    body = {"id": api.user_id("bob"), "birthday": at.isoformat()}
+    assert api.post("/userDetail/update", json_body=body, bearer=token).status == 200
+    there = at.astimezone(timezone(timedelta(hours=8))).date()
+    kept = api.post("/userDetail/current", json_body={}, bearer=token).json["message"]["birthday"]
+    assert kept == there.isoformat()

@@ -71,6 +71,17 @@ def test_the_secret_may_stand_in_the_body(api: Api) -> None:
     standard_tokens(api.post("/oauth/token", form=form))
 
 
+@pytest.mark.security("F35")
+@pytest.mark.parametrize("path", ["/oauth/token", "/o/token", "/mobile/token", "/sign/token", "/oauth/introspect"])
+def test_a_wrong_secret_in_the_body_is_challenged_as_one_in_the_header(api: Api, path: str) -> None:
+    """RFC 9110 section 15.5.2: a 401 has a challenge, however the client tried to prove itself."""
+    form = {**ALICE, "token": "x", "mobile": "13912345678", "code": "123456", "sign": "x"}
+    for secret in ("wrong", ""):
+        answer = api.post(path, form={**form, "client_id": "standard-client", "client_secret": secret})
+        assert answer == api.post(path, form=form, basic=("standard-client", secret))
+        assert (answer.status, answer.headers["www-authenticate"]) == (401, 'Basic realm="lingpai", charset="UTF-8"')
+
+
 def test_wrong_password_unknown_user_and_disabled_user_are_told_apart_by_nothing(api: Api) -> None:
     api.services.store.commit(DisableUser(accounts.create(api.services, "carol", "battery staple correct")))
     before = stored(api)

@@ -82,6 +82,33 @@ def test_a_record_as_another_system_dumps_it() -> None:
     )
 
 
+@pytest.mark.security("F30")
+@pytest.mark.parametrize(
+    ("given", "day", "moment"),
+    [
+        ("2000-01-01T20:00:00Z", "2000-01-02", "2000-01-02 04:00:00"),
+        ("2000-01-02T00:30:00+09:00", "2000-01-01", "2000-01-01 23:30:00"),
+        ("2000-01-02T00:30:00", "2000-01-02", "2000-01-02 00:30:00"),
+        ("2000-01-02", "2000-01-02", "2000-01-02 00:00:00"),
+    ],
+)
+def test_a_time_with_an_offset_is_moved_to_the_deployments(given: str, day: str, moment: str) -> None:
+    for profile in (
+        {"profile.birthday": given, "profile.createTime": given},
+        {"profile": {"birthday": given, "createTime": given}},
+    ):
+        assert read(username="a", **profile).detail == Detail(birthday=day, createTime=moment)
+
+
+@pytest.mark.security("F27")
+def test_names_and_numbers_as_somebody_pasted_them() -> None:
+    user = read(username="\u200bmei\u3000", mobile="\u202a１３３ 1234\u00a01234\u202c")
+    assert (user.username, user.mobile) == ("mei", "+8613312341234")
+    for wrong in ("13312341234 ext 5", "13312341234/13312341235", "1331234123²"):
+        with pytest.raises(Refused, match="mobile: is no mobile number"):
+            read(mobile=wrong)
+
+
 @pytest.mark.parametrize("empty", ["", None])
 def test_what_is_empty_is_not_given(empty: str | None) -> None:
     given: dict[str, Any] = dict.fromkeys((*records.FIELDS, "profile.name", "line", "reason"), empty)

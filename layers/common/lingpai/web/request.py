@@ -354,7 +354,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _whole_number(spelled: str) -> int | _Spelled:
-    return int(spelled) if len(spelled) <= _INTEGER_DIGITS else _Spelled(spelled)
+    return int(spelled) if len(spelled) <= _INTEGER_DIGITS and spelled != "-0" else _Spelled(spelled)
 
 
 def _no_number(name: str) -> None:
