@@ -450,6 +450,12 @@ def test_one_unknown_key_spoils_no_other(google: Scene, unknown: Any) -> None:
 
 
 @pytest.mark.security("F34")
+def test_any_number_of_unknown_keys_spoils_no_other(google: Scene) -> None:
+    google.openid.keys = [*UNKNOWN_KEYS[:1] * 300, public_jwk("ES256", "one")]
+    assert google.resolve() == google.known_as
+
+
+@pytest.mark.security("F34")
 @pytest.mark.parametrize("typ", [None, "JWT", "jwt", "Jwt", "application/jwt", "application/JWT"])
 def test_the_type_of_an_id_token(google: Scene, typ: str | None) -> None:
     assert google.resolve(google.openid.token(headers={"typ": typ})) == google.known_as

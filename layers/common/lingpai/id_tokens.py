@@ -7,6 +7,7 @@ one that this key is for. All of them are asymmetric.
 
 import hashlib
 import hmac
+import itertools
 import json
 import math
 import re
@@ -82,7 +83,8 @@ def read_keys(content: bytes) -> tuple[PublicKey, ...]:
     listed = _object(content).get("keys")
     if not isinstance(listed, list):
         raise ValueError("no JWK set")  # noqa: TRY004  it is the content that is wrong
-    found = tuple(key for key in map(_public_key, listed[:KEYS_MAX]) if key is not None)
+    usable = (key for key in map(_public_key, listed) if key is not None)
+    found = tuple(itertools.islice(usable, KEYS_MAX))
     if not found:
         raise ValueError("a JWK set without a usable key")
     return found
