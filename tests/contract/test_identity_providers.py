@@ -19,12 +19,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 from jwt.utils import base64url_decode, base64url_encode
 
+from lingpai import accounts
 from lingpai.adapters.memory import MemoryStore
 from lingpai.adapters.sign import https, oidc
 from lingpai.bootstrap import sign_providers
-from lingpai.errors import LingpaiError
+from lingpai.errors import LingpaiError, invalid_grant
 from lingpai.model import Client, Identity, Proof
-from lingpai.ports import SignProvider
+from lingpai.ports import Conflict, SignProvider
 from lingpai.settings import OidcProvider
 from tests.support import openid, wechat
 from tests.support.deadlines import within
@@ -61,8 +62,15 @@ class Scene:
         return self.line.vendor
 
     def resolve(self, proof: Proof | str | None = None, client: Client | None = None) -> Identity:
+        """Who it is, once the proof is used up, as whoever acts on it does."""
         given = Proof(proof) if isinstance(proof, str) else proof or self.prove()
-        return self.provider.resolve(client or self.client, given)
+        identity = self.provider.resolve(client or self.client, given)
+        try:
+            if proofs := accounts.single_use(identity):
+                self.store.commit(*proofs)
+        except Conflict:
+            raise invalid_grant("id_token_used") from None
+        return identity
 
     def refusal(self, proof: Proof | str | None = None, client: Client | None = None) -> LingpaiError:
         """How it is refused; nothing of the proof stands in it, or behind it."""
@@ -88,7 +96,7 @@ def at_wechat(**overrides: Any) -> Iterator[Scene]:
     with serving(vendor) as line:
         chosen = settings(wechat_apps=wechat.APPS, wechat_url=line.url, **{**quickly(), **overrides})
         time, store = Time(), MemoryStore()
-        provider = sign_providers(chosen, store, time.clock())["wechat"]
+        provider = sign_providers(chosen, time.clock())["wechat"]
         yield Scene(
             provider,
             line,
@@ -109,7 +117,7 @@ def at_openid(store: Any = None, entry: dict[str, Any] | None = None, **override
         providers = openid.setting(line.url, **(entry or {}))
         chosen = settings(oidc_providers=providers, **{**quickly(), **overrides})
         yield Scene(
-            sign_providers(chosen, store, time.clock())["google"],
+            sign_providers(chosen, time.clock())["google"],
             line,
             a_client(sign_provider="google", sign_app="default"),
             Identity("oidc", line.url, "subject-of-alice"),
@@ -199,9 +207,9 @@ def test_what_is_late_is_late_however_busily_it_drips(scene: Scene) -> None:
 def test_a_third_party_that_is_not_there_is_503(scene: Scene) -> None:
     with serving(WeChat()) as gone:
         url = gone.url
-    store, clock = scene.store, scene.time.clock()
+    clock = scene.time.clock()
     chosen = settings(wechat_apps=wechat.APPS, wechat_url=url, oidc_providers=openid.setting(url), **quickly())
-    other = sign_providers(chosen, store, clock)[scene.client.sign_provider or ""]
+    other = sign_providers(chosen, clock)[scene.client.sign_provider or ""]
     scene.provider = other
     assert scene.refused() == UNAVAILABLE
 

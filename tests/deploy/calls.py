@@ -220,6 +220,11 @@ def rename(w: World) -> Call:
     return w.by_admin("/users/save", id=person.id, username=new_name(), password=person.password)
 
 
+def unlink_what_is_not_linked(w: World) -> Call:
+    """It looks whether this was unlinked lately."""
+    return w.post("/users/identities/unlink", json_body={"provider": "trusted"}, bearer=w.somebody().token)
+
+
 def change_password(w: World) -> Call:
     """With another session, which ends in the transaction."""
     person = w.somebody()
@@ -331,6 +336,7 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("UsersFunction", "IdentitiesTable", DELETE): rename,
     ("UsersFunction", "RolesTable", BATCH_GET): current_user,
     ("UsersFunction", "CodesTable", UPDATE): prove_a_number,
+    ("UsersFunction", "CountersTable", GET): unlink_what_is_not_linked,
     ("UsersFunction", "CountersTable", UPDATE): register,
     ("UsersFunction", "CodePepper", SECRET): current_user_by_a_temporary_token,
     ("UsersFunction", "KeysTable", SCAN): current_user_by_a_signed_token,

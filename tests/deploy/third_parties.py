@@ -18,7 +18,6 @@ from tests.blackbox.service import new_name, new_number
 from tests.deploy.permissions import (
     ANYTHING,
     BATCH_GET,
-    DELETE,
     GET,
     PUBLISH,
     SECRET,
@@ -298,21 +297,6 @@ def spare_who_ails(t: Town) -> Call:
     return watched
 
 
-def close_who_is_well_again(t: Town) -> Call:
-    """Aliyun's pause is over, and it takes the one message that tries it. A breaker that stays is the fault."""
-    t.open_breaker()
-    _end_the_pause(t)
-    call, asked = t.send_by("aliyun", "tencent"), t.webs["aliyun"].calls
-
-    def watched() -> Answer:
-        before = len(asked)
-        answer = call()
-        assert len(asked) == before + 1, "nobody tried Aliyun"
-        return answer if t.breaker() is None else Answer(500, {}, "the breaker is not closed, though Aliyun is well")
-
-    return watched
-
-
 def token_by_cloudfront(t: Town) -> Call:
     return _by_cloudfront(t, "/oauth/introspect")
 
@@ -334,26 +318,12 @@ def _by_cloudfront(t: Town, path: str) -> Call:
     return t.post(path, json_body={}, headers={"X-Origin-Verify": PROXY_SECRET, "X-Forwarded-For": "203.0.113.1"})
 
 
-def _end_the_pause(t: Town) -> None:
-    """Let the breaker have opened an hour earlier: until when it is open is in the names of its counts."""
-    item = t.breaker()
-    assert item is not None
-
-    def an_hour_earlier(end: re.Match[str]) -> str:
-        return str(int(end[0]) - 3600)
-
-    earlier = {re.sub(r"\d{10}$", an_hour_earlier, name): value for name, value in item.items()}
-    assert earlier.keys() != item.keys()
-    t.stack.client("dynamodb").put_item(TableName=t.table("CountersTable"), Item=earlier)
-
-
 # --- the tables -----------------------------------------------------------------------------------------------------
 
 # Those of a table are granted to every stack, the others where the parameter says so.
 NEEDED: dict[Line, Callable[[Town], Call]] = {
     ("TokenFunction", "WechatAppsSecret", SECRET): extension_wechat,
     ("MobileFunction", "CountersTable", GET): spare_who_ails,
-    ("MobileFunction", "CountersTable", DELETE): close_who_is_well_again,
     ("MobileFunction", "AliyunKeySecret", SECRET): send_by_aliyun,
     ("MobileFunction", "TencentSecretKeySecret", SECRET): send_by_tencent,
     ("MobileFunction", "TwilioTokenSecret", SECRET): send_by_twilio,

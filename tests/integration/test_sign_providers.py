@@ -143,7 +143,7 @@ def test_the_calls_of_a_login(here: Town, monkeypatch: pytest.MonkeyPatch) -> No
         assert sent == ["UpdateItem", "BatchGetItem", "TransactWriteItems"]
         del sent[:]
         here.token(GOOGLE_CLIENT, here.id_token("subject-calls"))
-        assert sent == ["UpdateItem", "GetItem", "TransactWriteItems"]
+        assert sent == ["GetItem", "TransactWriteItems"]
 
 
 # --- OpenID -----------------------------------------------------------------------------------------------

@@ -3,9 +3,21 @@
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from lingpai import codes, login_methods, names, numbers, passwords, registration, sessions, slowdown, throttle, typed
+from lingpai import (
+    codes,
+    login_methods,
+    names,
+    numbers,
+    passwords,
+    registration,
+    sessions,
+    slowdown,
+    throttle,
+    typed,
+    unanswered,
+)
 from lingpai.errors import LingpaiError, conflict, invalid_grant, invalid_request, not_found, unavailable
 from lingpai.model import Client, Detail, Guesser, Identity, RoleBook, SessionKey, TokenSet, User, union_issuer
 from lingpai.ports import (
@@ -23,6 +35,7 @@ from lingpai.ports import (
     PutIdentity,
     PutUser,
     Services,
+    SpendTally,
     Write,
 )
 
@@ -37,8 +50,8 @@ OPENID_MAX = 256
 # No user has this id.
 NOBODY = 0
 _ATTEMPTS = 5
-# What a transaction holds, less the account itself.
-_SESSIONS_AT_ONCE = 99
+# What a transaction holds, less the account and its names.
+_SESSIONS_AT_ONCE = 90
 
 
 # --- names ------------------------------------------------------------------------------------------------
@@ -234,7 +247,13 @@ def log_in_by_identity(services: Services, client: Client, scope: tuple[str, ...
     """Tokens for an identity that a third party has proven; the first time, the account is made."""
     keys = tuple(openid_key(issuer, openid) for issuer, openid in identity.names)
     return _log_in_by_identity(
-        services, client, scope, login_methods.FEDERATED, keys, lambda user: with_identity(user, identity)
+        services,
+        client,
+        scope,
+        login_methods.FEDERATED,
+        keys,
+        lambda user: with_identity(user, identity),
+        *single_use(identity),
     )
 
 
@@ -268,7 +287,7 @@ def _log_in_by_identity(
             return sessions.issue(services, client, scope, user_id, methods=(method,), together_with=(*proof, *account))
         except Conflict as failed:
             if failed.write in proof:
-                raise invalid_grant("bad_code") from None
+                raise _used(failed.write) from None
             if isinstance(failed.write, CheckUser):
                 raise invalid_grant("account_disabled") from None
             # Another first login of this name was faster (or a random id was taken): look again.
@@ -307,6 +326,17 @@ def _find_each(services: Services, keys: tuple[str, ...]) -> Mapping[str, int]:
     return {} if user_id is None else {keys[0]: user_id}
 
 
+def single_use(identity: Identity) -> tuple[Write, ...]:
+    """The write that uses up what has proven the identity, where it may be used once."""
+    once = identity.single_use
+    return () if once is None else (SpendTally(once.key, {"all": 1}, once.until),)
+
+
+def _used(proof: Write) -> LingpaiError:
+    """The refusal of a proof that was used before, by what its write is."""
+    return invalid_grant("id_token_used" if isinstance(proof, SpendTally) else "bad_code")
+
+
 def with_identity(user: User, identity: Identity) -> User:
     """The account with the identity's ids, but for those in whose place it has others."""
     return replace(user, openids=tuple(sorted((dict(identity.names) | dict(user.openids)).items())))
@@ -320,13 +350,13 @@ def register(services: Services, username: str, password: str, address: str, pho
     settings = services.settings
     username = _check_new(settings, username, password)
     throttle.spend(services, throttle.address_limit(settings, "register", address, services.clock.now()))
-    return _create(services, username, password, phone=phone)
+    return _create_once(services, username, password, address, phone=phone)
 
 
 def create(services: Services, username: str, password: str, roles: frozenset[int] = frozenset()) -> int:
     """A new account by an admin; gives the user id, or LingpaiError `conflict` where the name is taken."""
     username = _check_new(services.settings, username, password)
-    return _create(services, username, password, roles=roles)
+    return _create_once(services, username, password, "admin", roles=roles)
 
 
 def _check_new(settings: "Settings", username: str, password: str) -> str:
@@ -334,6 +364,25 @@ def _check_new(settings: "Settings", username: str, password: str) -> str:
     username = as_username(settings, username)
     passwords.check_new(password, username, settings)
     return username
+
+
+def _create_once(services: Services, username: str, password: str, asker: str, **more: Any) -> int:
+    """A new account, or the one that the same request has made before without an answer; `more` as for `_create`."""
+    request = ("create", asker, username)
+    try:
+        with unanswered.noted(services, *request):
+            return _create(services, username, password, **more)
+    except LingpaiError as error:
+        if error.reason != "username_taken" or not unanswered.is_repeat(services, *request):
+            raise
+        user = _user_or_nobody(services, find_by_name(services, username))
+        if (
+            user is None
+            or user.username != username
+            or not passwords.verify(password, user.password, services.settings)
+        ):
+            raise
+        return user.id
 
 
 def _create(
@@ -408,7 +457,7 @@ def change(services: Services, user_id: int, edit: Callable[[User], User], *proo
             if isinstance(failed.write, CheckRole):
                 raise conflict("changed_meanwhile") from None
             if failed.write in proof:
-                raise invalid_grant("bad_code") from None
+                raise _used(failed.write) from None
     raise conflict("changed_meanwhile")
 
 
@@ -454,16 +503,52 @@ def link_identity(services: Services, user_id: int, identity: Identity) -> User:
             raise conflict("identity_in_place")
         return with_identity(user, identity)
 
-    return change(services, user_id, edit)
+    request = ("link", user_id, identity.names)
+    try:
+        with unanswered.noted(services, *request):
+            return change(services, user_id, edit, *single_use(identity))
+    except LingpaiError as error:
+        user = _repeated(services, error, "id_token_used", request, user_id)
+        if user is None or edit(user) != user:
+            raise
+        return user
 
 
-def unlink_identity(services: Services, user_id: int, provider: str, app: str | None) -> User:
+def unlink_identity(
+    services: Services, user_id: int, provider: str, app: str | None, session: SessionKey | None = None
+) -> User:
     """Take from the account what it has of the provider, in one app or (None) in all; never its last way in.
 
     One who is known in all apps of a provider leaves all of them: the id that stays in one would lead back to the
     others. LingpaiError `not_found` where there is nothing to take, `conflict` for the last way in. Exact, whatever
     comes in between: `change` compares what it edits with what is there.
+
+    Every session but `session` ends, those known by then in the same transaction. Can be repeated: where the first
+    request has failed after its transaction, the second ends what is left.
     """
+    request = ("unlink", user_id, provider, app)
+    with unanswered.noted(services, *request):
+        try:
+            after = _unlink(services, user_id, provider, app, *_end_sessions(services, user_id, session))
+        except LingpaiError as error:
+            user = _repeated(services, error, "identity_not_found", request, user_id)
+            if user is None:
+                raise
+            after = user
+        sessions.end_all(services.store, user_id, keep=session)
+    return after
+
+
+def _repeated(
+    services: Services, error: LingpaiError, reason: str, request: tuple[object, ...], user_id: int
+) -> User | None:
+    """The account, where the refusal has this reason and only because the request was done and not answered."""
+    if error.reason != reason or not unanswered.is_repeat(services, *request):
+        return None
+    return services.store.get_user(user_id)
+
+
+def _unlink(services: Services, user_id: int, provider: str, app: str | None, *together_with: Write) -> User:
     known = services.sign_providers.get(provider)
 
     def edit(user: User) -> User:
@@ -479,7 +564,7 @@ def unlink_identity(services: Services, user_id: int, provider: str, app: str | 
             raise conflict("last_way_in")
         return after
 
-    return change(services, user_id, edit)
+    return change(services, user_id, edit, *together_with)
 
 
 def linked(services: Services, user: User) -> tuple[tuple[str, str, str], ...]:
@@ -502,8 +587,12 @@ def _has_way_in(services: Services, user: User) -> bool:
 def change_password(services: Services, user_id: int, old: str, new: str, session: SessionKey) -> None:
     """A new password for who knows the old one; every session but `session` ends.
 
-    The password changes and the sessions known by then end in one transaction. A login that was under way
-    either came before it and is ended after it, or finds the old hash gone (see `log_in_by_password`).
+    The password changes and the sessions known by then end in one transaction, those that it cannot hold after it.
+    A login that was under way either came before it and is ended after it, too, or finds the old hash gone (see
+    `log_in_by_password`).
+
+    Can be repeated: where the first request has failed after its transaction, the new password is the account's
+    already, and the second ends the sessions that are left.
     """
     settings, now = services.settings, services.clock.now()
     user = services.store.get_user(user_id)
@@ -515,17 +604,23 @@ def change_password(services: Services, user_id: int, old: str, new: str, sessio
         services, throttle.limit_of(f"oldpassword:{user_id}", tries, settings.login_window, now), "slow_down"
     )
     if not passwords.verify(old, stored, services.settings) or user is None:
-        raise invalid_request("wrong_old_password")
+        if not passwords.verify(new, stored, services.settings):
+            raise invalid_request("wrong_old_password")
+        sessions.end_all(services.store, user_id, keep=session)
+        return
     passwords.check_new(new, display_name(services, user), services.settings)
     after = with_password(services, user, new)
-    others = [key for key in services.store.sessions_of(user_id) if key != session]
-    sooner, together = others[:-_SESSIONS_AT_ONCE], others[-_SESSIONS_AT_ONCE:]
-    services.store.end_sessions(tuple(sooner))
     try:
-        services.store.commit(ChangeUser(user, after), *(EndSession(key) for key in together))
+        services.store.commit(ChangeUser(user, after), *_end_sessions(services, user_id, session))
     except Conflict:
         raise conflict("changed_meanwhile") from None
     sessions.end_all(services.store, user_id, keep=session)
+
+
+def _end_sessions(services: Services, user_id: int, keep: SessionKey | None) -> tuple[EndSession, ...]:
+    """The writes that end the account's sessions but for `keep`: as many as a transaction holds."""
+    others = [key for key in services.store.sessions_of(user_id) if key != keep]
+    return tuple(EndSession(key) for key in others[:_SESSIONS_AT_ONCE])
 
 
 def save(
@@ -585,6 +680,15 @@ def delete(services: Services, user_id: int, *checks: Write) -> None:
 
     `checks` must hold when it is disabled, which is the first step (see `last_admin`).
     """
+    try:
+        with unanswered.noted(services, "delete", user_id):
+            _delete(services, user_id, *checks)
+    except LingpaiError as error:
+        if error.reason != "user_not_found" or not unanswered.is_repeat(services, "delete", user_id):
+            raise
+
+
+def _delete(services: Services, user_id: int, *checks: Write) -> None:
     for _ in range(_ATTEMPTS):
         disable(services, user_id, *checks)
         user = services.store.get_user(user_id)

@@ -47,7 +47,7 @@ def build(
         clients=Registry(store, clock, settings.client_cache_ttl),
         sms=sender(settings, store, clock, meter),
         meter=meter,
-        sign_providers=sign_providers(settings, store, clock),
+        sign_providers=sign_providers(settings, clock),
         pepper=secrets.pepper(settings),
         keys=KeyRing(keys or key_store(settings, tables), vault or key_vault(settings), clock, settings.key_cache_ttl),
         issuer=settings.issuer,
@@ -55,7 +55,7 @@ def build(
     )
 
 
-def sign_providers(settings: "Settings", store: Store, clock: Clock) -> dict[str, SignProvider]:
+def sign_providers(settings: "Settings", clock: Clock) -> dict[str, SignProvider]:
     """Who may say who somebody is here, by the name that a client's record gives."""
     providers: dict[str, SignProvider] = {trusted.NAME: trusted.Trusted()}
     if settings.wechat_apps.get_secret_value() or settings.wechat_apps_secret:
@@ -66,7 +66,7 @@ def sign_providers(settings: "Settings", store: Store, clock: Clock) -> dict[str
         from lingpai.adapters.sign.oidc import OpenId
 
         for provider in settings.oidc_providers:
-            providers[provider.name] = OpenId(settings, provider, store, clock)
+            providers[provider.name] = OpenId(settings, provider, clock)
     return providers
 
 

@@ -305,16 +305,26 @@ class SigningKey:
 
 
 @frozen
+class SingleUse:
+    """A proof that may be used once: the key to remember it by, and until when (Unix seconds)."""
+
+    key: str
+    until: int
+
+
+@frozen
 class Identity:
     """Who a third party says is there: unique by provider, its app and the id in that app.
 
     `union` is the id that the same person has in all apps of that provider, where it gives one (WeChat's unionid).
+    `single_use` is for the transaction that acts on the proof, None where the third party itself takes it once.
     """
 
     provider: str
     app: str
     openid: str = field(repr=False)
     union: str | None = field(default=None, repr=False)
+    single_use: SingleUse | None = field(default=None, repr=False, compare=False)
 
     @property
     def issuer(self) -> str:

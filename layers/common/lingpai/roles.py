@@ -65,7 +65,7 @@ def _edit(services: Services, edit: Callable[[RoleBook], RoleBook]) -> RoleBook:
     for _ in range(_ATTEMPTS):
         book = services.store.directory().roles
         after = edit(book)
-        if services.store.save_roles(after):
+        if after == book or services.store.save_roles(after):
             return after
     raise conflict("changed_meanwhile")
 

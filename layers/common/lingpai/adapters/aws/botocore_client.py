@@ -76,6 +76,8 @@ class _CheckedSession:
             check_sum(answer.headers, body)
         except ChecksumError as error:  # which botocore would not try again
             raise ConnectionClosedError(endpoint_url=request.url, error=error) from error
+        if answer.headers.get("content-length", str(len(body))) != str(len(body)):
+            raise ConnectionClosedError(endpoint_url=request.url, error="the answer breaks off")
         if answer.status_code == 200 and read_content(body, self._service.binary) is None:
             target = request.headers["X-Amz-Target"]
             operation = target.decode() if isinstance(target, bytes) else str(target)

@@ -660,8 +660,7 @@ class DynamoStore:
         action = {"Put": {"TableName": self.settings.keys_table, **put(signing_key_item(key), absent)}}
         if self._transact([action]) is None:
             return True
-        found = self._get(self.settings.keys_table, signing_key_key(key))
-        return found is not None and to_stored_key(found) == key
+        return key in self.load_keys()
 
     def forget_private(self, key: StoredKey) -> None:
         """See `ports.KeyStore`."""

@@ -8,6 +8,7 @@ The item keeps the last ids in a fixed number of slots, so that it does not grow
 takes its slot. Transactions do not need write ids: DynamoDB remembers their tokens for ten minutes.
 """
 
+import itertools
 import os
 from dataclasses import dataclass
 
@@ -20,23 +21,24 @@ from lingpai.adapters.dynamodb.items import Item
 SLOTS = 16
 _PREFIX = "w"
 _BYTES = 8
+# Of this process's updates so many in a row have slots of their own, which none of the others can take.
+_IN_A_ROW = SLOTS // 2
+_turns = itertools.count()
 
 
 @dataclass(frozen=True)
 class WriteId:
-    """The id of one update, the same for all its tries."""
+    """The id of one update, the same for all its tries, and the attribute of the item that keeps it."""
 
     value: bytes
+    attribute: str
 
     @classmethod
     def new(cls) -> "WriteId":
         """A random id."""
-        return cls(os.urandom(_BYTES))
-
-    @property
-    def attribute(self) -> str:
-        """The attribute of the item that keeps it."""
-        return f"{_PREFIX}{self.value[0] % SLOTS}"
+        value = os.urandom(_BYTES)
+        slot = next(_turns) % _IN_A_ROW + value[0] % 2 * _IN_A_ROW
+        return cls(value, f"{_PREFIX}{slot}")
 
     @property
     def is_absent(self) -> Condition:

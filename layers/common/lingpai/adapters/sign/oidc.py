@@ -2,6 +2,7 @@
 
 import json
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -10,8 +11,7 @@ from lingpai.adapters.sign import https
 from lingpai.clock import Clock
 from lingpai.errors import LingpaiError, invalid_grant, unavailable
 from lingpai.id_tokens import Presented, PublicKey
-from lingpai.model import Client, Identity, Proof
-from lingpai.ports import Counters
+from lingpai.model import Client, Identity, Proof, SingleUse
 from lingpai.settings import secure_url
 
 if TYPE_CHECKING:
@@ -32,9 +32,8 @@ class OpenId:
 
     proves = True
 
-    def __init__(self, settings: "Settings", provider: "OidcProvider", store: Counters, clock: Clock) -> None:
+    def __init__(self, settings: "Settings", provider: "OidcProvider", clock: Clock) -> None:
         self._provider = provider
-        self._store = store
         self._clock = clock
         self._ring = _Ring(settings, provider, clock)
         self._issuer = Identity(PROVIDER, provider.issuer, "").issuer
@@ -44,7 +43,7 @@ class OpenId:
         return False
 
     def resolve(self, client: Client, proof: Proof) -> Identity:
-        """The subject of the ID token, which works once: last of all it is remembered until it expires."""
+        """The subject of the ID token, which works once: it is to be remembered until it expires."""
         provider, now = self._provider, self._clock.now()
         audiences = provider.audiences
         if client.sign_app != _ANY_APP:
@@ -54,9 +53,8 @@ class OpenId:
         token = id_tokens.present(proof.sign)
         key = self._ring.find(token)
         claims = id_tokens.check(token, key, provider, audiences, proof.nonce, now)
-        if not self._store.spend(f"idtoken:{token.fingerprint}", {"all": 1}, claims.good_until + _KEPT).done:
-            raise invalid_grant("id_token_used")
-        return self.identity(client, claims.subject)
+        single_use = SingleUse(f"idtoken:{token.fingerprint}", claims.good_until + _KEPT)
+        return replace(self.identity(client, claims.subject), single_use=single_use)
 
     def identity(self, client: Client, openid: str) -> Identity:  # noqa: ARG002  a provider's subjects are no app's own
         """See `ports.SignProvider`."""

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from lingpai import accounts, numbers, sessions, third_parties
+from lingpai import accounts, numbers, third_parties
 from lingpai.errors import forbidden, invalid_token
 from lingpai.id_tokens import TOKEN_MAX
 from lingpai.model import Client, Proof, User
@@ -34,8 +34,7 @@ def unlink(services: Services, request: Request) -> Reply:
     caller, user = _owner(services, request)
     body = json_body(request)
     provider, app = fields.text(body, "provider"), fields.optional_text(body, "app") or None
-    after = accounts.unlink_identity(services, user.id, provider, app)
-    sessions.end_all(services.store, user.id, keep=caller.session.key)
+    after = accounts.unlink_identity(services, user.id, provider, app, caller.session.key)
     return envelope.done(_shown(services, after))
 
 

@@ -1,0 +1,182 @@
+"""Every operation, every call in it, every fault: what the caller is told, what the repeat is told, and the tables."""
+
+import ast
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults.house import House, Run, masked, opened
+from tests.faults.scenarios import SCENARIOS, Scenario, State
+from tests.faults.tables import Dump, differences, half_written, repeated_differences, was_done
+from tests.support.api import Answer
+from tests.support.breaking_proxy import (
+    WRITES,
+    Fault,
+    conflict,
+    cut_after,
+    cut_before,
+    cut_short,
+    first,
+    garbled,
+    late,
+    late_first,
+    throttled,
+    truncated,
+    unreadable,
+)
+from tests.support.stores import ROOT, Transport
+
+pytestmark = pytest.mark.security("F19", "F20", "F21", "F22", "F24")
+
+# Faults of a first try: the request goes well.
+READ_PASSING: dict[str, Fault] = {
+    "cut before": first(cut_before),
+    "throttled": first(throttled),
+    "truncated": first(truncated),
+    "garbled": first(garbled),
+}
+WRITE_PASSING: dict[str, Fault] = {
+    **READ_PASSING,
+    "cut after": first(cut_after),
+    "conflict": first(conflict),
+    "cut after, then conflict": first(cut_after, conflict),
+    "late, before the answer": late_first,
+    "late, after the request": first(late),
+}
+# Faults of all tries: the caller is told to come again, and does.
+READ_LASTING: dict[str, Fault] = {"cut before": cut_before, "unreadable": unreadable}
+WRITE_LASTING: dict[str, Fault] = {
+    **READ_LASTING,
+    "cut after": cut_after,
+    "throttled": throttled,
+    "garbled": garbled,
+    "cut short": cut_short,
+    "late, after the repeat": late,
+}
+BUSY = ("temporarily_unavailable", "服务暂时不可用", "temporarily unavailable")
+
+
+@pytest.fixture(scope="module", params=["bare", "botocore"])
+def house(request: pytest.FixtureRequest, dynamodb_endpoint: str) -> Iterator[House]:
+    transport: Transport = request.param
+    with opened(dynamodb_endpoint, transport) as made:
+        yield made
+
+
+def routes() -> set[str]:
+    """The paths of all functions: what their modules give to `gate`."""
+    found: set[str] = set()
+    for path in sorted(ROOT.glob("functions/*/app.py")):
+        calls = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)]
+        firsts = [call.args[0] for call in calls if call.args]
+        found |= {first.value for first in firsts if isinstance(first, ast.Constant) and isinstance(first.value, str)}
+    return found
+
+
+def test_every_route_has_a_scenario() -> None:
+    """A new route needs one in `scenarios.py`: what it does to the tables is held to all faults from then on."""
+    assert routes() == {scenario.path for scenario in SCENARIOS}
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        pytest.param(
+            scenario, id=scenario.id, marks=pytest.mark.xfail(scenario.path == "/mobile/code/get", reason="F23")
+        )
+        for scenario in SCENARIOS
+    ],
+)
+def test_a_fault_changes_nothing(house: House, scenario: Scenario) -> None:
+    """But that some requests have to be made again, which are told so."""
+    untouched = house.tables.dump()
+    try:
+        state = scenario.prepare(house)
+        trial = Trial(house, scenario, state, house.tables.dump())
+        problems = list(trial.problems())
+    finally:
+        house.proxy.plan()
+        house.tables.restore(untouched, house.tables.dump())
+    assert not problems, "\n".join(problems)
+
+
+class Trial:
+    """A scenario whose state is made: the tables are `base` before each request."""
+
+    def __init__(self, house: House, scenario: Scenario, state: State, base: Dump) -> None:
+        self._house = house
+        self._scenario = scenario
+        self._state = state
+        self._base = base
+        self._current = base
+
+    def problems(self) -> Iterator[str]:
+        """What is not as it has to be, for every call and every fault."""
+        good = self._run()
+        assert good.answer.status == self._scenario.status, good.answer
+        assert not half_written(good.dump)
+        for at, operation in enumerate(good.calls):
+            writes = operation in WRITES
+            for name, fault in (WRITE_PASSING if writes else READ_PASSING).items():
+                for problem in self._passing(good, at, fault):
+                    yield f"call {at} {operation}, {name}, once: {problem}"
+            for name, fault in (WRITE_LASTING if writes else READ_LASTING).items():
+                for problem in self._lasting(good, at, fault):
+                    yield f"call {at} {operation}, {name}, for good: {problem}"
+
+    def _passing(self, good: Run, at: int, fault: Fault) -> Iterator[str]:
+        """A fault of one try: the answer and the tables are as without it."""
+        run = self._run(at, fault)
+        yield from _other_answer(good, run)
+        yield from differences(self._base, good.dump, run.dump)
+
+    def _lasting(self, good: Run, at: int, fault: Fault) -> Iterator[str]:
+        """A fault of all tries: 503 and, asked again, the answer as without it; or the answer at once."""
+        run = self._run(at, fault, release=fault is not late)
+        if _is_busy(run.answer):
+            yield from half_written(run.dump)
+            again = self._run(restore=False)
+            after = self._scenario.after if was_done(self._base, good.dump, run.dump) else None
+            if after is None:
+                yield from (f"the repeat: {problem}" for problem in _other_answer(good, again, run.messages))
+            elif again.answer.status != after[0] or after[1] not in again.answer.body:
+                yield f"the repeat: {again.answer.status} {again.answer.body[:200]} instead of {after}"
+            dump = again.dump
+        else:
+            yield from _other_answer(good, run)
+            self._house.proxy.release()
+            dump = self._dumped()
+        yield from repeated_differences(self._base, good.dump, dump)
+        yield from half_written(dump)
+
+    def _run(
+        self, at: int | None = None, fault: Fault | None = None, *, restore: bool = True, release: bool = True
+    ) -> Run:
+        """Make the request; `release` what is late then."""
+        house = self._house
+        if restore:
+            house.tables.restore(self._base, self._current)
+        sent = house.api.sent
+        house.proxy.plan(at, fault)
+        answer = self._scenario.ask(house, self._state)
+        calls = list(house.proxy.calls)
+        house.proxy.plan()
+        if release:
+            house.proxy.release()
+        return Run(answer, house.api.sent - sent, calls, self._dumped())
+
+    def _dumped(self) -> Dump:
+        self._current = self._house.tables.dump()
+        return self._current
+
+
+def _is_busy(answer: Answer) -> bool:
+    """Whether the caller is told, in the route's own form, to come again."""
+    return any(word in answer.body for word in BUSY) and (answer.status == 503 or "retry-after" in answer.headers)
+
+
+def _other_answer(good: Run, run: Run, messages_before: int = 0) -> Iterator[str]:
+    if (good.answer.status, masked(good.answer.body)) != (run.answer.status, masked(run.answer.body)):
+        yield f"{run.answer.status} {run.answer.body[:200]} instead of {good.answer.status} {good.answer.body[:200]}"
+    if run.messages + messages_before != good.messages:
+        yield f"{run.messages + messages_before} messages instead of {good.messages}"
