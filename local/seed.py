@@ -21,8 +21,10 @@ from lingpai.grants import REGISTRY
 from lingpai.model import Client, ExtraClaim, Right, RoleBook, User
 from lingpai.plain_errors import plain_error
 from lingpai.ports import ClientWriter, Services
+from lingpai.roles import check_name
 from lingpai.settings import Settings, wechat_apps
 from lingpai.web.dialects.standard import EXTENSIONS
+from lingpai.web.fields import has_control
 
 GRANTS = sorted({grant.PERMISSION for grant in REGISTRY.values()})
 ROLE_ID_MAX = 2**53 - 1
@@ -108,6 +110,11 @@ class SeedUser(BaseModel):
     mobile: Annotated[Text | None, BeforeValidator(_as_text)] = None
     openid: Annotated[Text | None, Field(max_length=accounts.OPENID_MAX)] = None
     roles: tuple[Text, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """How messages call the user."""
+        return self.username or self.mobile or self.openid or "nameless"
 
 
 class Seed(BaseModel):
@@ -208,11 +215,13 @@ class Applied:
     """What a seed did not do as its file says, since others have decided otherwise.
 
     `kept_clients` are the ids of clients that keep a secret or a state which differs from the file's; `new_role_ids`
-    are the ids of roles, by name, whose own id in the file may have been another role's.
+    are the ids of roles, by name, whose own id in the file may have been another role's; `lacking_users` are the names
+    of users that were there without all the roles of the file, so that they may be somebody else's.
     """
 
     kept_clients: tuple[str, ...]
     new_role_ids: Mapping[str, int]
+    lacking_users: tuple[str, ...] = ()
 
 
 def short_secrets(seed: Seed) -> list[str]:
@@ -227,17 +236,18 @@ def short_secrets(seed: Seed) -> list[str]:
 def apply(seed: Seed, services: Services, *, overwrite: bool = False) -> Applied:
     """Write the seed to the store.
 
-    With `overwrite`, clients that are there get the secret of the file and are enabled.
+    With `overwrite`, clients that are there get the secret of the file and are enabled. Raises SeedError, before
+    anything is written, where a role of the file has the id of the admin role.
     """
+    _refuse_admin_by_another_name(seed.roles, services)
     kept = [
         entry.client_id for entry in seed.clients if not _put_client(services, to_client(entry), overwrite=overwrite)
     ]
     book, new_ids = _add_roles(seed.roles, services)
     # By its name now, or by the id that the seed gave it: it may have been renamed since.
     roles = {role.roleName: book.id_of(role.roleName) or role.id for role in seed.roles}
-    for user in seed.users:
-        _add_user(user, roles, services)
-    return Applied(tuple(kept), new_ids)
+    lacking = [user.label for user in seed.users if not _add_user(user, roles, services)]
+    return Applied(tuple(kept), new_ids, tuple(lacking))
 
 
 def to_client(entry: SeedClient) -> Client:
@@ -306,7 +316,17 @@ def _add_roles(roles: Sequence[SeedRole], services: Services) -> tuple[RoleBook,
             return after, {name: role_id for role_id, name in given}
 
 
-def _add_user(entry: SeedUser, roles: Mapping[str, int], services: Services) -> None:
+def _refuse_admin_by_another_name(roles: Sequence[SeedRole], services: Services) -> None:
+    """A role that is there under another name was renamed since; but the admin role cannot be renamed."""
+    admin_role = services.settings.admin_role
+    admin_id = services.store.directory().roles.id_of(admin_role)
+    for role in roles:
+        if role.id == admin_id and role.roleName != admin_role:
+            raise SeedError([f"roles: the id {role.id} is that of the role {admin_role}: give {role.roleName} another"])
+
+
+def _add_user(entry: SeedUser, roles: Mapping[str, int], services: Services) -> bool:
+    """Add the user; False where an account of its names is there that has not all of its roles."""
     settings = services.settings
     user = replace(
         _account(entry, settings),
@@ -314,13 +334,16 @@ def _add_user(entry: SeedUser, roles: Mapping[str, int], services: Services) -> 
         created_at=services.clock.now(),
         roles=frozenset(roles[name] for name in entry.roles),
     )
-    if any(services.store.find_user_id(key) is not None for key in accounts.keys_of(user)):
-        return
+    found = services.store.find_user_ids(*accounts.keys_of(user))
+    if found:
+        there = services.store.directory(*found.values()).users.values()
+        return all(user.roles <= account.roles for account in there)
     if entry.password:
         accounts.add(services, accounts.with_password(services, user, entry.password))
     else:
         stored = passwords.as_kept(entry.password_hash, settings) if entry.password_hash else None
         accounts.add(services, replace(user, password=stored))
+    return True
 
 
 def _account(entry: SeedUser, settings: Settings) -> User:
@@ -353,9 +376,14 @@ def _contradictions(seed: Seed, settings: Settings) -> Iterator[str]:
     for index, client in enumerate(seed.clients):
         if wrong := unusable(client, settings):
             yield f"clients[{index}] ({client.client_id}): {wrong}"
+    for index, role in enumerate(seed.roles):
+        try:
+            check_name(role.roleName)
+        except LingpaiError as error:
+            yield f"roles[{index}] ({role.roleName!r}): roleName: {messages.text(error.reason, 'en', error.values)}"
     roles = {role.roleName for role in seed.roles}
     for index, user in enumerate(seed.users):
-        where = f"users[{index}] ({user.username or user.mobile or user.openid or 'nameless'})"
+        where = f"users[{index}] ({user.label})"
         if not (user.username or user.mobile or user.openid):
             yield f"{where}: needs a username, a mobile or an openid"
         if user.password and user.password_hash:
@@ -364,14 +392,16 @@ def _contradictions(seed: Seed, settings: Settings) -> Iterator[str]:
             yield f"{where}: password_hash: {reason}"
         if user.mobile and numbers.as_mobile(user.mobile, country) is None:
             yield f"{where}: mobile: is not a mobile number"
+        if user.openid and has_control(user.openid):
+            yield f"{where}: openid: holds a control character"
         if user.username:
             try:
                 accounts.as_username(settings, user.username, owner=_account(user, settings))
             except LingpaiError as error:
                 yield f"{where}: username: {messages.text(error.reason, 'en', error.values)}"
-        for role in user.roles:
-            if role not in roles:
-                yield f"{where}: roles: there is no role {role!r} in this file"
+        for name in user.roles:
+            if name not in roles:
+                yield f"{where}: roles: there is no role {name!r} in this file"
 
 
 def unusable(client: SeedClient, settings: Settings) -> str | None:

@@ -217,6 +217,37 @@ def test_the_id_of_a_deleted_role_is_not_given_again(services: Services, store: 
     assert store.roles.next_id == 12
 
 
+@pytest.mark.security("F5", "F18")
+def test_a_user_that_was_there_gets_no_role_and_is_told(services: Services, store: MemoryStore) -> None:
+    """A stranger may have registered the name of the admin to be."""
+    stranger = accounts.create(services, "Root", "the stranger's password")
+    content: Any = {
+        "roles": [{"id": 1, "roleName": "admin"}],
+        "users": [{"username": "root", "password": "the-first-of-the-gate", "roles": ["admin"]}, {"username": "zoe"}],
+    }
+    before = store.users[stranger]
+    assert seed.apply(seed.Seed.model_validate(content), services).lacking_users == ("root",)
+    assert store.users[stranger] == before
+    accounts.save(services, stranger, None, None, frozenset({1}))
+    assert seed.apply(seed.Seed.model_validate(content), services).lacking_users == ()
+
+
+@pytest.mark.security("F18")
+def test_no_role_of_a_file_is_the_admin_s_by_its_id(services: Services, store: MemoryStore) -> None:
+    """It would make admins of those that the file gives that role."""
+    assert [roles.save(services, name) for name in ("user", "admin")] == [1, 2]
+    content: Any = {
+        "clients": [SPRING],
+        "roles": [{"id": 2, "roleName": "editor"}],
+        "users": [{"username": "zoe", "roles": ["editor"]}],
+    }
+    before = everything(store)
+    with pytest.raises(seed.SeedError) as refused:
+        seed.apply(seed.Seed.model_validate(content), services)
+    assert refused.value.args[0] == ["roles: the id 2 is that of the role admin: give editor another"]
+    assert everything(store) == before
+
+
 def a_client(secret: str | None, *scopes: str) -> seed.Seed:
     content = {"client_id": "web", "dialect": "spring", "client_secret": secret, "scopes": list(scopes)}
     return seed.Seed.model_validate({"clients": [content]})
@@ -367,6 +398,11 @@ GRANTS = "client_credentials, mobile, password, refresh_token, sign"
         (
             {"users": [{"mobile": "13312341234"}, {"mobile": "+86 133 1234 1234"}]},
             "users: mobile '13312341234' is given 2 times",
+        ),
+        ({"users": [{"openid": "o\x07"}]}, "users[0] (o\x07): openid: holds a control character"),
+        (
+            {"roles": [{"id": 1, "roleName": "ad\u200bmin"}]},
+            "roles[0] ('ad\\u200bmin'): roleName: This role name is empty or holds an invisible character",
         ),
         ({"users": [{"openid": "o"}, {"openid": "o"}]}, "users: openid 'o' is given 2 times"),
         (
