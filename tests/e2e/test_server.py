@@ -107,6 +107,14 @@ def test_wrong_settings() -> None:
     assert [line.partition(":")[0] for line in lines] == ["CODE_TTL", "HOME_COUNTRY", "SMS_PROVIDER"]
 
 
+@pytest.mark.security("F32")
+def test_wrong_origins() -> None:
+    """An origin that no browser sends is told before the server starts, and not by pages that cannot call."""
+    ended = run_to_end(CORS_ORIGINS="https://app.example/, https://H5.Example, app.example")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("CORS_ORIGINS: 'https://app.example/' is no origin as browsers send it: ")
+
+
 def test_store_not_there() -> None:
     """A store that does not answer is named."""
     with socket.socket() as probe:

@@ -26,6 +26,8 @@ from tests.support.time import Time
 
 NO_STORE = {"cache-control": "no-store", "pragma": "no-cache", "content-type": "application/json;charset=UTF-8"}
 
+# Bearer tokens are refused as RFC 6750 has it; a fault of ours has no reason to tell.
+_WITHOUT_REASON = {"unauthorized", "invalid_token", "server_error"}
 _SECURITY_HEADERS = {"strict-transport-security", "x-content-type-options"}
 _SECRET_FIELDS = {
     "password": "password",
@@ -108,6 +110,8 @@ class Api:
             assert ("X-Content-Type-Options", "nosniff") in reply.headers
         if answer.body.startswith("{"):
             hush(answer.json)
+            if answer.json.keys() >= {"error", "error_description"} and answer.json["error"] not in _WITHOUT_REASON:
+                assert "reason" in answer.json, f"not in web/reasons.py: {answer.json}"
         return answer
 
     def post(self, target: str, **arguments: Any) -> Answer:

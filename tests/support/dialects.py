@@ -56,7 +56,8 @@ def reply(status: int, content: Any, headers: Mapping[str, str] | None = None) -
 def passport_error(status: int, code: str, message: str, hint: str | None = None) -> Answer:
     """A refusal as Passport's apps read it."""
     content = {"error": code, "message": message} | ({"hint": f"Check the `{hint}` parameter"} if hint else {})
-    content["reason"] = reason_of(message)
+    if code != "invalid_credentials":
+        content["reason"] = reason_of(message)
     return reply(status, content, CHALLENGE if code == "invalid_client" else None)
 
 
