@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from lingpai import bootstrap
 from lingpai.adapters.dynamodb import DynamoStore
 from lingpai.ports import Services
-from local import dynamodb
+from local import store_endpoint
 from local.front import HOST, Answer, Front, PortError, serving
 from local.gateway import Reply, Request, message
 
@@ -55,15 +55,12 @@ def embedded_store(port: int, turn: AbstractContextManager[object]) -> Iterator[
 
 
 def _answer(turn: AbstractContextManager[object], hosts: set[str]) -> Answer:
-    """What the port answers: DynamoDB's operations, asked under a name that no web page can have for its own."""
+    """What the port answers. It is asked by one of `hosts`: a page of an attacker's has a name of the attacker's."""
 
     def answer(request: Request) -> Reply:
-        operation = request.header("x-amz-target")
-        if request.method != "POST" or not operation or request.header("host") not in hosts:
+        if request.header("host") not in hosts:
             return message(403, "Forbidden")
-        with turn:
-            status, body = dynamodb.embedded_answer(operation, request.body)
-        return Reply(status, (("content-type", "application/x-amz-json-1.0"),), body)
+        return store_endpoint.answer(request, turn)
 
     return answer
 

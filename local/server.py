@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from local import dynamodb, functions, gateway, template
+from local import dynamodb, functions, gateway, store_endpoint, template
 from local.front import HOST, Answer, Front, PortError, listen
 
 if TYPE_CHECKING:
@@ -211,20 +211,12 @@ def make_answer(api: gateway.Gateway, outbox: Callable[[], Sequence[Any]]) -> An
 
 
 def with_store(answer: Answer, api: gateway.Gateway) -> Answer:
-    """`answer`, and beside it the embedded store: `POST /_local/dynamodb/`, for `lingpai --local`.
-
-    No page of a browser gets through: the header that it needs is one that a page must have leave for.
-    """
+    """`answer`, and beside it the embedded store: `POST /_local/dynamodb/`, for `lingpai --local`."""
 
     def answer_or_ask(request: gateway.Request) -> gateway.Reply:
         if request.path.rstrip("/") != STORE_PATH:
             return answer(request)
-        operation = request.header("x-amz-target")
-        if request.method != "POST" or not operation:
-            return gateway.message(403, "Forbidden")
-        with api.turn:
-            status, body = dynamodb.embedded_answer(operation, request.body)
-        return gateway.Reply(status, (("content-type", "application/x-amz-json-1.0"),), body)
+        return store_endpoint.answer(request, api.turn)
 
     return answer_or_ask
 

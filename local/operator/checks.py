@@ -226,6 +226,10 @@ def signing_keys(case: Case) -> Iterator[Finding]:
         whom = f", and clients are to get JWTs ({', '.join(sorted(wanted))})" if wanted else ""
         yield Finding("keys", state, f"there is no place for keys{whom}: name one by KEYS_KMS_KEY or KEYS_FILE")
         return
+    if settings.keys_kms_key == bootstrap.UNWRAPPED:
+        yield Finding(
+            "keys", State.warn, "KEYS_KMS_KEY=local: private halves lie in the table unwrapped, as for `sam local`"
+        )
     now = case.services.clock.now()
     known = standing(store.load_keys(), now)
     oldest = settings.key_period if settings.keys_kms_key else KEY_AGE

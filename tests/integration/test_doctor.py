@@ -259,6 +259,17 @@ def test_keys_that_are_missing_or_old(shell: Shell, tmp_path: Path) -> None:
     assert found["keys RS256"] == ("ok", "the key has signed for 0 days")
 
 
+@pytest.mark.security("F1")
+def test_keys_that_nothing_wraps(shell: Shell) -> None:
+    """What `sam local` uses is told of where a deployment has it."""
+    shell.settings["KEYS_KMS_KEY"] = "local"
+    found = findings(shell.call("doctor", "--json"))
+    assert found["keys"] == (
+        "warn",
+        "KEYS_KMS_KEY=local: private halves lie in the table unwrapped, as for `sam local`",
+    )
+
+
 def test_an_api_that_is_not_there_or_another(shell: Shell, tmp_path: Path, cloud: aws.Aws) -> None:
     shell.settings["KEYS_FILE"] = str(tmp_path / "keys.json")
     keys.first_keys(FileKeys(tmp_path / "keys.json"), OpenVault(), Clock())

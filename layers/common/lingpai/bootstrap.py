@@ -118,7 +118,7 @@ def _sender(name: "Provider", settings: "Settings", clock: Clock, https: "Https"
 
 
 # What `keys_kms_key` may be in place of an ARN: private halves lie in the table as they are (`sam local` has no KMS).
-_UNWRAPPED = "local"
+UNWRAPPED = "local"
 
 
 def key_store(settings: "Settings", tables: DynamoStore | None = None) -> KeyStore:
@@ -130,7 +130,7 @@ def key_store(settings: "Settings", tables: DynamoStore | None = None) -> KeySto
 
 def key_vault(settings: "Settings") -> Vault:
     """What the settings say that makes the key pairs and opens them."""
-    return OpenVault() if settings.keys_kms_key in ("", _UNWRAPPED) else KmsVault(settings)
+    return OpenVault() if settings.keys_kms_key in ("", UNWRAPPED) else KmsVault(settings)
 
 
 def _check_password_filter(settings: "Settings") -> None:
