@@ -246,7 +246,9 @@ def _command(house: House, build: Path, first: First, again: int) -> list[str]:
 def is_client(answer: tuple[str, bytes]) -> bool:
     """Whether it is a client's record that DynamoDB gives."""
     operation, body = answer
-    return operation == "GetItem" and "dialect" in json.loads(body).get("Item", {})
+    if operation != "BatchGetItem":
+        return False
+    return any("dialect" in item for items in json.loads(body)["Responses"].values() for item in items)
 
 
 def dollars(milliseconds: float, size: int) -> float:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from lingpai import accounts, messages, numbers, passwords, typed
+from lingpai import accounts, epochs, messages, numbers, passwords, typed
 from lingpai.clients import inconsistency, new_client
 from lingpai.errors import LingpaiError
 from lingpai.grants import REGISTRY
@@ -293,7 +293,8 @@ def _onto(before: Client, client: Client, now: int, *, overwrite: bool) -> Clien
     """The file's `client` in place of the record `before`. What was issued under a secret ends where it is replaced."""
     if not overwrite:
         return replace(client, secret_hash=before.secret_hash, disabled=before.disabled, valid_from=before.valid_from)
-    return replace(client, valid_from=before.valid_from if client.secret_hash == before.secret_hash else now)
+    same = client.secret_hash == before.secret_hash
+    return replace(client, valid_from=before.valid_from if same else epochs.moved(now, before.valid_from))
 
 
 def _add_roles(roles: Sequence[SeedRole], services: Services) -> tuple[RoleBook, Mapping[str, int]]:

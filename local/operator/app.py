@@ -2,7 +2,7 @@
 
 import typer
 
-from local.operator import clients, doctor, keys, moving, prefixes, seeding, user_lists, users
+from local.operator import clients, doctor, keys, moving, prefixes, seeding, sessions, user_lists, users
 from local.operator.desk import accept_options
 
 _CODES = (
@@ -23,6 +23,6 @@ accept_options(app, version=True)
 seeding.add_to(app)
 doctor.add_to(app)
 user_lists.add_to(users.group)
-for group in (clients.group, users.group, keys.group, prefixes.group, moving.group):
+for group in (clients.group, users.group, sessions.group, keys.group, prefixes.group, moving.group):
     accept_options(group)
     app.add_typer(group)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from lingpai import selector
+from lingpai import epochs, selector
 from lingpai.clients import ID_MAX, hash_secret
 from lingpai.clock import Clock
 from lingpai.model import Client
@@ -64,6 +64,9 @@ class ClaimName(StrEnum):
 
 
 ClientId = Annotated[str, typer.Argument(metavar="ID", help="The client's id.")]
+KeepTokens = Annotated[
+    bool, typer.Option("--keep-tokens", help="Tokens that it was given stay good: for a change that was planned.")
+]
 
 
 @command(group, "create")
@@ -154,7 +157,7 @@ def create(
 def list_clients(desk: Desk) -> None:
     """List all clients, without their secrets: nobody has those."""
     with desk.services() as services:
-        found = sorted(clients_of(services).list_clients(), key=lambda client: client.id)
+        every = sorted(clients_of(services).list_clients(), key=lambda client: client.id)
     columns = ("id", "dialect", "kind", "grants", "scopes", "tokens", "roles", "state")
     rows = [
         (
@@ -167,37 +170,45 @@ def list_clients(desk: Desk) -> None:
             words(sorted(client.roles)),
             _state(client),
         )
-        for client in found
+        for client in every
     ]
-    desk.show({"clients": [document(client) for client in found]}, table(columns, rows))
+    desk.show({"clients": [document(client) for client in every]}, table(columns, rows))
 
 
 @command(group, "rotate-secret", asks=True)
-def rotate_secret(desk: Desk, client_id: ClientId) -> None:
-    """Give the client a new secret and show it, once. The old one is refused from then on."""
+def rotate_secret(desk: Desk, client_id: ClientId, *, keep_tokens: KeepTokens = False) -> None:
+    """Give the client a new secret and show it, once. The old one is refused from then on, and so are its tokens."""
     with desk.services() as services:
-        before = _found(services, client_id)
+        before = found(services, client_id)
         if not before.confidential:
             raise Refused(f"the client {client_id} is public: it has no secret")
-        desk.agreed(f"the secret of the client {client_id} is replaced; whoever uses the old one is refused.")
+        tokens = "" if keep_tokens else " All tokens that the client was given end, those of its users too."
+        desk.agreed(f"the secret of the client {client_id} is replaced; whoever uses the old one is refused.{tokens}")
         secret = new_secret(services.clock)
         after = replace(before, secret_hash=hash_secret(secret))
+        if not keep_tokens:
+            after = replace(after, valid_from=next_valid_from(services, before))
         with unbroken():
-            _change(services, before, after)
+            change(services, before, after)
             _show_secret(desk, after, secret)
-            _say_when(services)
+            say_when(services)
 
 
 @command(group, "disable", asks=True)
-def disable(desk: Desk, client_id: ClientId) -> None:
-    """Refuse the client from now on. What it was is kept, and `enable` brings it back."""
-    question = f"the client {client_id} is refused; access tokens that it has stay good until they expire."
-    _switch(desk, client_id, disabled=True, sure=lambda: desk.agreed(question))
+def disable(desk: Desk, client_id: ClientId, *, keep_tokens: KeepTokens = False) -> None:
+    """Refuse the client from now on, and the tokens that it was given. `enable` brings the client back, not them."""
+    tokens = (
+        "access tokens that it has stay good until they expire."
+        if keep_tokens
+        else "all tokens that it was given end, those of its users too."
+    )
+    question = f"the client {client_id} is refused; {tokens}"
+    _switch(desk, client_id, disabled=True, keep_tokens=keep_tokens, sure=lambda: desk.agreed(question))
 
 
 @command(group, "enable")
 def enable(desk: Desk, client_id: ClientId) -> None:
-    """Let a disabled client ask for tokens again."""
+    """Let a disabled client ask for tokens again. Those that have ended stay ended."""
     _switch(desk, client_id, disabled=False, sure=lambda: None)
 
 
@@ -241,27 +252,37 @@ def _checked(**given: Any) -> SeedClient:
         raise Failed("\n".join(lines)) from None
 
 
-def _found(services: Services, client_id: str) -> Client:
+def found(services: Services, client_id: str) -> Client:
+    """The client's record; Missing where there is none."""
     client = services.store.get_client(client_id)
     if client is None:
         raise Missing(f"there is no client {client_id}; `lingpai client list` has those that there are")
     return client
 
 
-def _switch(desk: Desk, client_id: str, *, disabled: bool, sure: Callable[[], None]) -> None:
+def next_valid_from(services: Services, client: Client) -> int:
+    """The `valid_from` that ends all that was issued to the client so far."""
+    deployment = clients_of(services).look_up_client(client.id).valid_from
+    return epochs.moved(services.clock.now(), client.valid_from, deployment)
+
+
+def _switch(desk: Desk, client_id: str, *, disabled: bool, sure: Callable[[], None], keep_tokens: bool = True) -> None:
     with desk.services() as services:
-        before = _found(services, client_id)
+        before = found(services, client_id)
         after = replace(before, disabled=disabled)
         if after != before:
             sure()
-            _change(services, before, after)
-            _say_when(services)
+            if not keep_tokens:
+                after = replace(after, valid_from=next_valid_from(services, before))
+            change(services, before, after)
+            say_when(services)
     changed = after != before
     said = f"the client {client_id} is {_state(after)}" + ("" if changed else " already")
     desk.show({"client_id": client_id, "disabled": disabled, "changed": changed}, said)
 
 
-def _change(services: Services, before: Client, after: Client) -> None:
+def change(services: Services, before: Client, after: Client) -> None:
+    """Write `after` in place of `before`; Refused where somebody else has changed it meanwhile."""
     if not clients_of(services).change_client(before, after):
         raise Refused(f"somebody else changed the client {before.id} meanwhile, and nothing was done: run it again")
 
@@ -280,7 +301,8 @@ def _warn_of_roles(services: Services, client: Client) -> None:
         say(f"there is no role {name} yet: until there is, it gives the client nothing")
 
 
-def _say_when(services: Services) -> None:
+def say_when(services: Services) -> None:
+    """Tell how long functions may go on with the record that they have read."""
     say(f"the functions know it within {services.settings.client_cache_ttl} s")
 
 

@@ -4,8 +4,11 @@ from dataclasses import fields, replace
 from functools import partial
 from typing import Any
 
+import pytest
+
 from lingpai.adapters.dynamodb import DynamoStore
 from lingpai.model import Client
+from lingpai.ports import ClientLookup
 from tests.support.races import RACERS, race
 from tests.support.samples import WholeStore, a_client, hashed
 
@@ -155,3 +158,19 @@ def test_of_many_new_secrets_one_wins(reference: DynamoStore) -> None:
     assert sorted(map(bool, outcomes)) == [False] * (RACERS - 1) + [True]
     winner = wanted[outcomes.index(True)]
     assert reference.get_client("web") == replace(winner, scopes=("new",))
+
+
+@pytest.mark.security("F10")
+def test_the_deployments_valid_from_is_read_with_a_record(store: WholeStore) -> None:
+    """It is later with each move, and no client's record."""
+    store.put_client(a_client())
+    assert store.look_up_client("web") == ClientLookup(a_client(), 0)
+    assert store.get_valid_from() == 0
+    for given, kept in ((7, 7), (5, 7), (7, 7), (8, 8)):
+        store.move_valid_from(given)
+        assert store.look_up_client("web") == ClientLookup(a_client(), kept)
+        assert store.get_valid_from() == kept
+    assert store.list_clients() == (a_client(),)
+    assert store.get_client("lingpai:deployment") is None
+    for client_id in ("", "nobody", "lingpai:deployment", "x" * 2049):
+        assert store.look_up_client(client_id).client is None

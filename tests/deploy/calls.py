@@ -119,7 +119,8 @@ def sign_login(w: World) -> Call:
 
 
 def _machine_token(w: World) -> str:
-    answer = w.post("/oauth/token", form={"grant_type": "client_credentials"}, basic=w.machine())()
+    form = {"grant_type": "client_credentials", "scope": "lingpai:admin"}
+    answer = w.post("/oauth/token", form=form, basic=w.machine())()
     token: str = answer.json["access_token"]
     return token
 
@@ -274,7 +275,7 @@ def save_role(w: World) -> Call:
 # --- the table ------------------------------------------------------------------------------------------------------
 
 NEEDED: dict[Line, Callable[[World], Call]] = {
-    ("TokenFunction", "ClientsTable", GET): an_unknown_client,
+    ("TokenFunction", "ClientsTable", BATCH_GET): an_unknown_client,
     ("TokenFunction", "IdentitiesTable", GET): extension_sign_of_a_newcomer,
     ("TokenFunction", "IdentitiesTable", BATCH_GET): password_login,
     ("TokenFunction", "IdentitiesTable", PUT): extension_sign_of_a_newcomer,
@@ -297,7 +298,7 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("TokenFunction", "CodePepper", SECRET): extension_code,
     ("TokenFunction", "KeysTable", SCAN): passport_login,
     ("TokenFunction", "KeysKey", DECRYPT): passport_login,
-    ("MobileFunction", "ClientsTable", GET): code_by_an_unknown_client,
+    ("MobileFunction", "ClientsTable", BATCH_GET): code_by_an_unknown_client,
     ("MobileFunction", "CodesTable", GET): send_code,
     ("MobileFunction", "CodesTable", UPDATE): verify_code,
     ("MobileFunction", "CountersTable", UPDATE): send_code,
@@ -310,7 +311,7 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("MobileFunction", "CodePepper", SECRET): send_code,
     ("MobileFunction", "KeysTable", SCAN): signed_code_login,
     ("MobileFunction", "KeysKey", DECRYPT): signed_code_login,
-    ("SignFunction", "ClientsTable", GET): sign_by_an_unknown_client,
+    ("SignFunction", "ClientsTable", BATCH_GET): sign_by_an_unknown_client,
     ("SignFunction", "IdentitiesTable", GET): sign_login,
     ("SignFunction", "IdentitiesTable", PUT): sign_login_of_a_newcomer,
     ("SignFunction", "IdentitiesTable", CHECK): sign_login,
@@ -319,7 +320,7 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("SignFunction", "SessionsTable", PUT): sign_login,
     ("SignFunction", "KeysTable", SCAN): signed_sign_login,
     ("SignFunction", "KeysKey", DECRYPT): signed_sign_login,
-    ("UsersFunction", "ClientsTable", GET): find_by_a_machine,
+    ("UsersFunction", "ClientsTable", BATCH_GET): find_by_a_machine,
     ("UsersFunction", "SessionsTable", GET): current_user,
     ("UsersFunction", "SessionsTable", QUERY): change_password,
     ("UsersFunction", "SessionsTable", DELETE): change_password,
@@ -340,7 +341,7 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("UsersFunction", "CountersTable", UPDATE): register,
     ("UsersFunction", "CodePepper", SECRET): current_user_by_a_temporary_token,
     ("UsersFunction", "KeysTable", SCAN): current_user_by_a_signed_token,
-    ("RolesFunction", "ClientsTable", GET): list_roles_by_a_machine,
+    ("RolesFunction", "ClientsTable", BATCH_GET): list_roles_by_a_machine,
     ("RolesFunction", "SessionsTable", GET): list_roles,
     ("RolesFunction", "UsersTable", BATCH_GET): list_roles,
     ("RolesFunction", "RolesTable", BATCH_GET): list_roles,

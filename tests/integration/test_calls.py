@@ -138,7 +138,7 @@ def test_a_cold_client_takes_one_more(house: House) -> None:
     house.api.time.advance(house.api.services.settings.client_cache_ttl)
     form = {"grant_type": "client_credentials"}
     sent = house.calls.of(lambda: ok(house.api.post("/oauth/token", form=form, basic=STANDARD)))
-    assert sent == ["GetItem", "PutItem"]
+    assert sent == ["BatchGetItem", "PutItem"]
 
 
 def refresh(api: Api, token: str) -> Any:

@@ -133,9 +133,11 @@ def test_a_client_from_first_to_last(shell: Shell, services: Services) -> None:
 
     rotated = shell.run("client", "rotate-secret", "shop", "--yes", "--json")
     second = hushed(rotated.json["client_secret"])
-    assert (rotated.code, rotated.json) == (0, {**SHOP, "client_secret": second})
+    moved = rotated.json["valid_from"]
+    assert moved > 0
+    assert (rotated.code, rotated.json) == (0, {**SHOP, "client_secret": second, "valid_from": moved})
     assert rotated.err == "the functions know it within 60 s\n"
-    assert services.store.get_client("shop") == replace(client, secret_hash=hash_secret(second))
+    assert services.store.get_client("shop") == replace(client, secret_hash=hash_secret(second), valid_from=moved)
     assert authenticated(services, "shop", first) is None
     assert authenticated(services, "shop", second) is not None
 

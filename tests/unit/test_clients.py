@@ -9,6 +9,7 @@ import pytest
 from lingpai.clients import CACHE_SIZE, Credentials, Registry, authenticate, hash_secret, new_client
 from lingpai.errors import LingpaiError
 from lingpai.model import Client
+from lingpai.ports import ClientLookup
 from tests.support.time import Time
 
 DAY = 86400
@@ -20,10 +21,14 @@ class Source:
     def __init__(self, *clients: Client) -> None:
         self.clients = {client.id: client for client in clients}
         self.asked: list[str] = []
+        self.valid_from = 0
 
     def get_client(self, client_id: str) -> Client | None:
         self.asked.append(client_id)
         return self.clients.get(client_id)
+
+    def look_up_client(self, client_id: str) -> ClientLookup:
+        return ClientLookup(self.get_client(client_id), self.valid_from)
 
 
 # --- records ---------------------------------------------------------------------------------------------
@@ -119,6 +124,17 @@ def test_what_is_not_there_is_not_remembered() -> None:
     assert registry.get_client("web") is None
     source.clients["web"] = new_client("web", "spring")
     assert registry.get_client("web") == source.clients["web"]
+
+
+@pytest.mark.security("F10")
+def test_the_later_valid_from_counts() -> None:
+    source = Source(replace(new_client("web", "spring"), valid_from=7))
+    registry = Registry(source, Time().clock(), ttl=0)
+    for deployment, told in ((0, 7), (7, 7), (8, 8)):
+        source.valid_from = deployment
+        client = registry.get_client("web")
+        assert client is not None
+        assert client.valid_from == told
 
 
 def test_made_up_ids_push_nobody_out() -> None:

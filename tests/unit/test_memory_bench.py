@@ -62,7 +62,9 @@ def test_dollars_are_for_whole_milliseconds_and_for_the_memory() -> None:
 
 
 def test_a_known_client_is_not_read_again() -> None:
-    assert memory.is_client(("GetItem", b'{"Item":{"client_id":{"S":"web"},"dialect":{"S":"spring"}}}'))
+    record = b'{"client_id":{"S":"web"},"dialect":{"S":"spring"}}'
+    assert memory.is_client(("BatchGetItem", b'{"Responses":{"ClientsTable":[' + record + b"]}}"))
+    assert not memory.is_client(("BatchGetItem", b'{"Responses":{"UsersTable":[{"id":{"N":"1"}}]}}'))
     assert not memory.is_client(("GetItem", b'{"Item":{"client_id":{"S":"web"},"owner":{"N":"1"}}}'))
     assert not memory.is_client(("GetItem", b"{}"))
     assert not memory.is_client(("UpdateItem", b'{"Attributes":{"dialect":{"S":"spring"}}}'))

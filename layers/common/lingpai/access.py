@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from lingpai import jwt, selector, sessions, token_family
+from lingpai import epochs, jwt, selector, sessions, token_family
 from lingpai.errors import LingpaiError, forbidden, invalid_token, unsupported_token_type
 from lingpai.frozen import frozen
 from lingpai.model import Client, Session
@@ -39,11 +39,10 @@ def read(services: Services, token: str) -> AccessToken:
 
     One call; none for a text that has the shape of no token. LingpaiError `invalid_token` for any that is not good.
     """
-    if token.count(".") == 2:
-        return _read_signed(services, token)
-    if _TEMPORARY_SHAPE.fullmatch(token):
-        return AccessToken(_check_temporary(services, token), temporary=True)
-    return AccessToken(sessions.check(services.store, token, services.clock.now(), services.settings.refresh_grace))
+    found = _read(services, token)
+    if not epochs.is_current(services.clients, found.session):
+        raise invalid_token()
+    return found
 
 
 def check(services: Services, token: str) -> Session:
@@ -88,6 +87,14 @@ def unless_refused[T](read: Callable[[], T]) -> T | None:
         return None
 
 
+def _read(services: Services, token: str) -> AccessToken:
+    if token.count(".") == 2:
+        return _read_signed(services, token)
+    if _TEMPORARY_SHAPE.fullmatch(token):
+        return AccessToken(_check_temporary(services, token), temporary=True)
+    return AccessToken(sessions.check(services.store, token, services.clock.now(), services.settings.refresh_grace))
+
+
 def _read_signed(services: Services, token: str) -> AccessToken:
     claims = jwt.verify(services, token)
     if claims.key.user_id is None:
@@ -123,6 +130,7 @@ def _alone(claims: jwt.Claims) -> Session:
         access_hash=b"",
         access_expires_at=claims.expires_at,
         access_scope=claims.scope,
+        epoch=claims.epoch,
     )
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 from collections.abc import Iterable
-from dataclasses import field
+from dataclasses import field, replace
 from urllib.parse import unquote_plus
 
 from lingpai.clock import Clock
@@ -11,10 +11,12 @@ from lingpai.errors import invalid_client
 from lingpai.frozen import frozen
 from lingpai.keys import AFTERLIFE
 from lingpai.model import Client, ExtraClaim, Right
-from lingpai.ports import Clients
+from lingpai.ports import Clients, ClientSource
 
 CACHE_SIZE = 1000
 ID_MAX = 255
+# Ids that begin so are kept for records of Lingpai's own.
+RESERVED = "lingpai:"
 # Access tokens that live longer say nothing of a user but who it is, in seconds.
 CLAIMS_TTL_MAX = 3600
 
@@ -108,6 +110,8 @@ def is_numeric(client_id: str) -> bool:
 
 def inconsistency(client: Client) -> str | None:
     """What makes the record one that may not be written, as `field: reason`; None where nothing does."""
+    if client.id.startswith(RESERVED):
+        return f"client_id: ids that begin with {RESERVED} are kept for Lingpai's own records"
     if "client_credentials" in client.grants and is_numeric(client.id):
         return "grant_types: a client whose id has digits only may not use client_credentials: users have such ids"
     if client.dialect == "standard" and client.api is not None:
@@ -132,7 +136,7 @@ class Registry:
     real ones.
     """
 
-    def __init__(self, source: Clients, clock: Clock, ttl: int, size: int = CACHE_SIZE) -> None:
+    def __init__(self, source: ClientSource, clock: Clock, ttl: int, size: int = CACHE_SIZE) -> None:
         self._source = source
         self._clock = clock
         self._ttl = ttl
@@ -140,12 +144,15 @@ class Registry:
         self._known: dict[str, tuple[int, Client]] = {}
 
     def get_client(self, client_id: str) -> Client | None:
-        """The client's record, at most `ttl` seconds old, or None."""
+        """The client's record, at most `ttl` seconds old, or None. Its `valid_from` is the deployment's where later."""
         now = self._clock.elapsed()
         read_at, client = self._known.get(client_id, (0, None))
         if client is not None and now < read_at + self._ttl:
             return client
-        client = self._source.get_client(client_id)
+        found = self._source.look_up_client(client_id)
+        client = found.client
+        if client is not None and client.valid_from < found.valid_from:
+            client = replace(client, valid_from=found.valid_from)
         self._known.pop(client_id, None)
         if client is not None:
             if len(self._known) >= self._size:

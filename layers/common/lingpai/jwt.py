@@ -36,6 +36,7 @@ class Claims:
     issued_at: int
     not_before: int
     expires_at: int
+    epoch: int
 
 
 def sign(services: Services, client: Client, session: Session, hashed: bytes) -> str:
@@ -79,6 +80,9 @@ def sign(services: Services, client: Client, session: Session, hashed: bytes) ->
         # RFC 9068 section 2.2.3: a scope has one token at least (RFC 6749 section 3.3).
         if session.access_scope:
             claims["scope"] = " ".join(session.access_scope)
+    if user_id is None and session.epoch:
+        # Kept nowhere else: see `epochs`.
+        claims["epoch"] = session.epoch
     # PyJWT's own `encode` takes as long again as signing does.
     signed = f"{_part(headers)}.{_part(claims)}"
     return f"{signed}.{selector.encode(_algorithms()[key.algorithm].sign(signed.encode(), key.private))}"
@@ -154,6 +158,7 @@ def _claims(header: dict[str, Any], claims: dict[str, Any]) -> Claims:
         issued_at=int(claims["iat"]),
         not_before=int(claims.get("nbf", claims["iat"])),
         expires_at=int(claims["exp"]),
+        epoch=int(claims.get("epoch", 0)),
     )
 
 

@@ -163,6 +163,8 @@ class Session:
 
     `auth_time` is when its user logged in and `methods` how (`login_methods`); a refresh changes neither. 0 and () for
     a session without a user, and for one stored before they were kept: such a login is never a recent one.
+
+    `epoch` is the `valid_from` that it was opened under (`epochs`).
     """
 
     key: SessionKey
@@ -186,6 +188,7 @@ class Session:
     family_hash: bytes | None = field(default=None, repr=False)
     earlier: tuple[Replaced, ...] = field(default=(), repr=False)
     recent: tuple[Replaced, ...] = field(default=(), repr=False)
+    epoch: int = 0
 
 
 @frozen

@@ -218,7 +218,23 @@ class Clients(Protocol):
         ...
 
 
-class ClientWriter(Clients, Protocol):
+@frozen
+class ClientLookup:
+    """A client's record, None for none, and the deployment's `valid_from`, read at one time."""
+
+    client: Client | None
+    valid_from: int
+
+
+class ClientSource(Clients, Protocol):
+    """The clients' records as a store has them."""
+
+    def look_up_client(self, client_id: str) -> ClientLookup:
+        """The client's record and the deployment's, in one call; sees all writes before it."""
+        ...
+
+
+class ClientWriter(ClientSource, Protocol):
     """For the operator's tools: the functions only read clients."""
 
     def put_client(self, client: Client) -> None:
@@ -238,6 +254,14 @@ class ClientWriter(Clients, Protocol):
 
     def list_clients(self) -> tuple[Client, ...]:
         """All records, in any order."""
+        ...
+
+    def get_valid_from(self) -> int:
+        """The deployment's `valid_from`."""
+        ...
+
+    def move_valid_from(self, valid_from: int) -> None:
+        """Make it the deployment's `valid_from`, unless that is later already."""
         ...
 
 
@@ -470,7 +494,7 @@ class Counters(Protocol):
         ...
 
 
-class Store(Ledger, Clients, Accounts, Roles, Sessions, Codes, Counters, Protocol):
+class Store(Ledger, ClientSource, Accounts, Roles, Sessions, Codes, Counters, Protocol):
     """All of the above: what a deployment keeps."""
 
 

@@ -65,6 +65,7 @@ def issue(
         family_hash=token_family.key_hash(refresh) if refresh else None,
         auth_time=now if methods else 0,
         methods=methods,
+        epoch=client.valid_from,
     )
     # A signed token of a client for itself carries all there is to know: nothing is kept.
     if user_id is not None or client.token_format != "jwt":
@@ -139,6 +140,8 @@ def refresh(services: Services, client: Client, token: str, scope: tuple[str, ..
             mark=token_family.mark(hashed),
         )
     )
+    if outcome.session is not None and outcome.session.epoch < client.valid_from:
+        raise invalid_grant("bad_refresh_token")
     if outcome.done and outcome.session:
         return _token_set(services, client, outcome.session, next_access, next_refresh, now)
     return _after_refusal(services, client, presented, outcome.session, scope, arrived)

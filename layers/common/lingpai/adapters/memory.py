@@ -13,6 +13,7 @@ from lingpai.ports import (
     CheckRole,
     CheckTally,
     CheckUser,
+    ClientLookup,
     Conflict,
     ConsumeCode,
     DeleteIdentity,
@@ -42,6 +43,7 @@ class MemoryStore:
     """Everything in dictionaries behind one lock."""
 
     clients: dict[str, Client] = field(default_factory=dict)
+    valid_from: int = 0
     users: dict[int, User] = field(default_factory=dict)
     identities: dict[str, int] = field(default_factory=dict)
     addresses: dict[str, tuple[KnownAddress, ...]] = field(default_factory=dict)
@@ -138,6 +140,11 @@ class MemoryStore:
         """See `ports.Clients`."""
         return self.clients.get(client_id)
 
+    def look_up_client(self, client_id: str) -> ClientLookup:
+        """See `ports.ClientSource`."""
+        with self.lock:
+            return ClientLookup(self.clients.get(client_id), self.valid_from)
+
     def put_client(self, client: Client) -> None:
         """See `ports.ClientWriter`."""
         with self.lock:
@@ -161,6 +168,15 @@ class MemoryStore:
         """See `ports.ClientWriter`."""
         with self.lock:
             return tuple(self.clients.values())
+
+    def get_valid_from(self) -> int:
+        """See `ports.ClientWriter`."""
+        return self.valid_from
+
+    def move_valid_from(self, valid_from: int) -> None:
+        """See `ports.ClientWriter`."""
+        with self.lock:
+            self.valid_from = max(self.valid_from, valid_from)
 
     # --- accounts and roles
 

@@ -24,6 +24,8 @@ from lingpai.model import Client, Replaced, Session, SessionKey, StoredKey, User
 Item = dict[str, dict[str, Any]]
 
 ROLE_BOOK = "roles"
+# The record of the deployment, among those of its clients.
+DEPLOYMENT = "lingpai:deployment"
 COUNT = "n:"
 
 
@@ -345,6 +347,8 @@ def session_item(session: Session, ttl: int) -> Item:
         item["family_hash"] = {"B": session.family_hash}
     if session.auth_time:
         item["auth_time"] = {"N": str(session.auth_time)}
+    if session.epoch:
+        item["epoch"] = {"N": str(session.epoch)}
     if session.methods:
         item["methods"] = {"L": [{"S": method} for method in session.methods]}
     return item

@@ -37,6 +37,16 @@ def to_client(item: Item) -> Client:
     )
 
 
+def is_client(item: Item) -> bool:
+    """Whether this is a client's record, and not the deployment's."""
+    return "dialect" in item
+
+
+def to_valid_from(item: Item) -> int:
+    """The `valid_from` of the deployment's record."""
+    return _number(item, "valid_from")
+
+
 def to_user(item: Item) -> User:
     """An account."""
     return User(
@@ -97,6 +107,7 @@ def to_session(item: Item) -> Session:
         family_hash=_binary(item, "family_hash"),
         earlier=_replaced(item, "earlier"),
         recent=_replaced(item, "recent"),
+        epoch=_number(item, "epoch"),
     )
 
 

@@ -28,6 +28,7 @@ from lingpai.adapters.dynamodb.expressions import (
     user_changes,
 )
 from lingpai.adapters.dynamodb.items import (
+    DEPLOYMENT,
     ROLE_BOOK,
     ClientItem,
     CodeItem,
@@ -54,6 +55,7 @@ from lingpai.adapters.dynamodb.items import (
     user_key,
 )
 from lingpai.adapters.dynamodb.reading import (
+    is_client,
     to_addresses,
     to_client,
     to_code,
@@ -63,6 +65,7 @@ from lingpai.adapters.dynamodb.reading import (
     to_stored_key,
     to_user,
     to_user_id,
+    to_valid_from,
 )
 from lingpai.adapters.dynamodb.write_ids import WriteId
 from lingpai.errors import unavailable
@@ -73,6 +76,7 @@ from lingpai.ports import (
     CheckRole,
     CheckTally,
     CheckUser,
+    ClientLookup,
     Conflict,
     ConsumeCode,
     DeleteIdentity,
@@ -314,7 +318,19 @@ class DynamoStore:
     def get_client(self, client_id: str) -> Client | None:
         """See `ports.Clients`."""
         item = self._get(self.settings.clients_table, client_key(client_id))
-        return to_client(item) if item else None
+        return to_client(item) if item and is_client(item) else None
+
+    def look_up_client(self, client_id: str) -> ClientLookup:
+        """See `ports.ClientSource`."""
+        if client_id == DEPLOYMENT or not _may_be_key(client_id):
+            return ClientLookup(None, 0)
+        table = self.settings.clients_table
+        keys = [client_key(client_id), client_key(DEPLOYMENT)]
+        found = self._get_batch({table: {"Keys": keys, "ConsistentRead": True}})[table]
+        return ClientLookup(
+            client=next((to_client(item) for item in found if is_client(item)), None),
+            valid_from=next((to_valid_from(item) for item in found if not is_client(item)), 0),
+        )
 
     def put_client(self, client: Client) -> None:
         """See `ports.ClientWriter`."""
@@ -338,10 +354,22 @@ class DynamoStore:
         clients: list[Client] = []
         while True:
             answer = self._call("Scan", **scan)
-            clients += [to_client(item) for item in answer["Items"]]
+            clients += [to_client(item) for item in answer["Items"] if is_client(item)]
             if "LastEvaluatedKey" not in answer:
                 return tuple(clients)
             scan["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def get_valid_from(self) -> int:
+        """See `ports.ClientWriter`."""
+        item = self._get(self.settings.clients_table, client_key(DEPLOYMENT))
+        return to_valid_from(item) if item else 0
+
+    def move_valid_from(self, valid_from: int) -> None:
+        """See `ports.ClientWriter`."""
+        earlier = ClientItem.valid_from.does_not_exist() | (ClientItem.valid_from < valid_from)
+        arguments = expressions(earlier, ClientItem.valid_from.set(valid_from))
+        with suppress(_Refused):
+            self._call("UpdateItem", TableName=self.settings.clients_table, Key=client_key(DEPLOYMENT), **arguments)
 
     # --- accounts and roles
 

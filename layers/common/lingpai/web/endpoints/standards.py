@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from lingpai import access, clients, jwt, sessions
+from lingpai import access, clients, epochs, jwt, sessions
 from lingpai.errors import invalid_client, invalid_request
 from lingpai.model import Client, Session
 from lingpai.ports import Services
@@ -82,7 +82,7 @@ def jwks(services: Services, _: Request) -> Reply:
 
 def health(services: Services, _: Request) -> Reply:
     """Whether the store answers: 200, or the 503 that every other endpoint would give."""
-    services.store.get_client("health")
+    services.store.look_up_client("health")
     return json_reply(200, {"status": "ok"})
 
 
@@ -117,7 +117,7 @@ def _introspected_access(services: Services, client: Client, token: str) -> dict
 
 def _introspected_refresh(services: Services, client: Client, token: str) -> dict[str, Any] | None:
     session = sessions.by_refresh_token(services.store, token, services.clock.now())
-    if session is None or session.client_id != client.id:
+    if session is None or session.client_id != client.id or not epochs.is_current(services.clients, session):
         return None
     expires_at = min(session.refresh_expires_at, session.ends_at)
     return _claims(services, session) | {**_scope(session.scope), "exp": expires_at}

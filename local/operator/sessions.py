@@ -1,0 +1,58 @@
+"""`lingpai sessions`: what was issued is ended, for a client, an account or everybody."""
+
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+
+from lingpai import epochs
+from lingpai.ports import Services
+from local.operator import clients, users
+from local.operator.desk import Desk, clients_of, command
+from local.operator.talk import Failed
+
+group = typer.Typer(name="sessions", no_args_is_help=True, help="What was issued, ended at once.")
+
+
+@command(group, "end", asks=True)
+def end(
+    desk: Desk,
+    *,
+    client: Annotated[str | None, typer.Option(metavar="ID", help="All that this client was given.")] = None,
+    user: Annotated[str | None, typer.Option(metavar="WHO", help="All sessions of this account.")] = None,
+    everybody: Annotated[bool, typer.Option("--all", help="All that the deployment has issued.")] = False,
+) -> None:
+    """End the sessions and tokens of a client, of an account, or all there are.
+
+    Signed tokens end here, too; whoever verifies them by their signature alone takes them until they expire.
+    """
+    if [client is not None, user is not None, everybody].count(True) != 1:
+        raise Failed("one of --client, --user and --all is needed")
+    if user is not None:
+        users.logout(desk, user)
+        return
+    with desk.services() as services:
+        if client is not None:
+            _end_of_client(desk, services, client)
+        else:
+            _end_of_all(desk, services)
+
+
+def _end_of_client(desk: Desk, services: Services, client_id: str) -> None:
+    before = clients.found(services, client_id)
+    desk.agreed(f"all tokens that the client {client_id} was given end, those of its users too.")
+    after = replace(before, valid_from=clients.next_valid_from(services, before))
+    clients.change(services, before, after)
+    clients.say_when(services)
+    document = {"client_id": client_id, "valid_from": after.valid_from}
+    desk.show(document, f"what the client {client_id} was given has ended")
+
+
+def _end_of_all(desk: Desk, services: Services) -> None:
+    desk.agreed("all sessions and tokens end: everybody logs in again.")
+    writer = clients_of(services)
+    present = [client.valid_from for client in writer.list_clients()]
+    valid_from = epochs.moved(services.clock.now(), writer.get_valid_from(), *present)
+    writer.move_valid_from(valid_from)
+    clients.say_when(services)
+    desk.show({"valid_from": valid_from}, "all that was issued has ended")
