@@ -509,16 +509,21 @@ def test_what_is_not_there(shell: Shell, arguments: tuple[str, ...]) -> None:
 
 LAST_ADMIN = "No other admin was found: there may be none left."
 ASKING = {
-    (
-        "client",
-        "rotate-secret",
-        "web",
-    ): "the secret of the client web is replaced; whoever uses the old one is refused.",
-    (
-        "client",
-        "disable",
-        "web",
-    ): "the client web is refused; access tokens that it has stay good until they expire.",
+    ("client", "rotate-secret", "web"): (
+        "the secret of the client web is replaced; whoever uses the old one is refused. "
+        "All tokens that the client was given end, those of its users too."
+    ),
+    ("client", "rotate-secret", "web", "--keep-tokens"): (
+        "the secret of the client web is replaced; whoever uses the old one is refused."
+    ),
+    ("client", "disable", "web"): (
+        "the client web is refused; all tokens that it was given end, those of its users too."
+    ),
+    ("client", "disable", "web", "--keep-tokens"): (
+        "the client web is refused; access tokens that it has stay good until they expire."
+    ),
+    ("sessions", "end", "--client", "web"): "all tokens that the client web was given end, those of its users too.",
+    ("sessions", "end", "--all"): "all sessions and tokens end: everybody logs in again.",
     ("user", "disable", "mei"): f"mei (7) is disabled, and all of its sessions end. {LAST_ADMIN}",
     ("user", "logout", "mei"): "all sessions of mei (7) end.",
     ("user", "revoke-role", "mei", "admin"): f"mei (7) loses the role admin. {LAST_ADMIN}",
