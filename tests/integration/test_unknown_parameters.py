@@ -236,6 +236,12 @@ def test_multipart_forms_as_clients_write_them(api: Api, content_type: str, body
     standard_tokens(post(api, "/oauth/token", content_type, body, basic=MACHINE), None, refresh=False)
 
 
+def test_a_form_with_mere_line_feeds_may_hold_a_text_with_others(api: Api) -> None:
+    body = (_part("name=x") + _part("name=grant_type", b"client_credentials")).replace(b"\r\n", b"\n") + b"--b--\n"
+    body = body.replace(b"\nx\n", b"\none line\r\nand another\r\n\n")
+    standard_tokens(post(api, "/oauth/token", MULTIPART, body, basic=MACHINE), None, refresh=False)
+
+
 def test_a_boundary_within_a_line_is_content(api: Api) -> None:
     body = _part("name=grant_type", b"x--b--") + b"--b--"
     answer = post(api, "/oauth/token", MULTIPART, body, basic=STANDARD)

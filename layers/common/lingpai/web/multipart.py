@@ -49,8 +49,9 @@ def parts(content_type: str, body: bytes) -> list[Part]:
     boundary = _parameters(content_type).get("boundary", "").encode("utf-8", "replace")
     if not 0 < len(boundary) <= _LONGEST_BOUNDARY:
         raise MalformedError("no boundary")
-    # Lines end with CRLF; some clients end all of them with a mere LF.
-    line_end = b"\r\n" if b"\r\n" in body else b"\n"
+    # Lines end with CRLF; some clients end all of theirs with a mere LF. That of the first boundary tells.
+    first_line = body.partition(b"--" + boundary)[2].partition(b"\n")[0]
+    line_end = b"\r\n" if first_line.endswith(b"\r") else b"\n"
     _preamble, *chunks = (line_end + body).split(line_end + b"--" + boundary)
     found: list[Part] = []
     for chunk in chunks:
