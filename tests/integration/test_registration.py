@@ -1,5 +1,6 @@
 """REGISTRATION: who brings new accounts about, at the routes that register and by the first login."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -95,6 +96,18 @@ def test_client(monkeypatch: pytest.MonkeyPatch, store: Any) -> None:
     succeeds(answer, api.user_id(name))
     django_says(by_django(api, another, basic=WEB), 1, "返回成功")
     assert not nobody_is_new(api, another)
+
+
+@pytest.mark.parametrize("forwards", [True, False])
+def test_client_that_tells_whom_it_registers(monkeypatch: pytest.MonkeyPatch, store: Any, forwards: bool) -> None:
+    """One limit for each of its people, if its record has `forwards_address`; else one for the back end."""
+    api = make_api(monkeypatch, store, registration="client", limit_register_ip=1)
+    web = api.services.store.get_client("web-client")
+    assert web is not None
+    api.services.store.put_client(replace(web, forwards_address=forwards))  # type: ignore[attr-defined]
+    told = [{"X-End-User-Address": address} for address in ("198.51.100.1", "203.0.113.1", "198.51.100.1")]
+    answers = [by_spring(api, new_name(), basic=WEB, headers=headers).status for headers in told]
+    assert answers == ([200, 200, 429] if forwards else [200, 429, 429])
 
 
 def test_client_for_first_logins(monkeypatch: pytest.MonkeyPatch, store: Any) -> None:

@@ -355,7 +355,7 @@ def test_what_no_item_or_key_holds_is_a_refused_line_and_no_fault() -> None:
         store,
         [
             {"username": "before"},
-            {"username": "wordy", "profile": {"instruction": "梅" * 100_000}},
+            {"username": "wordy", "profile": {"instruction": "梅" * 120_000}},
             {"username": "many-lettered", "openids": {"a" * 2100 + ":b": "c"}},
             {"username": "after"},
         ],

@@ -4,21 +4,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lingpai import clients, registration
+from lingpai.frozen import frozen
 from lingpai.ports import Services
 from lingpai.web import observability
-from lingpai.web.request import Request, basic_credentials
+from lingpai.web.request import Request, basic_credentials, end_user_address
+
+
+@frozen
+class Registrar:
+    """Who registers somebody: the client, None where anyone may register, and the address that it is counted for."""
+
+    client_id: str | None
+    address: str
 
 
 @contextmanager
-def registering(services: Services, request: Request) -> Iterator[str | None]:
-    """The id of the client that registers somebody; None where anyone may register.
+def registering(services: Services, request: Request) -> Iterator[Registrar]:
+    """Who registers somebody by this request.
 
-    LingpaiError where nobody may, or where the request has no client's credentials in its Basic header (RFC 7617).
+    LingpaiError where nobody may, or where it needs a client's credentials and has none in its Basic header (RFC 7617).
     """
     if not registration.wants_client(services.settings):
-        yield None
+        yield Registrar(None, request.source_ip)
         return
     client = clients.authenticate(services.clients, basic_credentials(request))
     with observability.asked_by(client):
         registration.check_client(client)
-        yield client.id
+        yield Registrar(client.id, end_user_address(request, client) or request.source_ip)

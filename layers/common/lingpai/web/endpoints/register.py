@@ -15,7 +15,7 @@ PHONE_MAX = 32
 
 def register(services: Services, request: Request) -> Reply:
     """A new account for `userName` and `password`; a `mobile` is unproven and goes to the profile alone."""
-    with registering(services, request) as client_id:
+    with registering(services, request) as registrar:
         given = parameters(request, {"userName", "password", "mobile"}, trailing_commas=True)
         for name in ("userName", "password"):
             if name not in given:
@@ -23,8 +23,8 @@ def register(services: Services, request: Request) -> Reply:
         phone = given.get("mobile")
         if phone is not None and len(phone) > PHONE_MAX:
             raise invalid_request("too_long", name="mobile", limit=PHONE_MAX)
-        accounts.register(services, given["userName"], given["password"], request.source_ip, phone)
-    return json_reply(200, _result(1, "返回成功" if request.language == "zh" else "success")).about(client_id)
+        accounts.register(services, given["userName"], given["password"], registrar.address, phone)
+    return json_reply(200, _result(1, "返回成功" if request.language == "zh" else "success")).about(registrar.client_id)
 
 
 def refused(error: LingpaiError, request: Request) -> Reply:

@@ -21,12 +21,12 @@ _PASSWORD_FIELD = 1024
 
 def register(services: Services, request: Request) -> Reply:
     """A new account for whoever may register; `message` is its id. An id or roles sent along are ignored."""
-    with registering(services, request) as client_id:
+    with registering(services, request) as registrar:
         body = json_body(request)
         username = fields.text(body, "username", numbers="whole")
         password = fields.text(body, "password", _PASSWORD_FIELD, opaque=True)
-        user_id = accounts.register(services, username, password, request.source_ip)
-    return envelope.done(user_id).about(client_id)
+        user_id = accounts.register(services, username, password, registrar.address)
+    return envelope.done(user_id).about(registrar.client_id)
 
 
 def save(services: Services, request: Request) -> Reply:
