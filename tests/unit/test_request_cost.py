@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from lingpai import messages, numbers, typed
+from lingpai import access, id_tokens, messages, numbers, typed
+from lingpai.adapters.memory import MemoryStore
 from lingpai.errors import LingpaiError
 from lingpai.web import multipart
 from lingpai.web.endpoints import token
 from lingpai.web.request import MAX_BODY, Request, all_parameters, basic_credentials, json_body, parameters
 from lingpai.web.request import refuse_credentials_in_query as check_query
+from tests.support.moving import services_on
 
 pytestmark = pytest.mark.security("F36")
 
@@ -206,3 +208,33 @@ def test_a_long_number_is_not_computed() -> None:
     """It would take the square of its digits."""
     read = json_body(request(b'{"x":' + b"9" * 60000 + b',"y":1e' + b"9" * 4000 + b"}", JSON))
     assert not any(isinstance(value, int | float) for value in read.values())
+
+
+def _encoded(text: bytes) -> str:
+    return base64.urlsafe_b64encode(text).decode().rstrip("=")
+
+
+TOKENS: dict[str, Callable[[int], str]] = {
+    "many segments": lambda size: "a." * (size // 2),
+    "three long segments": lambda size: ".".join(["a" * (size // 3)] * 3),
+    "a long header": lambda size: _encoded(filled(size // 2, b" ", b'{"alg":"ES256","kid":"x"', b"}")) + ".e30.AAAA",
+    "a deep header": lambda size: _encoded(filled(size // 2, b"[", b'{"alg":"ES256","kid":')) + ".e30.AAAA",
+    "a header of numbers": lambda size: _encoded(filled(size // 2, b"9", b'{"alg":"ES256","kid":', b"}")) + ".e30.AAAA",
+    "a header of names": lambda size: _encoded(b"{" + different(size // 2, '"x{}":0', ",") + b"}") + ".e30.AAAA",
+    "a long temporary token": lambda size: "A" * 22 + "." + "A" * size,
+}
+
+
+@pytest.mark.parametrize("case", TOKENS)
+def test_a_token_costs_so_much_for_each_byte(counted: Callable[[Callable[[], object]], int], case: str) -> None:
+    """Whether it is shown to us or to a provider: no key is looked for, and no signature checked, for what is none."""
+    services = services_on(MemoryStore())
+    text = TOKENS[case](MAX_BODY - 100)
+    for act in (
+        lambda: access.check(services, text),
+        lambda: access.revoke(services, text, None),
+        lambda: id_tokens.present(text),
+        lambda: id_tokens.present(TOKENS[case](id_tokens.TOKEN_MAX - 100)),
+    ):
+        counted(act)  # imports what it needs
+        assert counted(act) <= 2 * len(text) + AT_REST
