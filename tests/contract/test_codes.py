@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from lingpai.model import Code
 from lingpai.ports import ConsumeCode
 from tests.support.samples import NOW, NUMBER, WholeStore, a_code, a_guess, consume, hashed
@@ -165,3 +167,26 @@ def test_a_sending_can_be_taken_back(store: WholeStore) -> None:
     assert store.get_code(NUMBER) == nothing
     assert store.save_code(nothing, code, NOW)
     assert store.get_code(NUMBER) == code
+
+
+@pytest.mark.security("F21")
+def test_a_code_whose_use_was_not_answered_is_good_again(store: WholeStore) -> None:
+    """By the decision that used it up alone, and once; another code that came meanwhile stays."""
+    store.save_code(None, a_code(tries=2), TTL)
+    used = consume(decision="one")
+    store.reopen_code(used, NOW + 600)
+    assert store.get_code(NUMBER) == a_code(tries=2), "it was not used"
+    store.commit(used)
+    store.reopen_code(consume(decision="another"), NOW + 600)
+    assert store.get_code(NUMBER) == a_code(digest=None, expires_at=0, tries=1)
+    store.reopen_code(used, NOW + 600)
+    assert store.get_code(NUMBER) == a_code(tries=1)
+    store.commit(replace(used, decision="two"))
+    store.reopen_code(used, NOW + 600)
+    before = a_code(digest=None, expires_at=0, tries=0)
+    assert store.get_code(NUMBER) == before
+    assert store.save_code(before, LATER, TTL)
+    store.reopen_code(replace(used, decision="two"), NOW + 600)
+    assert store.get_code(NUMBER) == LATER
+    store.reopen_code(replace(used, number=OTHER), NOW + 600)
+    assert store.get_code(OTHER) is None

@@ -74,7 +74,7 @@ assert {f"{name}_table" for name in _KEYS} == set(TABLE_FIELDS)
 def alike(base: Dump, one: Dump) -> dict[str, Counter[str]]:
     """The items of each table as text, with the same word for everything random that is not in `base`.
 
-    Write ids are left out: they tell nothing but that an update was done.
+    The ids of writes are left out: they tell nothing but that one was done.
     """
     known = set(_values(base))
 
@@ -173,4 +173,4 @@ def _values(value: Any) -> Iterator[Any]:
 
 
 def _is_write_id(name: str) -> bool:
-    return name.startswith("w") and name[1:].isdigit()
+    return name in {"used_by", "unsent"} or (name.startswith("w") and name[1:].isdigit())

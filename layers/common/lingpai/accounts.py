@@ -229,16 +229,17 @@ def _log_in_by_proof(
 ) -> TokenSet:
     """Tokens for the holder of the number that the code proves; `found` is whom it finds, None where nobody looked."""
     number = proof.consume.number
-    tokens = _log_in_by_identity(
-        services,
-        client,
-        scope,
-        login_methods.SMS,
-        (mobile_key(number),),
-        lambda user: replace(user, mobile=number),
-        proof.consume,
-        found=found,
-    )
+    with codes.reopened(services, proof):
+        tokens = _log_in_by_identity(
+            services,
+            client,
+            scope,
+            login_methods.SMS,
+            (mobile_key(number),),
+            lambda user: replace(user, mobile=number),
+            proof.consume,
+            found=found,
+        )
     codes.consumed(services, proof)
     return tokens
 

@@ -7,6 +7,8 @@ five, by whatever door. A code is good at the client that asked for it, and for 
 
 import hmac
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -48,6 +50,7 @@ class Proof:
     """
 
     consume: ConsumeCode
+    expires_at: int
     sent_at: int
     is_known: bool
     counts: bool
@@ -265,7 +268,20 @@ def check(
         raise invalid_grant("bad_code")
     sent_at = known.sent[-1]
     day = sent_at // throttle.DAY
-    return Proof(ConsumeCode(number, digest, now, day, by_name), sent_at, known.proven, counts=known.proof_day != day)
+    consume = ConsumeCode(number, digest, now, day, by_name, services.clock.random_bytes(8).hex())
+    return Proof(consume, known.expires_at, sent_at, known.proven, counts=known.proof_day != day)
+
+
+@contextmanager
+def reopened(services: Services, proof: Proof) -> Iterator[None]:
+    """Make the code good again where the block ends by a 503: if it was used up, nobody got anything for it."""
+    try:
+        yield
+    except LingpaiError as error:
+        if error.status == 503:
+            with suppress(LingpaiError):
+                services.store.reopen_code(proof.consume, proof.expires_at)
+        raise
 
 
 def consumed(services: Services, proof: Proof) -> None:

@@ -135,7 +135,7 @@ class ConsumeCode:
     """The code of this digest is used up, and the guess that found it (`by_name`) is not counted as a wrong one.
 
     `proof_day` is the day whose codes the number has now given a proof for. Fails where the code is another, used or
-    expired at `now`.
+    expired at `now`. `decision` is a random id, kept with the number: see `Codes.reopen_code`.
     """
 
     number: str = field(repr=False)
@@ -143,6 +143,7 @@ class ConsumeCode:
     now: int
     proof_day: int = 0
     by_name: bool = False
+    decision: str = ""
 
 
 @frozen
@@ -441,6 +442,10 @@ class Codes(Protocol):
         Tries are left out of that: they stay as counted, unless `after` opens a new window for them. `sending` is this
         sending's id; it is refused once `unsent` names it, so that a write which arrives late does nothing.
         """
+        ...
+
+    def reopen_code(self, used: ConsumeCode, expires_at: int) -> None:
+        """Make the code good again until `expires_at`, if it was this write that used it up and nothing came since."""
         ...
 
     def mark_proven(self, number: str, digest: bytes, proof_day: int) -> bool:

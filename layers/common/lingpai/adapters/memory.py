@@ -51,6 +51,7 @@ class MemoryStore:
     sessions: dict[SessionKey, Session] = field(default_factory=dict)
     revoked: set[SessionKey] = field(default_factory=set)
     codes: dict[str, Code] = field(default_factory=dict)
+    used_by: dict[str, str] = field(default_factory=dict)
     tallies: dict[str, dict[str, int]] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -120,8 +121,9 @@ class MemoryStore:
                 self.sessions[session.key] = session
             case EndSession(key):
                 self.sessions.pop(key, None)
-            case ConsumeCode(number, _, _, proof_day, by_name):
+            case ConsumeCode(number, _, _, proof_day, by_name, decision):
                 code = self.codes[number]
+                self.used_by[number] = decision
                 used = replace(code, digest=None, expires_at=0, proven=False, proof_day=proof_day)
                 if by_name:
                     self.codes[number] = replace(used, name_tries=code.name_tries - 1)
@@ -303,6 +305,14 @@ class MemoryStore:
                 )
             self.codes[after.number] = after
             return True
+
+    def reopen_code(self, used: ConsumeCode, expires_at: int) -> None:
+        """See `ports.Codes`."""
+        with self.lock:
+            code = self.codes.get(used.number)
+            if code is not None and code.digest is None and self.used_by.get(used.number) == used.decision:
+                del self.used_by[used.number]
+                self.codes[used.number] = replace(code, digest=used.digest, expires_at=expires_at)
 
     def mark_proven(self, number: str, digest: bytes, proof_day: int) -> bool:
         """See `ports.Codes`."""

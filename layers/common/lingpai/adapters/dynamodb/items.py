@@ -180,6 +180,7 @@ class CodeItem(Record):
     guesses = Integer(null=True)
     proof_day = Integer(null=True)
     unsent = UnicodeAttribute(null=True)
+    used_by = UnicodeAttribute(null=True)
     ttl = Integer()
 
 

@@ -288,13 +288,14 @@ class DynamoStore:
                 return {"Put": {"TableName": tables.sessions_table, "Item": session_item(session, ttl)}}
             case EndSession(key):
                 return {"Delete": {"TableName": tables.sessions_table, "Key": session_key(key)}}
-            case ConsumeCode(number, digest, now, proof_day, by_name):
+            case ConsumeCode(number, digest, now, proof_day, by_name, decision):
                 arguments = expressions(
                     (CodeItem.digest == digest) & (CodeItem.expires_at > now),
                     CodeItem.digest.remove(),
                     CodeItem.expires_at.remove(),
                     CodeItem.proven.remove(),
                     CodeItem.proof_day.set(proof_day),
+                    CodeItem.used_by.set(decision),
                     CodeItem.name_tries.set(CodeItem.name_tries - 1)
                     if by_name
                     else CodeItem.tries.set(CodeItem.tries - 1),
@@ -568,6 +569,17 @@ class DynamoStore:
         except _Refused:
             return False
         return True
+
+    def reopen_code(self, used: ConsumeCode, expires_at: int) -> None:
+        """See `ports.Codes`."""
+        condition = (CodeItem.used_by == used.decision) & CodeItem.digest.does_not_exist()
+        actions = (
+            CodeItem.digest.set(used.digest),
+            CodeItem.expires_at.set(expires_at),
+            CodeItem.used_by.remove(),
+        )
+        with suppress(_Refused):
+            self._update_once(self.settings.codes_table, code_key(used.number), WriteId.new(), condition, *actions)
 
     def mark_proven(self, number: str, digest: bytes, proof_day: int) -> bool:
         """See `ports.Codes`."""
