@@ -71,13 +71,13 @@ def metadata(services: Services, _: Request) -> Reply:
             "introspection_endpoint_auth_methods_supported": methods,
         },
     )
-    return _for_any_origin(services, answer)
+    return _vary_by_origin(services, answer)
 
 
 def jwks(services: Services, _: Request) -> Reply:
     """The public keys that verify signed tokens (RFC 7517 section 5), the next ones included."""
     answer = json_reply(200, {"keys": jwt.public_keys(services.keys.published())})
-    return _for_any_origin(services, replace(answer, headers=_JWKS_AGE))
+    return _vary_by_origin(services, replace(answer, headers=_JWKS_AGE))
 
 
 def health(services: Services, _: Request) -> Reply:
@@ -86,7 +86,7 @@ def health(services: Services, _: Request) -> Reply:
     return json_reply(200, {"status": "ok"})
 
 
-def _for_any_origin(services: Services, reply: Reply) -> Reply:
+def _vary_by_origin(services: Services, reply: Reply) -> Reply:
     """The answer with `Vary: Origin` where CORS is on.
 
     API Gateway adds the origin that may read it, so a cache must keep one copy for each (Fetch standard, "CORS protocol
