@@ -7,6 +7,7 @@ import json
 import secrets
 from collections.abc import Callable
 
+from lingpai import sessions
 from tests.blackbox.service import new_name, new_number, new_password
 from tests.deploy.permissions import (
     BATCH_GET,
@@ -35,6 +36,13 @@ def an_unknown_client(w: World) -> Call:
 
 def password_login(w: World) -> Call:
     person = w.somebody()
+    return w.by_web("/oauth/token", **person.by_password)
+
+
+def password_login_among_many(w: World) -> Call:
+    """The account has as many sessions as it may: they are counted, and the oldest ends."""
+    person = w.somebody()
+    w.crowd(person.id)
     return w.by_web("/oauth/token", **person.by_password)
 
 
@@ -104,6 +112,13 @@ def code_login(w: World) -> Call:
     return w.by_web("/mobile/token", mobile=number, code=w.service.code_for(number))
 
 
+def code_login_among_many(w: World) -> Call:
+    person = w.somebody(number=True)
+    assert person.number is not None
+    w.crowd(person.id)
+    return w.by_web("/mobile/token", mobile=person.number, code=w.service.code_for(person.number))
+
+
 def sign_by_an_unknown_client(w: World) -> Call:
     return w.post("/sign/token", form={"sign": "o"}, basic=(new_name(), "x"))
 
@@ -115,6 +130,15 @@ def sign_login_of_a_newcomer(w: World) -> Call:
 def sign_login(w: World) -> Call:
     sign = secrets.token_hex(12)
     assert w.by_web("/sign/token", sign=sign)().status == 200
+    return w.by_web("/sign/token", sign=sign)
+
+
+def sign_login_among_many(w: World) -> Call:
+    sign = secrets.token_hex(12)
+    answer = w.by_web("/sign/token", sign=sign)()
+    presented = sessions.parse(answer.json["access_token"])
+    assert presented is not None
+    w.crowd(presented.key.owner)
     return w.by_web("/sign/token", sign=sign)
 
 
@@ -288,9 +312,9 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("TokenFunction", "UsersTable", BATCH_GET): user_of_a_token,
     ("TokenFunction", "UsersTable", PUT): extension_sign_of_a_newcomer,
     ("TokenFunction", "UsersTable", UPDATE): login_under_an_old_hash,
-    ("TokenFunction", "UsersTable", CHECK): password_login,
     ("TokenFunction", "RolesTable", BATCH_GET): user_of_a_token,
     ("TokenFunction", "SessionsTable", GET): token_check,
+    ("TokenFunction", "SessionsTable", QUERY): password_login_among_many,
     ("TokenFunction", "SessionsTable", PUT): password_login,
     ("TokenFunction", "SessionsTable", UPDATE): refresh,
     ("TokenFunction", "SessionsTable", DELETE): revoke,
@@ -306,8 +330,10 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("MobileFunction", "IdentitiesTable", PUT): code_login_of_a_newcomer,
     ("MobileFunction", "IdentitiesTable", CHECK): code_login,
     ("MobileFunction", "UsersTable", PUT): code_login_of_a_newcomer,
-    ("MobileFunction", "UsersTable", CHECK): code_login,
+    ("MobileFunction", "UsersTable", UPDATE): code_login,
+    ("MobileFunction", "SessionsTable", QUERY): code_login_among_many,
     ("MobileFunction", "SessionsTable", PUT): code_login,
+    ("MobileFunction", "SessionsTable", DELETE): code_login_among_many,
     ("MobileFunction", "CodePepper", SECRET): send_code,
     ("MobileFunction", "KeysTable", SCAN): signed_code_login,
     ("MobileFunction", "KeysKey", DECRYPT): signed_code_login,
@@ -316,8 +342,10 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("SignFunction", "IdentitiesTable", PUT): sign_login_of_a_newcomer,
     ("SignFunction", "IdentitiesTable", CHECK): sign_login,
     ("SignFunction", "UsersTable", PUT): sign_login_of_a_newcomer,
-    ("SignFunction", "UsersTable", CHECK): sign_login,
+    ("SignFunction", "UsersTable", UPDATE): sign_login,
+    ("SignFunction", "SessionsTable", QUERY): sign_login_among_many,
     ("SignFunction", "SessionsTable", PUT): sign_login,
+    ("SignFunction", "SessionsTable", DELETE): sign_login_among_many,
     ("SignFunction", "KeysTable", SCAN): signed_sign_login,
     ("SignFunction", "KeysKey", DECRYPT): signed_sign_login,
     ("UsersFunction", "ClientsTable", BATCH_GET): find_by_a_machine,

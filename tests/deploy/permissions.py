@@ -8,10 +8,13 @@ import contextlib
 import copy
 import json
 import secrets
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lingpai.adapters.dynamodb.items import session_item
+from lingpai.model import Session, SessionKey
 from tests.blackbox.service import Person, Service, new_name, somebody
 from tests.deploy.stack import ALIAS, Stack, role_policies
 from tests.deploy.stand_in import ACCOUNT, REGION
@@ -69,6 +72,20 @@ class World:
         name = new_name()
         dynamodb.put_item(TableName=table, Item={**item, **changes, "client_id": {"S": name}})
         return name, secret
+
+    def crowd(self, user_id: int) -> None:
+        """As many live sessions as an account may have, and the account with their count."""
+        dynamodb, table, most, now = self.stack.client("dynamodb"), self.table("SessionsTable"), 100, int(time.time())
+        for number in range(most):
+            key = SessionKey(user_id, b"crowd" + number.to_bytes(3))
+            session = Session(key, "web-client", (), now, now + 3600, bytes(32), now + 3600, ())
+            dynamodb.put_item(TableName=table, Item=session_item(session, now + 3600))
+        dynamodb.update_item(
+            TableName=self.table("UsersTable"),
+            Key={"id": {"N": str(user_id)}},
+            UpdateExpression="SET sessions = :most",
+            ExpressionAttributeValues={":most": {"N": str(most)}},
+        )
 
     def put_old_key(self, number: int, days: int) -> None:
         """A copy of the first key ES256 that has signed since so many days ago."""

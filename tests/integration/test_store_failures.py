@@ -176,10 +176,10 @@ def test_a_first_login_whose_answer_was_lost_made_one_account(api: Api, monkeypa
     with monkeypatch.context() as patch:
         fail(patch, api, FAILURES["read timeout"], "TransactWriteItems", after=True)
         assert ask(api, "/sign/token", sign="o-lost") == BUSY
-    rows = stored(api)["users"]
-    assert len(rows) == 4
+    users = api.services.store.list_users(10, None).users
+    assert len(users) == 4
     assert opens(api, spring_tokens(ask(api, "/sign/token", sign="o-lost")))["openId"] == "o-lost"
-    assert stored(api)["users"] == rows
+    assert api.services.store.list_users(10, None).users == users
 
 
 @pytest.mark.parametrize("client", [WEB, STANDARD], ids=["spring", "standard"])

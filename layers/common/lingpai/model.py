@@ -81,6 +81,9 @@ class User:
 
     `roles` are role ids; `digests` is the hash of the password's MD5 and SHA-1, where digest login is on. An account
     without a password logs in by code or by sign alone. `imported_from` names the import that made the account.
+
+    `sessions` is how many sessions are alive at most, and `logins` how many were ever opened; None where none was
+    counted yet. The store keeps both (see `session_limit`), so they tell no accounts apart.
     """
 
     id: int
@@ -94,6 +97,8 @@ class User:
     disabled: bool = False
     detail: Detail = field(default=Detail(), repr=False)
     imported_from: str | None = None
+    sessions: int | None = field(default=None, compare=False)
+    logins: int | None = field(default=None, compare=False)
 
 
 @frozen

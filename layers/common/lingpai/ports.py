@@ -37,29 +37,57 @@ if TYPE_CHECKING:
 
 
 @frozen
+class OneMore:
+    """A session is opened for the account, and counted. Fails where `most` are counted already, or none ever were."""
+
+    most: int
+
+
+@frozen
+class Recounted:
+    """The account's sessions were looked at: `now` are alive, the new one included.
+
+    `logins` is `User.logins` as it was read before. Fails where it has changed: another session was opened.
+    """
+
+    logins: int | None
+    now: int
+
+
+Count = OneMore | Recounted
+
+
+@frozen
 class PutUser:
-    """A new account. Fails where the id is taken."""
+    """A new account, with so many sessions. Fails where the id is taken."""
 
     user: User
+    sessions: int = 0
 
 
 @frozen
 class ChangeUser:
     """The account `before` becomes `after`.
 
-    Fails where a field that differs is no longer as in `before`, or where the account is gone or disabled.
+    Fails where a field that differs is no longer as in `before`, or where the account is gone or disabled. `count` is
+    done with it, and may fail, too.
     """
 
     before: User
     after: User
+    count: Count | None = None
 
 
 @frozen
 class CheckUser:
-    """Writes nothing. Fails unless the account is there, not disabled and, where `password` is given, has this hash."""
+    """Fails unless the account is there, not disabled and, where `password` is given, has this hash.
+
+    Writes nothing but `count`, which may fail, too.
+    """
 
     user_id: int
     password: str | None = field(default=None, repr=False)
+    count: Count | None = None
 
 
 @frozen
@@ -193,11 +221,15 @@ Write = (
 
 
 class Conflict(Exception):
-    """A write could not be done, so none of its transaction was. `write` is the first that failed."""
+    """A write could not be done, so none of its transaction was. `write` is the first that failed.
 
-    def __init__(self, write: Write) -> None:
+    `user` is the account as it was then, for a write with a `count`; None where it is gone.
+    """
+
+    def __init__(self, write: Write, user: User | None = None) -> None:
         super().__init__(type(write).__name__)
         self.write = write
+        self.user = user
 
 
 class Ledger(Protocol):
@@ -372,6 +404,15 @@ class Rotation:
 
 
 @frozen
+class SessionSpan:
+    """A session's life: when it was opened, and from when on none of its tokens is good unless it is refreshed."""
+
+    key: SessionKey
+    opened_at: int
+    over_at: int
+
+
+@frozen
 class Rotated:
     """What became of a rotation: `session` as it is now; when it was refused, as it stood in the way."""
 
@@ -422,6 +463,10 @@ class Sessions(Protocol):
 
     def sessions_of(self, user_id: int) -> tuple[SessionKey, ...]:
         """The keys of all sessions of the user; sees all writes before it."""
+        ...
+
+    def session_spans(self, user_id: int) -> tuple[SessionSpan, ...]:
+        """The lives of all sessions of the user, those that are over included; sees all writes before it."""
         ...
 
     def end_sessions(self, keys: tuple[SessionKey, ...]) -> None:

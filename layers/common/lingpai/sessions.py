@@ -9,7 +9,7 @@ has the same answer (docs/decisions/0012-refresh-retries.md).
 import re
 from dataclasses import field, replace
 
-from lingpai import jwt, selector, token_family
+from lingpai import jwt, selector, session_limit, token_family
 from lingpai.clock import LEEWAY
 from lingpai.errors import LingpaiError, invalid_grant, invalid_scope, invalid_token, too_many_requests
 from lingpai.frozen import frozen
@@ -67,10 +67,11 @@ def issue(
         methods=methods,
         epoch=client.valid_from,
     )
-    # A signed token of a client for itself carries all there is to know: nothing is kept.
-    if user_id is not None or client.token_format != "jwt":
-        kept_until = _time_to_live(now, client) if refresh else session.access_expires_at
-        services.store.commit(*together_with, PutSession(session, kept_until))
+    if user_id is not None:
+        session_limit.open_session(services, PutSession(session, _time_to_live(now, client)), together_with)
+    elif client.token_format != "jwt":
+        # A signed token of a client for itself carries all there is to know: nothing is kept.
+        services.store.commit(*together_with, PutSession(session, session.access_expires_at))
     return _token_set(services, client, session, access, refresh, now)
 
 

@@ -16,6 +16,7 @@ from lingpai.ports import (
     ClientLookup,
     Conflict,
     ConsumeCode,
+    Count,
     DeleteIdentity,
     DeleteUser,
     Directory,
@@ -26,12 +27,15 @@ from lingpai.ports import (
     EndSession,
     History,
     KnowAddresses,
+    OneMore,
     Page,
     PutIdentity,
     PutSession,
     PutUser,
+    Recounted,
     Rotated,
     Rotation,
+    SessionSpan,
     SpendTally,
     Spent,
     Write,
@@ -62,20 +66,32 @@ class MemoryStore:
         with self.lock:
             for write in writes:
                 if not self._possible(write):
-                    raise Conflict(write)
+                    raise Conflict(write, self._counted_user(write))
             for write in writes:
                 self._do(write)
+
+    def _counted_user(self, write: Write) -> User | None:
+        """The account of a write that counts a session."""
+        match write:
+            case ChangeUser(count=count) if count is not None:
+                return self.users.get(write.before.id)
+            case CheckUser(count=count) if count is not None:
+                return self.users.get(write.user_id)
+            case _:
+                return None
 
     def _possible(self, write: Write) -> bool:
         match write:
             case PutUser(user):
                 return user.id not in self.users
-            case ChangeUser(before, after):
+            case ChangeUser(before, after, count):
                 known = self.users.get(before.id)
-                return known is not None and not known.disabled and _unchanged(known, before, after)
-            case CheckUser(user_id, password):
+                usable = known is not None and not known.disabled and _countable(known, count)
+                return usable and known is not None and _unchanged(known, before, after)
+            case CheckUser(user_id, password, count):
                 known = self.users.get(user_id)
-                return known is not None and not known.disabled and password in (None, known.password)
+                usable = known is not None and not known.disabled and _countable(known, count)
+                return usable and known is not None and password in (None, known.password)
             case CheckRole(user_id, role_id):
                 known = self.users.get(user_id)
                 return known is not None and not known.disabled and role_id in known.roles
@@ -100,11 +116,13 @@ class MemoryStore:
 
     def _do(self, write: Write) -> None:
         match write:
-            case PutUser(user):
-                self.users[user.id] = user
-            case ChangeUser(before, after):
-                self.users[before.id] = replace(self.users[before.id], **_changes(before, after))
-            case CheckUser() | CheckRole() | CheckIdentity():
+            case PutUser(user, sessions):
+                self.users[user.id] = replace(user, sessions=sessions, logins=sessions)
+            case ChangeUser(before, after, count):
+                self.users[before.id] = _counted(replace(self.users[before.id], **_changes(before, after)), count)
+            case CheckUser(user_id, _, count):
+                self.users[user_id] = _counted(self.users[user_id], count)
+            case CheckRole() | CheckIdentity():
                 pass
             case DisableUser(user_id):
                 self.users[user_id] = replace(self.users[user_id], disabled=True)
@@ -276,6 +294,11 @@ class MemoryStore:
         with self.lock:
             return tuple(key for key in self.sessions if key.owner == user_id)
 
+    def session_spans(self, user_id: int) -> tuple[SessionSpan, ...]:
+        """See `ports.Sessions`."""
+        with self.lock:
+            return tuple(_span(session) for session in self.sessions.values() if session.key.owner == user_id)
+
     def end_sessions(self, keys: tuple[SessionKey, ...]) -> None:
         """See `ports.Sessions`."""
         with self.lock:
@@ -379,6 +402,32 @@ def _changes[T: (User, Client)](before: T, after: T) -> dict[str, Any]:
 
 def _unchanged[T: (User, Client)](known: T, before: T, after: T) -> bool:
     return all(getattr(known, name) == getattr(before, name) for name in _changes(before, after))
+
+
+def _countable(user: User, count: Count | None) -> bool:
+    match count:
+        case None:
+            return True
+        case OneMore(most):
+            return user.sessions is not None and user.sessions < most
+        case Recounted(logins):
+            return user.logins == logins
+
+
+def _counted(user: User, count: Count | None) -> User:
+    logins = (user.logins or 0) + 1
+    match count:
+        case None:
+            return user
+        case OneMore():
+            return replace(user, sessions=(user.sessions or 0) + 1, logins=logins)
+        case Recounted(_, now):
+            return replace(user, sessions=now, logins=logins)
+
+
+def _span(session: Session) -> SessionSpan:
+    good_until = max(session.access_expires_at, session.refresh_expires_at)
+    return SessionSpan(session.key, session.created_at, min(session.ends_at, good_until))
 
 
 def _names(user: User) -> tuple[object, ...]:

@@ -22,7 +22,7 @@ from lingpai.adapters.dynamodb.items import (
     user_item,
 )
 from lingpai.model import Client, User
-from lingpai.ports import HISTORY_MAX, History, Rotation
+from lingpai.ports import HISTORY_MAX, Count, History, OneMore, Recounted, Rotation
 
 Arguments = dict[str, Any]
 
@@ -65,6 +65,20 @@ def as_it_was(attribute: Attribute[Any], item: Record) -> Condition:
     else:
         unchanged = attribute == value
     return unchanged
+
+
+def counting(count: Count | None) -> tuple[list[Action], list[Condition]]:
+    """What counts a session in its account, and the condition that it may be counted; nothing for no count."""
+    sessions = UserItem.sessions
+    opened = UserItem.logins.add(1)
+    match count:
+        case None:
+            return [], []
+        case OneMore(most):
+            return [sessions.set(sessions + 1), opened], [sessions < most]
+        case Recounted(logins, now):
+            unchanged = UserItem.logins.does_not_exist() if logins is None else UserItem.logins == logins
+            return [sessions.set(now), opened], [unchanged]
 
 
 def user_changes(before: User, after: User) -> tuple[list[Action], Condition]:

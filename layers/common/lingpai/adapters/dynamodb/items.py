@@ -130,6 +130,9 @@ class UserItem(Record):
     disabled = BooleanAttribute(null=True)
     detail = ProfileJson(null=True)
     imported_from = UnicodeAttribute(null=True)
+    # Left out of `user_item`, so that a change of the account leaves them as they are.
+    sessions = Integer(null=True)
+    logins = Integer(null=True)
 
 
 class IdentityItem(Record):

@@ -9,6 +9,10 @@ from typing import Any
 
 from lingpai.adapters.dynamodb.items import COUNT, REPLACED_AT_BYTES, REPLACED_MARK_END, Item
 from lingpai.model import Client, Code, Detail, KnownAddress, Replaced, RoleBook, Session, SessionKey, StoredKey, User
+from lingpai.ports import SessionSpan
+
+# What of a session's item tells its life.
+SPAN_ATTRIBUTES = ("owner", "id", "created_at", "ends_at", "access_expires_at", "refresh_expires_at")
 
 
 def to_client(item: Item) -> Client:
@@ -61,6 +65,18 @@ def to_user(item: Item) -> User:
         disabled=_flag(item, "disabled"),
         detail=Detail(**(_json(item, "detail") or {})),
         imported_from=_text(item, "imported_from"),
+        sessions=int(item["sessions"]["N"]) if "sessions" in item else None,
+        logins=int(item["logins"]["N"]) if "logins" in item else None,
+    )
+
+
+def to_session_span(item: Item) -> SessionSpan:
+    """A session's life, from the attributes SPAN_ATTRIBUTES of its item."""
+    good_until = max(_number(item, "access_expires_at"), _number(item, "refresh_expires_at"))
+    return SessionSpan(
+        key=SessionKey(int(item["owner"]["N"]), item["id"]["B"]),
+        opened_at=_number(item, "created_at"),
+        over_at=min(_number(item, "ends_at"), good_until),
     )
 
 

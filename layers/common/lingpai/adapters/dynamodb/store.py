@@ -21,6 +21,7 @@ from lingpai.adapters.dynamodb.expressions import (
     alive_user,
     as_it_was,
     client_changes,
+    counting,
     expressions,
     put,
     rotating,
@@ -55,6 +56,7 @@ from lingpai.adapters.dynamodb.items import (
     user_key,
 )
 from lingpai.adapters.dynamodb.reading import (
+    SPAN_ATTRIBUTES,
     is_client,
     to_addresses,
     to_client,
@@ -62,6 +64,7 @@ from lingpai.adapters.dynamodb.reading import (
     to_counts,
     to_role_book,
     to_session,
+    to_session_span,
     to_stored_key,
     to_user,
     to_user_id,
@@ -69,6 +72,7 @@ from lingpai.adapters.dynamodb.reading import (
 )
 from lingpai.adapters.dynamodb.write_ids import WriteId
 from lingpai.errors import unavailable
+from lingpai.frozen import frozen
 from lingpai.model import Client, Code, Guess, RoleBook, Session, SessionKey, StoredKey, User
 from lingpai.ports import (
     ChangeUser,
@@ -79,6 +83,7 @@ from lingpai.ports import (
     ClientLookup,
     Conflict,
     ConsumeCode,
+    Count,
     DeleteIdentity,
     DeleteUser,
     Directory,
@@ -94,6 +99,7 @@ from lingpai.ports import (
     PutUser,
     Rotated,
     Rotation,
+    SessionSpan,
     SpendTally,
     Spent,
     Write,
@@ -168,7 +174,8 @@ class DynamoStore:
             case _:
                 failed = self._transact(actions)
                 if failed is not None:
-                    raise Conflict(writes[failed])
+                    counted = isinstance(writes[failed.index], ChangeUser | CheckUser) and failed.item
+                    raise Conflict(writes[failed.index], to_user(failed.item) if counted and failed.item else None)
 
     def _put_session(self, session: Session, **arguments: Any) -> None:
         """Put a session without a transaction.
@@ -182,8 +189,8 @@ class DynamoStore:
             if _session_in(refused.item) != session:
                 raise unavailable() from None
 
-    def _transact(self, actions: list[dict[str, Arguments]]) -> int | None:
-        """Send the transaction; gives the index of the first action whose condition failed, None for success.
+    def _transact(self, actions: list[dict[str, Arguments]]) -> "_Failed | None":
+        """Send the transaction; gives the first action whose condition failed, None for success.
 
         DynamoDB cancels a transaction that meets another one on the same item. That says nothing about the conditions,
         so it is sent again: the same bytes under the same token, because an earlier try may have been applied.
@@ -195,7 +202,8 @@ class DynamoStore:
                 return None
             except _Cancelled as cancelled:
                 if "ConditionalCheckFailed" in cancelled.reasons:
-                    return cancelled.reasons.index("ConditionalCheckFailed")
+                    index = cancelled.reasons.index("ConditionalCheckFailed")
+                    return _Failed(index, cancelled.items[index])
             except _TokenKnown:
                 if self._stand(actions):
                     return None
@@ -238,26 +246,19 @@ class DynamoStore:
         """The write as one action of a transaction: {"Put" | "Update" | "Delete" | "ConditionCheck": arguments}."""
         tables = self.settings
         match write:
-            case PutUser(user):
-                arguments = put(user_item(user), UserItem.id.does_not_exist())
+            case PutUser(user, sessions):
+                item = user_item(user)
+                item.sessions = item.logins = sessions
+                arguments = put(item, UserItem.id.does_not_exist())
                 return {"Put": {"TableName": tables.users_table, **arguments}}
-            case ChangeUser(before, after):
+            case ChangeUser(before, after, count):
                 actions, condition = user_changes(before, after)
-                arguments = expressions(condition, *actions)
-                kind = "Update" if actions else "ConditionCheck"
-                return {kind: {"TableName": tables.users_table, "Key": user_key(before.id), **arguments}}
-            case CheckUser(user_id, password):
+                return self._account_action(before.id, condition, actions, count)
+            case CheckUser(user_id, password, count):
                 condition = alive_user()
                 if password is not None:
                     condition &= UserItem.password == password
-                arguments = expressions(condition)
-                return {
-                    "ConditionCheck": {
-                        "TableName": tables.users_table,
-                        "Key": user_key(user_id),
-                        **arguments,
-                    }
-                }
+                return self._account_action(user_id, condition, [], count)
             case CheckRole(user_id, role_id):
                 arguments = expressions(alive_user() & UserItem.roles.contains(role_id))
                 return {"ConditionCheck": {"TableName": tables.users_table, "Key": user_key(user_id), **arguments}}
@@ -313,6 +314,19 @@ class DynamoStore:
                 kept = [[address.mark, address.at] for address in addresses]
                 arguments = expressions(IdentityItem.user_id == user_id, IdentityItem.addresses.set(kept))
                 return {"Update": {"TableName": tables.identities_table, "Key": identity_key(key), **arguments}}
+
+    def _account_action(
+        self, user_id: int, condition: "Condition", actions: list["Action"], count: Count | None
+    ) -> dict[str, Arguments]:
+        """The action on an account that may be used, with its count; refused by a count, it brings the account back."""
+        counted, countable = counting(count)
+        for one in countable:
+            condition &= one
+        arguments = expressions(condition, *actions, *counted)
+        if count is not None:
+            arguments["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+        kind = "Update" if actions or counted else "ConditionCheck"
+        return {kind: {"TableName": self.settings.users_table, "Key": user_key(user_id), **arguments}}
 
     # --- clients
 
@@ -495,23 +509,27 @@ class DynamoStore:
 
     def sessions_of(self, user_id: int) -> tuple[SessionKey, ...]:
         """See `ports.Sessions`; one call for each megabyte of sessions."""
-        condition = SessionItem.owner == user_id
-        names: dict[str, str] = {}
-        values: dict[str, Any] = {}
+        return tuple(SessionKey(user_id, item["id"]["B"]) for item in self._query_sessions(user_id, ("id",)))
+
+    def session_spans(self, user_id: int) -> tuple[SessionSpan, ...]:
+        """See `ports.Sessions`; one call for each megabyte of sessions."""
+        return tuple(map(to_session_span, self._query_sessions(user_id, SPAN_ATTRIBUTES)))
+
+    def _query_sessions(self, user_id: int, attributes: tuple[str, ...]) -> Iterator[Item]:
+        """These attributes of all sessions of the user."""
         query: Arguments = {
             "TableName": self.settings.sessions_table,
-            "KeyConditionExpression": condition.serialize(names, values),
-            "ProjectionExpression": "#id",
-            "ExpressionAttributeNames": {**{name: path for path, name in names.items()}, "#id": "id"},
-            "ExpressionAttributeValues": values,
+            "KeyConditionExpression": "#owner = :owner",
+            "ProjectionExpression": ", ".join(f"#{name}" for name in attributes),
+            "ExpressionAttributeNames": {f"#{name}": name for name in ("owner", *attributes)},
+            "ExpressionAttributeValues": {":owner": {"N": str(user_id)}},
             "ConsistentRead": True,
         }
-        keys: list[SessionKey] = []
         while True:
             answer = self._call("Query", **query)
-            keys += [SessionKey(user_id, item["id"]["B"]) for item in answer["Items"]]
+            yield from answer["Items"]
             if "LastEvaluatedKey" not in answer:
-                return tuple(keys)
+                return
             query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     def end_sessions(self, keys: tuple[SessionKey, ...]) -> None:
@@ -781,12 +799,21 @@ class _TokenKnown(Exception):
     """DynamoDB has done a transaction with this token, and says that its parameters were others."""
 
 
-class _Cancelled(Exception):
-    """A transaction was not done; `reasons` has the code of each of its actions."""
+@frozen
+class _Failed:
+    """The action of a transaction whose condition failed, and what stands in its place, if that was asked for."""
 
-    def __init__(self, reasons: list[str]) -> None:
+    index: int
+    item: Item | None
+
+
+class _Cancelled(Exception):
+    """A transaction was not done; `reasons` and `items` have the code of each of its actions, and what it returns."""
+
+    def __init__(self, reasons: list[str], items: list[Item | None]) -> None:
         super().__init__("cancelled")
         self.reasons = reasons
+        self.items = items
 
 
 def _cancelled(error: ClientError) -> Exception:
@@ -797,7 +824,7 @@ def _cancelled(error: ClientError) -> Exception:
         return error
     if "ConditionalCheckFailed" not in reasons and set(reasons) & _BUSY:
         return unavailable()
-    return _Cancelled(reasons)
+    return _Cancelled(reasons, [reason.get("Item") for reason in response["CancellationReasons"]])
 
 
 def _session_in(item: Item | None) -> Session | None:

@@ -1,0 +1,76 @@
+"""At most SESSIONS_MAX live sessions for each account (docs/decisions/0014-session-limit.md).
+
+The account keeps how many sessions were opened since those alive were last counted. A login adds one in the transaction
+that opens its session, which fails when the limit is reached. Only then are the sessions looked at: those alive are
+counted anew, and the oldest end where they are too many. So a login costs no call more, but for one in many.
+"""
+
+from dataclasses import replace
+
+from lingpai.errors import unavailable
+from lingpai.model import User
+from lingpai.ports import (
+    ChangeUser,
+    CheckUser,
+    Conflict,
+    Count,
+    EndSession,
+    OneMore,
+    PutSession,
+    PutUser,
+    Recounted,
+    Services,
+    Write,
+)
+
+_ATTEMPTS = 20
+# An account from before may have any number of them. A transaction has room for so many; the next login ends as many.
+_ENDED_AT_ONCE = 50
+
+
+def open_session(services: Services, put: PutSession, writes: tuple[Write, ...]) -> None:
+    """Put a user's session together with `writes`, and count it in the account that they check, change or put.
+
+    A session whose `writes` are of no account is not counted. Conflict as from `commit`, but never for the count.
+    """
+    most = services.settings.sessions_max
+    count: Count = OneMore(most)
+    ended: tuple[EndSession, ...] = ()
+    for _ in range(_ATTEMPTS):
+        try:
+            services.store.commit(*(_counting(write, count) for write in writes), put, *ended)
+            return
+        except Conflict as failed:
+            if failed.user is None or failed.user.disabled or _counts(failed.user, count):
+                raise Conflict(_counting(failed.write, None)) from None
+            count, ended = _make_room(services, failed.user, most)
+    raise unavailable()
+
+
+def _counting(write: Write, count: Count | None) -> Write:
+    """The write with this count, where it is one of an account."""
+    match write:
+        case CheckUser() | ChangeUser():
+            return replace(write, count=count)
+        case PutUser():
+            return replace(write, sessions=1 if count else 0)
+        case _:
+            return write
+
+
+def _counts(user: User, count: Count) -> bool:
+    """Whether the account as it stood could have had this count: it was something else that failed."""
+    match count:
+        case OneMore(most):
+            return user.sessions is not None and user.sessions < most
+        case Recounted(logins):
+            return user.logins == logins
+
+
+def _make_room(services: Services, user: User, most: int) -> tuple[Recounted, tuple[EndSession, ...]]:
+    """The count of the sessions that are alive with one more, and the ends of the oldest that are too many for it."""
+    now = services.clock.now()
+    alive = [span for span in services.store.session_spans(user.id) if span.over_at > now]
+    alive.sort(key=lambda span: (span.opened_at, span.key.id))
+    ended = tuple(EndSession(span.key) for span in alive[: max(0, len(alive) + 1 - most)][:_ENDED_AT_ONCE])
+    return Recounted(user.logins, len(alive) + 1 - len(ended)), ended
