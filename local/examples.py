@@ -53,6 +53,8 @@ _ACCOUNTS = {
     "example-member": _Account(106),
     "example-leaver": _Account(107),
     "example-number": _Account(108, mobile="+8613312341244"),
+    "example-forgetful": _Account(109, mobile="+8613312341246"),
+    "example-mover": _Account(110, mobile="+8613312341247"),
 }
 
 # By event: whose session, and by which client.
@@ -79,6 +81,7 @@ _SESSIONS = {
     "users-identities-link": (READER, "web-client"),
     "users-identities-unlink": ("example-identity", "web-client"),
     "users-list": (ADMIN, "web-client"),
+    "users-phone-remove": ("example-mover", "web-client"),
     "users-pwd-update": ("example-password", "web-client"),
     "users-role-update": (ADMIN, "web-client"),
     "users-save": (ADMIN, "web-client"),
@@ -94,6 +97,7 @@ _CODES: Mapping[str, tuple[str, str, Purpose]] = {
     "mobile-token": ("+8613312341242", "web-client", "login"),
     "token-mobile-code": ("+8613312341243", "standard-client", "login"),
     "token-usercenter-code": ("+8613312341244", "web-client", "login"),
+    "users-pwd-reset": ("+8613312341246", "web-client", "reset"),
     "users-update": ("+8613312341245", "web-client", "link"),
 }
 

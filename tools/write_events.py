@@ -129,6 +129,12 @@ EXAMPLES: Mapping[str, Example] = {
         content={"userId": "{id}", "oldPassword": "correct horse battery", "newPassword": "incorrect horse battery"},
         bearer=True,
     ),
+    "users-pwd-reset": Example(
+        "/users/pwd/reset",
+        content={"mobile": "{mobile}", "code": "{code}", "newPassword": "incorrect horse battery"},
+        basic=WEB,
+    ),
+    "users-phone-remove": Example("/users/phone/remove", content=ME, bearer=True),
     "users-role-update": Example("/users/role/update", content={**ME, "roleList": [{"id": 2}]}, bearer=True),
     "users-find": Example("/users/find", content={"username": "alice"}, bearer=True),
     "users-list": Example("/users/list", content={"limit": 20}, bearer=True),

@@ -9,6 +9,8 @@ ROUTES = (
     seed("/users/save", users.save, needs="admin"),
     seed("/users/update", users.update, needs="account"),
     seed("/users/pwd/update", users.update_password, needs="account"),
+    seed("/users/pwd/reset", users.reset_password),
+    seed("/users/phone/remove", users.remove_phone, needs="account"),
     seed("/users/role/update", users.update_roles, needs="admin"),
     seed("/users/find", users.find, needs="account", changes=False),
     seed("/users/list", users.list_all, needs="admin", changes=False),

@@ -138,10 +138,11 @@ class Service:
         assert answer.status == 200, answer
         return answer.json
 
-    def code_for(self, number: str) -> str:
-        """The code for a number, asked for and read just now."""
+    def code_for(self, number: str, client: tuple[str, str] | None = None, **more: str) -> str:
+        """The code for a number, asked for by the client (web-client by default) and read just now."""
         self.needs("codes")
-        answer = self.post("/mobile/code/get", form={"mobile": number}, basic=self.client("web-client"))
+        basic = client or self.client("web-client")
+        answer = self.post("/mobile/code/get", form={"mobile": number, **more}, basic=basic)
         assert answer.status == 200, answer
         code = self.read_code(f"+86{number}")
         LOGS.hush("code", code)

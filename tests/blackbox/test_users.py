@@ -4,7 +4,7 @@ import re
 import secrets
 from typing import Any
 
-from tests.blackbox.service import Person, Service, new_name, new_number, new_password
+from tests.blackbox.service import Person, Service, new_name, new_number, new_password, somebody
 from tests.support.dialects import reply
 from tests.support.expect import ADMIN_ONLY, NO_SUCH_USER, SELF_OR_ADMIN, asks_for_token, gives, refuses, succeeds
 from tests.support.tokens import BAD_CREDENTIALS, BAD_REFRESH_TOKEN, spring_tokens
@@ -205,3 +205,25 @@ def test_a_temporary_token_reads(service: Service, person: Person) -> None:
     assert gives(service.get("/users/current", bearer=temp))["id"] == person.id
     answer = service.post("/userDetail/update", json_body={"id": person.id, "name": "another"}, bearer=temp)
     refuses(answer, 403, "临时令牌只能查询，不能更改")
+
+
+def test_a_forgotten_password(service: Service, admin: str) -> None:
+    """Set anew by a code for it; all sessions end."""
+    person = somebody(service, admin, number=True)
+    assert person.number is not None
+    tokens, changed = person.log_in(), new_password()
+    form = {"mobile": person.number, "code": service.code_for(person.number, purpose="reset"), "newPassword": changed}
+    succeeds(service.post("/users/pwd/reset", form=form, basic=service.client("web-client")))
+    assert service.get("/users/current", bearer=tokens["access_token"]).status == 401
+    assert is_bad_password(service, person.username, person.password)
+    assert not is_bad_password(service, person.username, changed)
+
+
+def test_a_number_is_taken_away(service: Service, admin: str) -> None:
+    person = somebody(service, admin, number=True)
+    assert person.number is not None
+    mine, elsewhere = person.log_in(), person.log_in()
+    body = {"id": person.id}
+    succeeds(service.post("/users/phone/remove", json_body=body, bearer=mine["access_token"]))
+    assert gives(service.get("/users/current", bearer=mine["access_token"]))["phone"] is None
+    assert service.get("/users/current", bearer=elsewhere["access_token"]).status == 401

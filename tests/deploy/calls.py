@@ -65,7 +65,8 @@ def extension_sign_of_a_newcomer(w: World) -> Call:
 
 def extension_code(w: World) -> Call:
     number = new_number()
-    return w.by_standard("mobile-code", mobile=number, code=w.service.code_for(number))
+    code = w.service.code_for(number, w.service.client("standard-client"))
+    return w.by_standard("mobile-code", mobile=number, code=code)
 
 
 def token_check(w: World) -> Call:
@@ -162,7 +163,8 @@ def extension_sign_again(w: World) -> Call:
 def signed_code_login(w: World) -> Call:
     number = w.somebody(number=True).number
     assert number is not None
-    return w.post("/mobile/token", form={"mobile": number, "code": w.service.code_for(number)}, basic=w.signed())
+    client = w.signed()
+    return w.post("/mobile/token", form={"mobile": number, "code": w.service.code_for(number, client)}, basic=client)
 
 
 def signed_sign_login(w: World) -> Call:
@@ -258,6 +260,13 @@ def change_password(w: World) -> Call:
     return w.post("/users/pwd/update", json_body=body, bearer=token)
 
 
+def reset_a_password(w: World) -> Call:
+    number = w.somebody(number=True).number
+    assert number is not None
+    code = w.service.code_for(number, purpose="reset")
+    return w.by_web("/users/pwd/reset", mobile=number, code=code, newPassword=new_password())
+
+
 def delete_user(w: World) -> Call:
     """With sessions enough for a batch."""
     person = w.somebody()
@@ -326,7 +335,8 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("MobileFunction", "CodesTable", GET): send_code,
     ("MobileFunction", "CodesTable", UPDATE): verify_code,
     ("MobileFunction", "CountersTable", UPDATE): send_code,
-    ("MobileFunction", "IdentitiesTable", GET): code_login,
+    ("MobileFunction", "CountersTable", BATCH_GET): code_login,
+    ("MobileFunction", "IdentitiesTable", BATCH_GET): code_login,
     ("MobileFunction", "IdentitiesTable", PUT): code_login_of_a_newcomer,
     ("MobileFunction", "IdentitiesTable", CHECK): code_login,
     ("MobileFunction", "UsersTable", PUT): code_login_of_a_newcomer,
@@ -361,11 +371,14 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("UsersFunction", "UsersTable", DELETE): delete_user,
     ("UsersFunction", "UsersTable", CHECK): prove_the_same_number_again,
     ("UsersFunction", "IdentitiesTable", GET): find_by_name,
+    ("UsersFunction", "IdentitiesTable", BATCH_GET): reset_a_password,
+    ("UsersFunction", "IdentitiesTable", CHECK): reset_a_password,
     ("UsersFunction", "IdentitiesTable", PUT): register,
     ("UsersFunction", "IdentitiesTable", DELETE): rename,
     ("UsersFunction", "RolesTable", BATCH_GET): current_user,
     ("UsersFunction", "CodesTable", UPDATE): prove_a_number,
     ("UsersFunction", "CountersTable", GET): unlink_what_is_not_linked,
+    ("UsersFunction", "CountersTable", BATCH_GET): reset_a_password,
     ("UsersFunction", "CountersTable", UPDATE): register,
     ("UsersFunction", "CodePepper", SECRET): current_user_by_a_temporary_token,
     ("UsersFunction", "KeysTable", SCAN): current_user_by_a_signed_token,

@@ -340,6 +340,12 @@ NEEDED: dict[Line, Callable[[Town], Call]] = {
     ("SignFunction", "TrustedProxySecret", SECRET): sign_by_cloudfront,
     ("UsersFunction", "TrustedProxySecret", SECRET): register_by_cloudfront,
 }
+# What a notice to a number needs: where it lacks that nothing is sent, and no request fails.
+QUIET: frozenset[Line] = frozenset(
+    ("UsersFunction", resource, action)
+    for function, resource, action in NEEDED
+    if function == "MobileFunction" and action in (SECRET, SEND_TEXT, PUBLISH) and resource != "TrustedProxySecret"
+)
 # Calls that third parties bring about, and that need nothing beyond what is granted.
 SUFFICES: tuple[Callable[[Town], Call], ...] = (
     extension_wechat_with_a_second_id,

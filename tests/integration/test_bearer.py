@@ -35,6 +35,7 @@ PATHS = (
     *ADMIN_PATHS,
     "/users/update",
     "/users/pwd/update",
+    "/users/phone/remove",
     "/users/find",
     "/users/current",
     "/userDetail/current",

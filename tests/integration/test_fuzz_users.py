@@ -40,6 +40,7 @@ PATHS = (
     "/users/save",
     "/users/update",
     "/users/pwd/update",
+    "/users/phone/remove",
     "/users/role/update",
     "/users/find",
     "/users/list",

@@ -99,10 +99,11 @@ def is_insufficient(answer: Answer, needed: str) -> bool:
 
 
 @pytest.mark.security("F6")
-def test_every_route_but_registering_states_its_need() -> None:
+def test_every_route_with_a_token_states_its_need() -> None:
     assert {route.path for route in (*USERS, *ROLES)} - {route.path for route in GUARDED} == {
         "/User/Register",
         "/users/register",
+        "/users/pwd/reset",
     }
 
 

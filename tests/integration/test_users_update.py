@@ -69,7 +69,7 @@ def test_a_number_is_proven_by_the_code_sent_to_it(api: Api) -> None:
     assert can_log_in(api, number)
     assert person.number
     assert not can_log_in(api, person.number)
-    assert is_alive(api, tokens) == (True, True)
+    assert is_alive(api, tokens) == (False, False), "the account's other sessions end"
 
 
 def test_a_token_that_was_lent_changes_no_number(api: Api) -> None:

@@ -9,8 +9,10 @@ from lingpai import (
     codes,
     login_methods,
     names,
+    notices,
     numbers,
     passwords,
+    recent_login,
     registration,
     sessions,
     slowdown,
@@ -19,7 +21,9 @@ from lingpai import (
     unanswered,
 )
 from lingpai.errors import LingpaiError, conflict, invalid_grant, invalid_request, not_found, unavailable
+from lingpai.frozen import frozen
 from lingpai.model import Client, Detail, Guesser, Identity, RoleBook, SessionKey, TokenSet, User, union_issuer
+from lingpai.notices import Notice
 from lingpai.ports import (
     ChangeUser,
     CheckIdentity,
@@ -50,8 +54,16 @@ OPENID_MAX = 256
 # No user has this id.
 NOBODY = 0
 _ATTEMPTS = 5
-# What a transaction holds, less the account and its names.
+# What a transaction holds, less the account, its names and the codes.
 _SESSIONS_AT_ONCE = 90
+
+
+@frozen
+class Owner:
+    """The owner of an account, who changes it in `session`; `proofs` are the codes that have proven them."""
+
+    session: SessionKey
+    proofs: tuple[codes.Proof, ...] = ()
 
 
 # --- names ------------------------------------------------------------------------------------------------
@@ -320,8 +332,11 @@ def _holder(
 
 
 def _find_each(services: Services, keys: tuple[str, ...]) -> Mapping[str, int]:
-    """The users that the keys find, in one call."""
-    if len(keys) > 1:
+    """The users that the keys find, in one call.
+
+    Numbers are read as `codes.begin` reads them: what handles codes is allowed no other read of names.
+    """
+    if len(keys) > 1 or keys[0].startswith(mobile_key("")):
         return services.store.find_user_ids(*keys)
     user_id = services.store.find_user_id(keys[0])
     return {} if user_id is None else {keys[0]: user_id}
@@ -454,6 +469,11 @@ def change(services: Services, user_id: int, edit: Callable[[User], User], *proo
                     *needed,
                 )
             return after
+        except LingpaiError:
+            # Nobody knows whether it was done: the account tells.
+            if after == before or services.store.get_user(user_id) != after:
+                raise
+            return after
         except Conflict as failed:
             if isinstance(failed.write, PutIdentity):
                 raise conflict(_taken(failed.write.key)) from None
@@ -465,16 +485,21 @@ def change(services: Services, user_id: int, edit: Callable[[User], User], *proo
 
 
 def link(
-    services: Services, user_id: int, number: str | None, code: str | None, identity: Identity | None, guesser: Guesser
+    services: Services,
+    user_id: int,
+    number: str | None,
+    code: str | None,
+    identity: Identity | None,
+    guesser: Guesser,
+    owner: Owner | None = None,
+    notice: Notice | None = None,
 ) -> User:
-    """Give the account the number (E.164) and the identity, or neither; what is None stays.
+    """Give the account the number (E.164) and the identity, or neither; what is None stays. Gives the account.
 
     `code` is the proof that the number's holder asked for it, given by `guesser`. The identity takes the place of the
-    one that the account had with the same provider and app.
+    one that the account had with the same provider and app. Without an `owner` it is an admin's change: then the
+    account's sessions end only where something else logs in to it no more. A number that is replaced gets the `notice`.
     """
-    proof = None
-    if number is not None and code is not None:
-        proof = codes.check(services, number, code, guesser, "link")
 
     def edit(user: User) -> User:
         if number is not None:
@@ -487,15 +512,77 @@ def link(
             user = replace(user, openids=tuple(sorted((*others.items(), (identity.issuer, identity.openid)))))
         return user
 
-    if proof is None:
-        return change(services, user_id, edit)
-    user = change(services, user_id, edit, proof.consume)
-    codes.consumed(services, proof)
-    return user
+    request = ("number", user_id, number)
+    with unanswered.noted(services, *request):
+        try:
+            proofs = owner.proofs if owner else ()
+            if number is not None and code is not None:
+                proofs = (*proofs, codes.check(services, number, code, guesser, "link"))
+            return _change_factor(services, user_id, edit, proofs, owner, notice)
+        except LingpaiError as error:
+            user = _repeated(services, error, "bad_code", request, user_id)
+            if user is None or user.mobile != number:
+                raise
+            sessions.end_all(services.store, user_id, keep=owner.session if owner else None)
+            return user
 
 
-def link_identity(services: Services, user_id: int, identity: Identity) -> User:
+def remove_number(services: Services, user_id: int, owner: Owner | None = None, notice: Notice | None = None) -> None:
+    """Take the number from the account: it logs in no more, gets the `notice`, and is free.
+
+    The account's owner needs another way in (LingpaiError `conflict`); an admin, without an `owner`, does not.
+    """
+
+    def edit(user: User) -> User:
+        after = replace(user, mobile=None)
+        if owner is not None and not _has_way_in(services, after):
+            raise conflict("last_way_in")
+        return after
+
+    _change_factor(services, user_id, edit, owner.proofs if owner else (), owner, notice)
+
+
+def _change_factor(
+    services: Services,
+    user_id: int,
+    edit: Callable[[User], User],
+    proofs: tuple[codes.Proof, ...],
+    owner: Owner | None,
+    notice: Notice | None,
+) -> User:
+    """Apply `edit`, use the proofs up, tell a number that leaves, and end the account's other sessions."""
+    before = services.store.get_user(user_id)
+    if before is None or before.disabled:
+        raise not_found("user_not_found")
+    leaving = before.mobile if edit(before).mobile != before.mobile else None
+    with notices.counted(services, notice, leaving) as message:
+        ended = _end_sessions(services, user_id, owner.session) if owner else ()
+        after = change(services, user_id, edit, *(proof.consume for proof in proofs), *ended)
+    for proof in proofs:
+        codes.consumed(services, proof)
+    if message is not None:
+        notices.send(services, message)
+    if owner is not None or set(keys_of(before)) - set(keys_of(after)):
+        sessions.end_all(services.store, user_id, keep=owner.session if owner else None)
+    return after
+
+
+def _end_sessions(services: Services, user_id: int, keep: SessionKey | None) -> tuple[EndSession, ...]:
+    """The writes that end the account's sessions but for `keep`: as many as a transaction holds."""
+    others = [key for key in services.store.sessions_of(user_id) if key != keep]
+    return tuple(EndSession(key) for key in others[:_SESSIONS_AT_ONCE])
+
+
+def link_identity(
+    services: Services,
+    user_id: int,
+    identity: Identity,
+    session: SessionKey | None = None,
+    proofs: tuple[codes.Proof, ...] = (),
+) -> User:
     """Give the account an identity that its holder has proven; the same one again is no mistake.
+
+    `proofs` are the codes that its owner has proven the account with. Every session but `session` ends.
 
     LingpaiError `conflict` where it is another account's, or where the account has another id in its place.
     """
@@ -506,19 +593,31 @@ def link_identity(services: Services, user_id: int, identity: Identity) -> User:
             raise conflict("identity_in_place")
         return with_identity(user, identity)
 
+    ended = _end_sessions(services, user_id, session) if session else ()
     request = ("link", user_id, identity.names)
-    try:
-        with unanswered.noted(services, *request):
-            return change(services, user_id, edit, *single_use(identity))
-    except LingpaiError as error:
-        user = _repeated(services, error, "id_token_used", request, user_id)
-        if user is None or edit(user) != user:
-            raise
-        return user
+    with unanswered.noted(services, *request):
+        try:
+            after = change(services, user_id, edit, *single_use(identity), *(proof.consume for proof in proofs), *ended)
+        except LingpaiError as error:
+            user = _repeated(services, error, "id_token_used", request, user_id)
+            if user is None or edit(user) != user:
+                raise
+            after = user
+        else:
+            for proof in proofs:
+                codes.consumed(services, proof)
+        if session is not None:
+            sessions.end_all(services.store, user_id, keep=session)
+    return after
 
 
 def unlink_identity(
-    services: Services, user_id: int, provider: str, app: str | None, session: SessionKey | None = None
+    services: Services,
+    user_id: int,
+    provider: str,
+    app: str | None,
+    session: SessionKey | None = None,
+    proofs: tuple[codes.Proof, ...] = (),
 ) -> User:
     """Take from the account what it has of the provider, in one app or (None) in all; never its last way in.
 
@@ -532,7 +631,10 @@ def unlink_identity(
     request = ("unlink", user_id, provider, app)
     with unanswered.noted(services, *request):
         try:
-            after = _unlink(services, user_id, provider, app, *_end_sessions(services, user_id, session))
+            consumed = (proof.consume for proof in proofs)
+            after = _unlink(services, user_id, provider, app, *consumed, *_end_sessions(services, user_id, session))
+            for proof in proofs:
+                codes.consumed(services, proof)
         except LingpaiError as error:
             user = _repeated(services, error, "identity_not_found", request, user_id)
             if user is None:
@@ -597,15 +699,11 @@ def change_password(services: Services, user_id: int, old: str, new: str, sessio
     Can be repeated: where the first request has failed after its transaction, the new password is the account's
     already, and the second ends the sessions that are left.
     """
-    settings, now = services.settings, services.clock.now()
     user = services.store.get_user(user_id)
     stored = user.password if user else None
     if user is not None and user.password is None:
         raise invalid_request("no_old_password")
-    tries = {"all": settings.login_tries}
-    throttle.spend(
-        services, throttle.limit_of(f"oldpassword:{user_id}", tries, settings.login_window, now), "slow_down"
-    )
+    recent_login.count_password_try(services, user_id)
     if not passwords.verify(old, stored, services.settings) or user is None:
         if not passwords.verify(new, stored, services.settings):
             raise invalid_request("wrong_old_password")
@@ -620,10 +718,48 @@ def change_password(services: Services, user_id: int, old: str, new: str, sessio
     sessions.end_all(services.store, user_id, keep=session)
 
 
-def _end_sessions(services: Services, user_id: int, keep: SessionKey | None) -> tuple[EndSession, ...]:
-    """The writes that end the account's sessions but for `keep`: as many as a transaction holds."""
-    others = [key for key in services.store.sessions_of(user_id) if key != keep]
-    return tuple(EndSession(key) for key in others[:_SESSIONS_AT_ONCE])
+def reset_password(services: Services, number: str, code: str, new: str, guesser: Guesser) -> None:
+    """The first password, or another in place of a forgotten one, for who proves the number (E.164) by a code for it.
+
+    All sessions of the account end. LingpaiError `invalid_grant` for a code that is not good, `not_found` where the
+    number has no account: whoever proves it may know.
+    """
+    passwords.check_new(new, numbers.national(number, services.settings.home_country), services.settings)
+    key = mobile_key(number)
+    user_id = codes.begin(services, key, guesser)
+    request = ("reset", number, code)
+    with unanswered.noted(services, *request):
+        if not _has_been_reset(services, user_id, new, request):
+            proof = codes.check(services, number, code, guesser, "reset")
+            if user_id is None:
+                raise not_found("user_not_found")
+            _set_password(services, user_id, new, proof)
+        sessions.end_all(services.store, user_id or NOBODY)
+
+
+def _has_been_reset(services: Services, user_id: int | None, new: str, request: tuple[object, ...]) -> bool:
+    """Whether the same request has set the password before, and was not answered."""
+    if not unanswered.is_repeat(services, *request):
+        return False
+    user = _user_or_nobody(services, user_id)
+    return user is not None and passwords.verify(new, user.password, services.settings)
+
+
+def _set_password(services: Services, user_id: int, new: str, proof: codes.Proof) -> None:
+    """Give the account, whose number the code proves, the password, and end its sessions."""
+    user = services.store.get_user(user_id)
+    if user is None or user.disabled:
+        raise invalid_grant("account_disabled")
+    passwords.check_new(new, display_name(services, user), services.settings)
+    key = mobile_key(proof.consume.number)
+    writes = (ChangeUser(user, with_password(services, user, new)), CheckIdentity(key, user_id), proof.consume)
+    try:
+        services.store.commit(*writes, *_end_sessions(services, user_id, None))
+    except Conflict as failed:
+        if failed.write == proof.consume:
+            raise invalid_grant("bad_code") from None
+        raise conflict("changed_meanwhile") from None
+    codes.consumed(services, proof)
 
 
 def save(

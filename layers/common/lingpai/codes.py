@@ -77,7 +77,7 @@ def send(services: Services, asked: Asked, address: str) -> None:
                 _send_under_a_stop(services, asked, destination, before, now)
                 return
             taken.append(prefix.limit)
-            for limit in _wide_limits(settings, asked.client_id, now):
+            for limit in throttle.message_limits(settings, asked.client_id, now):
                 taken.append(throttle.spend(services, limit))
             code = services.clock.new_code()
             after = _save(services, asked, before, code, now)
@@ -94,12 +94,12 @@ def _send_under_a_stop(
 
     The answer is the same, whether a message was sent, could not be, or was not to be: only the number's holder knows.
     """
-    has_account = services.store.find_user_id(names.mobile_key(asked.number)) is not None
+    has_account = bool(services.store.find_user_ids(names.mobile_key(asked.number)))
     share = 1 if has_account else 0
     with throttle.given_back(services) as taken:
         for limit in (
             prefixes.message_limit(services, destination, now),
-            *_wide_limits(services.settings, asked.client_id, now),
+            *throttle.message_limits(services.settings, asked.client_id, now),
         ):
             spent = throttle.spend(services, limit, amount=share)
             if has_account:
@@ -115,14 +115,6 @@ def _send_under_a_stop(
         # The chain has counted it; told here, it would say who has an account.
         return
     prefixes.sent(services, destination)
-
-
-def _wide_limits(settings: "Settings", client_id: str, now: int) -> "tuple[Limit | None, ...]":
-    """The limits that messages to all numbers share: the client's of an hour, the deployment's of a day."""
-    return (
-        throttle.limit_of(f"sms:client:{client_id}", {"all": settings.limit_sms_client}, throttle.HOUR, now),
-        throttle.limit_of("sms:all", {"all": settings.limit_sms_day}, throttle.DAY, now),
-    )
 
 
 def _message(settings: "Settings", asked: Asked, code: str, now: int) -> Message:

@@ -98,6 +98,11 @@ def unsupported_token_type() -> LingpaiError:
     return LingpaiError("unsupported_token_type", 400, "temporary_token")
 
 
+def recent_login_required(reason: str = "recent_login_required") -> LingpaiError:
+    """The account has to be proven before it is changed: by a recent login, or in the same request."""
+    return LingpaiError("recent_login_required", 403, reason)
+
+
 def not_found(reason: str) -> LingpaiError:
     """What the request names is not there."""
     return LingpaiError("not_found", 404, reason)

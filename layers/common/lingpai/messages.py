@@ -87,6 +87,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "password_is_name": ("密码不能与用户名相同", "The password must differ from the username"),
     "password_unreadable": ("密码含有无法使用的字符", "The password holds a character that cannot be used"),
+    "recent_login_required": (
+        "请重新登录，或提供密码或验证码，再更改登录方式",
+        "Log in again, or prove the account by its password or a code, before you change how it is logged in to",
+    ),
+    "wrong_password": ("密码不正确", "The password is wrong"),
     "wrong_old_password": ("原密码不正确", "The old password is wrong"),
     "no_old_password": ("该账号还没有密码", "The account has no password yet"),
     "temporary_token": ("临时令牌只能查询，不能更改", "A temporary token reads, and changes nothing"),

@@ -270,6 +270,7 @@ class Settings(BaseModel):
     # clients and sessions
     client_cache_ttl: Limit = 60
     refresh_grace: Annotated[int, Field(ge=0, le=600)] = 30
+    recent_login: Limit = 600
     refresh_retry: Annotated[int, Field(ge=0, le=3600)] = 600
     refresh_retry_public: Annotated[int, Field(ge=0, le=3600)] = 60
     sessions_max: Annotated[int, Field(ge=1, le=1000)] = 100

@@ -79,6 +79,14 @@ def address_limit(settings: "Settings", what: Counted, address: str, at: int) ->
     return limit_of(f"{what}:{network}", {"all": per_network, ip.packed.hex(): per_address}, HOUR, at)
 
 
+def message_limits(settings: "Settings", client_id: str, now: int) -> tuple[Limit | None, ...]:
+    """The limits that messages to all numbers share: the client's of an hour, the deployment's of a day."""
+    return (
+        limit_of(f"sms:client:{client_id}", {"all": settings.limit_sms_client}, HOUR, now),
+        limit_of("sms:all", {"all": settings.limit_sms_day}, DAY, now),
+    )
+
+
 def spend(services: Services, wanted: Limit | None, reason: str = "limit_reached", amount: int = 1) -> Limit | None:
     """Take one, and give the limit again; LingpaiError 429 when none is left.
 

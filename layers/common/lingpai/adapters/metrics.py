@@ -36,6 +36,7 @@ DIMENSIONS: Mapping[str, tuple[str, ...]] = {
     "CodesSent": (),
     "CodesVerified": (),
     "PrefixStopped": (),
+    "NoticesLost": (),
     "SmsSent": ("provider",),
     "SmsFailed": ("provider",),
     "SmsBreakerBlind": ("provider",),

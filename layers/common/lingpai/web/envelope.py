@@ -34,5 +34,6 @@ def refused(error: LingpaiError, request: Request) -> Reply:
         # RFC 6750 section 3.1.
         scope = f"lingpai:{error.values['needed']}"
         headers["WWW-Authenticate"] = f'Bearer realm="lingpai", error="insufficient_scope", scope="{scope}"'
+    if error.code in ("insufficient_scope", "recent_login_required"):
         content["reason"] = error.code
     return json_reply(error.status, content, headers)

@@ -1,14 +1,12 @@
 """`/users/identities*`: what logs in to one's own account; linking and unlinking what third parties say of one."""
 
-from dataclasses import replace
 from typing import Any
 
 from lingpai import accounts, numbers, third_parties
-from lingpai.errors import forbidden, invalid_token
 from lingpai.id_tokens import TOKEN_MAX
-from lingpai.model import Client, Proof, User
-from lingpai.ports import Services, SignProvider
-from lingpai.web import envelope, fields
+from lingpai.model import Proof, User
+from lingpai.ports import Services
+from lingpai.web import envelope, fields, own_account
 from lingpai.web.bearer import Caller, authenticate, require_user
 from lingpai.web.reply import Reply
 from lingpai.web.request import Request, json_body
@@ -20,13 +18,15 @@ def current(services: Services, request: Request) -> Reply:
 
 
 def link(services: Services, request: Request) -> Reply:
-    """Who `sign` (and `nonce`) prove to be the caller logs in to this account from now on; `message` as `current`."""
+    """Who `sign` (and `nonce`) prove to be the caller logs in to this account from now on; other sessions end."""
     caller, user = _owner(services, request)
     body = json_body(request)
     proof = Proof(fields.text(body, "sign", TOKEN_MAX), fields.optional_text(body, "nonce") or None)
-    client, provider = _provider(services, caller, fields.optional_text(body, "provider") or None)
+    client, provider = own_account.provider_of(services, caller, fields.optional_text(body, "provider") or None)
+    proofs = own_account.prove(services, request, caller, user, body, by_sign=False)
     identity = third_parties.identify(services, provider, client, proof, request.source_ip)
-    return envelope.done(_shown(services, accounts.link_identity(services, user.id, identity)))
+    after = accounts.link_identity(services, user.id, identity, caller.session.key, proofs)
+    return envelope.done(_shown(services, after))
 
 
 def unlink(services: Services, request: Request) -> Reply:
@@ -34,7 +34,8 @@ def unlink(services: Services, request: Request) -> Reply:
     caller, user = _owner(services, request)
     body = json_body(request)
     provider, app = fields.text(body, "provider"), fields.optional_text(body, "app") or None
-    after = accounts.unlink_identity(services, user.id, provider, app, caller.session.key)
+    proofs = own_account.prove(services, request, caller, user, body, by_sign=False)
+    after = accounts.unlink_identity(services, user.id, provider, app, caller.session.key, proofs)
     return envelope.done(_shown(services, after))
 
 
@@ -42,24 +43,6 @@ def _owner(services: Services, request: Request) -> tuple[Caller, User]:
     """Who calls, and whose account that is."""
     caller = authenticate(services, request)
     return caller, require_user(caller)
-
-
-def _provider(services: Services, caller: Caller, named: str | None) -> tuple[Client, SignProvider]:
-    """Who is to prove it, and to which client: the caller's own, or any app of a provider that LINK_PROVIDERS names.
-
-    LingpaiError `access_denied` for any other, and for one whose word is the client's: a user's token is not that.
-    """
-    client = services.clients.get_client(caller.session.client_id)
-    if client is None or client.disabled:
-        raise invalid_token()
-    if named not in (None, client.sign_provider) and named in services.settings.link_providers:
-        client = replace(client, sign_provider=named, sign_app="default")
-    provider = services.sign_providers.get(client.sign_provider or "")
-    if provider is None or named not in (None, client.sign_provider):
-        raise forbidden("provider_not_allowed")
-    if not provider.proves:
-        raise forbidden("link_unproven")
-    return client, provider
 
 
 def _shown(services: Services, user: User) -> dict[str, Any]:

@@ -1,22 +1,24 @@
 """`/users/*` (seed 003): accounts, by their owners and by admins."""
 
 import base64
+from collections.abc import Mapping
 from typing import Any
 
-from lingpai import accounts, last_admin, numbers, roles
+from lingpai import accounts, clients, last_admin, numbers, recent_login, roles
 from lingpai.errors import forbidden, invalid_request, invalid_token
 from lingpai.model import Guesser, Identity, RoleBook, User, is_union
+from lingpai.notices import Notice
 from lingpai.ports import Services, Write
-from lingpai.web import envelope, fields
+from lingpai.recent_login import FreshProof
+from lingpai.web import envelope, fields, observability, own_account
 from lingpai.web.bearer import Caller, authenticate, is_admin, require_self_or_admin, require_user
+from lingpai.web.own_account import PASSWORD_FIELD
 from lingpai.web.registering import registering
 from lingpai.web.reply import Reply
-from lingpai.web.request import Request, json_body
+from lingpai.web.request import CLIENT, Request, client_credentials, end_user_address, json_body, parameters
 
 PAGE = 20
 PAGE_MAX = 100
-# Longer than any password may be, so that the refusal names the password's own limit.
-_PASSWORD_FIELD = 1024
 
 
 def register(services: Services, request: Request) -> Reply:
@@ -24,7 +26,7 @@ def register(services: Services, request: Request) -> Reply:
     with registering(services, request) as registrar:
         body = json_body(request)
         username = fields.text(body, "username", numbers="whole")
-        password = fields.text(body, "password", _PASSWORD_FIELD, opaque=True)
+        password = fields.text(body, "password", PASSWORD_FIELD, opaque=True)
         user_id = accounts.register(services, username, password, registrar.address)
     return envelope.done(user_id).about(registrar.client_id)
 
@@ -40,10 +42,12 @@ def save(services: Services, request: Request) -> Reply:
         role_ids = accounts.role_ids(caller.book, [fields.text(entry, "roleName") for entry in entries])
     if user_id is None:
         username = fields.text(body, "username", numbers="whole")
-        password = fields.text(body, "password", _PASSWORD_FIELD, opaque=True)
+        password = fields.text(body, "password", PASSWORD_FIELD, opaque=True)
         return envelope.done(accounts.create(services, username, password, role_ids or frozenset()))
     new_name = fields.optional_text(body, "username", numbers="whole")
-    new_password = fields.optional_text(body, "password", _PASSWORD_FIELD, opaque=True)
+    new_password = fields.optional_text(body, "password", PASSWORD_FIELD, opaque=True)
+    if new_password and caller.user is not None and caller.user.id == user_id:
+        recent_login.require(services, caller.user, caller.session, FreshProof(), Guesser(None, request.source_ip))
     checks = _keeping_an_admin(services, caller, user_id, role_ids)
     accounts.save(services, user_id, new_name or None, new_password or None, role_ids, *checks)
     return envelope.done(user_id)
@@ -67,9 +71,38 @@ def update(services: Services, request: Request) -> Reply:
         number = numbers.parse_mobile(phone, services.settings)
         code = None if admin else fields.code(body, "code")
     identity = _identity(services, caller, openid) if openid is not None else None
-    client = services.clients.get_client(caller.session.client_id)
-    accounts.link(services, user_id, number, code, identity, Guesser(client, request.source_ip))
+    owner = None
+    if number is not None or identity is not None:
+        owner = _owner(services, request, caller, user_id, body)
+    guesser = own_account.guesser(services, request, caller)
+    accounts.link(services, user_id, number, code, identity, guesser, owner, _notice(request, caller))
     return envelope.done()
+
+
+def remove_phone(services: Services, request: Request) -> Reply:
+    """The account's number logs in to it no more; for its owner only where there is another way in."""
+    caller = authenticate(services, request)
+    body = json_body(request)
+    user_id = fields.an_id(body, "id")
+    require_self_or_admin(services, caller, user_id)
+    owner = _owner(services, request, caller, user_id, body)
+    accounts.remove_number(services, user_id, owner, _notice(request, caller))
+    return envelope.done()
+
+
+def reset_password(services: Services, request: Request) -> Reply:
+    """A password for the account of `mobile`, proven by the `code` sent to it for that; all of its sessions end."""
+    given = parameters(request, CLIENT | {"mobile", "code", "newPassword"})
+    client = clients.authenticate(services.clients, client_credentials(request, given))
+    with observability.asked_by(client):
+        for name in ("mobile", "code", "newPassword"):
+            if name not in given:
+                raise invalid_request("missing_parameter", name=name)
+        number = numbers.parse_mobile(given["mobile"], services.settings)
+        told = end_user_address(request, client)
+        guesser = Guesser(client, told or (None if client.confidential else request.source_ip))
+        accounts.reset_password(services, number, given["code"], given["newPassword"], guesser)
+    return envelope.done().about(client.id)
 
 
 def update_password(services: Services, request: Request) -> Reply:
@@ -79,8 +112,8 @@ def update_password(services: Services, request: Request) -> Reply:
     body = json_body(request)
     if fields.an_id(body, "userId") != user.id:
         raise forbidden("self_only")
-    old = fields.text(body, "oldPassword", _PASSWORD_FIELD, opaque=True)
-    new = fields.text(body, "newPassword", _PASSWORD_FIELD, opaque=True)
+    old = fields.text(body, "oldPassword", PASSWORD_FIELD, opaque=True)
+    new = fields.text(body, "newPassword", PASSWORD_FIELD, opaque=True)
     accounts.change_password(services, user.id, old, new, caller.session.key)
     return envelope.done()
 
@@ -160,6 +193,20 @@ def _keeping_an_admin(
         return ()
     actor_id = caller.user.id if caller.user else None
     return last_admin.keep_one(services, caller.book, actor_id, user_id)
+
+
+def _owner(
+    services: Services, request: Request, caller: Caller, user_id: int, body: Mapping[str, Any]
+) -> accounts.Owner | None:
+    """Who changes their own account, once they have proven it; None for an admin's change of another's."""
+    if caller.user is None or caller.user.id != user_id:
+        return None
+    proofs = own_account.prove(services, request, caller, caller.user, body)
+    return accounts.Owner(caller.session.key, proofs)
+
+
+def _notice(request: Request, caller: Caller) -> Notice:
+    return Notice(caller.session.client_id, request.language)
 
 
 def _identity(services: Services, caller: Caller, openid: str) -> Identity:

@@ -1,0 +1,64 @@
+"""Messages that tell a number that it no longer logs in to its account.
+
+They count against the limits of messages to all numbers, before anything is changed. The limits of the number itself
+are left alone: who used up its codes before could keep the message away.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lingpai import messages, prefixes, throttle
+from lingpai.errors import LingpaiError
+from lingpai.frozen import frozen
+from lingpai.model import Language, Message
+from lingpai.ports import MaybeSent, NotSent, Services
+from lingpai.throttle import Limit
+
+
+@frozen
+class Notice:
+    """How numbers are told: by the budget of which client, and in which language."""
+
+    client_id: str
+    language: Language
+
+
+@contextmanager
+def counted(services: Services, notice: Notice | None, number: str | None) -> Iterator[Message | None]:
+    """The message to send to `number` (E.164) after the block; what it takes is given back where the block fails.
+
+    None for nobody to tell, and where a limit is reached: the change is made all the same.
+    """
+    with throttle.given_back(services) as taken:
+        if notice is None or number is None or not _is_within_limits(services, notice, number, taken):
+            yield None
+        else:
+            text = messages.message("notice", notice.language, {})
+            yield Message(number, "", text, services.clock.now(), language=notice.language, purpose="notice")
+
+
+def send(services: Services, message: Message) -> None:
+    """Send the message. What cannot be sent undoes nothing: the change is done."""
+    try:
+        services.sms.send(message)
+    except (NotSent, MaybeSent):
+        services.meter.count("NoticesLost")
+
+
+def _is_within_limits(services: Services, notice: Notice, number: str, taken: list[Limit | None]) -> bool:
+    now = services.clock.now()
+    limits = (
+        prefixes.message_limit(services, prefixes.destination(services, number), now),
+        *throttle.message_limits(services.settings, notice.client_id, now),
+    )
+    try:
+        with throttle.given_back(services) as spent:
+            for limit in limits:
+                spent.append(throttle.spend(services, limit))
+    except LingpaiError as error:
+        if error.status != 429:
+            raise
+        services.meter.count("NoticesLost")
+        return False
+    taken += spent
+    return True

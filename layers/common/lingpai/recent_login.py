@@ -1,0 +1,73 @@
+"""Proof of the account before its factors change: a stolen access token alone must not become the account.
+
+A factor is what the account is logged in to by: its password, its number, an identity of a third party. Its owner
+changes one after a recent login in the same session, or with fresh proof in the same request.
+"""
+
+from dataclasses import field
+
+from lingpai import codes, passwords, throttle
+from lingpai.errors import LingpaiError, recent_login_required
+from lingpai.frozen import frozen
+from lingpai.model import Guesser, Identity, Session, User
+from lingpai.ports import Services
+
+
+@frozen
+class FreshProof:
+    """What a request proves its account with: the password, who a third party says is there, or a code.
+
+    The code was sent to the account's present number, for the purpose `change`.
+    """
+
+    password: str | None = field(default=None, repr=False)
+    identity: Identity | None = None
+    code: str | None = field(default=None, repr=False)
+
+
+def is_recent(services: Services, session: Session) -> bool:
+    """Whether the user logged in to this session within RECENT_LOGIN seconds; not where it does not know when."""
+    age = services.clock.now() - session.auth_time
+    return bool(session.auth_time) and age <= services.settings.recent_login
+
+
+def require(
+    services: Services, user: User, session: Session, given: FreshProof, guesser: Guesser
+) -> tuple[codes.Proof, ...]:
+    """The codes that the change uses up; LingpaiError `recent_login_required` where nothing proves the account.
+
+    A login that is recent is enough. Wrong proof is no proof, and guesses at it are counted as everywhere.
+    """
+    if is_recent(services, session):
+        return ()
+    if given.password is not None:
+        check_password(services, user, given.password)
+        return ()
+    if given.identity is not None and set(given.identity.names) & set(user.openids):
+        return ()
+    if given.code is not None and user.mobile is not None:
+        return (_old_code(services, user.mobile, given.code, guesser),)
+    raise recent_login_required()
+
+
+def count_password_try(services: Services, user_id: int) -> None:
+    """Count a try at the account's password by who has a token of it; LingpaiError 429 where none is left."""
+    settings, tries = services.settings, {"all": services.settings.login_tries}
+    limit = throttle.limit_of(f"oldpassword:{user_id}", tries, settings.login_window, services.clock.now())
+    throttle.spend(services, limit, "slow_down")
+
+
+def check_password(services: Services, user: User, password: str) -> None:
+    """LingpaiError unless it is the account's password; each try is counted before."""
+    count_password_try(services, user.id)
+    if not passwords.verify(password, user.password, services.settings):
+        raise recent_login_required("wrong_password")
+
+
+def _old_code(services: Services, number: str, code: str, guesser: Guesser) -> codes.Proof:
+    try:
+        return codes.check(services, number, code, guesser, "change")
+    except LingpaiError as error:
+        if error.code != "invalid_grant":
+            raise
+        raise recent_login_required(error.reason) from error

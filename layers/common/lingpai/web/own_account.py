@@ -1,0 +1,68 @@
+"""What a request proves its own account with, before it changes how that is logged in to."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from lingpai import codes, recent_login, third_parties
+from lingpai.errors import LingpaiError, forbidden, invalid_token, recent_login_required
+from lingpai.id_tokens import TOKEN_MAX
+from lingpai.model import Client, Guesser, Identity, Proof, User
+from lingpai.ports import Services, SignProvider
+from lingpai.recent_login import FreshProof
+from lingpai.web import fields
+from lingpai.web.bearer import Caller
+from lingpai.web.request import Request
+
+# Longer than any password may be, so that the refusal names the password's own limit.
+PASSWORD_FIELD = 1024
+
+
+def prove(
+    services: Services, request: Request, caller: Caller, user: User, body: Mapping[str, Any], *, by_sign: bool = True
+) -> tuple[codes.Proof, ...]:
+    """The codes that the change of `user`, the caller's account, uses up (see `recent_login.require`).
+
+    The proof is one of `password`, `oldCode` and, `by_sign`, the `sign` of a third party (with `nonce` and `provider`).
+    """
+    password = fields.optional_text(body, "password", PASSWORD_FIELD, opaque=True) or None
+    code = fields.code(body, "oldCode") if body.get("oldCode") else None
+    identity = None
+    if by_sign and body.get("sign") and not recent_login.is_recent(services, caller.session):
+        identity = _identity(services, request, caller, body)
+    given = FreshProof(password, identity, code)
+    return recent_login.require(services, user, caller.session, given, guesser(services, request, caller))
+
+
+def guesser(services: Services, request: Request, caller: Caller) -> Guesser:
+    """Whom the caller's guesses at codes are counted for."""
+    return Guesser(services.clients.get_client(caller.session.client_id), request.source_ip)
+
+
+def provider_of(services: Services, caller: Caller, named: str | None) -> tuple[Client, SignProvider]:
+    """Who is to prove it, and to which client: the caller's own, or any app of a provider that LINK_PROVIDERS names.
+
+    LingpaiError `access_denied` for any other, and for one whose word is the client's: a user's token is not that.
+    """
+    client = services.clients.get_client(caller.session.client_id)
+    if client is None or client.disabled:
+        raise invalid_token()
+    if named not in (None, client.sign_provider) and named in services.settings.link_providers:
+        client = replace(client, sign_provider=named, sign_app="default")
+    provider = services.sign_providers.get(client.sign_provider or "")
+    if provider is None or named not in (None, client.sign_provider):
+        raise forbidden("provider_not_allowed")
+    if not provider.proves:
+        raise forbidden("link_unproven")
+    return client, provider
+
+
+def _identity(services: Services, request: Request, caller: Caller, body: Mapping[str, Any]) -> Identity:
+    proof = Proof(fields.text(body, "sign", TOKEN_MAX), fields.optional_text(body, "nonce") or None)
+    client, provider = provider_of(services, caller, fields.optional_text(body, "provider") or None)
+    try:
+        return third_parties.identify(services, provider, client, proof, request.source_ip)
+    except LingpaiError as error:
+        if error.code != "invalid_grant":
+            raise
+        raise recent_login_required(error.reason) from error
