@@ -250,6 +250,21 @@ def test_a_refresh_token_rotates_once(services: Services) -> None:
     assert third.refresh_token not in {first.refresh_token, second.refresh_token}
 
 
+@pytest.mark.security("F16")
+def test_older_tokens_and_the_current_one_at_once_log_nobody_out(services: Services) -> None:
+    """Tabs that are a rotation or two behind: each gets the pair of its moment, and all have the same at the end."""
+    first = log_in_by_openid(services)
+    second = refresh(services, first.refresh_token)
+    third = refresh(services, second.refresh_token)
+    tokens = [first, second, third, third] * (RACERS // 4)
+    outcomes = race([partial(refresh, services, each.refresh_token) for each in tokens])
+    assert refusals(outcomes) == {}
+    (fourth,) = set(won(outcomes)) - {third}
+    assert {refresh(services, each.refresh_token) for each in (first, second, third)} == {fourth}
+    opened = sessions.check(services.store, fourth.access_token, services.clock.now(), grace=0)
+    assert opened.key == key_of(first.access_token)
+
+
 def test_32_sessions_of_a_user_rotate_each_for_itself(services: Services) -> None:
     opened = [log_in_by_openid(services) for _ in range(RACERS)]
     outcomes = race([partial(refresh, services, tokens.refresh_token) for tokens in opened])

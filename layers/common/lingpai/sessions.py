@@ -187,8 +187,12 @@ def end(store: Sessions, key: SessionKey) -> None:
 
 
 def end_all(store: Sessions, user_id: int, keep: SessionKey | None = None) -> int:
-    """All sessions of the user are gone, but for `keep`; gives how many there were."""
-    keys = tuple(key for key in store.sessions_of(user_id) if key != keep)
+    """All sessions of the user are gone, but for `keep`; gives how many there were. Can be repeated.
+
+    Those that would live longest end first: an account from before may have more than one request has time for.
+    """
+    spans = sorted(store.session_spans(user_id), key=lambda span: span.over_at, reverse=True)
+    keys = tuple(span.key for span in spans if span.key != keep)
     store.end_sessions(keys)
     return len(keys)
 
