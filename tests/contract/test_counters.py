@@ -1,6 +1,8 @@
 """The port Counters: tallies whose counts stop at a limit."""
 
-from lingpai.ports import Spent
+import pytest
+
+from lingpai.ports import SpendTally, Spent
 from tests.support.samples import NOW, WholeStore
 
 
@@ -75,3 +77,20 @@ def test_a_tally_that_is_cleared_begins_again(store: WholeStore) -> None:
     store.clear("nothing")
     assert store.counts("k") == {}
     assert spent(store, "k", all=1)
+
+
+@pytest.mark.security("F22")
+def test_what_a_write_has_added_is_taken_back(store: WholeStore) -> None:
+    """Once, and only where it was this one."""
+    mine, other = (SpendTally("k", {"all": 1, name: 1}, NOW) for name in ("mine", "other"))
+    store.take_back(mine)
+    assert store.counts("k") == {}
+    store.commit(mine)
+    store.take_back(other)
+    assert store.counts("k") == {"all": 1, "mine": 1}
+    for _ in range(2):
+        store.take_back(mine)
+        assert store.counts("k") == {"all": 0, "mine": 0}
+    store.commit(other)
+    store.take_back(mine)
+    assert store.counts("k") == {"all": 1, "mine": 0, "other": 1}

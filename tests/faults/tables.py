@@ -145,7 +145,8 @@ def _miscounted(base: Dump, expected: Dump, found: Dump) -> Iterator[str]:
 
 def _counts(item: Item) -> dict[str, int]:
     """The counts of a tally, or the guesses at a number's codes."""
-    return {name: int(value["N"]) for name, value in item.items() if name.startswith("n:") or name.endswith("tries")}
+    counts = (name for name in item if name.startswith("n:") or name.endswith("tries"))
+    return {name: int(item[name]["N"]) for name in counts if not _is_write_id(name)}
 
 
 def half_written(dump: Dump) -> list[str]:
@@ -173,4 +174,4 @@ def _values(value: Any) -> Iterator[Any]:
 
 
 def _is_write_id(name: str) -> bool:
-    return name in {"used_by", "unsent"} or (name.startswith("w") and name[1:].isdigit())
+    return name in {"used_by", "unsent"} or name.startswith("n:use-") or (name[:1] == "w" and name[1:].isdigit())

@@ -1,7 +1,8 @@
 """Accounts: registered, found, changed, deleted. Names are unique by transaction, changes by compare-and-swap."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -259,15 +260,17 @@ def _log_in_by_proof(
 def log_in_by_identity(services: Services, client: Client, scope: tuple[str, ...], identity: Identity) -> TokenSet:
     """Tokens for an identity that a third party has proven; the first time, the account is made."""
     keys = tuple(openid_key(issuer, openid) for issuer, openid in identity.names)
-    return _log_in_by_identity(
-        services,
-        client,
-        scope,
-        login_methods.FEDERATED,
-        keys,
-        lambda user: with_identity(user, identity),
-        *single_use(identity),
-    )
+    proofs = single_use(identity)
+    with _taken_back(services, proofs):
+        return _log_in_by_identity(
+            services,
+            client,
+            scope,
+            login_methods.FEDERATED,
+            keys,
+            lambda user: with_identity(user, identity),
+            *proofs,
+        )
 
 
 def _user_or_nobody(services: Services, user_id: int | None) -> User | None:
@@ -342,10 +345,23 @@ def _find_each(services: Services, keys: tuple[str, ...]) -> Mapping[str, int]:
     return {} if user_id is None else {keys[0]: user_id}
 
 
-def single_use(identity: Identity) -> tuple[Write, ...]:
+def single_use(identity: Identity) -> tuple[SpendTally, ...]:
     """The write that uses up what has proven the identity, where it may be used once."""
     once = identity.single_use
-    return () if once is None else (SpendTally(once.key, {"all": 1}, once.until),)
+    return () if once is None else (SpendTally(once.key, {"all": 1, f"use-{once.use}": 1}, once.until),)
+
+
+@contextmanager
+def _taken_back(services: Services, proofs: tuple[SpendTally, ...]) -> Iterator[None]:
+    """Make the proofs good again where the block ends by a 503: if they were used up, nobody got anything for them."""
+    try:
+        yield
+    except LingpaiError as error:
+        if error.status == 503:
+            with suppress(LingpaiError):
+                for proof in proofs:
+                    services.store.take_back(proof)
+        raise
 
 
 def _used(proof: Write) -> LingpaiError:

@@ -314,10 +314,11 @@ class SigningKey:
 
 @frozen
 class SingleUse:
-    """A proof that may be used once: the key to remember it by, and until when (Unix seconds)."""
+    """A proof that may be used once: the key to remember it by, until when (Unix seconds), and an id of this use."""
 
     key: str
     until: int
+    use: str
 
 
 @frozen

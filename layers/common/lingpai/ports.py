@@ -535,6 +535,13 @@ class Counters(Protocol):
         """
         ...
 
+    def take_back(self, spent: SpendTally) -> None:
+        """Take off what this write has added, if it was done.
+
+        One of its counts must be its own, named as by no other write: by this it is known.
+        """
+        ...
+
     def counts(self, key: str) -> Mapping[str, int]:
         """The counts of the tally; sees all writes before it."""
         ...

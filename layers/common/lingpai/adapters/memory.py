@@ -380,6 +380,13 @@ class MemoryStore:
                 if add is not None:
                     counts[add] = counts.get(add, 0) + 1
 
+    def take_back(self, spent: SpendTally) -> None:
+        """See `ports.Counters`."""
+        with self.lock:
+            counts = self.tallies.get(spent.key, {})
+            if all(counts.get(name, 0) for name in spent.limits):
+                self.tallies[spent.key] = counts | {name: counts[name] - 1 for name in spent.limits}
+
     def counts(self, key: str) -> Mapping[str, int]:
         """See `ports.Counters`."""
         return dict(self.tallies.get(key, {}))

@@ -4,6 +4,8 @@ PynamoDB makes the items and the expressions. The calls are made without it: its
 failed condition returns, and importing it would import botocore's client, which the bare transport does without.
 """
 
+import functools
+import operator
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -665,6 +667,14 @@ class DynamoStore:
                     if refused.item is None:
                         return
         raise unavailable()
+
+    def take_back(self, spent: SpendTally) -> None:
+        """See `ports.Counters`."""
+        counts = [count_path(name) for name in spent.limits]
+        there: Condition = functools.reduce(operator.and_, (count > 0 for count in counts))
+        actions = [count.set(count - 1) for count in counts]
+        with suppress(_Refused):
+            self._update_once(self.settings.counters_table, tally_key(spent.key), WriteId.new(), there, *actions)
 
     def counts(self, key: str) -> Mapping[str, int]:
         """See `ports.Counters`."""

@@ -53,7 +53,8 @@ class OpenId:
         token = id_tokens.present(proof.sign)
         key = self._ring.find(token)
         claims = id_tokens.check(token, key, provider, audiences, proof.nonce, now)
-        single_use = SingleUse(f"idtoken:{token.fingerprint}", claims.good_until + _KEPT)
+        use = self._clock.random_bytes(8).hex()
+        single_use = SingleUse(f"idtoken:{token.fingerprint}", claims.good_until + _KEPT, use)
         return replace(self.identity(client, claims.subject), single_use=single_use)
 
     def identity(self, client: Client, openid: str) -> Identity:  # noqa: ARG002  a provider's subjects are no app's own
