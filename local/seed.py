@@ -223,6 +223,16 @@ class Applied:
     new_role_ids: Mapping[str, int]
     lacking_users: tuple[str, ...] = ()
 
+    def notes(self) -> Iterator[str]:
+        """A line for each, for people."""
+        for client_id in self.kept_clients:
+            kept = "keeps its own secret, or stays disabled"
+            yield f"the client {client_id} {kept}: `lingpai seed --overwrite` changes that"
+        for name, role_id in self.new_role_ids.items():
+            yield f"the role {name} has the id {role_id}: the one in the file may have been another role's"
+        for name in self.lacking_users:
+            yield f"the user {name} was there without the roles of the file: somebody else may have registered the name"
+
 
 def short_secrets(seed: Seed) -> list[str]:
     """The ids of the clients whose secrets could be guessed from their hash: those under SECRET_MIN characters."""

@@ -107,7 +107,8 @@ def _run(environ: MutableMapping[str, str]) -> int:
                 keys.first_keys(
                     bootstrap.key_store(services.settings), bootstrap.key_vault(services.settings), services.clock
                 )
-                seed.apply(demo, services)
+                for note in seed.apply(demo, services).notes():
+                    say(note)
                 for_containers = environ.get("SAM_LOCAL", "") not in {"", "0"}
                 if for_containers:
                     containers.copy_keys(services)

@@ -39,11 +39,6 @@ def seed_deployment(
                 "`lingpai client create` makes good ones, and --allow-short-secrets takes those of clients that move in"
             )
         applied = seed.apply(content, services, overwrite=overwrite)
-    for client_id in applied.kept_clients:
-        say(f"the client {client_id} keeps its own secret, or stays disabled: --overwrite makes it as in {file}")
-    for name, role_id in applied.new_role_ids.items():
-        say(f"the role {name} has the id {role_id}: the one in {file} may have been another role's")
-    for name in applied.lacking_users:
-        say(f"the user {name} was there without the roles of {file}: somebody else may have registered the name")
+    say(*applied.notes())
     summary = {"clients": len(content.clients), "roles": len(content.roles), "users": len(content.users)}
     desk.show(summary, ", ".join(f"{count} {kind}" for kind, count in summary.items()) + " are there")

@@ -577,14 +577,17 @@ def test_a_seed_does_not_undo_what_was_decided_since(shell: Shell) -> None:
     ended = shell.call("seed", path)
     assert (ended.code, ended.out) == (0, "1 clients, 2 roles, 0 users are there\n")
     assert ended.err == (
-        f"the client shop keeps its own secret, or stays disabled: --overwrite makes it as in {path}\n"
-        f"the role editor has the id 3: the one in {path} may have been another role's\n"
+        "the client shop keeps its own secret, or stays disabled: `lingpai seed --overwrite` changes that\n"
+        "the role editor has the id 3: the one in the file may have been another role's\n"
     )
     disabled = shell.store.get_client("shop")
     assert disabled is not None
+    assert first is not None
     assert disabled.disabled
     assert shell.call("seed", path, "--overwrite").err == ""
-    assert shell.store.get_client("shop") == first
+    # What was issued before it was disabled stays refused.
+    assert disabled.valid_from > 0
+    assert shell.store.get_client("shop") == replace(first, valid_from=disabled.valid_from)
 
 
 @pytest.mark.security("F18")
