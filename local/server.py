@@ -42,6 +42,8 @@ PRESETS = {
     "LIMIT_SMS_CLIENT": "0",
     "LIMIT_LOGIN_IP": "0",
     "LIMIT_LOGIN_NET": "0",
+    "LIMIT_CLIENT_IP": "0",
+    "LIMIT_CLIENT_NET": "0",
     "LIMIT_VERIFY_IP": "0",
     "LIMIT_VERIFY_NET": "0",
     "LIMIT_VERIFY_CLIENT": "0",

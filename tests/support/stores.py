@@ -34,6 +34,8 @@ CHEAP: dict[str, Any] = {
     "login_tries": 0,
     "limit_login_ip": 0,
     "limit_login_net": 0,
+    "limit_client_ip": 0,
+    "limit_client_net": 0,
     # Where moto stands, and what tests listen at. Those of the bare one ask for it.
     "aws_transport": "botocore",
     # A machine that runs tests is busy.
@@ -45,9 +47,8 @@ CHEAP: dict[str, Any] = {
 # What makes the calls: the setting `aws_transport`.
 Transport = Literal["bare", "botocore"]
 
-GUARDED: dict[str, Any] = {
-    name: Settings.model_fields[name].default for name in ("login_tries", "limit_login_ip", "limit_login_net")
-}
+_GUARDS = ("login_tries", "limit_login_ip", "limit_login_net", "limit_client_ip", "limit_client_net")
+GUARDED: dict[str, Any] = {name: Settings.model_fields[name].default for name in _GUARDS}
 
 
 def settings(prefix: str = "", **overrides: Any) -> Settings:

@@ -60,6 +60,17 @@ class Client:
 
 
 @frozen
+class WaitingClient:
+    """A client that an address has presented too many wrong secrets for: it is refused there until `ends_at`.
+
+    `dialect` is that of its record, None where there is none.
+    """
+
+    ends_at: int
+    dialect: str | None
+
+
+@frozen
 class Detail:
     """A user's profile, in the words of seed 003. Everything is text; what was never given is None."""
 

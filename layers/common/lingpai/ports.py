@@ -28,6 +28,7 @@ from lingpai.model import (
     SigningKey,
     StoredKey,
     User,
+    WaitingClient,
 )
 
 if TYPE_CHECKING:
@@ -695,8 +696,9 @@ class SignProvider(Protocol):
 class Services:
     """Everything a use case may need, put together by `bootstrap`.
 
-    `pepper` keys the digests of codes; `issuer` is the address that tokens are issued under (RFC 8414 section 2);
-    `proxy_secret` is what a trusted proxy proves itself by, None where there is none.
+    `waiting_clients` is what this process knows of wrong secrets (`client_login`), `pepper` keys the digests of codes,
+    `issuer` is the address that tokens are issued under (RFC 8414 section 2); `proxy_secret` is what a trusted proxy
+    proves itself by, None where there is none.
     """
 
     settings: "Settings"
@@ -709,4 +711,5 @@ class Services:
     pepper: Callable[[], bytes] = field(repr=False)
     keys: Keys
     issuer: str = ""
+    waiting_clients: dict[str, WaitingClient] = field(default_factory=dict, repr=False)
     proxy_secret: Callable[[], str] | None = field(default=None, repr=False)

@@ -375,6 +375,8 @@ class Settings(BaseModel):
     login_memory: Limit = 30 * 86400
     limit_login_ip: Limit = 30
     limit_login_net: Limit = 150
+    limit_client_ip: Limit = 60
+    limit_client_net: Limit = 300
     limit_verify_ip: Limit = 60
     limit_verify_net: Limit = 300
     limit_verify_client: Limit = 1000

@@ -39,7 +39,7 @@ def begin(services: Services, key: str, address: str) -> Try:
     The answer is the same for a name that finds nobody.
     """
     settings, now = services.settings, services.clock.now()
-    mark = _mark(key, address)
+    mark = address_mark(key, address)
     strangers = _present(
         throttle.limit_of(f"login:{_hashed(key)}", {"all": settings.login_tries}, settings.login_window, now),
         throttle.address_limit(settings, "login", address, now),
@@ -92,7 +92,7 @@ def _present(*limits: Limit | None) -> tuple[Limit, ...]:
     return tuple(limit for limit in limits if limit is not None)
 
 
-def _mark(key: str, address: str) -> str:
+def address_mark(key: str, address: str) -> str:
     """One text for a name and an address, or the /64 of an IPv6 address, whose rest its holder changes at will."""
     import ipaddress
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lingpai.settings import Settings
 
 # What addresses are limited in.
-Counted = Literal["sms", "login", "verify", "register", "sign"]
+Counted = Literal["client", "sms", "login", "verify", "register", "sign"]
 
 HOUR = 3600
 DAY = 86400

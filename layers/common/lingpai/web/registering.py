@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lingpai import clients, registration
+from lingpai import client_login, registration
 from lingpai.frozen import frozen
 from lingpai.ports import Services
 from lingpai.web import observability
@@ -27,7 +27,7 @@ def registering(services: Services, request: Request) -> Iterator[Registrar]:
     if not registration.wants_client(services.settings):
         yield Registrar(None, request.source_ip)
         return
-    client = clients.authenticate(services.clients, basic_credentials(request))
+    client = client_login.authenticate(services, basic_credentials(request), request.source_ip)
     with observability.asked_by(client):
         registration.check_client(client)
         yield Registrar(client.id, end_user_address(request, client) or request.source_ip)

@@ -2,7 +2,7 @@
 
 from typing import cast, get_args
 
-from lingpai import clients, codes, numbers
+from lingpai import client_login, codes, numbers
 from lingpai.errors import invalid_request
 from lingpai.model import Purpose
 from lingpai.ports import Services
@@ -14,7 +14,7 @@ from lingpai.web.request import CLIENT, Request, client_credentials, end_user_ad
 def get(services: Services, request: Request) -> Reply:
     """Send a code to `mobile`. The answer never tells whether the number has an account."""
     given = parameters(request, CLIENT | {"mobile", "purpose"})
-    client = clients.authenticate(services.clients, client_credentials(request, given))
+    client = client_login.authenticate(services, client_credentials(request, given), request.source_ip)
     with observability.asked_by(client):
         asked = codes.Asked(_number(services, given), client.id, request.language, _purpose(given))
         codes.send(services, asked, end_user_address(request, client) or request.source_ip)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from lingpai import access, clients, epochs, jwt, sessions
+from lingpai import access, client_login, epochs, jwt, sessions
 from lingpai.errors import invalid_client, invalid_request
 from lingpai.model import Client, Session
 from lingpai.ports import Services
@@ -24,7 +24,7 @@ def introspect(services: Services, request: Request) -> Reply:
     another client's refresh token, which nobody else has to see.
     """
     given = parameters(request, _TOKEN)
-    client = clients.authenticate(services.clients, client_credentials(request, given))
+    client = client_login.authenticate(services, client_credentials(request, given), request.source_ip)
     if not client.confidential:
         # Section 2.1: the endpoint must require authorization, or tokens could be tried out.
         raise invalid_client()
@@ -39,7 +39,7 @@ def introspect(services: Services, request: Request) -> Reply:
 def revoke(services: Services, request: Request) -> Reply:
     """End what a token belongs to (RFC 7009): 200 whether it was known or not (section 2.2)."""
     given = parameters(request, _TOKEN)
-    client = clients.authenticate(services.clients, client_credentials(request, given))
+    client = client_login.authenticate(services, client_credentials(request, given), request.source_ip)
     with observability.asked_by(client):
         access.revoke(services, _token(given), client)
     return json_reply(200, {}).about(client.id)

@@ -1,6 +1,6 @@
 """`/oauth/token`, `/mobile/token`, `/sign/token`: a client, a grant, and the answer in the client's dialect."""
 
-from lingpai import clients, grants
+from lingpai import client_login, grants
 from lingpai.errors import LingpaiError
 from lingpai.ports import Services
 from lingpai.web import dialects
@@ -31,7 +31,7 @@ def _answer(services: Services, request: Request, grant: str | None) -> Reply:
     try:
         raw = all_parameters(request, _KNOWN)
         given = {name: value for name, value in raw.items() if value}
-        client = clients.authenticate(services.clients, client_credentials(request, given))
+        client = client_login.authenticate(services, client_credentials(request, given), request.source_ip)
         dialect = dialects.of_record(client.dialect)
         grant = grant or dialect.grant(given)
         address = end_user_address(request, client)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from lingpai import access, clients, grants, sessions
+from lingpai import access, client_login, grants, sessions
 from lingpai.errors import invalid_client, invalid_grant, invalid_request
 from lingpai.ports import Services
 from lingpai.web import bearer, observability
@@ -42,7 +42,7 @@ def refresh_token(services: Services, request: Request) -> Reply:
         raise invalid_request("missing_parameter", name=_REFRESH_TOKEN[0])
     credentials = client_credentials(request, given)
     if credentials is not None:
-        client = clients.authenticate(services.clients, credentials)
+        client = client_login.authenticate(services, credentials, request.source_ip)
     else:
         client_id = sessions.client_of(services.store, token)
         known = services.clients.get_client(client_id) if client_id else None

@@ -1,0 +1,61 @@
+"""Clients prove who they are, and wrong secrets are counted by the address that they come from.
+
+An address, with the network around it, has so many wrong secrets an hour for all clients. Each is counted before it is
+answered. A right one is not counted and costs no call, so the count is not read for it: instead, a process that saw the
+limit reached refuses this address's tries for this client, right ones too, until the hour is over. Other clients behind
+the same address go on.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lingpai import clients, slowdown, throttle
+from lingpai.clients import Credentials
+from lingpai.errors import LingpaiError, too_many_requests
+from lingpai.model import Client, WaitingClient
+from lingpai.ports import Services
+
+
+def authenticate(services: Services, credentials: Credentials | None, address: str) -> Client:
+    """The client that the credentials prove; LingpaiError `invalid_client` for any other, and for none.
+
+    LingpaiError 429 where wrong secrets have come from this address too often. The answer, and the work for it, are the
+    same for a client that is not known.
+    """
+    if credentials is None or not credentials.secret:
+        return clients.authenticate(services.clients, credentials)
+    with _counted(services, slowdown.address_mark(f"client:{credentials.client_id}", address), address):
+        return clients.authenticate(services.clients, credentials)
+
+
+@contextmanager
+def _counted(services: Services, mark: str, address: str) -> Iterator[None]:
+    """Count a refusal within the block; LingpaiError 429 where it is one too many, or `mark` has to wait."""
+    now = services.clock.now()
+    waiting = services.waiting_clients.get(mark)
+    if waiting is not None and now < waiting.ends_at:
+        raise _too_many(waiting, now)
+    try:
+        yield
+    except LingpaiError as error:
+        if error.code != "invalid_client":
+            raise
+        limit = throttle.address_limit(services.settings, "client", address, now)
+        if limit is None or services.store.spend(limit.key, limit.counts, limit.ttl).done:
+            raise
+        waiting = WaitingClient(limit.ends_at, error.dialect)
+        _remember(services, mark, waiting)
+        raise _too_many(waiting, now) from None
+
+
+def _remember(services: Services, mark: str, waiting: WaitingClient) -> None:
+    known = services.waiting_clients
+    if len(known) >= clients.CACHE_SIZE:
+        known.pop(next(iter(known)), None)
+    known[mark] = waiting
+
+
+def _too_many(waiting: WaitingClient, now: int) -> LingpaiError:
+    refusal = too_many_requests("slow_down", retry_after=max(1, waiting.ends_at - now))
+    refusal.dialect = waiting.dialect
+    return refusal
