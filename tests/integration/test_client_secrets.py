@@ -41,6 +41,7 @@ ROUTES: dict[str, Callable[[Api, tuple[str, str]], Answer]] = {
     "/mobile/token": lambda api, client: api.post("/mobile/token", form={"mobile": "1", "code": "2"}, basic=client),
     "/sign/token": lambda api, client: api.post("/sign/token", form={"sign": "x"}, basic=client),
     "/mobile/code/get": lambda api, client: api.post("/mobile/code/get", form={"mobile": "1"}, basic=client),
+    "/users/pwd/reset": lambda api, client: api.post("/users/pwd/reset", form={"mobile": "1"}, basic=client),
     "/oauth/introspect": lambda api, client: api.post("/oauth/introspect", form={"token": "x"}, basic=client),
     "/oauth/revoke": lambda api, client: api.post("/oauth/revoke", form={"token": "x"}, basic=client),
     "/users/register": lambda api, client: api.post("/users/register", json_body={}, basic=client),

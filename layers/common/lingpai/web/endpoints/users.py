@@ -4,7 +4,7 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-from lingpai import accounts, clients, last_admin, numbers, recent_login, roles
+from lingpai import accounts, client_login, last_admin, numbers, recent_login, roles
 from lingpai.errors import forbidden, invalid_request, invalid_token
 from lingpai.model import Guesser, Identity, RoleBook, User, is_union
 from lingpai.notices import Notice
@@ -93,7 +93,7 @@ def remove_phone(services: Services, request: Request) -> Reply:
 def reset_password(services: Services, request: Request) -> Reply:
     """A password for the account of `mobile`, proven by the `code` sent to it for that; all of its sessions end."""
     given = parameters(request, CLIENT | {"mobile", "code", "newPassword"})
-    client = clients.authenticate(services.clients, client_credentials(request, given))
+    client = client_login.authenticate(services, client_credentials(request, given), request.source_ip)
     with observability.asked_by(client):
         for name in ("mobile", "code", "newPassword"):
             if name not in given:
