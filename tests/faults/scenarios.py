@@ -99,7 +99,7 @@ def _usercenter(house: House) -> State:
     return {"access": tokens["accessToken"], "refresh": tokens["refreshToken"]}
 
 
-def _linked(house: House) -> State:
+def linked(house: House) -> State:
     """Alice has a Google account linked, by a session of the client that can; and another session."""
     form = {"grant_type": "password", "username": ALICE, "password": ALICES}
     token = house.api.post("/oauth/token", form=form, basic=GOOGLE_CLIENT).json["access_token"]
@@ -308,7 +308,7 @@ SCENARIOS = [
         _json("/users/identities/link", "google", provider="google", sign=lambda state: state["sign"]),
         _to_link,
     ),
-    Scenario("", "/users/identities/unlink", _json("/users/identities/unlink", "google", provider="google"), _linked),
+    Scenario("", "/users/identities/unlink", _json("/users/identities/unlink", "google", provider="google"), linked),
     Scenario("", "/userDetail/current", _json("/userDetail/current", "alice"), _logged_in),
     Scenario("", "/userDetail/get", _json("/userDetail/get", "admin", id=lambda state: state["id"]), _logged_in),
     Scenario(

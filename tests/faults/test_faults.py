@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.house import House, Run, masked, opened
+from tests.faults.house import House, Run, masked
 from tests.faults.scenarios import SCENARIOS, Scenario, State
 from tests.faults.tables import Dump, differences, half_written, repeated_differences, was_done
 from tests.support.api import Answer
@@ -24,7 +24,7 @@ from tests.support.breaking_proxy import (
     truncated,
     unreadable,
 )
-from tests.support.stores import ROOT, Transport
+from tests.support.stores import ROOT
 
 pytestmark = pytest.mark.security("F19", "F20", "F21", "F22", "F24")
 
@@ -54,13 +54,6 @@ WRITE_LASTING: dict[str, Fault] = {
     "late, after the repeat": late,
 }
 BUSY = ("temporarily_unavailable", "服务暂时不可用", "temporarily unavailable")
-
-
-@pytest.fixture(scope="module", params=["bare", "botocore"])
-def house(request: pytest.FixtureRequest, dynamodb_endpoint: str) -> Iterator[House]:
-    transport: Transport = request.param
-    with opened(dynamodb_endpoint, transport) as made:
-        yield made
 
 
 def routes() -> set[str]:

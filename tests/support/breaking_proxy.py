@@ -68,16 +68,17 @@ class BreakingProxy:
     calls: list[str] = field(default_factory=list)
     tries: list[int] = field(default_factory=list)
     held: list[Message] = field(default_factory=list)
-    _at: int | None = None
-    _fault: Fault | None = None
+    _faults: dict[int, Fault] = field(default_factory=dict)
     _broken: Message | None = None
     _guard: threading.RLock = field(default_factory=threading.RLock)
     _upstream: http.client.HTTPConnection | None = None
 
-    def plan(self, at: int | None = None, fault: Fault | None = None) -> None:
-        """A new request begins; its call number `at` (the first is 0) meets the fault."""
+    def plan(self, at: int | None = None, fault: Fault | None = None, *others: tuple[int, Fault]) -> None:
+        """A new request begins; its call number `at` (the first is 0) meets the fault, and `others` theirs."""
         self.calls, self.tries, self._broken = [], [], None
-        self._at, self._fault = at, fault
+        self._faults = dict(others)
+        if at is not None and fault is not None:
+            self._faults[at] = fault
 
     def answer(self, request: Message) -> Message | None:
         """What becomes of a request."""
@@ -87,10 +88,11 @@ class BreakingProxy:
                 self.tries.append(0)
             self.tries[-1] += 1
             self._broken = None
-            if self._fault is None or len(self.calls) - 1 != self._at:
+            fault = self._faults.get(len(self.calls) - 1)
+            if fault is None:
                 return self.ask(request)
             self._broken = request
-            return self._fault(Try(self.tries[-1] - 1, request, self))
+            return fault(Try(self.tries[-1] - 1, request, self))
 
     def ask(self, request: Message) -> Message:
         """DynamoDB's answer."""

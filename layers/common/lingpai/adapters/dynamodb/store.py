@@ -207,9 +207,9 @@ class DynamoStore:
                     index = cancelled.reasons.index("ConditionalCheckFailed")
                     return _Failed(index, cancelled.items[index])
             except _TokenKnown:
-                if self._stand(actions):
-                    return None
-                raise unavailable() from None
+                if not self._stand(actions):
+                    raise unavailable() from None
+                return None
             self._pause(attempt)
         raise unavailable()
 
