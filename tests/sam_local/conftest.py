@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from tests.sam_local.sam import Sam
+from tests.sam_local.sam import BUILD, SET_UP, Sam
 from tests.support import long_run
 
 
@@ -17,5 +17,8 @@ def pytest_configure() -> None:
 
 @pytest.fixture(scope="session")
 def sam(tmp_path_factory: pytest.TempPathFactory) -> Sam:
-    """`sam local`, with a home of its own."""
-    return Sam(tmp_path_factory.mktemp("sam"))
+    """`sam local` after the README's set-up and `sam build`, with a home of its own."""
+    made = Sam(tmp_path_factory.mktemp("sam"))
+    built = made.run(f"{SET_UP}\n{BUILD}", timeout=900)
+    assert built.returncode == 0, built.stdout + built.stderr
+    return made

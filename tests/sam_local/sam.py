@@ -37,6 +37,7 @@ def commands() -> tuple[str, ...]:
 
 
 SERVE, SET_UP, INVOKE, MAKE_INVOKE, START_API = commands()
+BUILD, _, _PLAIN_INVOKE = INVOKE.partition(" && ")
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,16 @@ class Sam:
 
     def invoke(self, function: str, event: str) -> Any:
         """What the function answers to an event of events/: the README's line, with these names in their places."""
-        assert INVOKE.startswith("sam build && sam local invoke TokenFunction -e events/token-password.json ")
-        command = INVOKE.removeprefix("sam build && ").replace("TokenFunction", function)
-        return answer_of(self.run(command.replace("token-password", event)))
+        assert _PLAIN_INVOKE.startswith("sam local invoke TokenFunction -e events/token-password.json ")
+        command = _PLAIN_INVOKE.replace("TokenFunction", function).replace("token-password", event)
+        return answer_of(self.run(command))
+
+    @contextmanager
+    def serving(self, **variables: str) -> Iterator[None]:
+        """The README's `make run` until the context ends, with these variables before it."""
+        command = " ".join([*(f"{name}={shlex.quote(value)}" for name, value in variables.items()), SERVE])
+        with self.background(command, lambda printed: "Ctrl-C stops it" in printed):
+            yield
 
     @contextmanager
     def api(self, **parameters: str) -> Iterator[str]:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.server import serving
 from tests.sam_local.sam import ORIGIN, STORE_PORT, Sam
 from tests.support import stores
 from tests.support.blackbox_suite import run_suite
@@ -28,14 +27,12 @@ PEPPER = json.loads((ROOT / "events" / "env.local.json").read_text("utf-8"))["Pa
 
 
 @pytest.fixture(scope="module")
-def dynamodb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def dynamodb(sam: Sam) -> Iterator[str]:
     """A DynamoDB Local at the port of events/env.local.json, with what `make run` puts there."""
     reason = stores.missing()
     assert reason is None, reason
-    folder = tmp_path_factory.mktemp("dynamodb")
-    settings = {"SAM_LOCAL": "1", "KEYS_FILE": str(folder / "keys.json")}
     with stores.dynamodb_local(STORE_PORT) as endpoint:
-        with serving(folder, DYNAMODB_ENDPOINT=endpoint, **settings):
+        with sam.serving(DYNAMODB_ENDPOINT=endpoint):
             pass
         yield endpoint
 

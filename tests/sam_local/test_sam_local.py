@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.server import serving
-from tests.sam_local.sam import INVOKE, MAKE_INVOKE, SERVE, SET_UP, Sam, answer_of
+from tests.sam_local.sam import INVOKE, MAKE_INVOKE, Sam, answer_of
 from tests.support.outcomes import EVENTS, Outcome, of_lambda, of_server
 from tests.support.stores import TEMPLATE
 from tools.function_of import function_of
@@ -26,10 +26,8 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
 
 @pytest.fixture(scope="module")
 def store(sam: Sam) -> Iterator[None]:
-    """`make run`, told to serve containers, and what is built by `sam build`."""
-    with sam.background(SERVE, lambda printed: "Ctrl-C stops it" in printed):
-        built = sam.run(f"{SET_UP}\n{INVOKE.partition(' && ')[0]}", timeout=600)
-        assert built.returncode == 0, built.stderr
+    """`make run`, told to serve containers."""
+    with sam.serving():
         yield
 
 
