@@ -160,6 +160,14 @@ def test_users_of_every_kind(tmp_path: Path, services: Services, store: MemorySt
 # --- again -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.security("F27")
+def test_names_and_numbers_of_a_file_as_somebody_pasted_them(services: Services, store: MemoryStore) -> None:
+    users = [{"username": "\u200bmei\u3000"}, {"mobile": "\u202a１３３ 1234\u00a01234\u202c"}]
+    seed.apply(seed.Seed.model_validate({"users": users}), services)
+    assert set(store.identities) == {"username:mei", "mobile:+8613312341234"}
+    assert {user.username for user in store.users.values()} == {"mei", None}
+
+
 def test_a_second_time_changes_nothing(services: Services, store: MemoryStore) -> None:
     demo = seed.load(None)
     seed.apply(demo, services)
