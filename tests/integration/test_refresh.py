@@ -258,6 +258,7 @@ def test_more_refreshes_than_a_session_remembers_are_slowed_down(api: Api, monke
         tokens.append(spring_tokens(refresh(api, tokens[-1]["refresh_token"])))
     answer = refresh(api, tokens[-1]["refresh_token"])
     assert (answer.status, answer.headers["retry-after"]) == (429, "1")
+    assert answer.json["reason"] == "refreshed_too_often"
     assert spring_tokens(refresh(api, tokens[0]["refresh_token"])) == tokens[-1]
     api.time.advance(31)
     spring_tokens(refresh(api, tokens[-1]["refresh_token"]))

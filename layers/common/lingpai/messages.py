@@ -144,6 +144,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "验证码错误次数过多，请稍后再试",
         "Too many tries for this number: wait before the next",
     ),
+    "refreshed_too_often": ("刷新过于频繁，请稍后再试", "Refreshed too often: wait before the next"),
     "slow_down": (
         "登录失败次数过多，请稍后再试",
         "Too many failed attempts: wait before the next",

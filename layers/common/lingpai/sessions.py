@@ -248,7 +248,7 @@ def _why_refused(session: Session, scope: tuple[str, ...] | None, now: int) -> L
         return invalid_grant("bad_refresh_token")
     if set(scope or ()) - set(session.scope):
         return invalid_scope()
-    return too_many_requests("slow_down", 1)
+    return too_many_requests("refreshed_too_often", 1)
 
 
 def _may_repeat(

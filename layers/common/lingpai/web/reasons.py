@@ -46,7 +46,9 @@ REASONS: dict[str, frozenset[str]] = {
     "unsupported_grant_type": frozenset({"unknown_grant"}),
     "unsupported_token_type": frozenset({"temporary_token"}),
     "invalid_scope": frozenset({"bad_scope"}),
-    "too_many_requests": frozenset({"limit_reached", "provider_busy", "slow_down", "too_many_tries"}),
+    "too_many_requests": frozenset(
+        {"limit_reached", "provider_busy", "refreshed_too_often", "slow_down", "too_many_tries"}
+    ),
     "temporarily_unavailable": frozenset(
         {"no_signing_key", "passwords_unchecked", "provider_unavailable", "store_unavailable"}
     ),
