@@ -171,6 +171,17 @@ def signed_sign_login(w: World) -> Call:
     return w.post("/sign/token", form={"sign": secrets.token_hex(12)}, basic=w.signed())
 
 
+def code_login_with_claims(w: World) -> Call:
+    number = w.somebody(number=True).number
+    assert number is not None
+    client = w.telling()
+    return w.post("/mobile/token", form={"mobile": number, "code": w.service.code_for(number, client)}, basic=client)
+
+
+def sign_login_with_claims(w: World) -> Call:
+    return w.post("/sign/token", form={"sign": secrets.token_hex(12)}, basic=w.telling())
+
+
 def current_user_by_a_signed_token(w: World) -> Call:
     return w.post("/users/current", bearer=passport_login(w)().json["access_token"])
 
@@ -342,6 +353,8 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("MobileFunction", "UsersTable", PUT): code_login_of_a_newcomer,
     ("MobileFunction", "UsersTable", UPDATE): code_login,
     ("MobileFunction", "SessionsTable", QUERY): code_login_among_many,
+    ("MobileFunction", "UsersTable", BATCH_GET): code_login_with_claims,
+    ("MobileFunction", "RolesTable", BATCH_GET): code_login_with_claims,
     ("MobileFunction", "SessionsTable", PUT): code_login,
     ("MobileFunction", "SessionsTable", DELETE): code_login_among_many,
     ("MobileFunction", "CodePepper", SECRET): send_code,
@@ -354,6 +367,8 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("SignFunction", "UsersTable", PUT): sign_login_of_a_newcomer,
     ("SignFunction", "UsersTable", UPDATE): sign_login,
     ("SignFunction", "SessionsTable", QUERY): sign_login_among_many,
+    ("SignFunction", "UsersTable", BATCH_GET): sign_login_with_claims,
+    ("SignFunction", "RolesTable", BATCH_GET): sign_login_with_claims,
     ("SignFunction", "SessionsTable", PUT): sign_login,
     ("SignFunction", "SessionsTable", DELETE): sign_login_among_many,
     ("SignFunction", "KeysTable", SCAN): signed_sign_login,

@@ -64,6 +64,12 @@ class World:
         """A copy of web-client whose access tokens are signed ones."""
         return self.copy("web-client", token_format={"S": "jwt"})
 
+    def telling(self) -> tuple[str, str]:
+        """A copy of web-client whose signed tokens tell the roles of their users."""
+        return self.copy(
+            "web-client", token_format={"S": "jwt"}, access_ttl={"N": "3600"}, claims={"L": [{"S": "roles"}]}
+        )
+
     def copy(self, known: str, **changes: Any) -> tuple[str, str]:
         """A new client like one of the seed, but for these attributes (as DynamoDB writes them): id and secret."""
         dynamodb, table = self.stack.client("dynamodb"), self.table("ClientsTable")

@@ -34,7 +34,8 @@ def main() -> None:
         from lingpai.clock import Clock
 
         dice = random.Random(secrets.token_bytes())
-        Clock.__init__.__defaults__ = (Clock.__init__.__defaults__[0], dice.randbytes)  # type: ignore[index]
+        time, _, *others = Clock.__init__.__defaults__  # type: ignore[misc]
+        Clock.__init__.__defaults__ = (time, dice.randbytes, *others)
     pipes = [_fork(name, handler) for _ in range(2)]
     for reader in pipes:
         with os.fdopen(reader) as stream:

@@ -5,6 +5,8 @@ PyJWT, which only this module and `id_tokens` import, is imported when first nee
 
 import functools
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -39,12 +41,14 @@ class Claims:
     epoch: int
 
 
-def sign(services: Services, client: Client, session: Session, hashed: bytes) -> str:
+def sign(
+    services: Services, client: Client, session: Session, hashed: bytes, about: Mapping[str, Any] = MappingProxyType({})
+) -> str:
     """The access token of the session as a JWT, whose secret has this hash. The same gives the same, to the byte.
 
     Its `jti` names the session and the hash: whoever reads one in a log has found no token.
 
-    Passport's claims (seed 001) for its clients, those of RFC 9068 for all others.
+    Passport's claims (seed 001) for its clients, those of RFC 9068 for all others, and `about` (`token_claims`).
     """
     issued_at = session.rotated_at or session.created_at
     key = services.keys.signing(client.token_alg, issued_at)
@@ -83,6 +87,7 @@ def sign(services: Services, client: Client, session: Session, hashed: bytes) ->
     if user_id is None and session.epoch:
         # Kept nowhere else: see `epochs`.
         claims["epoch"] = session.epoch
+    claims |= about
     # PyJWT's own `encode` takes as long again as signing does.
     signed = f"{_part(headers)}.{_part(claims)}"
     return f"{signed}.{selector.encode(_algorithms()[key.algorithm].sign(signed.encode(), key.private))}"

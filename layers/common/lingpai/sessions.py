@@ -7,9 +7,11 @@ has the same answer (docs/decisions/0012-refresh-retries.md).
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import field, replace
+from typing import Any
 
-from lingpai import jwt, selector, session_limit, token_family
+from lingpai import jwt, selector, session_limit, token_claims, token_family
 from lingpai.clock import LEEWAY
 from lingpai.errors import LingpaiError, invalid_grant, invalid_scope, invalid_token, too_many_requests
 from lingpai.frozen import frozen
@@ -46,7 +48,7 @@ def issue(
     `together_with` are the writes that must happen with it or not at all; their Conflict is the caller's.
     """
     clock, now = services.clock, services.clock.now()
-    _require_key(services, client, now)
+    about = _about(services, client, user_id, now)
     owner = clock.new_machine_owner() if user_id is None else user_id
     key = SessionKey(owner, clock.new_session_id())
     access = clock.new_secret()
@@ -72,7 +74,7 @@ def issue(
     elif client.token_format != "jwt":
         # A signed token of a client for itself carries all there is to know: nothing is kept.
         services.store.commit(*together_with, PutSession(session, session.access_expires_at))
-    return _token_set(services, client, session, access, refresh, now)
+    return _token_set(services, client, session, access, refresh, now, about)
 
 
 def check(store: Sessions, token: str, now: int, grace: int) -> Session:
@@ -117,7 +119,7 @@ def refresh(services: Services, client: Client, token: str, scope: tuple[str, ..
     if presented is None:
         raise invalid_grant("bad_refresh_token")
     arrived, salt = services.clock.now(), services.clock.new_secret()
-    _require_key(services, client, arrived)
+    about = _about(services, client, presented.key.user_id, arrived)
     issued_at, grace = token_family.issued_at(presented.secret), services.settings.refresh_grace
     # No rotation of a session is before the last one, though the clock of another function may be ahead.
     now = max(arrived, issued_at) if issued_at <= arrived + LEEWAY else arrived
@@ -144,8 +146,8 @@ def refresh(services: Services, client: Client, token: str, scope: tuple[str, ..
     if outcome.session is not None and outcome.session.epoch < client.valid_from:
         raise invalid_grant("bad_refresh_token")
     if outcome.done and outcome.session:
-        return _token_set(services, client, outcome.session, next_access, next_refresh, now)
-    return _after_refusal(services, client, presented, outcome.session, scope, arrived)
+        return _token_set(services, client, outcome.session, next_access, next_refresh, now, about)
+    return _after_refusal(services, client, presented, outcome.session, scope, arrived, about)
 
 
 def revoke(store: Sessions, key: SessionKey, hashed: bytes, client: Client | None) -> None:
@@ -225,6 +227,7 @@ def _after_refusal(
     session: Session | None,
     scope: tuple[str, ...] | None,
     now: int,
+    about: Mapping[str, Any],
 ) -> TokenSet:
     """The answer to a refused rotation: the pair of a retry, or LingpaiError for a mistake or a theft."""
     if session is None or session.client_id != client.id or session.ends_at <= now:
@@ -234,7 +237,7 @@ def _after_refusal(
     pair = token_family.current_pair(session, presented.secret)
     if pair is not None and _may_repeat(services, client, presented, session, pair[2], now):
         access, refresh, _ = pair
-        return _repeat(services, client, session, access, refresh, scope, now)
+        return _repeat(services, client, session, access, refresh, scope, now, about)
     # Where the last rotation is in the future, a clock is wrong: nobody can be told a thief by it.
     if session.rotated_at <= services.clock.now() + LEEWAY and token_family.has_issued(session, presented.secret):
         end(services.store, session.key)
@@ -274,19 +277,22 @@ def _repeat(
     refresh: bytes,
     scope: tuple[str, ...] | None,
     now: int,
+    about: Mapping[str, Any],
 ) -> TokenSet:
     """The answer that the last rotation gave, once more."""
     if session.refresh_expires_at <= now:
         raise invalid_grant("bad_refresh_token")
     if scope is not None and set(scope) != set(session.access_scope):
         raise invalid_scope()
-    return _token_set(services, client, session, access, refresh, now)
+    return _token_set(services, client, session, access, refresh, now, about)
 
 
-def _require_key(services: Services, client: Client, now: int) -> None:
-    """LingpaiError where there is no key for the client's signed tokens: before anything is written."""
-    if client.token_format == "jwt":
-        services.keys.signing(client.token_alg, now)
+def _about(services: Services, client: Client, user_id: int | None, now: int) -> Mapping[str, Any]:
+    """What a signed token is to say of the user, read before anything is written; LingpaiError where no key signs."""
+    if client.token_format != "jwt":
+        return {}
+    services.keys.signing(client.token_alg, now)
+    return token_claims.about(services, client, user_id)
 
 
 def _as_before_rotation(session: Session, grace: int) -> Session:
@@ -298,10 +304,16 @@ def _as_before_rotation(session: Session, grace: int) -> Session:
 
 
 def _token_set(
-    services: Services, client: Client, session: Session, access: bytes, refresh: bytes | None, now: int
+    services: Services,
+    client: Client,
+    session: Session,
+    access: bytes,
+    refresh: bytes | None,
+    now: int,
+    about: Mapping[str, Any],
 ) -> TokenSet:
     if client.token_format == "jwt":
-        access_token = jwt.sign(services, client, session, digest(access))
+        access_token = jwt.sign(services, client, session, digest(access), about)
     else:
         access_token = token_text(session.key, access)
     return TokenSet(

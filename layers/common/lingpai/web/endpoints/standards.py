@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from lingpai import access, client_login, epochs, jwt, sessions
+from lingpai import access, client_login, epochs, jwt, sessions, token_claims
 from lingpai.errors import invalid_client, invalid_request
 from lingpai.model import Client, Session
 from lingpai.ports import Services
@@ -112,7 +112,14 @@ def _introspected_access(services: Services, client: Client, token: str) -> dict
         **_scope(session.access_scope),
         "token_type": "Bearer",
         "exp": min(session.access_expires_at, session.ends_at),
+        **_about(services, session),
     }
+
+
+def _about(services: Services, session: Session) -> dict[str, Any]:
+    """What the record of the token's own client lets be told of its user."""
+    client = services.clients.get_client(session.client_id)
+    return token_claims.about(services, client, session.key.user_id) if client else {}
 
 
 def _introspected_refresh(services: Services, client: Client, token: str) -> dict[str, Any] | None:
