@@ -207,18 +207,24 @@ class DynamoStore:
                     index = cancelled.reasons.index("ConditionalCheckFailed")
                     return _Failed(index, cancelled.items[index])
             except _TokenKnown:
-                if not self._stand(actions):
+                if not self._has_done(actions):
                     raise unavailable() from None
                 return None
             self._pause(attempt)
         raise unavailable()
 
-    def _stand(self, actions: list[dict[str, Arguments]]) -> bool:
+    def _has_done(self, actions: list[dict[str, Arguments]]) -> bool:
         """Whether the items that the transaction puts and deletes are as it leaves them; one call for each.
 
         Asked where DynamoDB knows the token of this transaction but calls its parameters others. The token is new and
-        random, so only an earlier try can have used it, and only a transaction that was done is remembered.
+        random, so only an earlier try can have used it, and only a transaction that was done is remembered. A function
+        that may not read what it writes does not know.
         """
+        with suppress(ClientError):
+            return self._stand(actions)
+        return False
+
+    def _stand(self, actions: list[dict[str, Arguments]]) -> bool:
         for action in actions:
             ((kind, arguments),) = action.items()
             table = arguments["TableName"]
