@@ -190,3 +190,78 @@ def test_a_code_whose_use_was_not_answered_is_good_again(store: WholeStore) -> N
     assert store.get_code(NUMBER) == LATER
     store.reopen_code(replace(used, number=OTHER), NOW + 600)
     assert store.get_code(OTHER) is None
+
+
+@pytest.mark.security("F13")
+def test_a_code_keeps_its_client_and_its_purpose(store: WholeStore) -> None:
+    for client_id, purpose in (("web", "reset"), ("app", None), (None, None)):
+        before = store.get_code(NUMBER)
+        code = a_code(client_id=client_id, purpose=purpose, sent=(NOW, len(client_id or "")))
+        assert store.save_code(before, code, TTL)
+        known = store.get_code(NUMBER)
+        assert known is not None
+        assert (known.client_id, known.purpose) == (client_id, purpose)
+
+
+@pytest.mark.security("F14")
+def test_guesses_at_a_name_are_counted_apart(store: WholeStore) -> None:
+    """In a window of their own; the code counts both, and a new code begins anew."""
+    store.save_code(None, a_code(), TTL)
+    store.count_try(NUMBER, a_guess(NOW, 60))
+    known = store.count_try(NUMBER, a_guess(NOW, 60, by_name=True))
+    assert (known.tries, known.name_tries, known.name_tries_until, known.guesses) == (1, 1, NOW + 60, 2)
+    known = store.count_try(NUMBER, a_guess(NOW + 60, 60, by_name=True))
+    assert (known.tries, known.name_tries, known.name_tries_until, known.guesses) == (1, 1, NOW + 120, 3)
+    assert store.save_code(known, replace(LATER, tries_until=known.tries_until, guesses=0), TTL)
+    renewed = store.get_code(NUMBER)
+    assert renewed is not None
+    assert (renewed.tries, renewed.name_tries, renewed.guesses) == (1, 1, 0)
+
+
+@pytest.mark.security("F14")
+def test_a_guess_that_is_refused_does_not_count_for_the_code(store: WholeStore) -> None:
+    store.save_code(None, a_code(), TTL)
+    seen = [store.count_try(NUMBER, a_guess(NOW, 60, tries=2)) for _ in range(4)]
+    assert [(known.tries, known.guesses) for known in seen] == [(1, 1), (2, 2), (3, 2), (4, 2)]
+
+
+@pytest.mark.security("F14")
+def test_a_code_used_by_name_takes_its_guess_back_there(store: WholeStore) -> None:
+    store.save_code(None, a_code(), TTL)
+    store.count_try(NUMBER, a_guess(NOW, 60))
+    store.count_try(NUMBER, a_guess(NOW, 60, by_name=True))
+    store.commit(consume(by_name=True))
+    known = store.get_code(NUMBER)
+    assert known is not None
+    assert (known.tries, known.name_tries) == (1, 0)
+
+
+@pytest.mark.security("F40")
+def test_the_day_of_a_proof_is_kept(store: WholeStore) -> None:
+    """By whatever way the code came back, and beyond the next one."""
+    code = a_code()
+    assert code.digest is not None
+    store.save_code(None, code, TTL)
+    assert store.mark_proven(NUMBER, code.digest, 7)
+    known = store.get_code(NUMBER)
+    assert known is not None
+    assert known.proof_day == 7
+    store.count_try(NUMBER, a_guess(NOW, 60))
+    store.commit(consume(proof_day=8))
+    used = store.get_code(NUMBER)
+    assert used is not None
+    assert store.save_code(used, replace(LATER, tries=used.tries), TTL)
+    known = store.get_code(NUMBER)
+    assert known is not None
+    assert known.proof_day == 8
+
+
+@pytest.mark.security("F23")
+def test_a_sending_that_was_taken_back_is_saved_no_more(store: WholeStore) -> None:
+    """Its write may arrive late."""
+    before = a_code()
+    store.save_code(None, before, TTL)
+    assert store.save_code(before, replace(before, unsent="late"), TTL)
+    assert not store.save_code(before, LATER, TTL, "late")
+    assert store.get_code(NUMBER) == before
+    assert store.save_code(before, LATER, TTL, "another")

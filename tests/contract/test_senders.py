@@ -93,6 +93,48 @@ def test_template_and_signature_are_those_of_language_purpose_and_side(
         assert sent["to"] == (message.to.removeprefix("+86").removeprefix("+") if vendor is ALIYUN else message.to)
 
 
+NOTICE = replace(MESSAGE, code="", text="您的账号已不再使用此手机号登录。", purpose="notice")
+
+
+@pytest.mark.security("F11")
+def test_a_notice_has_a_template_of_its_own(shop: Shop) -> None:
+    """Without variables; where there is none, no template for codes is sent."""
+    for vendor, templates, values in ((ALIYUN, "ALIYUN_TEMPLATES", {}), (TENCENT, "TENCENT_TEMPLATES", [])):
+        web = shop.open(vendor)
+        own = {templates: "zh=1001,zh.notice=1007"}
+        assert outcome(shop.sender([vendor], own), NOTICE) == "sent"
+        sent = vendor.read(web.calls[0])
+        assert (sent["template"], sent["values"]) == ("1007", values)
+        assert outcome(shop.sender([vendor], {templates: "zh=1001"}), NOTICE) != "sent"
+        assert len(web.calls) == 1
+
+
+@pytest.mark.security("F11")
+@pytest.mark.parametrize("vendor", [AWS, SNS, TWILIO], ids=lambda vendor: vendor.name)
+def test_a_notice_has_a_text_of_its_own(shop: Shop, vendor: Vendor) -> None:
+    web = shop.open(vendor)
+    assert outcome(shop.sender([vendor]), NOTICE) == "sent"
+    assert outcome(shop.sender([vendor], {"SMS_TEXT_ZH_NOTICE": "另一段文字"}), NOTICE) == "sent"
+    assert [vendor.read(call)["text"] for call in web.calls] == [NOTICE.text, "另一段文字"]
+
+
+@pytest.mark.parametrize(
+    ("templates", "purpose", "chosen"),
+    [
+        ("zh=1001,zh.reset=1003", "reset", "1003"),
+        ("zh=1001,zh.link=1002", "reset", "1001"),
+        ("zh.login=1001,zh.link=1002", "change", "1002"),
+    ],
+)
+def test_a_purpose_without_a_template_takes_that_of_a_link(
+    shop: Shop, templates: str, purpose: Any, chosen: str
+) -> None:
+    web = shop.open(TENCENT)
+    sender = shop.sender([TENCENT], {"TENCENT_TEMPLATES": templates})
+    assert outcome(sender, replace(MESSAGE, purpose=purpose)) == "sent"
+    assert TENCENT.read(web.calls[0])["template"] == chosen
+
+
 def test_tencent_needs_no_signature_abroad_but_may_have_a_sender(shop: Shop) -> None:
     web = shop.open(TENCENT)
     abroad = {"TENCENT_SIGN_NAMES": "", "SMS_COUNTRIES": "HK", "TENCENT_SENDER_ID": "Lingpai"}

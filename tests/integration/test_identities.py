@@ -13,7 +13,7 @@ from lingpai.ports import DisableUser
 from tests.support.api import Answer
 from tests.support.expect import asks_for_token, everything, gives, refuses, refuses_token, succeeds
 from tests.support.openid import NONCE
-from tests.support.people import APP, WEB, Person, machine, somebody
+from tests.support.people import APP, PASSWORD, WEB, Person, code_for, machine, new_number, somebody
 from tests.support.third_parties import GOOGLE_CLIENT, MINI_CLIENT, SECOND_CLIENT, Town, town
 from tests.support.wechat import MINI, SECOND
 
@@ -321,3 +321,42 @@ def test_a_refusal_in_english(here: Town) -> None:
     english = {"Accept-Language": "en"}
     answer = here.api.post(PATHS[1], json_body={"sign": "x"}, bearer=here.api.token(), headers=english)
     refuses(answer, 403, "This provider proves nothing to us: ask an admin to link it")
+
+
+# --- the word of a third party as proof of the account ------------------------------------------------------
+
+
+def change_phone(here: Town, person: Person, token: str, **proof: Any) -> Answer:
+    number = new_number()
+    body = {"id": person.id, "phone": number, "code": code_for(here.api, number), **proof}
+    return here.api.post("/users/update", json_body=body, bearer=token)
+
+
+@pytest.mark.security("F11")
+def test_who_a_third_party_says_is_there_proves_the_account(here: Town) -> None:
+    """Where the login is not recent: an identity that the account has, and no other."""
+    person, subject = somebody(here.api), new_subject()
+    link_google(here, person, subject)
+    token = person.token
+    here.api.time.advance(here.api.services.settings.recent_login + 1)
+    stranger = change_phone(here, person, token, provider="google", sign=here.id_token(new_subject()))
+    assert (stranger.status, stranger.json["reason"]) == (403, "recent_login_required")
+    broken = change_phone(here, person, token, provider="google", sign="no token at all")
+    assert (broken.status, broken.json["reason"]) == (403, "recent_login_required")
+    claimed = change_phone(here, person, token, provider="trusted", sign=subject)
+    assert (claimed.status, claimed.json["reason"]) == (403, "recent_login_required")
+    assert person.stored().mobile is None
+    succeeds(change_phone(here, person, token, provider="google", sign=here.id_token(subject)))
+
+
+@pytest.mark.security("F11")
+def test_linking_needs_a_recent_login_or_proof_and_ends_other_sessions(here: Town) -> None:
+    """The identity that is to be linked proves nothing of the account."""
+    person, subject = somebody(here.api), new_subject()
+    token, other = person.token, person.token
+    here.api.time.advance(here.api.services.settings.recent_login + 1)
+    refused = link(here, token, provider="google", sign=here.id_token(subject))
+    assert (refused.status, refused.json["reason"]) == (403, "recent_login_required")
+    gives(link(here, token, provider="google", sign=here.id_token(subject), password=PASSWORD))
+    assert here.api.post("/users/current", bearer=token).status == 200
+    assert here.api.post("/users/current", bearer=other).status == 401

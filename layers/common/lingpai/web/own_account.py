@@ -59,10 +59,10 @@ def provider_of(services: Services, caller: Caller, named: str | None) -> tuple[
 
 def _identity(services: Services, request: Request, caller: Caller, body: Mapping[str, Any]) -> Identity:
     proof = Proof(fields.text(body, "sign", TOKEN_MAX), fields.optional_text(body, "nonce") or None)
-    client, provider = provider_of(services, caller, fields.optional_text(body, "provider") or None)
     try:
+        client, provider = provider_of(services, caller, fields.optional_text(body, "provider") or None)
         return third_parties.identify(services, provider, client, proof, request.source_ip)
     except LingpaiError as error:
-        if error.code != "invalid_grant":
+        if error.code not in ("access_denied", "invalid_grant"):
             raise
         raise recent_login_required(error.reason) from error
