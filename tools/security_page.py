@@ -27,11 +27,11 @@ markers (`@pytest.mark.security`); a test fails where an entry has neither a tes
 
 @dataclass(frozen=True)
 class Entry:
-    """A threat or requirement; `why` says why no test shows it, or what its tests leave open."""
+    """A threat or requirement; `note` says why no test shows it, or what its tests leave open."""
 
     id: str
     text: str
-    why: str | None
+    note: str | None
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def read_groups() -> tuple[Group, ...]:
 def _entry(name: str, content: str | dict[str, str]) -> Entry:
     if isinstance(content, str):
         return Entry(name, content, None)
-    return Entry(name, content["text"], content.get("why"))
+    return Entry(name, content["text"], content.get("note"))
 
 
 def find_tests() -> Mapping[str, tuple[str, ...]]:
@@ -112,7 +112,7 @@ def page(groups: tuple[Group, ...], tests: Mapping[str, tuple[str, ...]]) -> str
 
 def _shown(entry: Entry, tests: Mapping[str, tuple[str, ...]]) -> str:
     links = [_link(test) for test in tests.get(entry.id, ())]
-    return "<br>".join([*links, *([entry.why] if entry.why else [])])
+    return "<br>".join([*links, *([entry.note] if entry.note else [])])
 
 
 def _link(test: str) -> str:
