@@ -58,8 +58,9 @@ def test_a_code_opens_the_account_of_its_number(service: Service, admin: str) ->
     person = somebody(service, admin, number=True)
     assert person.number is not None
     form = {"grant_type": "urn:lingpai:grant:mobile-code", "mobile": person.number, "scope": "lingpai:account"}
-    form["code"] = service.code_for(person.number)
-    answer = service.post("/oauth/token", form=form, basic=service.client("standard-client"))
+    client = service.client("standard-client")
+    form["code"] = service.code_for(person.number, client)
+    answer = service.post("/oauth/token", form=form, basic=client)
     tokens = standard_tokens(answer, scope="lingpai:account")
     assert gives(service.get("/users/current", bearer=tokens["access_token"]))["id"] == person.id
 

@@ -305,7 +305,7 @@ BAD: tuple[Write, ...] = (
     PutIdentity("username:alice", 2),
     DeleteIdentity("username:nobody", 1),
     CheckUser(3),
-    CheckRole(3, 1),
+    CheckRole(8, 1),
     DisableUser(4),
     EnableUser(7),
     DeleteUser(a_user(5)),
