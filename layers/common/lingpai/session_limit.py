@@ -1,4 +1,4 @@
-"""At most SESSIONS_MAX live sessions for each account (docs/decisions/0014-session-limit.md).
+"""At most SESSIONS_MAX live sessions for each account (docs/decisions/0017-session-limit.md).
 
 The account keeps how many sessions were opened since those alive were last counted. A login adds one in the transaction
 that opens its session, which fails when the limit is reached. Only then are the sessions looked at: those alive are
