@@ -63,7 +63,8 @@ def test_who_is_told_to_end_leaves_nothing(folder: Path, whom: str, seconds: flo
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, start_new_session=True) as process:  # noqa: S603
         time.sleep(seconds)
         (os.kill if whom == "run.sh" else os.killpg)(process.pid, signal.SIGTERM)
-        assert process.wait(60) == 128 + signal.SIGTERM
+        # On a busy machine the first may come before the script has said what to do then: the signal itself ends it.
+        assert process.wait(60) in {128 + signal.SIGTERM, -signal.SIGTERM}
     assert _left_in(folder) == set()
 
 
