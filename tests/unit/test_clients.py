@@ -6,7 +6,17 @@ from typing import Any
 
 import pytest
 
-from lingpai.clients import CACHE_SIZE, Credentials, Registry, authenticate, hash_secret, new_client
+from lingpai import rights
+from lingpai.clients import (
+    CACHE_SIZE,
+    DEFAULTS,
+    Credentials,
+    Registry,
+    authenticate,
+    hash_secret,
+    inconsistency,
+    new_client,
+)
 from lingpai.errors import LingpaiError
 from lingpai.model import Client
 from lingpai.ports import ClientLookup
@@ -90,6 +100,37 @@ def test_the_secret_is_kept_as_a_hash_alone() -> None:
     assert "the secret" not in repr(client)
     assert repr(client.secret_hash) not in repr(client)
     assert not new_client("app", "spring").confidential
+
+
+@pytest.mark.security("F9")
+@pytest.mark.parametrize("client_id", ["7", "0", "376482131337659", "７"])
+def test_an_id_of_digits_only_is_for_no_token_of_the_clients_own(client_id: str) -> None:
+    """It is left out of the dialect's grants, and refused where it is asked for."""
+    assert "client_credentials" not in new_client(client_id, "spring", "secret").grants
+    reason = inconsistency(new_client(client_id, "spring", "secret", grants=["client_credentials"]))
+    assert reason is not None
+    assert reason.startswith("grant_types: a client whose id has digits only")
+    assert inconsistency(new_client("a" + client_id, "spring", "secret", grants=["client_credentials"])) is None
+
+
+@pytest.mark.security("F6")
+def test_what_a_record_may_not_say() -> None:
+    assert str(inconsistency(new_client("new", "standard", "secret", api="admin"))).startswith("api: ")
+    assert str(inconsistency(new_client("lingpai:deployment", "spring", "secret"))).startswith("client_id: ")
+    assert inconsistency(new_client("web", "spring", "secret", api="account")) is None
+
+
+@pytest.mark.security("F6")
+def test_what_a_record_opens_that_does_not_say_it() -> None:
+    told = {dialect: rights.default_of(new_client("c", dialect, "secret")) for dialect in DEFAULTS}
+    assert told == {
+        "spring": "admin",
+        "usercenter": "account",
+        "django": "none",
+        "passport": "none",
+        "standard": "none",
+    }
+    assert rights.default_of(new_client("c", "spring")) == "account"
 
 
 # --- the memory ------------------------------------------------------------------------------------------
