@@ -34,8 +34,12 @@ def noted(services: Services, *request: object) -> Iterator[None]:
 
 def is_repeat(services: Services, *request: object) -> bool:
     """Whether the same request was lately answered 503. One read, for a request that would be refused."""
+    try:
+        key = _key(services, request)
+    except LingpaiError:  # without a pepper nothing was noted
+        return False
     since = services.clock.now() - _KEPT
-    return any(int(at) > since for at in services.store.counts(_key(services, request)))
+    return any(int(at) > since for at in services.store.counts(key))
 
 
 def _key(services: Services, request: tuple[object, ...]) -> str:
