@@ -32,7 +32,7 @@ BOTH: tuple[tuple[str, Any, int, str, str], ...] = (
     ("/users/save", {"username": "ALICE", "password": "long enough"}, 409, "用户名已被使用", "This username is taken"),
     (
         "/users/save",
-        {"username": " x", "password": "long enough"},
+        {"username": "x\u200bx", "password": "long enough"},
         400,
         "用户名无效：含有不可见字符或首尾空格",
         "This username cannot be used: it holds an invisible character or a space at its end",
@@ -119,12 +119,7 @@ def test_every_text_is_there_in_both(api: Api, path: str, body: Any, status: int
         (b"{", 400, "请求体无法解析：不是 JSON", "The body cannot be read: it is not JSON"),
         (b"[]", 400, "请求体无法解析：不是 JSON 对象", "The body cannot be read: it is no JSON object"),
         (b'{"a":"\xff"}', 400, "请求体无法解析：不是 UTF-8", "The body cannot be read: it is not UTF-8"),
-        (
-            b'{"id":1," id":1}',
-            400,
-            "请求体无法解析：有重复的字段名",
-            "The body cannot be read: a name stands in it twice",
-        ),
+        (b'{"id":1," id":1}', 400, "参数 id 重复", "The parameter id is given twice"),
         (b'{"id":1,"id":1}', 400, "参数 id 重复", "The parameter id is given twice"),
         (b" " * 65537, 413, "请求体超过 65536 字节", "The body is larger than 65536 bytes"),
     ],

@@ -280,6 +280,6 @@ def test_the_seeds_own_paths_answer_in_the_clients_dialect(api: Api) -> None:
     assert api.post("/sign/token", form={"sign": "o-1"}, basic=MACHINE) == not_allowed("sign")
     assert api.post("/sign/token", form={"sign": "o-1"}) == BAD_CLIENT
     number = "13912345673"
-    assert api.post("/mobile/code/get", form={"mobile": number}, basic=WEB).status == 200
+    assert api.post("/mobile/code/get", form={"mobile": number}, basic=STANDARD).status == 200
     form = {"mobile": number, "code": api.last_code}
     standard_tokens(api.post("/mobile/token", form=form, basic=STANDARD))
