@@ -154,6 +154,7 @@ def test_who_is_known_is_resolved_each_time_alike(scene: Scene) -> None:
     assert scene.resolve() == scene.known_as
 
 
+@pytest.mark.security("ASVS-6.8.3")
 def test_the_same_proof_works_once(scene: Scene) -> None:
     proof = scene.prove()
     scene.resolve(proof)
@@ -529,11 +530,13 @@ def test_the_keys_may_be_where_the_setting_says() -> None:
         assert (google.line.asked, elsewhere.line.asked) == ([], [KEYS])
 
 
+@pytest.mark.security("ASVS-6.8.2")
 def test_a_signature_by_another_key_is_refused(google: Scene) -> None:
     assert google.refused(google.openid.token(number=1)) == BAD
     assert google.refused(google.openid.token(algorithm="RS256", kid="rsa", number=1)) == BAD
 
 
+@pytest.mark.security("ASVS-6.8.2")
 def test_another_payload_under_a_good_signature_is_refused(google: Scene) -> None:
     header, _, signature = google.openid.token().split(".")
     payload = base64url_encode(json.dumps({"iss": google.line.url, "sub": "bob"}).encode()).decode()
@@ -650,6 +653,7 @@ def test_a_provider_without_a_key_that_can_be_used(google: Scene, keys: Any) -> 
     assert google.refused() == UNAVAILABLE
 
 
+@pytest.mark.security("ASVS-10.5.3")
 @pytest.mark.parametrize(
     "metadata",
     [
@@ -688,6 +692,7 @@ def test_a_provider_out_there_leads_to_nothing_in_here() -> None:
 # --- OpenID: for whom, when, with what --------------------------------------------------------------------
 
 
+@pytest.mark.security("ASVS-10.5.4")
 @pytest.mark.parametrize(
     "claims",
     [
@@ -748,6 +753,7 @@ def test_a_party_that_is_authorized_besides() -> None:
         assert google.refused(google.openid.token(aud="android.example")) == FOREIGN
 
 
+@pytest.mark.security("ASVS-10.5.2")
 def test_another_name_of_the_issuer_is_the_same_issuer() -> None:
     with at_openid(entry={"issuer_aliases": ["accounts.google.com"]}) as google:
         assert google.resolve(google.openid.token(iss="accounts.google.com")) == google.known_as
@@ -810,6 +816,7 @@ def test_a_payload_that_is_no_object_is_refused(google: Scene, payload: bytes) -
     assert google.refused(text) == BAD
 
 
+@pytest.mark.security("ASVS-10.1.2", "ASVS-10.5.1")
 def test_a_nonce_is_needed_where_the_token_has_one(google: Scene) -> None:
     import hashlib
 
@@ -844,6 +851,7 @@ def test_a_provider_may_be_taken_with_a_nonce_only() -> None:
         assert google.resolve(Proof(google.openid.token(nonce=NONCE), NONCE)) == google.known_as
 
 
+@pytest.mark.security("ASVS-10.5.1")
 def test_a_provider_may_be_taken_with_a_hashed_nonce_only() -> None:
     """What stands in the token is then no help to who has stolen it."""
     import hashlib
@@ -859,6 +867,7 @@ def test_a_provider_may_be_taken_with_a_hashed_nonce_only() -> None:
 # --- OpenID: once ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.security("ASVS-6.8.3")
 def test_a_token_in_another_spelling_is_the_same_token(google: Scene) -> None:
     """An ECDSA signature has a twin that is as good; bits that count for nothing may not be set in base64url."""
     token = google.openid.token()

@@ -96,6 +96,7 @@ def test_what_presents_no_bearer_token(api: Api, header: str) -> None:
     asks_for_token(api.post("/users/current", headers=sent))
 
 
+@pytest.mark.security("ASVS-7.2.1")
 def test_shapes_of_tokens_that_are_none(api: Api) -> None:
     good = api.token()
     selector, _, secret = good.partition(".")
@@ -131,6 +132,7 @@ def test_shapes_of_tokens_that_are_none(api: Api) -> None:
     assert api.post("/users/current", bearer=good).status == 200
 
 
+@pytest.mark.security("ASVS-9.2.2")
 def test_a_refresh_token_is_no_access_token(api: Api) -> None:
     tokens = api.log_in("alice", "correct horse battery")
     refuses_token(api.post("/users/current", bearer=tokens["refresh_token"]))
@@ -172,6 +174,7 @@ def test_a_token_of_any_client_whose_record_opens_the_api_will_do(api: Api) -> N
         assert gives(api.post("/users/current", bearer=token))["id"] == person.id
 
 
+@pytest.mark.security("RFC9700-4.10")
 def test_a_token_ends_with_its_time(api: Api) -> None:
     token = api.token()
     api.time.advance(1296000 - 1)

@@ -37,6 +37,7 @@ def link(api: Api, code: str, client: tuple[str, str] = WEB) -> Answer:
     return api.post("/users/update", json_body=body, bearer=token)
 
 
+@pytest.mark.security("ASVS-6.6.2")
 def test_a_code_of_another_client_logs_nobody_in(api: Api) -> None:
     code = ask(api, WEB)
     assert log_in(api, code, APP) == BAD_CODE
@@ -65,6 +66,7 @@ def test_only_a_usercenter_client_takes_the_codes_of_others(api: Api) -> None:
     assert log_in(api, ask(api, WEB), ("reader", "reader-secret")) == BAD_CODE
 
 
+@pytest.mark.security("ASVS-6.6.2")
 @pytest.mark.parametrize("purpose", [None, "login", "link", "reset", "change"])
 @pytest.mark.parametrize(("use", "serving"), [(log_in, {None, "login"}), (link, {None, "link"})], ids=["login", "link"])
 def test_a_code_serves_its_purpose_alone(

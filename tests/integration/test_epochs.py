@@ -265,7 +265,7 @@ def test_a_client_may_be_disabled_for_a_while_and_keep_them(shell: Shell, house:
     assert refreshed(house, tokens) == 200
 
 
-@pytest.mark.security("F10")
+@pytest.mark.security("F10", "ASVS-7.4.5")
 def test_all_that_a_client_was_given_can_be_ended(shell: Shell, house: Api) -> None:
     tokens, others = issue(house, WEB, **ALICE), house.log_in("alice", ALICE["password"], ("app-client", "app-secret"))
     ended = shell.call("sessions", "end", "--client", "web-client", "--yes", "--json")

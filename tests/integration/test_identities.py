@@ -130,6 +130,7 @@ def test_the_nonce_counts_here_too(here: Town) -> None:
     refuses(link(here, token, provider="google", sign=sign, nonce=NONCE), 400, "ID Token 已被使用")
 
 
+@pytest.mark.security("ASVS-6.8.1")
 def test_the_identity_of_another_account_stays_there(here: Town) -> None:
     subject = new_subject()
     owner = opened_by(here, GOOGLE_CLIENT, here.id_token(subject))
@@ -222,6 +223,7 @@ def test_unlinked_it_logs_in_no_more(here: Town) -> None:
     assert opened_by(here, GOOGLE_CLIENT, here.id_token(subject)) != person.id
 
 
+@pytest.mark.security("ASVS-6.5.6", "ASVS-7.4.3")
 def test_other_sessions_end(here: Town) -> None:
     """Whoever came in by it is out."""
     person, subject = somebody(here.api), new_subject()

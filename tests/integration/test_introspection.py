@@ -65,6 +65,7 @@ def issue(api: Api, client: tuple[str, str] = STANDARD, **form: str) -> Any:
 # --- section 2.1: the request ---------------------------------------------------------------------------------
 
 
+@pytest.mark.security("ASVS-10.4.10")
 def test_the_caller_must_be_authorised(api: Api) -> None:
     """Section 2.1: "the endpoint MUST also require some form of authorization". Here: a client with its secret."""
     token = issue(api)["access_token"]

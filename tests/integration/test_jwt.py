@@ -107,6 +107,7 @@ def test_a_token_of_seed_001(api: Api) -> None:
     assert verified == claims
 
 
+@pytest.mark.security("ASVS-9.2.4")
 def test_a_token_of_rfc_9068(api: Api) -> None:
     """Section 2.1: `typ` is at+jwt; section 2.2: iss, exp, aud, sub, client_id, iat and jti must be there."""
     token = signed_tokens(api, scope="write")["access_token"]
@@ -134,6 +135,7 @@ def test_the_token_of_a_client_for_itself(api: Api) -> None:
     assert (claims["sub"], claims["client_id"], claims["scope"]) == ("machine-jwt", "machine-jwt", "read")
 
 
+@pytest.mark.security("RFC9700-2.3")
 def test_the_audience_is_a_setting(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """RFC 9068 section 3: a default resource indicator, here the API that the deployment guards."""
     guarding = make_api(
@@ -147,6 +149,7 @@ def test_the_audience_is_a_setting(api: Api, monkeypatch: pytest.MonkeyPatch) ->
     assert (claims["aud"], claims["iss"]) == ("https://api.example.com", "https://id.example")
 
 
+@pytest.mark.security("ASVS-7.2.3")
 def test_no_two_tokens_are_the_same(api: Api) -> None:
     assert len({machine_token(api) for _ in range(10)}) == 10
     assert len({parts(machine_token(api))[1]["jti"] for _ in range(10)}) == 10
@@ -200,6 +203,7 @@ def test_a_narrowed_token_says_so_and_does_so(api: Api) -> None:
     assert introspected(api, first["access_token"])["scope"] == "read write"
 
 
+@pytest.mark.security("ASVS-7.4.1")
 @pytest.mark.parametrize("end", ["destroyed", "revoked", "revoked by its refresh token", "reuse", "account deleted"])
 def test_a_token_of_a_user_dies_with_its_session(api: Api, end: str) -> None:
     """Long before it expires, and though its signature is right."""
@@ -350,6 +354,7 @@ def test_the_way_they_are_made_here_makes_good_ones(api: Api, good: str) -> None
     assert introspected(api, signed(header, claims, ours()))["active"]
 
 
+@pytest.mark.security("ASVS-9.1.2")
 @pytest.mark.parametrize("name", ["none", "None", "NONE", "nOnE", ""])
 @pytest.mark.parametrize("signature", [b"", b"x" * 64], ids=["unsigned", "signed"])
 def test_alg_none(api: Api, good: str, name: str, signature: bytes) -> None:
@@ -358,6 +363,7 @@ def test_alg_none(api: Api, good: str, name: str, signature: bytes) -> None:
     refused(api, signed({**header, "alg": name}, claims, lambda _: signature))
 
 
+@pytest.mark.security("ASVS-9.1.2")
 @pytest.mark.parametrize("algorithm", ["ES256", "RS256"])
 def test_hs256_with_the_public_key(api: Api, good: str, algorithm: str) -> None:
     """RFC 8725 section 2.1: what everybody may read is no secret, in whichever encoding."""
@@ -379,6 +385,7 @@ def test_one_algorithm_under_the_key_of_another(api: Api, good: str) -> None:
     refused(api, signed({**header, "alg": "ES256", "kid": rsa_kid}, claims, ours("RS256")))
 
 
+@pytest.mark.security("ASVS-9.1.2")
 @pytest.mark.parametrize(
     "name", ["RS384", "RS512", "PS256", "ES384", "EdDSA", "HS512", "es256", "A128KW", None, 1, ["ES256"]]
 )
@@ -399,6 +406,7 @@ def test_a_foreign_key_under_a_foreign_id(api: Api, good: str) -> None:
     refused(api, signed({**header, "kid": "their-key"}, claims, ours()))
 
 
+@pytest.mark.security("ASVS-9.1.3")
 def test_a_foreign_key_under_our_id(api: Api, good: str) -> None:
     header, claims = parts(good)
     refused(api, signed(header, claims, es256(OTHER_EC)))
@@ -419,6 +427,7 @@ def jwk_of(key: Any) -> Any:
     return pyjwt.get_algorithm_by_name("ES256").to_jwk(key.public_key(), as_dict=True)
 
 
+@pytest.mark.security("ASVS-9.1.3")
 @pytest.mark.parametrize(
     "brought",
     [
@@ -443,6 +452,7 @@ def test_a_header_that_brings_its_own(api: Api, good: str, brought: dict[str, An
         refused(api, signed({**header, **brought}, claims, sign))
 
 
+@pytest.mark.security("RFC9700-4.9")
 @pytest.mark.parametrize(
     "changes",
     [
@@ -462,6 +472,7 @@ def test_a_time_or_an_issuer_that_is_not_now_and_here(api: Api, good: str, chang
     refused(api, signed(header, {**claims, **changes}, ours()))
 
 
+@pytest.mark.security("ASVS-9.2.1")
 def test_it_expires_to_the_second(api: Api) -> None:
     token = machine_token(api)
     api.time.advance(HOUR - 1)
@@ -470,7 +481,7 @@ def test_it_expires_to_the_second(api: Api) -> None:
     refused(api, token)
 
 
-@pytest.mark.security("F25")
+@pytest.mark.security("F25", "ASVS-9.2.1")
 @pytest.mark.parametrize("ahead", [1, 30, 31])
 def test_it_may_be_issued_by_a_clock_that_is_ahead(api: Api, good: str, ahead: int) -> None:
     """Of another function, by half a minute."""
@@ -490,6 +501,7 @@ def test_another_deployment_refuses_it(api: Api, monkeypatch: pytest.MonkeyPatch
     refuses_token(other.post("/users/current", bearer=token))
 
 
+@pytest.mark.security("ASVS-9.1.1")
 def test_other_claims_under_the_same_signature(api: Api, good: str) -> None:
     """Another subject, more scope, a later end, and not a space more than was signed."""
     header, claims = parts(good)
@@ -498,6 +510,7 @@ def test_other_claims_under_the_same_signature(api: Api, good: str) -> None:
         refused(api, signed(header, {**claims, **changes, " ": ""}, lambda _: decode(signature)))
 
 
+@pytest.mark.security("ASVS-9.1.1")
 def test_every_part_is_signed(api: Api, good: str) -> None:
     """One letter changed in any of them."""
     for at in (0, good.index("."), good.index(".") + 5, good.rindex("."), good.rindex(".") + 5, len(good) - 5):
@@ -599,6 +612,7 @@ def test_a_name_twice(api: Api, good: str) -> None:
         refused(api, signed(header, twice, sign))
 
 
+@pytest.mark.security("ASVS-9.2.2")
 def test_a_signed_token_refreshes_nothing_and_a_refresh_token_opens_nothing(api: Api) -> None:
     tokens = signed_tokens(api)
     assert refresh(api, tokens["access_token"], JWT).status == 400

@@ -40,6 +40,7 @@ def test_the_answer_is_json_with_status_200(api: Api) -> None:
     assert api.post(METADATA).status == 405
 
 
+@pytest.mark.security("RFC9700-2.6")
 def test_whole(metadata: Any) -> None:
     """Section 2: issuer, token_endpoint and response_types_supported are REQUIRED.
 
@@ -71,6 +72,7 @@ def test_the_issuer_may_be_set(api: Api, monkeypatch: pytest.MonkeyPatch) -> Non
     assert pyjwt.decode(token, options={"verify_signature": False})["iss"] == found["issuer"]
 
 
+@pytest.mark.security("RFC9700-4.13")
 def test_a_header_of_the_caller_does_not_make_the_issuer(api: Api) -> None:
     """Else whoever asks could be handed tokens and addresses of an issuer of its choice."""
     headers = {"Host": "attacker.example", "X-Forwarded-Host": "attacker.example", "Forwarded": "host=attacker.example"}
@@ -89,6 +91,7 @@ def test_every_address_in_it_answers(api: Api, metadata: Any) -> None:
         assert api.call("GET" if name == "jwks_uri" else "POST", path).status == expected, name
 
 
+@pytest.mark.security("RFC9700-2.1.2")
 def test_every_grant_in_it_is_known_and_no_other(api: Api, metadata: Any) -> None:
     """Section 2: `grant_types_supported`. A known one fails for what it lacks, not for its name."""
 

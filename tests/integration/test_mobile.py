@@ -129,6 +129,7 @@ def test_a_number_may_be_a_json_number(api: Api) -> None:
     spring_tokens(api.post("/mobile/token", json_body=fields, basic=WEB))
 
 
+@pytest.mark.security("ASVS-6.5.2")
 def test_the_code_is_kept_as_a_keyed_hash_alone(api: Api) -> None:
     code = code_for(api)
     (row,) = stored(api)["codes"]
@@ -445,6 +446,7 @@ def test_a_new_code_takes_the_place_of_the_old_one(api: Api) -> None:
     spring_tokens(log_in(api, new))
 
 
+@pytest.mark.security("ASVS-6.4.1", "ASVS-6.5.5")
 def test_a_code_is_good_for_ten_minutes(api: Api) -> None:
     code = code_for(api)
     api.time.advance(599)
@@ -476,6 +478,7 @@ def test_five_wrong_tries_then_wait(api: Api, ways: str) -> None:
     assert verify(api, code, headers={"Accept-Language": "en"}) == wait(english, HOUR - 30)
 
 
+@pytest.mark.security("ASVS-6.6.3")
 def test_a_new_code_does_not_reset_the_tries(api: Api) -> None:
     code = code_for(api)
     for step in range(1, 4):
@@ -559,6 +562,7 @@ def test_standard_clients_are_answered_their_way(api: Api) -> None:
     assert log_in(api, "123456", client=STANDARD) == BAD_CODE
 
 
+@pytest.mark.security("ASVS-6.4.1", "ASVS-6.5.1")
 def test_a_code_works_once(api: Api) -> None:
     code = code_for(api)
     spring_tokens(log_in(api, code))

@@ -400,6 +400,7 @@ def test_what_an_account_is(shell: Shell, services: Services) -> None:
     assert "argon2" not in shell.call("user", "show", "mei").out
 
 
+@pytest.mark.security("ASVS-7.4.5")
 def test_sessions_are_listed_without_secrets_and_ended(shell: Shell, services: Services) -> None:
     """Those that have ended are not listed; another's are left alone."""
     now = Clock().now()
@@ -447,6 +448,7 @@ def test_sessions_are_listed_without_secrets_and_ended(shell: Shell, services: S
     same(shell.call("user", "logout", "mei", "--yes"), 0, "0 sessions of mei (7) ended\n", "")
 
 
+@pytest.mark.security("ASVS-7.4.2")
 def test_a_disabled_account_is_out_until_it_is_enabled(shell: Shell, services: Services) -> None:
     user = accounts.with_password(services, User(7, 1, "mei", MOBILE), PASSWORD)
     accounts.add(services, user)

@@ -26,6 +26,7 @@ def change(person: Person, token: str | None = None, **fields: Any) -> Any:
     return person.api.post("/users/pwd/update", json_body=body, bearer=token or person.token)
 
 
+@pytest.mark.security("ASVS-6.2.2")
 def test_the_new_password_logs_in_and_the_old_one_does_not(api: Api) -> None:
     person = somebody(api)
     succeeds(change(person))
@@ -34,6 +35,7 @@ def test_the_new_password_logs_in_and_the_old_one_does_not(api: Api) -> None:
     assert can_log_in(api, person.username, NEW)
 
 
+@pytest.mark.security("ASVS-7.4.3")
 def test_other_sessions_end_and_the_callers_own_stays(api: Api) -> None:
     person, other = somebody(api), somebody(api)
     own, second, third, foreign = person.log_in(), person.log_in(), person.log_in(APP), other.log_in()
@@ -79,6 +81,7 @@ def test_an_id_may_come_in_digits(api: Api) -> None:
     succeeds(change(person, userId=str(person.id)))
 
 
+@pytest.mark.security("ASVS-6.2.3")
 @pytest.mark.parametrize("old", ["wrong but long", PASSWORD.upper(), f"{PASSWORD} ", "x", "x" * 1024, "a\x00b"])
 def test_a_wrong_old_password(api: Api, old: str) -> None:
     person = somebody(api)
@@ -117,6 +120,7 @@ def test_the_own_name_is_no_new_password(api: Api) -> None:
     assert everything(api) == before
 
 
+@pytest.mark.security("ASVS-6.2.3")
 @pytest.mark.parametrize("missing", ["userId", "oldPassword"])
 @pytest.mark.parametrize("value", [..., None])
 def test_everything_is_needed(api: Api, missing: str, value: Any) -> None:

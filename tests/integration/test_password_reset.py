@@ -40,6 +40,7 @@ def reset(api: Api, number: str | None, code: str, client: tuple[str, str] = WEB
     return api.post("/users/pwd/reset", form=form, basic=client)
 
 
+@pytest.mark.security("ASVS-6.4.3")
 @pytest.mark.parametrize("forgotten", [True, False], ids=["forgotten", "first"])
 def test_a_code_for_it_sets_the_password(api: Api, forgotten: bool) -> None:
     """The first one, or another in place of a forgotten one; all sessions end."""
@@ -74,6 +75,7 @@ def test_a_code_for_anything_else_sets_none(api: Api, purpose: str | None) -> No
     assert can_log_in(api, person.username or "")
 
 
+@pytest.mark.security("ASVS-6.4.3")
 def test_the_code_is_that_of_the_same_client(api: Api) -> None:
     person = somebody(api, number=True)
     code = code_for(api, person.number, purpose="reset")

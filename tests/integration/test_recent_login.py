@@ -85,6 +85,7 @@ def test_a_recent_login_is_enough(api: Api, change: Callable[..., Answer]) -> No
     assert is_alive(api, mine) == (True, True)
 
 
+@pytest.mark.security("ASVS-7.5.1")
 @each
 def test_an_old_login_is_not(api: Api, change: Callable[..., Answer]) -> None:
     """Nor does a refresh make it one; nothing is changed."""
@@ -97,6 +98,7 @@ def test_an_old_login_is_not(api: Api, change: Callable[..., Answer]) -> None:
     assert (after.mobile, after.password) == (before.mobile, before.password)
 
 
+@pytest.mark.security("ASVS-10.3.4")
 @each
 def test_a_session_that_does_not_know_its_login_is_not_recent(api: Api, change: Callable[..., Answer]) -> None:
     person = somebody(api, number=True)
@@ -110,6 +112,7 @@ def test_a_session_that_does_not_know_its_login_is_not_recent(api: Api, change: 
     is_asked_for(change(person, token))
 
 
+@pytest.mark.security("ASVS-7.5.1")
 @each
 def test_the_password_proves_the_account(api: Api, change: Callable[..., Answer]) -> None:
     person = somebody(api, number=True)
@@ -215,6 +218,7 @@ def test_in_english(api: Api) -> None:
 # --- the number that was left -----------------------------------------------------------------------------
 
 
+@pytest.mark.security("ASVS-6.3.7")
 @pytest.mark.parametrize("change", [new_phone, remove], ids=["replaced", "removed"])
 @pytest.mark.parametrize("by", ["owner", "admin"])
 def test_the_old_number_gets_a_message(api: Api, change: Callable[..., Answer], by: str) -> None:

@@ -64,6 +64,7 @@ def start(api: Api, client: tuple[str, str] = WEB, **more: str) -> Any:
 # --- rotation -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.security("RFC9700-2.2.2", "ASVS-7.2.2")
 def test_every_refresh_gives_a_new_pair(api: Api) -> None:
     first = start(api)
     second = spring_tokens(refresh(api, first["refresh_token"]))
@@ -109,6 +110,7 @@ def test_the_same_token_within_the_grace_time_gives_the_same_pair(api: Api, late
     assert again == {**second, "expires_in": FIFTEEN_DAYS - later}
 
 
+@pytest.mark.security("RFC9700-2.2.2", "RFC9700-4.14", "ASVS-10.4.5")
 @pytest.mark.parametrize("later", [601, DAY])
 def test_after_the_time_of_a_retry_it_is_reuse_and_ends_the_family(api: Api, later: int) -> None:
     other = start(api)
@@ -493,6 +495,7 @@ def test_a_narrowed_retry_gets_the_same_pair(wide: Api) -> None:
 # --- the two lives --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.security("RFC9700-4.14", "ASVS-7.3.1")
 def test_a_refresh_token_lives_thirty_days(api: Api) -> None:
     first = start(api)
     api.time.advance(30 * DAY - 1)
@@ -503,6 +506,7 @@ def test_a_refresh_token_lives_thirty_days(api: Api) -> None:
     assert stored(api) == before
 
 
+@pytest.mark.security("ASVS-7.3.2", "ASVS-10.4.8")
 def test_rotation_does_not_extend_the_session_beyond_180_days(api: Api) -> None:
     """Towards its end the access token lives no longer than the session."""
     tokens = start(api)

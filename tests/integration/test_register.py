@@ -217,6 +217,7 @@ def test_weak_passwords_are_refused(api: Api, password: Any, text: str) -> None:
     assert everything(api) == before
 
 
+@pytest.mark.security("ASVS-6.2.5")
 @pytest.mark.parametrize(
     "password", ["8 eights", "x" * 64 + "y" * 64, "密码密码密码密码", "🔑🚪🔑🚪🔑🚪🔑🚪", "   spaces   "]
 )

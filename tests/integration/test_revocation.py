@@ -61,6 +61,7 @@ def are_good(api: Api, tokens: Any) -> tuple[bool, bool]:
 # --- section 2.1: the request ---------------------------------------------------------------------------------
 
 
+@pytest.mark.security("RFC9700-4.10")
 @pytest.mark.parametrize("kind", ["refresh_token", "access_token"])
 def test_either_token_ends_the_family(api: Api, kind: str) -> None:
     """Section 2: refresh tokens MUST be revocable, access tokens SHOULD; section 2.1: one takes the other along.
@@ -84,6 +85,7 @@ def test_a_wrong_hint_does_not_save_a_token(api: Api, kind: str, hint: str) -> N
     assert are_good(api, tokens) == (False, False)
 
 
+@pytest.mark.security("ASVS-10.4.10")
 def test_the_client_is_authenticated_first(api: Api) -> None:
     """Section 2.1: the server first validates the client credentials, and no token is looked at before."""
     tokens = issue(api)
@@ -201,6 +203,7 @@ def test_a_signed_token_of_a_user_ends_its_session(api: Api, client: tuple[str, 
     assert are_good(api, tokens) == (False, False)
 
 
+@pytest.mark.security("ASVS-7.4.1")
 def test_a_token_that_stands_alone_is_listed_until_it_expires(api: Api) -> None:
     """One item, which the table forgets when the token would have expired."""
     form = {"grant_type": "client_credentials"}

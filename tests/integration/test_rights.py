@@ -142,7 +142,7 @@ OPENS_ACCOUNT: dict[str, Callable[[Api], str]] = {
 }
 
 
-@pytest.mark.security("F6")
+@pytest.mark.security("F6", "ASVS-10.3.2")
 @pytest.mark.parametrize("kind", OPENS_ACCOUNT)
 def test_a_token_for_an_account_is_for_its_own_alone(api: Api, kind: str) -> None:
     """Whatever roles the account has."""
@@ -168,7 +168,7 @@ OPENS_ALL: dict[str, Callable[[Api, dict[str, str]], str]] = {
 }
 
 
-@pytest.mark.security("F6")
+@pytest.mark.security("F6", "ASVS-10.3.2")
 @pytest.mark.parametrize("kind", OPENS_ALL)
 def test_what_admins_do_needs_the_role_too(api: Api, kind: str) -> None:
     alice = api.user_id("alice")
@@ -194,7 +194,7 @@ def test_a_clients_own_token_needs_the_role_of_its_record(api: Api) -> None:
 # --- the scopes of standard clients ---------------------------------------------------------------------------
 
 
-@pytest.mark.security("F6")
+@pytest.mark.security("F6", "RFC9700-2.3")
 def test_the_scopes_of_the_api_are_given_by_name_alone(api: Api) -> None:
     """A record lists them; a request without a scope never gets them, nor does a refresh of its session."""
     answer = api.post("/oauth/token", form=ADMIN, basic=STANDARD).json
@@ -222,7 +222,7 @@ def test_a_refresh_may_give_them_up(api: Api) -> None:
 # --- audiences ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.security("F6")
+@pytest.mark.security("F6", "ASVS-9.2.3", "ASVS-10.3.1")
 def test_a_signed_token_for_another_api_opens_nothing_here(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """And still is a good token: introspection and the calls of UserCenter say so."""
     other = make_api(monkeypatch, api.services.store, populated=False, audience="https://orders.example.com")
@@ -300,7 +300,7 @@ def test_a_temporary_token_opens_what_its_parent_opens(api: Api) -> None:
 # --- ids that are numbers -------------------------------------------------------------------------------------
 
 
-@pytest.mark.security("F9")
+@pytest.mark.security("F9", "RFC9700-4.15")
 @pytest.mark.parametrize("token_format", ["opaque", "jwt"])
 def test_a_client_whose_id_could_be_a_users_gets_no_token_for_itself(api: Api, token_format: str) -> None:
     """Whatever a record says that was written before this held."""
@@ -315,7 +315,7 @@ def test_a_client_whose_id_could_be_a_users_gets_no_token_for_itself(api: Api, t
     assert answer == not_allowed("client_credentials")
 
 
-@pytest.mark.security("F9")
+@pytest.mark.security("F9", "RFC9700-4.15")
 def test_the_subject_of_a_signed_token_is_told_apart(api: Api) -> None:
     own = issue(api, ("jwt-admin", "its-own-secret"), grant_type="client_credentials")
     users = signed_tokens(api)["access_token"]

@@ -35,6 +35,7 @@ def slowed(seconds: int) -> Answer:
     return error(429, "too_many_requests", WORDS, {"retry-after": str(seconds)})
 
 
+@pytest.mark.security("ASVS-6.3.1")
 @pytest.mark.parametrize("name", [ALICE, "ALICE", "13312341234", "nobody-at-all"])
 def test_a_name_has_so_many_wrong_tries_in_a_window(api: Api, name: str) -> None:
     """Somebody's or nobody's: the same answers, and none tells whether the password would have been right."""
@@ -134,6 +135,7 @@ def test_no_address_is_kept_readable(api: Api) -> None:
     assert all(len(mark) == 32 and set(mark) <= set("0123456789abcdef") for mark in marks)
 
 
+@pytest.mark.security("ASVS-6.3.1")
 def test_an_address_has_so_many_wrong_tries_for_all_names(api: Api) -> None:
     assert [log_in(api, WRONG, f"name-{n}") for n in range(7)] == [REFUSED] * 7
     assert log_in(api, RIGHT) == slowed(3600)
@@ -175,6 +177,7 @@ def test_an_address_that_is_trusted_is_not_counted(api: Api, monkeypatch: pytest
     assert [log_in(trusting, WRONG, "another", "203.0.113.16").status for _ in range(2)] == [400, 429]
 
 
+@pytest.mark.security("RFC9700-4.13")
 def test_no_header_is_an_address(api: Api) -> None:
     form = {"grant_type": "password", "username": ALICE, "password": WRONG}
     for n in range(3):
@@ -205,6 +208,7 @@ def test_each_dialect_says_it_in_its_own_words(api: Api) -> None:
     assert (center.status, center.json) == (200, {"status": 0, "msg": "登录失败次数过多，请稍后再试"})
 
 
+@pytest.mark.security("ASVS-6.3.4")
 def test_digests_are_guesses_too(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     digesting = make_api(monkeypatch, api.services.store, populated=False, login_tries=3, digest_login=True)
     form = {"client_id": "23", "username": ALICE, "md5password": "0" * 32, "shapassword": "0" * 40}

@@ -22,7 +22,6 @@ from tests.support.tokens import (
     MACHINE,
     STANDARD,
     TOKEN_PATHS,
-    WEB,
     error,
     missing,
     not_allowed,
@@ -82,6 +81,7 @@ def test_a_wrong_secret_in_the_body_is_challenged_as_one_in_the_header(api: Api,
         assert (answer.status, answer.headers["www-authenticate"]) == (401, 'Basic realm="lingpai", charset="UTF-8"')
 
 
+@pytest.mark.security("ASVS-6.3.8")
 def test_wrong_password_unknown_user_and_disabled_user_are_told_apart_by_nothing(api: Api) -> None:
     api.services.store.commit(DisableUser(accounts.create(api.services, "carol", "battery staple correct")))
     before = stored(api)
@@ -115,6 +115,7 @@ def test_what_is_not_given_of_a_record_is_the_dialects() -> None:
     assert (client.access_ttl, client.scopes, client.token_format) == (3600, (), "opaque")
 
 
+@pytest.mark.security("ASVS-10.4.4")
 def test_no_password_grant_by_default(api: Api) -> None:
     """RFC 9700 section 2.4."""
     assert api.post("/oauth/token", form=ALICE, basic=MACHINE) == not_allowed("password")
@@ -148,6 +149,7 @@ def test_a_public_client_cannot_open_what_another_client_was_given(api: Api) -> 
     standard_tokens(refresh(api, token, STANDARD))
 
 
+@pytest.mark.security("ASVS-10.4.10")
 @pytest.mark.parametrize(
     "form",
     [
@@ -192,6 +194,7 @@ def test_an_unknown_grant(api: Api, grant: str) -> None:
     assert answer == error(400, "unsupported_grant_type", f"Unsupported grant type: {grant}")
 
 
+@pytest.mark.security("RFC9700-2.3", "ASVS-10.4.11")
 @pytest.mark.parametrize("scope", ["admin", "read admin", "Read", 're"ad'])
 def test_a_scope_that_the_client_lacks_is_refused(api: Api, scope: str) -> None:
     before = stored(api)

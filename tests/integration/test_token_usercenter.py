@@ -172,6 +172,7 @@ def test_the_code_may_be_a_number_in_json(api: Api) -> None:
     usercenter_tokens(ask(api, username=number, validateCode=int(code)))
 
 
+@pytest.mark.security("ASVS-6.3.8")
 def test_a_wrong_code_is_refused_for_every_name_alike(api: Api) -> None:
     """A guess at somebody's code tells neither whether there is an account nor whether it has a number."""
     person, without = newcomer(api, number=True), newcomer(api)

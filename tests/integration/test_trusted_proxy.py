@@ -12,7 +12,7 @@ from lingpai.web.request import Request
 from tests.support.api import Api, make_api
 from tests.support.logs import LOGS
 
-pytestmark = pytest.mark.security("F39")
+pytestmark = pytest.mark.security("RFC9700-4.13", "F39")
 
 SECRET = "the-shared-secret-of-cloudfront-and-lingpai"
 EDGE = "192.0.2.1"

@@ -34,6 +34,7 @@ def delete(api: Api, user_id: Any, token: str | None = None) -> Any:
     return api.post("/users/delete", json_body={"id": user_id}, bearer=token or api.admin())
 
 
+@pytest.mark.security("ASVS-7.4.2")
 def test_a_deleted_account_is_gone_with_its_sessions(api: Api) -> None:
     person = somebody(api, number=True)
     sessions = [person.log_in(), person.log_in()]
@@ -66,6 +67,7 @@ def test_its_names_are_free_again(api: Api) -> None:
     assert gives(api.post("/users/current", bearer=answer.json["access_token"]))["id"] == other.id
 
 
+@pytest.mark.security("ASVS-10.3.3")
 def test_an_account_made_anew_has_nothing_of_the_old_one(api: Api) -> None:
     person = somebody(api, roles={1})
     token = person.token

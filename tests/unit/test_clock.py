@@ -114,6 +114,7 @@ def test_secrets_and_session_ids_are_as_long_as_they_must_be() -> None:
     assert len({clock.new_secret() for _ in range(100)}) == 100
 
 
+@pytest.mark.security("ASVS-6.5.4")
 @pytest.mark.parametrize(
     ("draw", "code"),
     [(0, "000000"), (7, "000007"), (999_999, "999999"), (1_000_000, "000000"), (4_294_000_000 - 1, "999999")],
@@ -122,6 +123,7 @@ def test_a_code_has_six_digits(draw: int, code: str) -> None:
     assert drawing(draw.to_bytes(4)).new_code() == code
 
 
+@pytest.mark.security("ASVS-6.5.3")
 @pytest.mark.parametrize("draw", [4_294_000_000, 2**32 - 1])
 def test_a_draw_that_would_favour_some_codes_is_drawn_again(draw: int) -> None:
     assert drawing(draw.to_bytes(4), (123_456).to_bytes(4)).new_code() == "123456"

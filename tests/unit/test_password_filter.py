@@ -69,6 +69,7 @@ def test_all_that_was_put_in_is_found(tmp_path_factory: pytest.TempPathFactory, 
         assert found.holds(other) == (found.header.value(other) in values)
 
 
+@pytest.mark.security("ASVS-6.2.12")
 def test_the_shipped_filter() -> None:
     """What docs/passwords.md says of it."""
     header = shipped().header
@@ -108,6 +109,7 @@ def test_the_shipped_filter_is_made_of_the_lists(tmp_path: Path) -> None:
     assert content == password_filter.SHIPPED.read_bytes()
 
 
+@pytest.mark.security("ASVS-6.2.4")
 @pytest.mark.parametrize(
     "password",
     ["password", "12345678", "iloveyou", "qwertyuiop", "123456", "5201314", "woaini1314", "Password1!",

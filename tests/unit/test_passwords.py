@@ -44,6 +44,7 @@ def test_no_two_hashes_are_alike() -> None:
     assert passwords.hash_password("correct horse battery", CHEAP) != HASH
 
 
+@pytest.mark.security("ASVS-6.2.8")
 def test_the_right_password_and_no_other() -> None:
     assert passwords.verify("correct horse battery", HASH, CHEAP)
     for wrong in ("", "Correct horse battery", "correct horse battery ", "correct horse batter", "x" * 2000, "\x00"):
@@ -110,6 +111,7 @@ def test_hashes_from_elsewhere_can_be_read(kind: argon2.Type) -> None:
 # --- new ones --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.security("ASVS-6.2.1", "ASVS-6.2.9")
 @pytest.mark.parametrize(
     ("password", "reason"),
     [
@@ -156,6 +158,7 @@ def test_the_refusal_tells_the_limit() -> None:
     assert refused("123456", None, stores.settings(password_min_length=6)) == ("password_common", {})
 
 
+@pytest.mark.security("ASVS-6.2.11")
 @pytest.mark.parametrize("name", ["margaret-hamilton", "MARGARET-Hamilton", "ｍargaret-hamilton"])
 def test_the_own_name_is_refused(name: str) -> None:
     assert refused("margaret-hamilton", name) == ("password_is_name", {})
