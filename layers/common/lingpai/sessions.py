@@ -3,7 +3,7 @@
 A token is `base64url(session key) "." base64url(secret)`: the first half finds the session, the second
 proves the right to it. The item keeps SHA-256 of the secrets alone (docs/decisions/0002-sessions.md). What a refresh
 gives out is derived from the secret presented and a fresh salt kept in the item, so that a refresh that is repeated
-has the same answer (docs/decisions/0012-refresh-retries.md).
+has the same answer (docs/decisions/0013-refresh-retries.md).
 """
 
 import re

@@ -1,6 +1,6 @@
 """The secrets of a token family: how one follows from another, and what an older one may still get.
 
-A refresh secret has 32 bytes (docs/decisions/0012-refresh-retries.md):
+A refresh secret has 32 bytes (docs/decisions/0013-refresh-retries.md):
 
     unique, 16 bytes | issued at, 4 bytes | family key masked by the two, 12 bytes
 
