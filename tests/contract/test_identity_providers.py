@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 from jwt.utils import base64url_decode, base64url_encode
 
-from lingpai import accounts
+from lingpai import third_parties
 from lingpai.adapters.memory import MemoryStore
 from lingpai.adapters.sign import https, oidc
 from lingpai.bootstrap import sign_providers
@@ -66,7 +66,7 @@ class Scene:
         given = Proof(proof) if isinstance(proof, str) else proof or self.prove()
         identity = self.provider.resolve(client or self.client, given)
         try:
-            if proofs := accounts.single_use(identity):
+            if proofs := third_parties.single_use(identity):
                 self.store.commit(*proofs)
         except Conflict:
             raise invalid_grant("id_token_used") from None

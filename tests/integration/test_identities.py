@@ -20,6 +20,7 @@ from tests.support.wechat import MINI, SECOND
 PATHS = ("/users/identities", "/users/identities/link", "/users/identities/unlink")
 NOT_ALLOWED = "该客户端不能关联此登录方式"
 TAKEN = "该 openId 已属于另一个账号"
+USED_AS_PROOF = {"status": 403, "error": "ID Token 已被使用", "reason": "recent_login_required"}
 _people = itertools.count(1)
 
 
@@ -349,6 +350,26 @@ def test_who_a_third_party_says_is_there_proves_the_account(here: Town) -> None:
     assert (claimed.status, claimed.json["reason"]) == (403, "recent_login_required")
     assert person.stored().mobile is None
     succeeds(change_phone(here, person, token, provider="google", sign=here.id_token(subject)))
+
+
+@pytest.mark.security("F11")
+def test_an_id_token_proves_the_account_once(here: Town) -> None:
+    """One that has logged in, or has proven the account before, is none: whoever found it later could use it."""
+    person, subject = somebody(here.api), new_subject()
+    link_google(here, person, subject)
+    token, used, fresh = person.token, here.id_token(subject), here.id_token(subject)
+    assert opened_by(here, GOOGLE_CLIENT, used) == person.id
+    here.api.time.advance(here.api.services.settings.recent_login + 1)
+    answer = change_phone(here, person, token, provider="google", sign=used)
+    assert (answer.status, answer.json) == (403, USED_AS_PROOF)
+    assert person.stored().mobile is None
+    succeeds(change_phone(here, person, token, provider="google", sign=fresh))
+    number = person.stored().mobile
+    answer = change_phone(here, person, token, provider="google", sign=fresh)
+    assert (answer.status, answer.json) == (403, USED_AS_PROOF)
+    body = {"id": person.id, "provider": "google", "sign": fresh}
+    assert here.api.post("/users/phone/remove", json_body=body, bearer=token).json == USED_AS_PROOF
+    assert person.stored().mobile == number
 
 
 @pytest.mark.security("F11")

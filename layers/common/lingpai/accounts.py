@@ -17,11 +17,20 @@ from lingpai import (
     registration,
     sessions,
     slowdown,
+    third_parties,
     throttle,
     typed,
     unanswered,
 )
-from lingpai.errors import LingpaiError, conflict, invalid_grant, invalid_request, not_found, unavailable
+from lingpai.errors import (
+    LingpaiError,
+    conflict,
+    invalid_grant,
+    invalid_request,
+    not_found,
+    recent_login_required,
+    unavailable,
+)
 from lingpai.frozen import frozen
 from lingpai.model import Client, Detail, Guesser, Identity, RoleBook, SessionKey, TokenSet, User, union_issuer
 from lingpai.notices import Notice
@@ -43,6 +52,7 @@ from lingpai.ports import (
     SpendTally,
     Write,
 )
+from lingpai.recent_login import NOTHING_USED, Evidence
 
 if TYPE_CHECKING:
     from lingpai.settings import Settings
@@ -61,10 +71,10 @@ _SESSIONS_AT_ONCE = 90
 
 @frozen
 class Owner:
-    """The owner of an account, who changes it in `session`; `proofs` are the codes that have proven them."""
+    """The owner of an account, who changes it in `session`; `evidence` has proven them."""
 
     session: SessionKey
-    proofs: tuple[codes.Proof, ...] = ()
+    evidence: Evidence = NOTHING_USED
 
 
 # --- names ------------------------------------------------------------------------------------------------
@@ -260,7 +270,7 @@ def _log_in_by_proof(
 def log_in_by_identity(services: Services, client: Client, scope: tuple[str, ...], identity: Identity) -> TokenSet:
     """Tokens for an identity that a third party has proven; the first time, the account is made."""
     keys = tuple(openid_key(issuer, openid) for issuer, openid in identity.names)
-    proofs = single_use(identity)
+    proofs = third_parties.single_use(identity)
     with _taken_back(services, proofs):
         return _log_in_by_identity(
             services,
@@ -343,12 +353,6 @@ def _find_each(services: Services, keys: tuple[str, ...]) -> Mapping[str, int]:
         return services.store.find_user_ids(*keys)
     user_id = services.store.find_user_id(keys[0])
     return {} if user_id is None else {keys[0]: user_id}
-
-
-def single_use(identity: Identity) -> tuple[SpendTally, ...]:
-    """The write that uses up what has proven the identity, where it may be used once."""
-    once = identity.single_use
-    return () if once is None else (SpendTally(once.key, {"all": 1, f"use-{once.use}": 1}, once.until),)
 
 
 @contextmanager
@@ -531,10 +535,11 @@ def link(
     request = ("number", user_id, number)
     with unanswered.noted(services, *request):
         try:
-            proofs = owner.proofs if owner else ()
+            evidence = owner.evidence if owner else NOTHING_USED
             if number is not None and code is not None:
-                proofs = (*proofs, codes.check(services, number, code, guesser, "link"))
-            return _change_factor(services, user_id, edit, proofs, owner, notice)
+                proof = codes.check(services, number, code, guesser, "link")
+                evidence = replace(evidence, proofs=(*evidence.proofs, proof))
+            return _change_factor(services, user_id, edit, evidence, owner, notice)
         except LingpaiError as error:
             user = _repeated(services, error, "bad_code", request, user_id)
             if user is None or user.mobile != number:
@@ -555,32 +560,44 @@ def remove_number(services: Services, user_id: int, owner: Owner | None = None, 
             raise conflict("last_way_in")
         return after
 
-    _change_factor(services, user_id, edit, owner.proofs if owner else (), owner, notice)
+    _change_factor(services, user_id, edit, owner.evidence if owner else NOTHING_USED, owner, notice)
 
 
 def _change_factor(
     services: Services,
     user_id: int,
     edit: Callable[[User], User],
-    proofs: tuple[codes.Proof, ...],
+    evidence: Evidence,
     owner: Owner | None,
     notice: Notice | None,
 ) -> User:
-    """Apply `edit`, use the proofs up, tell a number that leaves, and end the account's other sessions."""
+    """Apply `edit`, use the evidence up, tell a number that leaves, and end the account's other sessions."""
     before = services.store.get_user(user_id)
     if before is None or before.disabled:
         raise not_found("user_not_found")
     leaving = before.mobile if edit(before).mobile != before.mobile else None
     with notices.counted(services, notice, leaving) as message:
         ended = _end_sessions(services, user_id, owner.session) if owner else ()
-        after = change(services, user_id, edit, *(proof.consume for proof in proofs), *ended)
-    for proof in proofs:
+        after = _change_once(services, user_id, edit, evidence, *ended)
+    for proof in evidence.proofs:
         codes.consumed(services, proof)
     if message is not None:
         notices.send(services, message)
     if owner is not None or set(keys_of(before)) - set(keys_of(after)):
         sessions.end_all(services.store, user_id, keep=owner.session if owner else None)
     return after
+
+
+def _change_once(
+    services: Services, user_id: int, edit: Callable[[User], User], evidence: Evidence, *together_with: Write
+) -> User:
+    """As `change`, with the evidence used up; a third party's word that was used before proves nothing."""
+    try:
+        return change(services, user_id, edit, *evidence.writes, *together_with)
+    except LingpaiError as error:
+        if error.reason != "id_token_used":
+            raise
+        raise recent_login_required(error.reason) from error
 
 
 def _end_sessions(services: Services, user_id: int, keep: SessionKey | None) -> tuple[EndSession, ...]:
@@ -594,11 +611,11 @@ def link_identity(
     user_id: int,
     identity: Identity,
     session: SessionKey | None = None,
-    proofs: tuple[codes.Proof, ...] = (),
+    evidence: Evidence = NOTHING_USED,
 ) -> User:
     """Give the account an identity that its holder has proven; the same one again is no mistake.
 
-    `proofs` are the codes that its owner has proven the account with. Every session but `session` ends.
+    `evidence` is what its owner has proven the account with. Every session but `session` ends.
 
     LingpaiError `conflict` where it is another account's, or where the account has another id in its place.
     """
@@ -613,14 +630,14 @@ def link_identity(
     request = ("link", user_id, identity.names)
     with unanswered.noted(services, *request):
         try:
-            after = change(services, user_id, edit, *single_use(identity), *(proof.consume for proof in proofs), *ended)
+            after = change(services, user_id, edit, *third_parties.single_use(identity), *evidence.writes, *ended)
         except LingpaiError as error:
             user = _repeated(services, error, "id_token_used", request, user_id)
             if user is None or edit(user) != user:
                 raise
             after = user
         else:
-            for proof in proofs:
+            for proof in evidence.proofs:
                 codes.consumed(services, proof)
         if session is not None:
             sessions.end_all(services.store, user_id, keep=session)
@@ -633,7 +650,7 @@ def unlink_identity(
     provider: str,
     app: str | None,
     session: SessionKey | None = None,
-    proofs: tuple[codes.Proof, ...] = (),
+    evidence: Evidence = NOTHING_USED,
 ) -> User:
     """Take from the account what it has of the provider, in one app or (None) in all; never its last way in.
 
@@ -647,9 +664,9 @@ def unlink_identity(
     request = ("unlink", user_id, provider, app)
     with unanswered.noted(services, *request):
         try:
-            consumed = (proof.consume for proof in proofs)
-            after = _unlink(services, user_id, provider, app, *consumed, *_end_sessions(services, user_id, session))
-            for proof in proofs:
+            ended = _end_sessions(services, user_id, session)
+            after = _unlink(services, user_id, provider, app, *evidence.writes, *ended)
+            for proof in evidence.proofs:
                 codes.consumed(services, proof)
         except LingpaiError as error:
             user = _repeated(services, error, "identity_not_found", request, user_id)

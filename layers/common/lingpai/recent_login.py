@@ -6,11 +6,11 @@ changes one after a recent login in the same session, or with fresh proof in the
 
 from dataclasses import field
 
-from lingpai import codes, passwords, throttle
+from lingpai import codes, passwords, third_parties, throttle
 from lingpai.errors import LingpaiError, recent_login_required
 from lingpai.frozen import frozen
 from lingpai.model import Guesser, Identity, Session, User
-from lingpai.ports import Services
+from lingpai.ports import Services, SpendTally, Write
 
 
 @frozen
@@ -25,28 +25,46 @@ class FreshProof:
     code: str | None = field(default=None, repr=False)
 
 
+@frozen
+class Evidence:
+    """What has proven the account and works once: the change uses it up.
+
+    `proofs` are of codes sent to its number; `once` are the writes that use up a third party's word.
+    """
+
+    proofs: tuple[codes.Proof, ...] = ()
+    once: tuple[SpendTally, ...] = ()
+
+    @property
+    def writes(self) -> tuple[Write, ...]:
+        """The writes that use all of it up."""
+        return (*(proof.consume for proof in self.proofs), *self.once)
+
+
+# A recent login is remembered, and a password works again: nothing is used up.
+NOTHING_USED = Evidence()
+
+
 def is_recent(services: Services, session: Session) -> bool:
     """Whether the user logged in to this session within RECENT_LOGIN seconds; not where it does not know when."""
     age = services.clock.now() - session.auth_time
     return bool(session.auth_time) and age <= services.settings.recent_login
 
 
-def require(
-    services: Services, user: User, session: Session, given: FreshProof, guesser: Guesser
-) -> tuple[codes.Proof, ...]:
-    """The codes that the change uses up; LingpaiError `recent_login_required` where nothing proves the account.
+def require(services: Services, user: User, session: Session, given: FreshProof, guesser: Guesser) -> Evidence:
+    """What the change uses up; LingpaiError `recent_login_required` where nothing proves the account.
 
     A login that is recent is enough. Wrong proof is no proof, and guesses at it are counted as everywhere.
     """
     if is_recent(services, session):
-        return ()
+        return NOTHING_USED
     if given.password is not None:
         check_password(services, user, given.password)
-        return ()
+        return NOTHING_USED
     if given.identity is not None and set(given.identity.names) & set(user.openids):
-        return ()
+        return Evidence(once=third_parties.single_use(given.identity))
     if given.code is not None and user.mobile is not None:
-        return (_old_code(services, user.mobile, given.code, guesser),)
+        return Evidence((_old_code(services, user.mobile, given.code, guesser),))
     raise recent_login_required()
 
 

@@ -5,7 +5,7 @@ A provider's quota and the function's time are the deployment's: whoever makes c
 
 from lingpai import throttle
 from lingpai.model import Client, Identity, Proof
-from lingpai.ports import Services, SignProvider
+from lingpai.ports import Services, SignProvider, SpendTally
 
 
 def identify(services: Services, provider: SignProvider, client: Client, proof: Proof, address: str | None) -> Identity:
@@ -22,3 +22,9 @@ def identify(services: Services, provider: SignProvider, client: Client, proof: 
         by_client = {"all": settings.limit_sign_client}
         throttle.spend(services, throttle.limit_of(f"sign:client:{client.id}", by_client, throttle.HOUR, now))
     return provider.resolve(client, proof)
+
+
+def single_use(identity: Identity) -> tuple[SpendTally, ...]:
+    """The write that uses up what has proven the identity, where it may be used once."""
+    once = identity.single_use
+    return () if once is None else (SpendTally(once.key, {"all": 1, f"use-{once.use}": 1}, once.until),)

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from lingpai import codes, recent_login, third_parties
+from lingpai import recent_login, third_parties
 from lingpai.errors import LingpaiError, forbidden, invalid_token, recent_login_required
 from lingpai.id_tokens import TOKEN_MAX
 from lingpai.model import Client, Guesser, Identity, Proof, User
 from lingpai.ports import Services, SignProvider
-from lingpai.recent_login import FreshProof
+from lingpai.recent_login import Evidence, FreshProof
 from lingpai.web import fields
 from lingpai.web.bearer import Caller
 from lingpai.web.request import Request
@@ -20,8 +20,8 @@ PASSWORD_FIELD = 1024
 
 def prove(
     services: Services, request: Request, caller: Caller, user: User, body: Mapping[str, Any], *, by_sign: bool = True
-) -> tuple[codes.Proof, ...]:
-    """The codes that the change of `user`, the caller's account, uses up (see `recent_login.require`).
+) -> Evidence:
+    """What the change of `user`, the caller's account, uses up (see `recent_login.require`).
 
     The proof is one of `password`, `oldCode` and, `by_sign`, the `sign` of a third party (with `nonce` and `provider`).
     """

@@ -23,9 +23,9 @@ def link(services: Services, request: Request) -> Reply:
     body = json_body(request)
     proof = Proof(fields.text(body, "sign", TOKEN_MAX), fields.optional_text(body, "nonce") or None)
     client, provider = own_account.provider_of(services, caller, fields.optional_text(body, "provider") or None)
-    proofs = own_account.prove(services, request, caller, user, body, by_sign=False)
+    evidence = own_account.prove(services, request, caller, user, body, by_sign=False)
     identity = third_parties.identify(services, provider, client, proof, request.source_ip)
-    after = accounts.link_identity(services, user.id, identity, caller.session.key, proofs)
+    after = accounts.link_identity(services, user.id, identity, caller.session.key, evidence)
     return envelope.done(_shown(services, after))
 
 
@@ -34,8 +34,8 @@ def unlink(services: Services, request: Request) -> Reply:
     caller, user = _owner(services, request)
     body = json_body(request)
     provider, app = fields.text(body, "provider"), fields.optional_text(body, "app") or None
-    proofs = own_account.prove(services, request, caller, user, body, by_sign=False)
-    after = accounts.unlink_identity(services, user.id, provider, app, caller.session.key, proofs)
+    evidence = own_account.prove(services, request, caller, user, body, by_sign=False)
+    after = accounts.unlink_identity(services, user.id, provider, app, caller.session.key, evidence)
     return envelope.done(_shown(services, after))
 
 

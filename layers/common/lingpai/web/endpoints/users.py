@@ -201,8 +201,8 @@ def _owner(
     """Who changes their own account, once they have proven it; None for an admin's change of another's."""
     if caller.user is None or caller.user.id != user_id:
         return None
-    proofs = own_account.prove(services, request, caller, caller.user, body)
-    return accounts.Owner(caller.session.key, proofs)
+    evidence = own_account.prove(services, request, caller, caller.user, body)
+    return accounts.Owner(caller.session.key, evidence)
 
 
 def _notice(request: Request, caller: Caller) -> Notice:
