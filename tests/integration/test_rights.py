@@ -1,6 +1,7 @@
 """What a token opens at Lingpai's own API: every route states its need, and one place holds tokens against it."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -129,6 +130,22 @@ def test_a_token_that_opens_nothing_is_refused_by_every_route(api: Api, kind: st
     for route in GUARDED:
         assert is_insufficient(call(api, route, token), route.needs), route.path
     assert everything(api) == before
+
+
+@pytest.mark.security("F6")
+def test_a_scope_opens_nothing_once_the_record_lacks_it(api: Api) -> None:
+    """Sessions from before keep their scope for months: what the operator took from the client is gone all the same."""
+    store: Any = api.services.store
+    grants = ("password", "refresh_token")
+    record = new_client("was-admin", "standard", "its-own-secret", grants=grants, scopes=("lingpai:admin",))
+    store.put_client(record)
+    client = ("was-admin", "its-own-secret")
+    tokens = api.post("/oauth/token", form={**ADMIN, "scope": "lingpai:admin"}, basic=client).json
+    assert api.post("/users/list", json_body={}, bearer=tokens["access_token"]).status == 200
+    store.put_client(replace(record, scopes=("lingpai:account",)))
+    api.time.advance(api.services.settings.client_cache_ttl)
+    for token in (tokens["access_token"], refresh(api, tokens["refresh_token"], client).json["access_token"]):
+        assert is_insufficient(api.post("/users/list", json_body={}, bearer=token), "admin")
 
 
 OPENS_ACCOUNT: dict[str, Callable[[Api], str]] = {

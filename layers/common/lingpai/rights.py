@@ -55,7 +55,9 @@ def opened_by(services: Services, client: Client, token: AccessToken) -> Right:
     if client.dialect != "passport" and audience not in (None, services.issuer):
         return "none"
     if client.dialect == "standard":
-        granted = [API_SCOPES[scope] for scope in token.session.access_scope if scope in API_SCOPES]
+        # The record's scopes of today: a session may have been granted one that was taken from the client since.
+        held = set(token.session.access_scope).intersection(client.scopes)
+        granted = [API_SCOPES[scope] for scope in held if scope in API_SCOPES]
         return max(granted, key=_RANKS.__getitem__, default="none")
     return client.api or default_of(client)
 
