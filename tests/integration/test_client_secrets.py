@@ -72,6 +72,14 @@ def test_the_right_secret_is_no_better_an_answer(api: Api) -> None:
     assert ask(api, WEB).status == 200
 
 
+def test_no_spelling_of_the_id_is_another_client(api: Api) -> None:
+    """Form-decoded (RFC 6749 section 2.3.1) they are one, so the right secret waits under each of them."""
+    for number in range(LIMIT + 1):
+        ask(api, ("web-client", f"guess {number}"))
+    assert too_many(ask(api, ("web%2Dclient", WEB[1])))
+    assert too_many(ask(api, ("%77eb-client", WEB[1])))
+
+
 def test_another_process_is_told_by_the_first_wrong_secret(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """The count is the store's, and is looked at once a secret is wrong."""
     for number in range(LIMIT + 1):

@@ -24,7 +24,8 @@ def authenticate(services: Services, credentials: Credentials | None, address: s
     """
     if credentials is None or not credentials.secret:
         return clients.authenticate(services.clients, credentials)
-    with _counted(services, slowdown.address_mark(f"client:{credentials.client_id}", address), address):
+    mark = slowdown.address_mark(f"client:{clients.form_decoded(credentials.client_id)}", address)
+    with _counted(services, mark, address):
         return clients.authenticate(services.clients, credentials)
 
 

@@ -196,4 +196,9 @@ def _spellings(credential: str) -> tuple[str, ...]:
     """An id or secret as it came, and form-decoded as RFC 6749 section 2.3.1 wants it: clients in use do either."""
     if "%" not in credential and "+" not in credential:
         return (credential,)
-    return (credential, unquote_plus(credential))
+    return (credential, form_decoded(credential))
+
+
+def form_decoded(credential: str) -> str:
+    """The id or secret as RFC 6749 section 2.3.1 decodes it: one text for all spellings that it may come in."""
+    return unquote_plus(credential)
