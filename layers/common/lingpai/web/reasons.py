@@ -36,6 +36,7 @@ REASONS: dict[str, frozenset[str]] = {
             "id_token_expired",
             "id_token_foreign",
             "id_token_used",
+            "registration_closed",
             "sign_blocked",
             "sign_unknown",
             "sign_used",
