@@ -166,7 +166,7 @@ def list_sessions(desk: Desk, who: Who) -> None:
             words(session.scope),
             moment(session.created_at),
             moment(session.rotated_at) if session.rotated_at else "–",
-            moment(_ends(session)),
+            moment(session.over_at),
         )
         for session in alive
     ]
@@ -176,7 +176,7 @@ def list_sessions(desk: Desk, who: Who) -> None:
             "scope": list(session.scope),
             "created_at": session.created_at,
             "refreshed_at": session.rotated_at or None,
-            "ends_at": _ends(session),
+            "ends_at": session.over_at,
         }
         for session in alive
     ]
@@ -293,13 +293,8 @@ def role_names(book: RoleBook, user: User) -> list[str]:
 def _alive(services: Services, user: User) -> list[Session]:
     now = services.clock.now()
     found = (services.store.get_session(key) for key in services.store.sessions_of(user.id))
-    alive = [session for session in found if session is not None and _ends(session) > now]
+    alive = [session for session in found if session is not None and session.over_at > now]
     return sorted(alive, key=lambda session: session.created_at, reverse=True)
-
-
-def _ends(session: Session) -> int:
-    """When no token of it is good any more, as it stands."""
-    return min(session.ends_at, max(session.access_expires_at, session.refresh_expires_at))
 
 
 def _admins_word(services: Services, user: User) -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -358,14 +358,13 @@ def _find_each(services: Services, keys: tuple[str, ...]) -> Mapping[str, int]:
 @contextmanager
 def _taken_back(services: Services, proofs: tuple[SpendTally, ...]) -> Iterator[None]:
     """Make the proofs good again where the block ends by a 503: if they were used up, nobody got anything for them."""
-    try:
+
+    def take_back() -> None:
+        for proof in proofs:
+            services.store.take_back(proof)
+
+    with unanswered.on_unavailable(take_back):
         yield
-    except LingpaiError as error:
-        if error.status == 503:
-            with suppress(LingpaiError):
-                for proof in proofs:
-                    services.store.take_back(proof)
-        raise
 
 
 def _used(proof: Write) -> LingpaiError:

@@ -8,11 +8,11 @@ five, by whatever door. A code is good at the client that asked for it, and for 
 import hmac
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lingpai import messages, names, prefixes, throttle, typed
+from lingpai import messages, names, prefixes, throttle, typed, unanswered
 from lingpai.clock import CODE_DIGITS
 from lingpai.errors import LingpaiError, invalid_grant, invalid_request, too_many_requests, unavailable
 from lingpai.frozen import frozen
@@ -267,13 +267,8 @@ def check(
 @contextmanager
 def reopened(services: Services, proof: Proof) -> Iterator[None]:
     """Make the code good again where the block ends by a 503: if it was used up, nobody got anything for it."""
-    try:
+    with unanswered.on_unavailable(lambda: services.store.reopen_code(proof.consume, proof.expires_at)):
         yield
-    except LingpaiError as error:
-        if error.status == 503:
-            with suppress(LingpaiError):
-                services.store.reopen_code(proof.consume, proof.expires_at)
-        raise
 
 
 def consumed(services: Services, proof: Proof) -> None:

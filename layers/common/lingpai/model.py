@@ -206,6 +206,11 @@ class Session:
     recent: tuple[Replaced, ...] = field(default=(), repr=False)
     epoch: int = 0
 
+    @property
+    def over_at(self) -> int:
+        """From when on none of its tokens is good, unless it is refreshed before."""
+        return min(self.ends_at, max(self.access_expires_at, self.refresh_expires_at))
+
 
 @frozen
 class Code:
@@ -254,13 +259,21 @@ class Guess:
 
 @frozen
 class Guesser:
-    """Who gives a code back: at which client (None: nobody has said), and from which address.
+    """Who presents a code: at which client (None where the route asks for no client), and from which address.
 
-    Without an address the wrong guesses are counted for the client.
+    Where `address` is None, wrong guesses are counted for the client.
     """
 
     client: Client | None
     address: str | None
+
+    @classmethod
+    def of(cls, client: Client, address: str, *, forwarded: bool) -> "Guesser":
+        """The guesser at a client that has proven itself; `address` is the end user's where it is `forwarded`.
+
+        Anybody may say that they are a public client; the address of one with a secret may stand for many people.
+        """
+        return cls(client, address if forwarded or not client.confidential else None)
 
 
 @frozen
@@ -396,11 +409,8 @@ class TokenRequest:
 
     @property
     def guesser(self) -> Guesser:
-        """Whom a guess at a code counts for.
-
-        Anybody may say that they are a public client; the address of one with a secret may stand for many people.
-        """
-        return Guesser(self.client, self.address if self.forwarded or not self.client.confidential else None)
+        """Whom a guess at a code counts for."""
+        return Guesser.of(self.client, self.address, forwarded=self.forwarded)
 
 
 @frozen

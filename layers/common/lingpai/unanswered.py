@@ -1,35 +1,47 @@
-"""Requests that were answered 503 although what they decided may have been done.
+"""Requests that were answered 503, although their writes may have been done.
 
-Their callers make them again, and the repeat finds its own traces: a name that is taken, a link that is gone. So a note
-is kept for a minute of each such request, and a repeat that would be refused looks for it, and finishes the work.
+The client repeats such a request. The repeat may meet what the first request has done, such as a name that is taken or
+a link that is gone, and would be refused. So the first one leaves a note for a minute. A repeat that would be refused
+looks for the note; where there is one, it finishes the work.
 
-Of requests that were answered nothing is noted: to make them again is answered as ever. A store that fails for longer
-takes no note either, and the repeat is told what stands.
+A request that got another answer leaves no note, so its repeat is refused as ever. Where the store fails for longer,
+the note cannot be written, and the repeat is refused, too.
 """
 
 import hmac
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from lingpai.errors import LingpaiError
 from lingpai.ports import Services
 
-# Seconds in which a repeat is taken for one.
+# How long a request with the same content counts as a repeat, in seconds.
 _KEPT = 60
 _NO_LIMIT = 2**31
 
 
 @contextmanager
-def noted(services: Services, *request: object) -> Iterator[None]:
-    """A note is kept of the request where the block ends by a 503."""
+def on_unavailable(act: Callable[[], object]) -> Iterator[None]:
+    """Call `act` where the block ends by a 503, which is raised all the same. An error of `act` is ignored."""
     try:
         yield
     except LingpaiError as error:
         if error.status == 503:
-            now = services.clock.now()
             with suppress(LingpaiError):
-                services.store.spend(_key(services, request), {str(now): _NO_LIMIT}, now + 2 * _KEPT)
+                act()
         raise
+
+
+@contextmanager
+def noted(services: Services, *request: object) -> Iterator[None]:
+    """Leave a note of the request where the block ends by a 503."""
+
+    def note() -> None:
+        now = services.clock.now()
+        services.store.spend(_key(services, request), {str(now): _NO_LIMIT}, now + 2 * _KEPT)
+
+    with on_unavailable(note):
+        yield
 
 
 def is_repeat(services: Services, *request: object) -> bool:
@@ -43,5 +55,5 @@ def is_repeat(services: Services, *request: object) -> bool:
 
 
 def _key(services: Services, request: tuple[object, ...]) -> str:
-    """The tally of the notes; who reads the table cannot tell whose request it was."""
+    """The tally that keeps the notes; its name is a keyed hash, so that the table does not show whose request it was."""
     return f"unanswered:{hmac.digest(services.pepper(), repr(request).encode(), 'sha256').hex()[:32]}"

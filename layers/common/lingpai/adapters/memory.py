@@ -433,8 +433,7 @@ def _counted(user: User, count: Count | None) -> User:
 
 
 def _span(session: Session) -> SessionSpan:
-    good_until = max(session.access_expires_at, session.refresh_expires_at)
-    return SessionSpan(session.key, session.created_at, min(session.ends_at, good_until))
+    return SessionSpan(session.key, session.created_at, session.over_at)
 
 
 def _names(user: User) -> tuple[object, ...]:

@@ -10,7 +10,7 @@ import hmac
 from dataclasses import replace
 
 from lingpai.ports import Services
-from lingpai.web.request import Request
+from lingpai.web.request import Request, plain_address
 
 SECRET_HEADER = "x-origin-verify"
 _FORWARDED = "x-forwarded-for"
@@ -43,14 +43,8 @@ def _viewer(request: Request) -> str | None:
 
     What stands before it came with the request, and anybody may have written it.
     """
-    import ipaddress
-
     forwarded = [word.strip() for word in request.headers.get(_FORWARDED, "").split(",")]
     if forwarded[-1] == request.source_ip:
         # API Gateway adds whom it sees.
         forwarded.pop()
-    try:
-        address = ipaddress.ip_address(forwarded[-1] if forwarded else "")
-    except ValueError:
-        return None
-    return str(getattr(address, "ipv4_mapped", None) or address)
+    return plain_address(forwarded[-1]) if forwarded else None

@@ -7,7 +7,7 @@ from lingpai import client_login, registration
 from lingpai.frozen import frozen
 from lingpai.ports import Services
 from lingpai.web import observability
-from lingpai.web.request import Request, basic_credentials, end_user_address
+from lingpai.web.request import Request, basic_credentials, limited_address
 
 
 @frozen
@@ -30,4 +30,4 @@ def registering(services: Services, request: Request) -> Iterator[Registrar]:
     client = client_login.authenticate(services, basic_credentials(request), request.source_ip)
     with observability.asked_by(client):
         registration.check_client(client)
-        yield Registrar(client.id, end_user_address(request, client) or request.source_ip)
+        yield Registrar(client.id, limited_address(request, client))

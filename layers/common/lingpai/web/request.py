@@ -216,12 +216,23 @@ def end_user_address(request: Request, client: Client) -> str | None:
     told = request.headers.get("x-end-user-address", "").strip()
     if not told or not client.forwards_address or not client.confidential:
         return None
-    import ipaddress
+    address = plain_address(told.partition("%")[0])
+    if address is None:
+        raise invalid_request("wrong_type", name="X-End-User-Address", zh="一个 IP 地址", en="one IP address")
+    return address
 
+
+def limited_address(request: Request, client: Client) -> str:
+    """The address that limits count for a request of the client: its end user's where it tells it, else its own."""
+    return end_user_address(request, client) or request.source_ip
+
+
+def plain_address(text: str) -> str | None:
+    """The IP address in one spelling, IPv4 in IPv6 as IPv4; None for any other text."""
     try:
-        address = ipaddress.ip_address(told.partition("%")[0])
+        address = ipaddress.ip_address(text)
     except ValueError:
-        raise invalid_request("wrong_type", name="X-End-User-Address", zh="一个 IP 地址", en="one IP address") from None
+        return None
     return str(getattr(address, "ipv4_mapped", None) or address)
 
 

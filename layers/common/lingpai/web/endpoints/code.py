@@ -8,7 +8,7 @@ from lingpai.model import Purpose
 from lingpai.ports import Services
 from lingpai.web import envelope, observability
 from lingpai.web.reply import Reply
-from lingpai.web.request import CLIENT, Request, client_credentials, end_user_address, parameters
+from lingpai.web.request import CLIENT, Request, client_credentials, limited_address, parameters
 
 
 def get(services: Services, request: Request) -> Reply:
@@ -17,7 +17,7 @@ def get(services: Services, request: Request) -> Reply:
     client = client_login.authenticate(services, client_credentials(request, given), request.source_ip)
     with observability.asked_by(client):
         asked = codes.Asked(_number(services, given), client.id, request.language, _purpose(given))
-        codes.send(services, asked, end_user_address(request, client) or request.source_ip)
+        codes.send(services, asked, limited_address(request, client))
     return envelope.done().about(client.id)
 
 

@@ -100,7 +100,7 @@ def reset_password(services: Services, request: Request) -> Reply:
                 raise invalid_request("missing_parameter", name=name)
         number = numbers.parse_mobile(given["mobile"], services.settings)
         told = end_user_address(request, client)
-        guesser = Guesser(client, told or (None if client.confidential else request.source_ip))
+        guesser = Guesser.of(client, told or request.source_ip, forwarded=told is not None)
         accounts.reset_password(services, number, given["code"], given["newPassword"], guesser)
     return envelope.done().about(client.id)
 
