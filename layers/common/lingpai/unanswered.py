@@ -55,5 +55,5 @@ def is_repeat(services: Services, *request: object) -> bool:
 
 
 def _key(services: Services, request: tuple[object, ...]) -> str:
-    """The tally that keeps the notes; its name is a keyed hash, so that the table does not show whose request it was."""
+    """The tally of the notes: a keyed hash, so that the table does not show whose request it was."""
     return f"unanswered:{hmac.digest(services.pepper(), repr(request).encode(), 'sha256').hex()[:32]}"
