@@ -55,7 +55,7 @@ def embedded_store(port: int, turn: AbstractContextManager[object]) -> Iterator[
 
 
 def _answer(turn: AbstractContextManager[object], hosts: set[str]) -> Answer:
-    """What the port answers. It is asked by one of `hosts`: a page of an attacker's has a name of the attacker's."""
+    """The answers of the port. Requests to other names than `hosts` are refused (DNS rebinding)."""
 
     def answer(request: Request) -> Reply:
         if request.header("host") not in hosts:

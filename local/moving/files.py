@@ -26,7 +26,7 @@ Format = Literal["csv", "jsonl"]
 SUFFIXES: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 # DynamoDB keeps 400 KB under one key, names of attributes included.
 MAX_LINE = 350_000
-# What programs for tables run, in any number of apostrophes: each of them is one that `_escaped` may have set.
+# A formula, also behind apostrophes: a cell that has them already gets one more, and loses one when it is read.
 _FORMULA = re.compile("'*[=+\\-@\t\r\n＝＋－＠]")
 _BOM = b"\xef\xbb\xbf"
 
@@ -216,7 +216,7 @@ def _write_row(rows: Any, columns: tuple[str, ...], record: Mapping[str, Any]) -
 
 
 def _escaped(cell: str) -> str:
-    """The cell as no program takes it for a formula; `_unescaped` gives it back."""
+    """The cell in a form that no program takes for a formula; `_unescaped` undoes it."""
     return "'" + cell if _FORMULA.match(cell) else cell
 
 

@@ -1,4 +1,4 @@
-"""What to do where AWS does not know who asks: no credentials, no region, or ones that are not taken."""
+"""Advice for AWS credentials or a region that are missing or refused."""
 
 import botocore.exceptions
 
@@ -28,7 +28,7 @@ _NOT_TAKEN = {
 
 
 def advice(error: BaseException | None) -> str | None:
-    """A line for an error that means so, or that such a one has caused; None for any other."""
+    """A line of advice for an error about credentials or the region, or one caused by such an error; else None."""
     while error is not None:
         match error:
             case botocore.exceptions.NoRegionError():

@@ -1,4 +1,4 @@
-"""`lingpai sessions`: what was issued is ended, for a client, an account or everybody."""
+"""`lingpai sessions`: ends the sessions and tokens of a client, of an account, or of everybody."""
 
 from dataclasses import replace
 from typing import Annotated

@@ -298,7 +298,7 @@ def _alive(services: Services, user: User) -> list[Session]:
 
 
 def _admins_word(services: Services, user: User) -> str:
-    """What a question adds for the last admin, who may go by this command alone."""
+    """The warning that a question adds for the last admin, whom only this command can remove."""
     admin_role = services.store.directory().roles.id_of(services.settings.admin_role)
     if admin_role is None or admin_role not in user.roles or last_admin.find_another(services, admin_role, user.id):
         return ""

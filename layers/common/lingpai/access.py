@@ -24,9 +24,9 @@ _TEMPORARY_SHAPE = re.compile(r"[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{48}")
 
 @frozen
 class AccessToken:
-    """A good access token: its session, with the scope and expiry of this token, and what its form says of it.
+    """A good access token: its session, with the scope and expiry of this token.
 
-    `audience` is whom a signed one is for. The holder of a temporary one was lent the session, and does not own it.
+    `audience` is the API that a signed token is for, None for other forms. A `temporary` token only reads.
     """
 
     session: Session
@@ -35,7 +35,7 @@ class AccessToken:
 
 
 def read(services: Services, token: str) -> AccessToken:
-    """What an access token of any form is.
+    """The access token in `token`, whatever its form: opaque, signed or temporary.
 
     One call; none for a text that has the shape of no token. LingpaiError `invalid_token` for any that is not good.
     """

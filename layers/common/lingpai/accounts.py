@@ -71,7 +71,7 @@ _SESSIONS_AT_ONCE = 90
 
 @frozen
 class Owner:
-    """The owner of an account, who changes it in `session`; `evidence` has proven them."""
+    """The owner, who changes their account from `session`; `evidence` is what they have proven it with."""
 
     session: SessionKey
     evidence: Evidence = NOTHING_USED
@@ -250,7 +250,10 @@ def log_in_by_code(
 def _log_in_by_proof(
     services: Services, client: Client, scope: tuple[str, ...], proof: codes.Proof, found: Mapping[str, int] | None
 ) -> TokenSet:
-    """Tokens for the holder of the number that the code proves; `found` is whom it finds, None where nobody looked."""
+    """Tokens for the holder of the number that the code proves.
+
+    `found` is the account by the number's key, empty where there is none; None where it was not looked up.
+    """
     number = proof.consume.number
     with codes.reopened(services, proof):
         tokens = _log_in_by_identity(
@@ -300,7 +303,7 @@ def _log_in_by_identity(
 ) -> TokenSet:
     """Open a session for whoever `keys` find, or for a new account `named` by them, with `proof` in the transaction.
 
-    `method` is how they have logged in (`login_methods`), `found` whom the keys have found already.
+    `method` is how they have logged in (`login_methods`), `found` the accounts by key where they were looked up.
 
     The first key that finds an account decides; those that find nobody are given to the account, unless it has others
     in their places.
@@ -323,7 +326,7 @@ def _log_in_by_identity(
 def _holder(
     services: Services, client: Client, keys: tuple[str, ...], named: Callable[[User], User], found: Mapping[str, int]
 ) -> tuple[int, tuple[Write, ...]]:
-    """The account that the first of `keys` to find one finds, and the writes that make or keep it so."""
+    """The account of the first of `keys` in `found`, or a new one, and the writes that create or name it."""
     if not found:
         registration.check_first_login(services.settings, client)
         user = named(User(id=services.clock.new_user_id(), created_at=services.clock.now()))
@@ -357,7 +360,7 @@ def _find_each(services: Services, keys: tuple[str, ...]) -> Mapping[str, int]:
 
 @contextmanager
 def _taken_back(services: Services, proofs: tuple[SpendTally, ...]) -> Iterator[None]:
-    """Make the proofs good again where the block ends by a 503: if they were used up, nobody got anything for them."""
+    """Make the proofs good again where the block ends by a 503: if they were used up, the caller got nothing for it."""
 
     def take_back() -> None:
         for proof in proofs:
@@ -477,7 +480,7 @@ def change(services: Services, user_id: int, edit: Callable[[User], User], *proo
             raise not_found("user_not_found")
         after = edit(before)
         old, new = set(keys_of(before)), set(keys_of(after))
-        # Who has not the role cannot be the last that has it: then the admin's item need not be in the transaction.
+        # An account without the role cannot be its last holder, so the other admin need not be checked.
         needed = [write for write in proof if not isinstance(write, CheckRole) or write.role_id in before.roles]
         try:
             if after != before or needed:
@@ -489,7 +492,7 @@ def change(services: Services, user_id: int, edit: Callable[[User], User], *proo
                 )
             return after
         except LingpaiError:
-            # Nobody knows whether it was done: the account tells.
+            # The transaction may have been done: the account shows it.
             if after == before or services.store.get_user(user_id) != after:
                 raise
             return after
@@ -653,9 +656,9 @@ def unlink_identity(
 ) -> User:
     """Take from the account what it has of the provider, in one app or (None) in all; never its last way in.
 
-    One who is known in all apps of a provider leaves all of them: the id that stays in one would lead back to the
-    others. LingpaiError `not_found` where there is nothing to take, `conflict` for the last way in. Exact, whatever
-    comes in between: `change` compares what it edits with what is there.
+    Where the account has an id for all apps of the provider, all of its ids there are taken away: one that stays would
+    lead to the others again. LingpaiError `not_found` where there is nothing to take, `conflict` for the last way in.
+    Also exact under concurrent changes: `change` compares what it edits with what is there.
 
     Every session but `session` ends, those known by then in the same transaction. Can be repeated: where the first
     request has failed after its transaction, the second ends what is left.
@@ -679,7 +682,7 @@ def unlink_identity(
 def _repeated(
     services: Services, error: LingpaiError, reason: str, request: tuple[object, ...], user_id: int
 ) -> User | None:
-    """The account, where the refusal has this reason and only because the request was done and not answered."""
+    """The account, where the refusal has this reason because the same request was done before and answered 503."""
     if error.reason != reason or not unanswered.is_repeat(services, *request):
         return None
     return services.store.get_user(user_id)
@@ -751,7 +754,7 @@ def change_password(services: Services, user_id: int, old: str, new: str, sessio
 
 
 def reset_password(services: Services, number: str, code: str, new: str, guesser: Guesser) -> None:
-    """The first password, or another in place of a forgotten one, for who proves the number (E.164) by a code for it.
+    """Set the first password, or a new one for a forgotten one, of the account whose number (E.164) the code proves.
 
     All sessions of the account end. LingpaiError `invalid_grant` for a code that is not good, `not_found` where the
     number has no account: whoever proves it may know.

@@ -1,9 +1,9 @@
-"""Clients prove who they are, and wrong secrets are counted by the address that they come from.
+"""Client authentication, with a limit for wrong secrets by address.
 
-An address, with the network around it, has so many wrong secrets an hour for all clients. Each is counted before it is
-answered. A right one is not counted and costs no call, so the count is not read for it: instead, a process that saw the
-limit reached refuses this address's tries for this client, right ones too, until the hour is over. Other clients behind
-the same address go on.
+An address and its network may send a limited number of wrong secrets an hour, for all clients together. Each is
+counted before it is answered. A right one is not counted and takes no call, so the count is not read for it. Instead, a
+process that saw the limit reached refuses all tries of this address for this client, right ones too, until the hour
+is over. Other clients behind the same address go on.
 """
 
 from collections.abc import Iterator

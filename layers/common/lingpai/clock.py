@@ -1,4 +1,4 @@
-"""The only source of time and chance: what a test must be able to hold still comes from here."""
+"""The only source of time and of random values, so that tests can replace both."""
 
 import os
 import threading
@@ -17,14 +17,14 @@ CODE_DIGITS = 6
 USER_ID_EPOCH_MS = 1_704_067_200_000
 USER_ID_RANDOM_BITS = 12
 
-# Clocks that differ a little: so much may a time be in the future and still be taken for now, in seconds.
+# How far two clocks may differ: a time that is this much in the future still counts as now, in seconds.
 LEEWAY = 30
 
 # Owners from here up are not users: no user id has more than 53 bits.
 FIRST_MACHINE_OWNER = 2**63
 
 
-# In the class below `time` is a field.
+# Named here, because in the class below `time` is a field and no module.
 _MONOTONIC = time.monotonic
 
 
@@ -40,7 +40,7 @@ class _Seen:
 
 @frozen
 class Clock:
-    """Tells the time and draws the dice.
+    """The time, and random values.
 
     `time` gives seconds since 1970 as a float, `monotonic` seconds since any moment; `random_bytes` gives that many
     bytes from the system's CSPRNG.
@@ -56,15 +56,15 @@ class Clock:
         return int(self._latest())
 
     def elapsed(self) -> int:
-        """Whole seconds for the age of what is kept in this process: the difference of two of them tells it.
+        """Whole seconds since some moment, to tell the age of what this process keeps by the difference of two values.
 
-        It goes on with whichever clock goes faster. The wall clock may be set back, and the monotonic one stands still
-        while an environment of Lambda is frozen.
+        It follows whichever clock goes faster: the wall clock may be set back, and the monotonic one stands still while
+        an environment of Lambda is frozen.
         """
         seen = self._seen
         with seen.lock:
             wall, monotonic = self.time(), self.monotonic()
-            # The first time all of the wall clock's has passed, so that 0 is long ago.
+            # The first call counts from 1970, so that an age counted from 0 is large.
             seen.passed += max(wall - seen.wall, monotonic - seen.monotonic if seen.passed else 0.0, 0.0)
             seen.wall, seen.monotonic = wall, monotonic
             return int(seen.passed)

@@ -1,8 +1,8 @@
 """Codes sent to mobile numbers: made, counted, compared, used up.
 
-A guess is counted before it is compared: for the number or for the name that it was made at, so that neither a
-hundred guesses at once nor a new code buys more than `CODE_TRIES` of them in a window; and for the code, which takes
-five, by whatever door. A code is good at the client that asked for it, and for what it was asked for.
+A guess is counted before it is compared. It is counted for the number, or for the name that was given: at most
+`CODE_TRIES` guesses in a window, also where a hundred come at once or a new code is sent. It is counted for the code,
+too, which takes five in all. A code is good at the client that asked for it, and for its purpose.
 """
 
 import hmac
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from lingpai.settings import Settings
     from lingpai.throttle import Limit
 
-# What one code takes, by whatever door, whoever guesses.
+# Guesses at one code, on all routes together.
 GUESSES_PER_CODE = 5
 
 _CODE_SHAPE = re.compile(rf"[0-9]{{{CODE_DIGITS}}}")
 _SAVE_ATTEMPTS = 5
-# What a code serves that was asked for without a purpose.
+# The purposes of a code that was asked for without one.
 _BY_DEFAULT = ("login", "link")
 
 
@@ -62,8 +62,8 @@ class Proof:
 def send(services: Services, asked: Asked, address: str) -> None:
     """Send a new code, unless a limit is reached: the number's, or one of those around it.
 
-    Those are asked from the narrow to the wide, so that who runs into a narrow one takes nothing from everybody; and
-    what a message that was not sent has taken from the wide ones is given back.
+    Narrow limits are asked first, so that a request which they refuse takes nothing from those that all share. What a
+    message has taken is given back where it was not sent.
     """
     settings, now = services.settings, services.clock.now()
     before = services.store.get_code(asked.number)
@@ -92,7 +92,7 @@ def _send_under_a_stop(
 ) -> None:
     """Send a code to a number that has an account; do the same for any other, but send nothing.
 
-    The answer is the same, whether a message was sent, could not be, or was not to be: only the number's holder knows.
+    The answer is the same whether a message was sent or not, so it does not tell who has an account.
     """
     has_account = bool(services.store.find_user_ids(names.mobile_key(asked.number)))
     share = 1 if has_account else 0
@@ -112,7 +112,7 @@ def _send_under_a_stop(
     try:
         services.sms.send(_message(services.settings, asked, code, now))
     except (NotSent, MaybeSent):
-        # The chain has counted it; told here, it would say who has an account.
+        # Not told, since it would show that the number has an account. The chain has counted it.
         return
     prefixes.sent(services, destination)
 
@@ -127,8 +127,9 @@ def _message(settings: "Settings", asked: Asked, code: str, now: int) -> Message
 def _save(services: Services, asked: Asked, before: Code | None, code: str, now: int) -> Code:
     """Keep the new code, and give what is kept.
 
-    Guesses counted meanwhile are no reason to fail; another sending is. A code that was used up meanwhile stays so,
-    should this one not be sent. Where the store does not say whether it is kept, it is taken back: nothing is sent.
+    Guesses that are counted meanwhile do not matter; after another sending the number's limits are asked again. A code
+    that was used up meanwhile is not made good again, if this one is not sent. Where the store does not tell whether
+    the code is kept, it is taken back, and nothing is sent.
     """
     settings = services.settings
     sending = services.clock.random_bytes(8).hex()
@@ -159,9 +160,9 @@ def _save(services: Services, asked: Asked, before: Code | None, code: str, now:
 
 
 def _deliver(services: Services, message: Message, before: Code | None, after: Code) -> None:
-    """Send the message; LingpaiError where nobody will get it, MaybeSent where nobody knows.
+    """Send the message; LingpaiError where it was not sent, MaybeSent where that is not known.
 
-    A number that was to get it and cannot have it may ask again at once: its code is as it was `before`.
+    After a failure of the providers the number may ask again at once: its code is as it was `before`.
     """
     try:
         services.sms.send(message)
@@ -175,8 +176,8 @@ def _deliver(services: Services, message: Message, before: Code | None, after: C
 def _unsend(services: Services, before: Code | None, after: Code, sending: str = "") -> None:
     """Put back what was known of the number before a code that nobody got, guesses apart: they count.
 
-    Where more has happened since, it stays. With `sending` nobody knows whether `after` was saved: then `before` is
-    marked, so that the write does nothing should it still arrive.
+    A later sending or login is left as it is. With `sending` it is not known whether `after` was saved: then `before`
+    is marked, so that the write does nothing if it still arrives.
     """
     ttl = _ttl(services.settings, services.clock.now())
     earlier = replace(before or Code(after.number), tries=after.tries, tries_until=after.tries_until, unsent=sending)
@@ -211,7 +212,7 @@ def _refuse_after(sent: tuple[int, ...], count: int, window: int, now: int, reas
 def begin(services: Services, key: str, guesser: Guesser) -> int | None:
     """The user whom the identity `key` finds; LingpaiError 429 where the client's wrong guesses are spent.
 
-    One call, whether somebody is found or not. To be asked before `check` wherever a client is known.
+    One call, whether somebody is found or not. To be called before `check` where the client is known.
     """
     limit = _client_limit(services, guesser)
     door = services.store.find_door(key, (limit.key,) if limit else ())
@@ -237,9 +238,8 @@ def check(
     """Count one guess and compare it; the write of the proof uses the code up, and `consumed` is to follow it.
 
     `number` is in E.164, or stands for a name without one. LingpaiError `invalid_grant` for a code that is wrong, used,
-    expired, another client's or for another purpose (None: for any); 429 when the guesses at the number, or at the
-    name of its account (`by_name`), are spent, or those of the address or client: who guesses at one number after the
-    other keeps their holders out.
+    expired, another client's or for another purpose (None: for any). 429 where no guesses are left for the number, for
+    the name of its account (`by_name`), for the address or for the client.
     """
     code = typed.digits(code)
     if not _CODE_SHAPE.fullmatch(code):
@@ -266,7 +266,7 @@ def check(
 
 @contextmanager
 def reopened(services: Services, proof: Proof) -> Iterator[None]:
-    """Make the code good again where the block ends by a 503: if it was used up, nobody got anything for it."""
+    """Make the code good again where the block ends by a 503: if it was used up, the caller got nothing for it."""
     with unanswered.on_unavailable(lambda: services.store.reopen_code(proof.consume, proof.expires_at)):
         yield
 
@@ -293,7 +293,7 @@ def _serves(known: Code, guesser: Guesser, purpose: Purpose | None) -> bool:
 
 
 def _client_limit(services: Services, guesser: Guesser) -> "Limit | None":
-    """What counts the wrong guesses of a client whose end users' addresses nobody knows."""
+    """The limit for wrong guesses of a client that does not tell its end users' addresses; None for other guessers."""
     if guesser.address is not None or guesser.client is None:
         return None
     most = {"all": services.settings.limit_verify_client}

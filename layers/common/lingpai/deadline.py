@@ -1,8 +1,7 @@
-"""By when whoever is asked has to have answered, so that there is time left to answer the request.
+"""The request's deadline, shared by all outbound calls.
 
-Lambda ends a function at its time-out in whatever it does: nobody is told anything then, and nothing is logged. So what
-is asked of AWS, of a sender or of a sign provider is given up a moment before. All calls of a request share that time,
-however many they are.
+Lambda ends a function at its time-out, without an answer to the client and without a line in the log. So calls to AWS,
+to senders and to sign providers are given up half a second before.
 """
 
 import math
@@ -12,43 +11,43 @@ from collections.abc import Callable
 from contextvars import ContextVar, copy_context
 from typing import Any
 
-# Seconds that are left for the answer, its line of log and its metrics: some milliseconds of work.
+# Kept for the answer, its line in the log and its metrics, in seconds.
 _LAST_WORDS = 0.5
 
 _until: ContextVar[float] = ContextVar("until", default=math.inf)
 
 
 def begin(context: Any) -> None:
-    """A request begins. `context` is Lambda's, which tells how long the function may run; None sets it no bound."""
+    """Set the deadline of a new request. `context` is Lambda's and tells the time left; None sets no deadline."""
     if context is not None:
         left: float = context.get_remaining_time_in_millis() / 1000
         _until.set(time.monotonic() + left - _LAST_WORDS)
 
 
 def end() -> None:
-    """The request is answered; what is asked next belongs to none."""
+    """Clear the deadline: the request is answered."""
     _until.set(math.inf)
 
 
 def until() -> float:
-    """By when, as `time.monotonic` tells it; infinite where nobody ends what is under way."""
+    """The deadline, on the clock of `time.monotonic`; infinite where there is none."""
     return _until.get()
 
 
 def left_of(seconds: float) -> float:
-    """How many of these seconds the request can still wait: all of them, fewer, or none (zero and less)."""
+    """`seconds`, or the time left until the deadline where that is less; zero or negative when it has passed."""
     return min(seconds, until() - time.monotonic())
 
 
 def is_over() -> bool:
-    """Whether the request has no time left. Who failed to answer then may be well: it was given up."""
+    """Whether the deadline has passed. A call that failed then says nothing about the service that was called."""
     return time.monotonic() >= until()
 
 
 def call_within[T](seconds: float, call: Callable[[], T]) -> T:
     """What `call` returns or raises; TimeoutError when `seconds` have passed.
 
-    It runs on a thread of its own, in the caller's context, and is left to itself where it takes too long.
+    It runs on a thread of its own, in the caller's context. The thread is not stopped where it takes longer.
     """
     outcome: list[T] = []
     problem: list[BaseException] = []
@@ -57,7 +56,7 @@ def call_within[T](seconds: float, call: Callable[[], T]) -> T:
     def run() -> None:
         try:
             outcome.append(context.run(call))
-        except BaseException as error:  # noqa: BLE001  it is raised where it was asked for
+        except BaseException as error:  # noqa: BLE001  raised again in the caller's thread
             problem.append(error)
 
     thread = threading.Thread(target=run, daemon=True)

@@ -1,15 +1,15 @@
 """The last admin keeps the role: no admin can leave a deployment without one.
 
 A change that may take the role from an account is one transaction with the check that another account has it, so that
-two admins who remove each other, or themselves, at the same moment do not both succeed. Clients that act with an
-admin's role of their own are not accounts, and are not asked for another admin.
+two admins who remove each other, or themselves, at the same moment do not both succeed. Clients that act with the
+admin role of their record are not accounts: for their changes no other admin is needed.
 """
 
 from lingpai.errors import conflict
 from lingpai.model import RoleBook
 from lingpai.ports import CheckRole, Services, Write
 
-# Accounts that are looked through for another admin: few calls, whatever the size of the deployment.
+# At most 5000 accounts are looked through for another admin, ten calls, however large the deployment is.
 _PAGE = 500
 _PAGES = 10
 
@@ -17,8 +17,8 @@ _PAGES = 10
 def keep_one(services: Services, book: RoleBook, actor_id: int | None, user_id: int) -> tuple[Write, ...]:
     """The check that an admin remains when the admin `actor_id` takes the role from `user_id`, or deletes it.
 
-    `actor_id` is None for a client's own token. Who acts on another account is the admin that remains. For who acts on
-    their own account another admin is looked for: LingpaiError `conflict` where none is found among 5000 accounts.
+    `actor_id` is None for a client's own token. An admin who changes another account is the one that remains. For a
+    change of their own account another admin is looked for: LingpaiError `conflict` where none is found.
     """
     role_id = book.id_of(services.settings.admin_role)
     if actor_id is None or role_id is None:

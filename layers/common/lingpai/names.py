@@ -31,6 +31,6 @@ def is_visible(name: str) -> bool:
 
 
 def folded(name: str) -> str:
-    """What two names that are taken for one have in common; what is invisible at their ends is left out."""
+    """The form in which names are compared: without case, width, and invisible characters at the ends."""
     # Folding can take a character apart: normalised once more, all spellings meet again (ΐ and its capital).
     return plain(typed.trimmed(plain(name)).casefold())

@@ -1,7 +1,7 @@
 """Messages that tell a number that it no longer logs in to its account.
 
-They count against the limits of messages to all numbers, before anything is changed. The limits of the number itself
-are left alone: who used up its codes before could keep the message away.
+They are counted for the prefix, the client and the day, before anything is changed. The limits of the number itself do
+not apply: an attacker could use them up before, to keep the message away.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from lingpai.throttle import Limit
 
 @frozen
 class Notice:
-    """How numbers are told: by the budget of which client, and in which language."""
+    """The client whose limits count the message, and its language."""
 
     client_id: str
     language: Language
@@ -25,9 +25,9 @@ class Notice:
 
 @contextmanager
 def counted(services: Services, notice: Notice | None, number: str | None) -> Iterator[Message | None]:
-    """The message to send to `number` (E.164) after the block; what it takes is given back where the block fails.
+    """The message to send to `number` (E.164) after the block; its counts are given back where the block fails.
 
-    None for nobody to tell, and where a limit is reached: the change is made all the same.
+    None where there is no number or no notice, and where a limit is reached: the change is made all the same.
     """
     with throttle.given_back(services) as taken:
         if notice is None or number is None or not _is_within_limits(services, notice, number, taken):
@@ -38,7 +38,7 @@ def counted(services: Services, notice: Notice | None, number: str | None) -> It
 
 
 def send(services: Services, message: Message) -> None:
-    """Send the message. What cannot be sent undoes nothing: the change is done."""
+    """Send the message. A failure is only counted, since the change is made."""
     try:
         services.sms.send(message)
     except (NotSent, MaybeSent):

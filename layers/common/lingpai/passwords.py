@@ -65,7 +65,7 @@ def is_fast(given: str) -> bool:
 
 
 def without_padding(given: str) -> str:
-    """A hash from elsewhere without what fills it up: blanks of a column of fixed width, and argon2's `=`.
+    """A hash of another system without padding: blanks of a column of fixed width, and the `=` of base64 in argon2.
 
     The PHC string format writes base64 without padding.
     """

@@ -39,14 +39,14 @@ if TYPE_CHECKING:
 
 @frozen
 class OneMore:
-    """A session is opened for the account, and counted. Fails where `most` are counted already, or none ever were."""
+    """Count one more session of the account. Fails where `most` are counted already, or where none ever were."""
 
     most: int
 
 
 @frozen
 class Recounted:
-    """The account's sessions were looked at: `now` are alive, the new one included.
+    """Set the account's count after its sessions were read: `now` are alive, the new one included.
 
     `logins` is `User.logins` as it was read before. Fails where it has changed: another session was opened.
     """
@@ -539,7 +539,7 @@ class Counters(Protocol):
     def take_back(self, spent: SpendTally) -> None:
         """Take off what this write has added, if it was done.
 
-        One of its counts must be its own, named as by no other write: by this it is known.
+        One of its counts must have a name that no other write uses, so that this write can be recognised.
         """
         ...
 
@@ -668,7 +668,7 @@ class SignProvider(Protocol):
         ...
 
     def asks(self, client: Client, proof: Proof) -> bool:
-        """Whether `resolve` asks the third party about this very proof, so that it has to be counted before.
+        """Whether `resolve` asks the third party about this proof, so that the question has to be counted before.
 
         LingpaiError for a proof that is refused without a question.
         """

@@ -1,9 +1,9 @@
 """Countries and prefixes: how many messages may go there, and whether the codes in them come back.
 
-Who pumps messages to numbers of their own never gives a code back. So each prefix has an allowance of messages that
-nobody has proven to have read: a message takes one, a code given back right returns `SMS_PROOF` of them, once a day
-for each number. When it is used up the prefix is stopped, until its day (UTC) ends or the operator lifts the stop: then
-only numbers that have an account are sent a code, and nobody is told which.
+An attacker who pumps messages to numbers of their own never gives a code back. So each prefix has an allowance of
+messages that nobody has proven to have read: a message takes one, a code given back right returns `SMS_PROOF` of them,
+once a day for each number. When it is used up the prefix is stopped, until its day (UTC) ends or the operator lifts the
+stop: then only numbers that have an account are sent a code, and nobody is told which.
 """
 
 import contextlib
@@ -42,7 +42,7 @@ def destination(services: Services, number: str) -> Destination:
 
 @frozen
 class Taken:
-    """Where a message was taken from: its limit, or `stopped` where the prefix has no unproven ones left."""
+    """The limit that a message was taken from; `stopped` where the prefix has no unproven messages left."""
 
     limit: Limit | None
     stopped: bool = False
@@ -77,8 +77,8 @@ def sent(services: Services, to: Destination) -> None:
 def proven(services: Services, number: str, sent_at: int, *, counts: bool) -> None:
     """The code that was sent to `number` at this time came back right.
 
-    Where it `counts`, the prefix has its messages back. A store that cannot note it brings a stop nearer, and is no
-    reason to refuse who has proven their number.
+    Where it `counts`, the prefix gets messages back. A failure of the store is ignored: it brings a stop nearer, but
+    the number is proven all the same.
     """
     to = destination(services, number)
     services.meter.count("CodesVerified", country=to.country, prefix=to.prefix)

@@ -1,7 +1,7 @@
-"""Proof of the account before its factors change: a stolen access token alone must not become the account.
+"""Proof that the owner is there, before an account's factors change: a stolen access token alone must not suffice.
 
-A factor is what the account is logged in to by: its password, its number, an identity of a third party. Its owner
-changes one after a recent login in the same session, or with fresh proof in the same request.
+A factor is what logs in to the account: its password, its number, an identity at a third party. The owner may change
+one after a recent login in the same session, or with fresh proof in the same request.
 """
 
 from dataclasses import field
@@ -15,9 +15,9 @@ from lingpai.ports import Services, SpendTally, Write
 
 @frozen
 class FreshProof:
-    """What a request proves its account with: the password, who a third party says is there, or a code.
+    """Proof in the same request: the account's password, an identity proven by a third party, or a code.
 
-    The code was sent to the account's present number, for the purpose `change`.
+    The code is one for `change`, sent to the account's present number.
     """
 
     password: str | None = field(default=None, repr=False)
@@ -46,7 +46,7 @@ NOTHING_USED = Evidence()
 
 
 def is_recent(services: Services, session: Session) -> bool:
-    """Whether the user logged in to this session within RECENT_LOGIN seconds; not where it does not know when."""
+    """Whether the user logged in to this session within RECENT_LOGIN seconds; False where the time is not known."""
     age = services.clock.now() - session.auth_time
     return bool(session.auth_time) and age <= services.settings.recent_login
 
@@ -69,7 +69,7 @@ def require(services: Services, user: User, session: Session, given: FreshProof,
 
 
 def count_password_try(services: Services, user_id: int) -> None:
-    """Count a try at the account's password by who has a token of it; LingpaiError 429 where none is left."""
+    """Count a try at the password of an account that is logged in to; LingpaiError 429 where none is left."""
     settings, tries = services.settings, {"all": services.settings.login_tries}
     limit = throttle.limit_of(f"oldpassword:{user_id}", tries, settings.login_window, services.clock.now())
     throttle.spend(services, limit, "slow_down")

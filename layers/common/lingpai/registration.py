@@ -1,4 +1,4 @@
-"""Who may bring new accounts about: the setting REGISTRATION.
+"""Who may create accounts: the setting REGISTRATION.
 
 `open`: anyone. `client`: clients that prove themselves by a secret, for the people who use them. `off`: admins, the
 operator and imports alone. It holds for the routes that register, and for the first login by a code or by a third
@@ -22,7 +22,7 @@ def wants_client(settings: "Settings") -> bool:
 
 
 def check_client(client: Client) -> None:
-    """LingpaiError `invalid_client` for a client that has proven nothing: a public one is taken by its word."""
+    """LingpaiError `invalid_client` for a public client: without a secret it has proven nothing."""
     if not client.confidential:
         raise invalid_client(dialect=client.dialect)
 

@@ -2,7 +2,7 @@
 
 The account keeps how many sessions were opened since those alive were last counted. A login adds one in the transaction
 that opens its session, which fails when the limit is reached. Only then are the sessions looked at: those alive are
-counted anew, and the oldest end where they are too many. So a login costs no call more, but for one in many.
+counted anew, and the oldest end where they are too many. So only one login in many takes more calls.
 """
 
 from dataclasses import replace
@@ -24,14 +24,15 @@ from lingpai.ports import (
 )
 
 _ATTEMPTS = 20
-# An account from before may have any number of them. A transaction has room for so many; the next login ends as many.
+# An account from before the limit may have any number of sessions. Each login ends at most so many: a transaction has
+# room for no more.
 _ENDED_AT_ONCE = 50
 
 
 def open_session(services: Services, put: PutSession, writes: tuple[Write, ...]) -> None:
     """Put a user's session together with `writes`, and count it in the account that they check, change or put.
 
-    A session whose `writes` are of no account is not counted. Conflict as from `commit`, but never for the count.
+    Without a write of an account among `writes` it is not counted. Conflict as from `commit`, but never for the count.
     """
     most = services.settings.sessions_max
     count: Count = OneMore(most)
@@ -59,7 +60,7 @@ def _counting(write: Write, count: Count | None) -> Write:
 
 
 def _counts(user: User, count: Count) -> bool:
-    """Whether the account as it stood could have had this count: it was something else that failed."""
+    """Whether the account allowed this count, so that another condition of the transaction failed."""
     match count:
         case OneMore(most):
             return user.sessions is not None and user.sessions < most
@@ -68,7 +69,7 @@ def _counts(user: User, count: Count) -> bool:
 
 
 def _make_room(services: Services, user: User, most: int) -> tuple[Recounted, tuple[EndSession, ...]]:
-    """The count of the sessions that are alive with one more, and the ends of the oldest that are too many for it."""
+    """The count of the live sessions and one more, and the writes that end the oldest beyond the limit."""
     now = services.clock.now()
     alive = [span for span in services.store.session_spans(user.id) if span.over_at > now]
     alive.sort(key=lambda span: (span.opened_at, span.key.id))

@@ -1,6 +1,6 @@
-"""Asking third parties who somebody is: as often as the client and the address may.
+"""Questions to third parties about who somebody is, limited for each client and address.
 
-A provider's quota and the function's time are the deployment's: whoever makes codes up must not use them up for all.
+Without limits, made-up codes would use up the provider's quota and the functions' time for everybody.
 """
 
 from lingpai import throttle
@@ -9,7 +9,7 @@ from lingpai.ports import Services, SignProvider, SpendTally
 
 
 def identify(services: Services, provider: SignProvider, client: Client, proof: Proof, address: str | None) -> Identity:
-    """Who presents the proof to the client, from `address` (None: one that is not counted).
+    """The identity that the proof shows; `address` is that of the person who presents it, None where it is not counted.
 
     What the provider would ask its third party is counted before it is asked, for the address (`LIMIT_SIGN_IP`,
     `LIMIT_SIGN_NET`) and for the client (`LIMIT_SIGN_CLIENT`), an hour each: LingpaiError 429 where none is left.

@@ -1,7 +1,7 @@
 """What signed tokens and introspection say of a user beside `sub`, for clients whose record asks for it (`claims`).
 
 `roles` are names (RFC 9068 section 2.2.3.1), `username` is the account's own (RFC 7662 section 2.2), never its number.
-A token that lives longer than an hour would say what has long changed, so it says nothing.
+A token that lives longer than an hour has no such claims: they would be out of date.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""The secrets of a token family: how one follows from another, and what an older one may still get.
+"""The secrets of a token family: how the next ones are derived, and what an older one may still get.
 
 A refresh secret has 32 bytes (docs/decisions/0013-refresh-retries.md):
 
@@ -49,8 +49,8 @@ def issued_at(secret: bytes) -> int:
 def key_hash(secret: bytes) -> bytes:
     """The hash of the family key in a refresh secret, as `Session.family_hash` keeps it.
 
-    A secret of the old form (32 random bytes) has a key as well, which nobody knew until now: with its rotation that
-    becomes its family's.
+    In a secret of the old form (32 random bytes) the same bytes are read as its key, which becomes the family's with
+    the next rotation.
     """
     return hashlib.sha256(b"family" + _family_key(secret)).digest()
 
@@ -67,9 +67,9 @@ def next_refresh(replaced: bytes, salt: bytes, at: int) -> bytes:
 
 
 def current_pair(session: Session, secret: bytes) -> tuple[bytes, bytes, int] | None:
-    """What an older refresh secret of the session leads to: access and refresh secret as they are now.
+    """The session's access and refresh secret of now, derived from an older refresh secret, and when that was replaced.
 
-    With them comes when the older one was replaced. None for a secret that is not known to lead there.
+    None where the session does not remember all rotations since.
     """
     hashed = digest(secret)
     steps = session.earlier + session.recent
@@ -87,14 +87,14 @@ def current_pair(session: Session, secret: bytes) -> tuple[bytes, bytes, int] | 
 
 
 def has_issued(session: Session, secret: bytes) -> bool:
-    """Whether the session provably gave out this secret, whatever it is good for now."""
+    """Whether the session provably gave out this secret, current or not."""
     hashed = digest(secret)
     known = (session.access_hash, session.refresh_hash, session.previous_access_hash, session.previous_refresh_hash)
     return any(is_hash(hashed, one) for one in known) or is_hash(key_hash(secret), session.family_hash)
 
 
 def is_hash(hashed: bytes, stored: bytes | None) -> bool:
-    """Whether this is the hash that is stored, compared in constant time; never for none."""
+    """Whether this is the hash that is stored, compared in constant time; False where none is stored."""
     return stored is not None and hmac.compare_digest(hashed, stored)
 
 
@@ -117,6 +117,6 @@ def _family_key(secret: bytes) -> bytes:
 
 
 def _masked(part: bytes, head: bytes) -> bytes:
-    """The family key masked by what stands before it, or the other way round: one altered bit gives another key."""
+    """The family key masked, or unmasked, by the bytes before it: any altered bit gives another key."""
     mask = hmac.digest(head, b"family", "sha256")[:KEY_BYTES]
     return bytes(one ^ other for one, other in zip(part, mask, strict=True))

@@ -26,8 +26,8 @@ def optional_text(
     """The text field `name`, None where it is absent or null.
 
     `opaque` ones are taken as they are; others hold no control characters but, with `lines`, line ends and tabs.
-    `numbers` are taken for text as they are spelled, as Jackson does in the server of seed 003. No names and no mobile
-    numbers are made of others than whole ones: what was typed cannot be told from 1.38E10.
+    `numbers` says which JSON numbers are taken for text, as they are spelled, as in the server of seed 003.
+    Names and mobile numbers take whole ones only: what was typed cannot be told from 1.38E10.
     """
     value = value_of(body, name)
     if value is None:

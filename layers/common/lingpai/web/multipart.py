@@ -1,6 +1,6 @@
 """Multipart forms (RFC 7578), read flat and in one pass: the cost grows with the body's length alone.
 
-A part within a part is content like any other. The standard library's e-mail parser would open it, and those within it.
+A multipart body within a part is not opened, as the standard library's e-mail parser would do.
 """
 
 import binascii

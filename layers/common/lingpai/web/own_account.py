@@ -1,4 +1,4 @@
-"""What a request proves its own account with, before it changes how that is logged in to."""
+"""Proof of the caller's own account, read from a request that changes how the account is logged in to."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -35,14 +35,15 @@ def prove(
 
 
 def guesser(services: Services, request: Request, caller: Caller) -> Guesser:
-    """Whom the caller's guesses at codes are counted for."""
+    """The client and address that the caller's guesses at codes are counted for."""
     return Guesser(services.clients.get_client(caller.session.client_id), request.source_ip)
 
 
 def provider_of(services: Services, caller: Caller, named: str | None) -> tuple[Client, SignProvider]:
-    """Who is to prove it, and to which client: the caller's own, or any app of a provider that LINK_PROVIDERS names.
+    """The provider that proves an identity, and the client that it is asked for.
 
-    LingpaiError `access_denied` for any other, and for one whose word is the client's: a user's token is not that.
+    It is the provider of the caller's client, or (`named`) one of LINK_PROVIDERS. LingpaiError `access_denied` for any
+    other, and for `trusted`, where the client's own word would be the proof: a user's token does not stand for it.
     """
     client = services.clients.get_client(caller.session.client_id)
     if client is None or client.disabled:

@@ -12,7 +12,7 @@ from lingpai.web.request import Request, basic_credentials, limited_address
 
 @frozen
 class Registrar:
-    """Who registers somebody: the client, None where anyone may register, and the address that it is counted for."""
+    """The client that registers somebody, None where anyone may, and the address that this is counted for."""
 
     client_id: str | None
     address: str

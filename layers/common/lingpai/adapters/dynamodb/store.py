@@ -216,9 +216,9 @@ class DynamoStore:
     def _has_done(self, actions: list[dict[str, Arguments]]) -> bool:
         """Whether the items that the transaction puts and deletes are as it leaves them; one call for each.
 
-        Asked where DynamoDB knows the token of this transaction but calls its parameters others. The token is new and
-        random, so only an earlier try can have used it, and only a transaction that was done is remembered. A function
-        that may not read what it writes does not know.
+        For the case that DynamoDB knows the token of this transaction, but finds other parameters. The token is new and
+        random, so only an earlier try can have used it, and only a transaction that was done is remembered. False where
+        the function may not read what it writes.
         """
         with suppress(ClientError):
             return self._stand(actions)
@@ -326,7 +326,7 @@ class DynamoStore:
     def _account_action(
         self, user_id: int, condition: "Condition", actions: list["Action"], count: Count | None
     ) -> dict[str, Arguments]:
-        """The action on an account that may be used, with its count; refused by a count, it brings the account back."""
+        """The action on an account that is not disabled, with its `count`; a refusal then returns the account."""
         counted, countable = counting(count)
         for one in countable:
             condition &= one

@@ -75,7 +75,7 @@ class _Ring:
     def __init__(self, settings: "Settings", provider: "OidcProvider", clock: Clock) -> None:
         self._settings = settings
         self._provider = provider
-        # What the times below are read from.
+        # The clock of the times below.
         self._elapsed = clock.elapsed
         self._lock = threading.Lock()
         self._keys: tuple[PublicKey, ...] = ()

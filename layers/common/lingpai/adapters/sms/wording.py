@@ -12,7 +12,7 @@ MAINLAND = "+86"
 
 
 def signature(kinds: "Kinds", message: Message) -> str:
-    """The signature for the message: as `template`, but one for everything is one for notices, too."""
+    """The signature for the message: chosen as in `template`, but a general one serves notices, too."""
     return _chosen(kinds, message, (f".{message.purpose}", "", *_instead(message)))
 
 
@@ -31,7 +31,7 @@ def template(kinds: "Kinds", message: Message) -> str:
 
 
 def _instead(message: Message) -> tuple[str, ...]:
-    """The kinds that stand in where the settings have none for the purpose: those of a link are about the account."""
+    """The purposes whose kinds are used where the settings have none for the message's own."""
     return () if message.purpose in ("login", "link") else (".link",)
 
 
@@ -53,7 +53,7 @@ def text(settings: "Settings", message: Message) -> str:
 
 
 def variables(names: tuple[str, ...], message: Message) -> list[tuple[str, str]]:
-    """A template's variables and their values; that of a notice has none."""
+    """A template's variables and their values; a notice has none."""
     return [] if message.purpose == "notice" else [variable(name, message) for name in names]
 
 
