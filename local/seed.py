@@ -293,18 +293,18 @@ def _put_client(services: Services, client: Client, *, overwrite: bool) -> bool:
             if writer.create_client(client):
                 return True
             continue
-        after = _onto(before, client, services.clock.now(), overwrite=overwrite)
+        after = _onto(before, client, epochs.next_of(writer, before, services.clock.now()), overwrite=overwrite)
         if writer.change_client(before, after):
             return (after.secret_hash, after.disabled) == (client.secret_hash, client.disabled)
     raise SeedError([f"clients: somebody else changed {client.id} meanwhile: run it again"])
 
 
-def _onto(before: Client, client: Client, now: int, *, overwrite: bool) -> Client:
+def _onto(before: Client, client: Client, next_valid_from: int, *, overwrite: bool) -> Client:
     """The file's `client` in place of the record `before`. What was issued under a secret ends where it is replaced."""
     if not overwrite:
         return replace(client, secret_hash=before.secret_hash, disabled=before.disabled, valid_from=before.valid_from)
     same = client.secret_hash == before.secret_hash
-    return replace(client, valid_from=before.valid_from if same else epochs.moved(now, before.valid_from))
+    return replace(client, valid_from=before.valid_from if same else next_valid_from)
 
 
 def _add_roles(roles: Sequence[SeedRole], services: Services) -> tuple[RoleBook, Mapping[str, int]]:

@@ -262,22 +262,25 @@ def found(services: Services, client_id: str) -> Client:
 
 def next_valid_from(services: Services, client: Client) -> int:
     """The `valid_from` that ends all that was issued to the client so far."""
-    deployment = clients_of(services).look_up_client(client.id).valid_from
-    return epochs.moved(services.clock.now(), client.valid_from, deployment)
+    return epochs.next_of(clients_of(services), client, services.clock.now())
 
 
 def _switch(desk: Desk, client_id: str, *, disabled: bool, sure: Callable[[], None], keep_tokens: bool = True) -> None:
     with desk.services() as services:
         before = found(services, client_id)
-        after = replace(before, disabled=disabled)
-        if after != before:
+        changed = before.disabled != disabled
+        if changed:
             sure()
-            if not keep_tokens:
-                after = replace(after, valid_from=next_valid_from(services, before))
+        after = replace(before, disabled=disabled)
+        if not keep_tokens:
+            # Also of a client that is disabled already: it may have been allowed to keep them.
+            after = replace(after, valid_from=next_valid_from(services, before))
+        if after != before:
             change(services, before, after)
+        if changed:
             say_when(services)
-    changed = after != before
-    said = f"the client {client_id} is {_state(after)}" + ("" if changed else " already")
+    ended = "" if keep_tokens else "; the tokens that it was given have ended"
+    said = f"the client {client_id} is {_state(after)}" + ("" if changed else f" already{ended}")
     desk.show({"client_id": client_id, "disabled": disabled, "changed": changed}, said)
 
 

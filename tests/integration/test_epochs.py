@@ -10,6 +10,7 @@ import pytest
 from lingpai import bootstrap, epochs
 from lingpai.clients import new_client
 from lingpai.ports import ClientWriter
+from local.seed import Seed, apply
 from tests.support import stores
 from tests.support.api import Api, make_api
 from tests.support.dialects import parts
@@ -263,6 +264,43 @@ def test_a_client_may_be_disabled_for_a_while_and_keep_them(shell: Shell, house:
     house.time.advance(CACHE)
     assert alive(house, tokens)
     assert refreshed(house, tokens) == 200
+
+
+@pytest.mark.security("F10")
+@pytest.mark.parametrize("before", [("--keep-tokens",), None], ids=["kept", "disabled by an earlier version"])
+def test_disabling_again_ends_tokens_that_were_kept(shell: Shell, house: Api, before: tuple[str, ...] | None) -> None:
+    """Told that it is disabled already, nobody would think that its tokens are good."""
+    tokens = issue(house, WEB, **ALICE)
+    if before is None:
+        record = shell.store.get_client("web-client")
+        assert record is not None
+        shell.store.put_client(replace(record, disabled=True))
+    else:
+        assert shell.call("client", "disable", "web-client", "--yes", *before).code == 0
+    again = shell.call("client", "disable", "web-client", "--yes")
+    said = "the client web-client is disabled already; the tokens that it was given have ended\n"
+    assert (again.code, again.out) == (0, said)
+    house.time.advance(CACHE)
+    assert not alive(house, tokens)
+    assert shell.call("client", "enable", "web-client").code == 0
+    house.time.advance(CACHE)
+    assert not alive(house, tokens)
+    assert refreshed(house, tokens) == 400
+
+
+@pytest.mark.security("F10")
+def test_a_secret_from_the_seed_ends_what_was_issued_since_all_was_ended(house: Api) -> None:
+    """Though the clock of whoever ended all was ahead."""
+    made = writer(house)
+    made.move_valid_from(house.services.clock.now() + 3600)
+    house.time.advance(CACHE)
+    tokens = issue(house, WEB, **ALICE)
+    content = Seed.model_validate(
+        {"clients": [{"client_id": "web-client", "client_secret": "another long secret", "dialect": "spring"}]}
+    )
+    apply(content, house.services, overwrite=True)
+    house.time.advance(CACHE)
+    assert not alive(house, tokens)
 
 
 @pytest.mark.security("F10", "ASVS-7.4.5")

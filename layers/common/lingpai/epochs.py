@@ -6,8 +6,8 @@ and not the time of issue, is compared: a function that has not read the moved r
 the move, and no clock matters.
 """
 
-from lingpai.model import Session
-from lingpai.ports import Clients
+from lingpai.model import Client, Session
+from lingpai.ports import Clients, ClientWriter
 
 
 def is_current(clients: Clients, session: Session) -> bool:
@@ -19,3 +19,8 @@ def is_current(clients: Clients, session: Session) -> bool:
 def moved(now: int, *present: int) -> int:
     """The next `valid_from`: the time `now`, but later than each of the `present` ones."""
     return max(now, *(epoch + 1 for epoch in present))
+
+
+def next_of(writer: ClientWriter, client: Client, now: int) -> int:
+    """The `valid_from` that ends all that was issued to the client so far, under the deployment's too. One call."""
+    return moved(now, client.valid_from, writer.get_valid_from())
