@@ -97,10 +97,7 @@ def _send_under_a_stop(
     has_account = bool(services.store.find_user_ids(names.mobile_key(asked.number)))
     share = 1 if has_account else 0
     with throttle.given_back(services) as taken:
-        for limit in (
-            prefixes.message_limit(services, destination, now),
-            *throttle.message_limits(services.settings, asked.client_id, now),
-        ):
+        for limit in prefixes.message_limits(services, destination, asked.client_id, now):
             spent = throttle.spend(services, limit, amount=share)
             if has_account:
                 taken.append(spent)

@@ -47,10 +47,7 @@ def send(services: Services, message: Message) -> None:
 
 def _is_within_limits(services: Services, notice: Notice, number: str, taken: list[Limit | None]) -> bool:
     now = services.clock.now()
-    limits = (
-        prefixes.message_limit(services, prefixes.destination(services, number), now),
-        *throttle.message_limits(services.settings, notice.client_id, now),
-    )
+    limits = prefixes.message_limits(services, prefixes.destination(services, number), notice.client_id, now)
     try:
         with throttle.given_back(services) as spent:
             for limit in limits:

@@ -64,9 +64,10 @@ def spend(services: Services, to: Destination) -> Taken:
     return Taken(limit, stopped=not spent.done)
 
 
-def message_limit(services: Services, to: Destination, now: int) -> Limit | None:
-    """The limit of the prefix for messages of a day, whether their codes come back or not."""
-    return _limit_of(to.prefix, {_SENT: services.settings.limit_sms_prefix}, now)
+def message_limits(services: Services, to: Destination, client_id: str, now: int) -> tuple[Limit | None, ...]:
+    """The limits of a message whose code need not come back: those of the prefix, of the client and of the day."""
+    of_prefix = _limit_of(to.prefix, {_SENT: services.settings.limit_sms_prefix}, now)
+    return (of_prefix, *throttle.message_limits(services.settings, client_id, now))
 
 
 def sent(services: Services, to: Destination) -> None:

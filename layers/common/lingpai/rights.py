@@ -1,4 +1,4 @@
-"""What an access token opens at Lingpai's own API, and the one place where a route's need is held against it.
+"""What an access token opens at Lingpai's own API, and the one place that compares it with what a route needs.
 
 A route needs `account` (the caller's own account) or `admin`. What a token opens is said by its client's record, for
 `standard` clients by the token's scope. A temporary token opens only routes that change nothing.

@@ -176,6 +176,13 @@ def json_body(request: Request) -> dict[str, Any]:
     return _json_object(body) if body.strip() else {}
 
 
+def require(given: Mapping[str, str], *names: str) -> None:
+    """LingpaiError for the first of these parameters that is not there."""
+    for name in names:
+        if name not in given:
+            raise invalid_request("missing_parameter", name=name)
+
+
 def value_of(body: Mapping[str, Any], name: str) -> Any:
     """The field `name` of a JSON body, None where it is absent; LingpaiError where it stands there twice."""
     value = body.get(name)

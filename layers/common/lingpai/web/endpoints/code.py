@@ -2,19 +2,20 @@
 
 from typing import cast, get_args
 
-from lingpai import client_login, codes, numbers
+from lingpai import codes, numbers
 from lingpai.errors import invalid_request
 from lingpai.model import Purpose
 from lingpai.ports import Services
 from lingpai.web import envelope, observability
+from lingpai.web.client_auth import authenticated_client
 from lingpai.web.reply import Reply
-from lingpai.web.request import CLIENT, Request, client_credentials, limited_address, parameters
+from lingpai.web.request import CLIENT, Request, limited_address, parameters, require
 
 
 def get(services: Services, request: Request) -> Reply:
     """Send a code to `mobile`. The answer never tells whether the number has an account."""
     given = parameters(request, CLIENT | {"mobile", "purpose"})
-    client = client_login.authenticate(services, client_credentials(request, given), request.source_ip)
+    client = authenticated_client(services, request, given)
     with observability.asked_by(client):
         asked = codes.Asked(_number(services, given), client.id, request.language, _purpose(given))
         codes.send(services, asked, limited_address(request, client))
@@ -25,8 +26,7 @@ def verify(services: Services, request: Request) -> Reply:
     """Whether `code` is the one sent to `mobile`. It stays good, and the asking counts as a guess."""
     given = parameters(request, {"mobile", "code"})
     number = _number(services, given)
-    if "code" not in given:
-        raise invalid_request("missing_parameter", name="code")
+    require(given, "code")
     codes.verify(services, number, given["code"], request.source_ip)
     return envelope.done()
 
@@ -44,6 +44,5 @@ def _purpose(given: dict[str, str]) -> Purpose | None:
 
 
 def _number(services: Services, given: dict[str, str]) -> str:
-    if "mobile" not in given:
-        raise invalid_request("missing_parameter", name="mobile")
+    require(given, "mobile")
     return numbers.parse_mobile(given["mobile"], services.settings)

@@ -8,7 +8,7 @@ from lingpai.messages import text
 from lingpai.ports import Services
 from lingpai.web.registering import registering
 from lingpai.web.reply import Reply, error_headers, json_reply
-from lingpai.web.request import Request, parameters
+from lingpai.web.request import Request, parameters, require
 
 PHONE_MAX = 32
 
@@ -17,9 +17,7 @@ def register(services: Services, request: Request) -> Reply:
     """A new account for `userName` and `password`; a `mobile` is unproven and goes to the profile alone."""
     with registering(services, request) as registrar:
         given = parameters(request, {"userName", "password", "mobile"}, trailing_commas=True)
-        for name in ("userName", "password"):
-            if name not in given:
-                raise invalid_request("missing_parameter", name=name)
+        require(given, "userName", "password")
         phone = given.get("mobile")
         if phone is not None and len(phone) > PHONE_MAX:
             raise invalid_request("too_long", name="mobile", limit=PHONE_MAX)

@@ -3,13 +3,14 @@
 from dataclasses import replace
 from typing import Any
 
-from lingpai import access, client_login, epochs, jwt, sessions, token_claims
-from lingpai.errors import invalid_client, invalid_request
+from lingpai import access, epochs, jwt, sessions, token_claims
+from lingpai.errors import invalid_client
 from lingpai.model import Client, Session
 from lingpai.ports import Services
 from lingpai.web import observability
+from lingpai.web.client_auth import authenticated_client
 from lingpai.web.reply import Reply, json_reply
-from lingpai.web.request import CLIENT, Request, client_credentials, parameters
+from lingpai.web.request import CLIENT, Request, parameters, require
 
 # Keys change rarely, and a new one is published a day before it signs.
 _JWKS_AGE = {"Cache-Control": "public, max-age=3600"}
@@ -24,7 +25,7 @@ def introspect(services: Services, request: Request) -> Reply:
     another client's refresh token, which nobody else has to see.
     """
     given = parameters(request, _TOKEN)
-    client = client_login.authenticate(services, client_credentials(request, given), request.source_ip)
+    client = authenticated_client(services, request, given)
     if not client.confidential:
         # Section 2.1: the endpoint must require authorization, or tokens could be tried out.
         raise invalid_client()
@@ -39,7 +40,7 @@ def introspect(services: Services, request: Request) -> Reply:
 def revoke(services: Services, request: Request) -> Reply:
     """End what a token belongs to (RFC 7009): 200 whether it was known or not (section 2.2)."""
     given = parameters(request, _TOKEN)
-    client = client_login.authenticate(services, client_credentials(request, given), request.source_ip)
+    client = authenticated_client(services, request, given)
     with observability.asked_by(client):
         access.revoke(services, _token(given), client)
     return json_reply(200, {}).about(client.id)
@@ -98,8 +99,7 @@ def _vary_by_origin(services: Services, reply: Reply) -> Reply:
 
 
 def _token(given: dict[str, str]) -> str:
-    if "token" not in given:
-        raise invalid_request("missing_parameter", name="token")
+    require(given, "token")
     return given["token"]
 
 

@@ -1,11 +1,12 @@
 """`/oauth/token`, `/mobile/token`, `/sign/token`: a client, a grant, and the answer in the client's dialect."""
 
-from lingpai import client_login, grants
+from lingpai import grants
 from lingpai.errors import LingpaiError
 from lingpai.ports import Services
 from lingpai.web import dialects
+from lingpai.web.client_auth import authenticated_client
 from lingpai.web.reply import Reply
-from lingpai.web.request import CLIENT, Request, all_parameters, client_credentials, end_user_address
+from lingpai.web.request import CLIENT, Request, all_parameters, end_user_address
 
 _KNOWN = CLIENT | dialects.usercenter.PARAMETERS | grants.PARAMETERS
 
@@ -31,7 +32,7 @@ def _answer(services: Services, request: Request, grant: str | None) -> Reply:
     try:
         raw = all_parameters(request, _KNOWN)
         given = {name: value for name, value in raw.items() if value}
-        client = client_login.authenticate(services, client_credentials(request, given), request.source_ip)
+        client = authenticated_client(services, request, given)
         dialect = dialects.of_record(client.dialect)
         grant = grant or dialect.grant(given)
         address = end_user_address(request, client)

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-from lingpai import accounts, client_login, last_admin, numbers, recent_login, roles
+from lingpai import accounts, last_admin, numbers, recent_login, roles
 from lingpai.errors import forbidden, invalid_request, invalid_token
 from lingpai.model import Guesser, Identity, RoleBook, User, is_union
 from lingpai.notices import Notice
@@ -12,10 +12,11 @@ from lingpai.ports import Services, Write
 from lingpai.recent_login import FreshProof
 from lingpai.web import envelope, fields, observability, own_account
 from lingpai.web.bearer import Caller, authenticate, is_admin, require_self_or_admin, require_user
+from lingpai.web.client_auth import authenticated_client
 from lingpai.web.own_account import PASSWORD_FIELD
 from lingpai.web.registering import registering
 from lingpai.web.reply import Reply
-from lingpai.web.request import CLIENT, Request, client_credentials, end_user_address, json_body, parameters
+from lingpai.web.request import CLIENT, Request, end_user_address, json_body, parameters, require
 
 PAGE = 20
 PAGE_MAX = 100
@@ -93,11 +94,9 @@ def remove_phone(services: Services, request: Request) -> Reply:
 def reset_password(services: Services, request: Request) -> Reply:
     """A password for the account of `mobile`, proven by the `code` sent to it for that; all of its sessions end."""
     given = parameters(request, CLIENT | {"mobile", "code", "newPassword"})
-    client = client_login.authenticate(services, client_credentials(request, given), request.source_ip)
+    client = authenticated_client(services, request, given)
     with observability.asked_by(client):
-        for name in ("mobile", "code", "newPassword"):
-            if name not in given:
-                raise invalid_request("missing_parameter", name=name)
+        require(given, "mobile", "code", "newPassword")
         number = numbers.parse_mobile(given["mobile"], services.settings)
         told = end_user_address(request, client)
         guesser = Guesser.of(client, told or request.source_ip, forwarded=told is not None)
