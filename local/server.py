@@ -279,7 +279,7 @@ def _tour(url: str, summary: Summary) -> list[str]:
 
 
 def say(line: str) -> None:
-    """A line for the person at the terminal; that nobody reads it is no reason to stop.
+    """A line for the person at the terminal; ignored where nobody reads the terminal.
 
     Written in one piece, which `print` does not do: the lines of several threads must not run into each other.
     """

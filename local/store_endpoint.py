@@ -9,7 +9,7 @@ from local.gateway import Reply, Request, message
 def answer(request: Request, turn: AbstractContextManager[object]) -> Reply:
     """What the embedded DynamoDB answers to a request of its protocol; 403 for any other. `turn` is held meanwhile.
 
-    No page of another site gets through: the header that names the operation is one that a page must have leave for.
+    A page of another site cannot call it: browsers send the header that names the operation only after a preflight.
     """
     operation = request.header("x-amz-target")
     if request.method != "POST" or not operation:

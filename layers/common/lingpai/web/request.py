@@ -22,13 +22,13 @@ from lingpai.web import multipart
 MAX_BODY = 64 * 1024
 # A string, which stays as it is, or a comma before a closing bracket.
 _TRAILING_COMMA = re.compile(rb'("(?:[^"\\]++|\\.)*+"?)|,(\s*[}\]])')
-# Integers of more digits are not computed: that would take the square of their number.
+# Longer integers are not converted: the time for it grows with the square of their length.
 _INTEGER_DIGITS = 100
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 # Unicode's category Cc.
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
-# What names a client and proves it, known wherever one is asked for.
+# The parameters that name and prove a client, known on every route that needs one.
 CLIENT = frozenset({"client_id", "clientId", "client_secret"})
 # Taken as they are: what a person typed into them is compared, never shown or stored.
 _OPAQUE = {"password", "oldPassword", "newPassword", "client_secret"}
