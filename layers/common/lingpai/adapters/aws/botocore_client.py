@@ -62,15 +62,15 @@ class _CheckedSession:
         self._service = service
 
     def send(self, request: Any) -> Any:
-        """The answer to a request."""
-        if deadline.is_over():
-            raise _OutOfTimeError
+        """The answer to a request, or the end of the call once the deadline has passed: no other try follows."""
+        _refuse_late()
         try:
-            answer = self._session.send(request)
-        except BotoCoreError as error:
-            if deadline.is_over():
-                raise _OutOfTimeError from error
-            raise
+            return self._checked(request)
+        finally:
+            _refuse_late()
+
+    def _checked(self, request: Any) -> Any:
+        answer = self._session.send(request)
         body: bytes = answer.content
         try:
             check_sum(answer.headers, body)
@@ -87,3 +87,8 @@ class _CheckedSession:
     def close(self) -> None:
         """Hang up."""
         self._session.close()
+
+
+def _refuse_late() -> None:
+    if deadline.is_over():
+        raise _OutOfTimeError
