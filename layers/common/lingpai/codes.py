@@ -293,8 +293,7 @@ def _client_limit(services: Services, guesser: Guesser) -> "Limit | None":
     """The limit for wrong guesses of a client that does not tell its end users' addresses; None for other guessers."""
     if guesser.address is not None or guesser.client is None:
         return None
-    most = {"all": services.settings.limit_verify_client}
-    return throttle.limit_of(f"verify:client:{guesser.client.id}", most, throttle.HOUR, services.clock.now())
+    return throttle.client_limit(services.settings, "verify", guesser.client.id, services.clock.now())
 
 
 def _digest(services: Services, number: str, code: str) -> bytes:

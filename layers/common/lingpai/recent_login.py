@@ -27,9 +27,9 @@ class FreshProof:
 
 @frozen
 class Evidence:
-    """What has proven the account and works once: the change uses it up.
+    """Proof of the account that works once, so that the change uses it up.
 
-    `proofs` are of codes sent to its number; `once` are the writes that use up a third party's word.
+    `proofs` are of codes sent to its number; `once` are the writes that use up an ID token.
     """
 
     proofs: tuple[codes.Proof, ...] = ()
@@ -41,7 +41,7 @@ class Evidence:
         return (*(proof.consume for proof in self.proofs), *self.once)
 
 
-# A recent login is remembered, and a password works again: nothing is used up.
+# For a recent login or a password, which may prove more changes.
 NOTHING_USED = Evidence()
 
 

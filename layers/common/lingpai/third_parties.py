@@ -19,8 +19,7 @@ def identify(services: Services, provider: SignProvider, client: Client, proof: 
         settings, now = services.settings, services.clock.now()
         if address is not None:
             throttle.spend(services, throttle.address_limit(settings, "sign", address, now))
-        by_client = {"all": settings.limit_sign_client}
-        throttle.spend(services, throttle.limit_of(f"sign:client:{client.id}", by_client, throttle.HOUR, now))
+        throttle.spend(services, throttle.client_limit(settings, "sign", client.id, now))
     return provider.resolve(client, proof)
 
 

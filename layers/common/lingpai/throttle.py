@@ -79,10 +79,16 @@ def address_limit(settings: "Settings", what: Counted, address: str, at: int) ->
     return limit_of(f"{what}:{network}", {"all": per_network, ip.packed.hex(): per_address}, HOUR, at)
 
 
+def client_limit(settings: "Settings", what: Literal["sms", "verify", "sign"], client_id: str, at: int) -> Limit | None:
+    """The limit of an hour for a client: `LIMIT_<what>_CLIENT` of the settings."""
+    per_client: int = getattr(settings, f"limit_{what}_client")
+    return limit_of(f"{what}:client:{client_id}", {"all": per_client}, HOUR, at)
+
+
 def message_limits(settings: "Settings", client_id: str, now: int) -> tuple[Limit | None, ...]:
     """The limits that messages to all numbers share: the client's of an hour, the deployment's of a day."""
     return (
-        limit_of(f"sms:client:{client_id}", {"all": settings.limit_sms_client}, HOUR, now),
+        client_limit(settings, "sms", client_id, now),
         limit_of("sms:all", {"all": settings.limit_sms_day}, DAY, now),
     )
 
