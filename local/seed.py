@@ -19,10 +19,10 @@ from lingpai.clients import inconsistency, new_client
 from lingpai.errors import LingpaiError
 from lingpai.grants import REGISTRY
 from lingpai.model import Client, ExtraClaim, Right, RoleBook, User
-from lingpai.plain_errors import plain_error
 from lingpai.ports import ClientWriter, Services
 from lingpai.roles import check_name
 from lingpai.settings import Settings, wechat_apps
+from lingpai.validation_errors import error_text
 from lingpai.web.dialects.standard import EXTENSIONS
 from lingpai.web.fields import has_control
 
@@ -204,7 +204,7 @@ def load(path: str | None, settings: Settings | None = None) -> Seed:
     try:
         seed = Seed.model_validate(content)
     except ValidationError as error:
-        raise SeedError([f"{path}: {_entry(content, e['loc'])}: {plain_error(e)}" for e in error.errors()]) from None
+        raise SeedError([f"{path}: {_entry(content, e['loc'])}: {error_text(e)}" for e in error.errors()]) from None
     if wrong := [f"{path}: {line}" for line in _contradictions(seed, settings or Settings())]:
         raise SeedError(wrong)
     return seed

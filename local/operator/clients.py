@@ -12,8 +12,8 @@ from lingpai import epochs, selector
 from lingpai.clients import ID_MAX, hash_secret
 from lingpai.clock import Clock
 from lingpai.model import Client
-from lingpai.plain_errors import plain_error
 from lingpai.ports import Services
+from lingpai.validation_errors import error_text
 from local import seed
 from local.operator.desk import Desk, clients_of, command
 from local.operator.talk import Failed, Missing, Refused, say, sheet, table, unbroken, words
@@ -248,7 +248,7 @@ def _checked(**given: Any) -> SeedClient:
     try:
         return SeedClient.model_validate({name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
-        lines = (f"{problem['loc'][0]}: {plain_error(problem)}" for problem in error.errors())
+        lines = (f"{problem['loc'][0]}: {error_text(problem)}" for problem in error.errors())
         raise Failed("\n".join(lines)) from None
 
 

@@ -13,8 +13,8 @@ import typer.core
 from pydantic import ValidationError
 from rich.table import Table
 
-from lingpai.plain_errors import plain_error
 from lingpai.ports import ClientWriter, Services
+from lingpai.validation_errors import error_text
 from local.operator import place, talk
 from local.operator.place import Place
 
@@ -108,25 +108,25 @@ def clients_of(services: Services) -> ClientWriter:
 
 
 @contextmanager
-def _plain_errors() -> Iterator[None]:
+def _validation_errors() -> Iterator[None]:
     """Tells in our words what is wrong with an argument: Typer has pydantic read them, and quotes it."""
     try:
         yield
     except typer.BadParameter as error:
         if isinstance(error.__cause__, ValidationError):
-            error.message = "; ".join(map(plain_error, error.__cause__.errors()))
+            error.message = "; ".join(map(error_text, error.__cause__.errors()))
         raise
 
 
 class _Command(typer.core.TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        with _plain_errors():
+        with _validation_errors():
             return super().parse_args(ctx, args)
 
 
 class _Group(typer.core.TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        with _plain_errors():
+        with _validation_errors():
             return super().parse_args(ctx, args)
 
 

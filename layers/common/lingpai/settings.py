@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from lingpai.errors import SettingsError
-from lingpai.plain_errors import plain_error
+from lingpai.validation_errors import error_text
 
 
 def _words(value: object) -> object:
@@ -243,7 +243,7 @@ def _oidc_provider(name: str, entry: Any) -> OidcProvider:
     try:
         return OidcProvider.model_validate({**entry, "name": name})
     except ValidationError as error:
-        wrong = (f"{name}.{'.'.join(str(part) for part in e['loc'])}: {plain_error(e)}" for e in error.errors())
+        wrong = (f"{name}.{'.'.join(str(part) for part in e['loc'])}: {error_text(e)}" for e in error.errors())
         raise ValueError("; ".join(wrong)) from None
 
 
@@ -434,7 +434,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     try:
         settings = Settings.model_validate(given)
     except ValidationError as error:
-        lines = [f"{str(problem['loc'][0]).upper()}: {plain_error(problem)}" for problem in error.errors()]
+        lines = [f"{str(problem['loc'][0]).upper()}: {error_text(problem)}" for problem in error.errors()]
         raise SettingsError("\n".join(lines)) from None
     lines = list(_unmet(settings))
     if lines:

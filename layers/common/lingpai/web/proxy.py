@@ -10,7 +10,7 @@ import hmac
 from dataclasses import replace
 
 from lingpai.ports import Services
-from lingpai.web.request import Request, plain_address
+from lingpai.web.request import Request, normalized_address
 
 SECRET_HEADER = "x-origin-verify"
 _FORWARDED = "x-forwarded-for"
@@ -47,4 +47,4 @@ def _viewer(request: Request) -> str | None:
     if forwarded[-1] == request.source_ip:
         # API Gateway adds whom it sees.
         forwarded.pop()
-    return plain_address(forwarded[-1]) if forwarded else None
+    return normalized_address(forwarded[-1]) if forwarded else None

@@ -223,7 +223,7 @@ def end_user_address(request: Request, client: Client) -> str | None:
     told = request.headers.get("x-end-user-address", "").strip()
     if not told or not client.forwards_address or not client.confidential:
         return None
-    address = plain_address(told.partition("%")[0])
+    address = normalized_address(told.partition("%")[0])
     if address is None:
         raise invalid_request("wrong_type", name="X-End-User-Address", zh="一个 IP 地址", en="one IP address")
     return address
@@ -234,7 +234,7 @@ def limited_address(request: Request, client: Client) -> str:
     return end_user_address(request, client) or request.source_ip
 
 
-def plain_address(text: str) -> str | None:
+def normalized_address(text: str) -> str | None:
     """The IP address in one spelling, IPv4 in IPv6 as IPv4; None for any other text."""
     try:
         address = ipaddress.ip_address(text)

@@ -37,8 +37,8 @@ _TEXTS = {
 }
 
 
-def plain_error(problem: Mapping[str, Any]) -> str:
-    """What is wrong, in our words; a problem of a kind that is not foreseen is told as "cannot be used"."""
+def error_text(problem: Mapping[str, Any]) -> str:
+    """What is wrong with the value; "cannot be used" for a kind of problem that is not listed here."""
     context = problem.get("ctx", {})
     if context.get("min_length") == 1:
         return "is empty"
