@@ -108,7 +108,7 @@ def clients_of(services: Services) -> ClientWriter:
 
 
 @contextmanager
-def _validation_errors() -> Iterator[None]:
+def _readable_errors() -> Iterator[None]:
     """Tells in our words what is wrong with an argument: Typer has pydantic read them, and quotes it."""
     try:
         yield
@@ -120,13 +120,13 @@ def _validation_errors() -> Iterator[None]:
 
 class _Command(typer.core.TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        with _validation_errors():
+        with _readable_errors():
             return super().parse_args(ctx, args)
 
 
 class _Group(typer.core.TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        with _validation_errors():
+        with _readable_errors():
             return super().parse_args(ctx, args)
 
 

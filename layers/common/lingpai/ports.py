@@ -43,6 +43,10 @@ class OneMore:
 
     most: int
 
+    def allows(self, user: User) -> bool:
+        """Whether the account can be counted so as it stands."""
+        return user.sessions is not None and user.sessions < self.most
+
 
 @frozen
 class Recounted:
@@ -53,6 +57,10 @@ class Recounted:
 
     logins: int | None
     now: int
+
+    def allows(self, user: User) -> bool:
+        """Whether the account can be counted so as it stands."""
+        return user.logins == self.logins
 
 
 Count = OneMore | Recounted

@@ -42,7 +42,8 @@ def open_session(services: Services, put: PutSession, writes: tuple[Write, ...])
             services.store.commit(*(_counting(write, count) for write in writes), put, *ended)
             return
         except Conflict as failed:
-            if failed.user is None or failed.user.disabled or _counts(failed.user, count):
+            # Where the count was allowed, another condition of the transaction failed.
+            if failed.user is None or failed.user.disabled or count.allows(failed.user):
                 raise Conflict(_counting(failed.write, None)) from None
             count, ended = _make_room(services, failed.user, most)
     raise unavailable()
@@ -57,15 +58,6 @@ def _counting(write: Write, count: Count | None) -> Write:
             return replace(write, sessions=1 if count else 0)
         case _:
             return write
-
-
-def _counts(user: User, count: Count) -> bool:
-    """Whether the account allowed this count, so that another condition of the transaction failed."""
-    match count:
-        case OneMore(most):
-            return user.sessions is not None and user.sessions < most
-        case Recounted(logins):
-            return user.logins == logins
 
 
 def _make_room(services: Services, user: User, most: int) -> tuple[Recounted, tuple[EndSession, ...]]:

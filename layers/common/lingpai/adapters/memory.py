@@ -86,11 +86,11 @@ class MemoryStore:
                 return user.id not in self.users
             case ChangeUser(before, after, count):
                 known = self.users.get(before.id)
-                usable = known is not None and not known.disabled and _countable(known, count)
+                usable = known is not None and not known.disabled and (count is None or count.allows(known))
                 return usable and known is not None and _unchanged(known, before, after)
             case CheckUser(user_id, password, count):
                 known = self.users.get(user_id)
-                usable = known is not None and not known.disabled and _countable(known, count)
+                usable = known is not None and not known.disabled and (count is None or count.allows(known))
                 return usable and known is not None and password in (None, known.password)
             case CheckRole(user_id, role_id):
                 known = self.users.get(user_id)
@@ -409,16 +409,6 @@ def _changes[T: (User, Client)](before: T, after: T) -> dict[str, Any]:
 
 def _unchanged[T: (User, Client)](known: T, before: T, after: T) -> bool:
     return all(getattr(known, name) == getattr(before, name) for name in _changes(before, after))
-
-
-def _countable(user: User, count: Count | None) -> bool:
-    match count:
-        case None:
-            return True
-        case OneMore(most):
-            return user.sessions is not None and user.sessions < most
-        case Recounted(logins):
-            return user.logins == logins
 
 
 def _counted(user: User, count: Count | None) -> User:
