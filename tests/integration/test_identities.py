@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from lingpai import accounts, bootstrap
+from lingpai.errors import unavailable
 from lingpai.model import Identity
 from lingpai.ports import DisableUser
 from tests.support.api import Answer
@@ -370,6 +371,26 @@ def test_an_id_token_proves_the_account_once(here: Town) -> None:
     body = {"id": person.id, "provider": "google", "sign": fresh}
     assert here.api.post("/users/phone/remove", json_body=body, bearer=token).json == USED_AS_PROOF
     assert person.stored().mobile == number
+
+
+@pytest.mark.security("F19")
+def test_a_removal_by_an_id_token_can_be_repeated(here: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it failed after its transaction, which used the ID token up."""
+    person, subject = somebody(here.api, number=True), new_subject()
+    link_google(here, person, subject)
+    token, fresh = person.token, here.id_token(subject)
+    here.api.time.advance(here.api.services.settings.recent_login + 1)
+    body = {"id": person.id, "provider": "google", "sign": fresh}
+
+    def broken(*_: Any) -> None:
+        raise unavailable()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(here.api.services.store), "session_spans", broken)
+        assert here.api.post("/users/phone/remove", json_body=body, bearer=token).status == 503
+    succeeds(here.api.post("/users/phone/remove", json_body=body, bearer=token))
+    here.api.time.advance(61)
+    assert here.api.post("/users/phone/remove", json_body=body, bearer=token).json == USED_AS_PROOF
 
 
 @pytest.mark.security("F11")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from lingpai.accounts import openid_key
+from lingpai.errors import unavailable
 from lingpai.ports import ChangeUser, PutIdentity, PutSession
 from lingpai.sessions import parse
 from tests.support.api import Answer, Api, make_api
@@ -141,6 +142,37 @@ def test_a_code_to_the_present_number_proves_the_account(api: Api, change: Calla
     known = api.services.store.get_code("+86" + other.number)
     assert known is not None
     assert known.digest is None
+
+
+@pytest.mark.security("F19")
+@each
+def test_a_change_by_a_code_can_be_repeated(
+    api: Api, monkeypatch: pytest.MonkeyPatch, change: Callable[..., Answer]
+) -> None:
+    """Where it failed after its transaction, which used the code up. Whoever else brings that code has none."""
+    person, other = somebody(api, number=True), somebody(api, number=True)
+    assert person.number
+    token, others = stale(person)["access_token"], stale(other)["access_token"]
+    code = code_for(api, person.number, purpose="change")
+    with monkeypatch.context() as patched:
+        sent: list[Any] = []
+
+        def broken(*_: Any) -> None:
+            raise unavailable()
+
+        def recorded(*args: Any, **more: Any) -> Answer:
+            sent.append((args, more))
+            return post(*args, **more)
+
+        post = api.post
+        patched.setattr(type(api.services.store), "session_spans", broken)
+        patched.setattr(Api, "post", lambda _, *args, **more: recorded(*args, **more))
+        assert change(person, token, oldCode=code).status == 503
+    args, more = sent[-1]
+    assert api.post(*args, **more).status == 200
+    assert remove(other, others, oldCode=code).status == 403
+    api.time.advance(61)
+    assert api.post(*args, **more).status == 403
 
 
 def test_guesses_at_the_password_are_limited(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -578,27 +578,30 @@ def _change_factor(
     if before is None or before.disabled:
         raise not_found("user_not_found")
     leaving = before.mobile if edit(before).mobile != before.mobile else None
-    with notices.counted(services, notice, leaving) as message:
-        ended = _end_sessions(services, user_id, owner.session) if owner else ()
-        after = _change_once(services, user_id, edit, evidence, *ended)
-    for proof in evidence.proofs:
-        codes.consumed(services, proof)
-    if message is not None:
-        notices.send(services, message)
-    if owner is not None or set(keys_of(before)) - set(keys_of(after)):
-        sessions.end_all(services.store, user_id, keep=owner.session if owner else None)
+    with recent_login.noted(services, evidence):
+        with notices.counted(services, notice, leaving) as message:
+            ended = _end_sessions(services, user_id, owner.session) if owner else ()
+            after = _change_once(services, user_id, edit, evidence, *ended)
+        for proof in evidence.proofs:
+            codes.consumed(services, proof)
+        if message is not None:
+            notices.send(services, message)
+        if owner is not None or set(keys_of(before)) - set(keys_of(after)):
+            sessions.end_all(services.store, user_id, keep=owner.session if owner else None)
     return after
 
 
 def _change_once(
     services: Services, user_id: int, edit: Callable[[User], User], evidence: Evidence, *together_with: Write
 ) -> User:
-    """As `change`, with the evidence used up; a third party's word that was used before proves nothing."""
+    """As `change`, with the evidence used up; a third party's word that another request has used proves nothing."""
     try:
         return change(services, user_id, edit, *evidence.writes, *together_with)
     except LingpaiError as error:
         if error.reason != "id_token_used":
             raise
+        if unanswered.is_repeat(services, *evidence.note):
+            return change(services, user_id, edit, *together_with)
         raise recent_login_required(error.reason) from error
 
 
@@ -630,7 +633,7 @@ def link_identity(
 
     ended = _end_sessions(services, user_id, session) if session else ()
     request = ("link", user_id, identity.names)
-    with unanswered.noted(services, *request):
+    with unanswered.noted(services, *request), recent_login.noted(services, evidence):
         try:
             after = change(services, user_id, edit, *third_parties.single_use(identity), *evidence.writes, *ended)
         except LingpaiError as error:
@@ -664,7 +667,7 @@ def unlink_identity(
     request has failed after its transaction, the second ends what is left.
     """
     request = ("unlink", user_id, provider, app)
-    with unanswered.noted(services, *request):
+    with unanswered.noted(services, *request), recent_login.noted(services, evidence):
         try:
             ended = _end_sessions(services, user_id, session)
             after = _unlink(services, user_id, provider, app, *evidence.writes, *ended)

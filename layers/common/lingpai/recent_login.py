@@ -4,9 +4,10 @@ A factor is what logs in to the account: its password, its number, an identity a
 one after a recent login in the same session, or with fresh proof in the same request.
 """
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import field
 
-from lingpai import codes, passwords, third_parties, throttle
+from lingpai import codes, passwords, third_parties, throttle, unanswered
 from lingpai.errors import LingpaiError, recent_login_required
 from lingpai.frozen import frozen
 from lingpai.model import Guesser, Identity, Session, User
@@ -29,11 +30,13 @@ class FreshProof:
 class Evidence:
     """Proof of the account that works once, so that the change uses it up.
 
-    `proofs` are of codes sent to its number; `once` are the writes that use up an ID token.
+    `proofs` are of codes sent to its number; `once` are the writes that use up an ID token. `note` names the proof for
+    the repeat of a request that was not answered (see `unanswered`).
     """
 
     proofs: tuple[codes.Proof, ...] = ()
     once: tuple[SpendTally, ...] = ()
+    note: tuple[object, ...] = field(default=(), repr=False)
 
     @property
     def writes(self) -> tuple[Write, ...]:
@@ -54,17 +57,42 @@ def is_recent(services: Services, session: Session) -> bool:
 def require(services: Services, user: User, session: Session, given: FreshProof, guesser: Guesser) -> Evidence:
     """What the change uses up; LingpaiError `recent_login_required` where nothing proves the account.
 
-    A login that is recent is enough. Wrong proof is no proof, and guesses at it are counted as everywhere.
+    A login that is recent is enough. Wrong proof is no proof, and guesses at it are counted as everywhere. A code that
+    was used up by the same request, which was not answered, is good for its repeat.
     """
+    try:
+        return _require(services, user, session, given, guesser)
+    except LingpaiError as error:
+        if error.code != "recent_login_required" or given.code is None:
+            raise
+        if user.mobile is None:
+            # Else the number has counted the guess.
+            count_password_try(services, user.id)
+        if not unanswered.is_repeat(services, *_note(session, given.code)):
+            raise
+        return NOTHING_USED
+
+
+def noted(services: Services, evidence: Evidence) -> AbstractContextManager[None]:
+    """Within it the evidence is used up: where it ends by a 503, the repeat may bring the same evidence."""
+    return unanswered.noted(services, *evidence.note) if evidence.note else nullcontext()
+
+
+def _note(session: Session, proof: str) -> tuple[object, ...]:
+    return ("proven", session.key.owner, session.key.id, proof)
+
+
+def _require(services: Services, user: User, session: Session, given: FreshProof, guesser: Guesser) -> Evidence:
     if is_recent(services, session):
         return NOTHING_USED
     if given.password is not None:
         check_password(services, user, given.password)
         return NOTHING_USED
     if given.identity is not None and set(given.identity.names) & set(user.openids):
-        return Evidence(once=third_parties.single_use(given.identity))
+        once = third_parties.single_use(given.identity)
+        return Evidence(once=once, note=_note(session, once[0].key) if once else ())
     if given.code is not None and user.mobile is not None:
-        return Evidence((_old_code(services, user.mobile, given.code, guesser),))
+        return Evidence((_old_code(services, user.mobile, given.code, guesser),), note=_note(session, given.code))
     raise recent_login_required()
 
 
