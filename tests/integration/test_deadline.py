@@ -60,7 +60,7 @@ def test_who_asks_is_told(house: House, path: str) -> None:
     assert ask() == PATHS[path]
     assert len(house.aws.asked) == 1
     # The next has time of its own; a client that is not known is told so.
-    house.aws.script = []
+    house.aws.script = [Told(200, {"Responses": {"ClientsTable": []}})]
     assert ask().status == 401
     assert len(house.aws.asked) == 2
     assert deadline.until() == float("inf")
