@@ -182,7 +182,7 @@ def test_nobody_asks_kms_to_verify(stack: Stack) -> None:
     stack.kms.denied = {OPENED, MADE}
     del stack.kms.asked[:]
     assert len(published(api)) == 2
-    assert api.post("/users/current", bearer=user).json["message"]["username"] == "alice"
+    assert api.post("/user/getUserByToken", form={"accessToken": user}).json["data"]["username"] == "alice"
     assert api.post("/oauth/introspect", form={"token": machine}, basic=MACHINE).json["active"] is True
     assert api.post("/oauth/revoke", form={"token": machine}, basic=MACHINE).status == 200
     assert stack.kms.asked == []
