@@ -91,11 +91,12 @@ def test_an_admin_may_delete_himself(api: Api) -> None:
 def test_an_account_that_is_not_there_cannot_be_deleted(api: Api) -> None:
     person = somebody(api)
     succeeds(delete(api, person.id))
-    before, admin = everything(api), None
+    admin = api.admin()
+    before = everything(api)
     refuses(delete(api, person.id, admin), 404, NO_SUCH_USER)
-    refuses(delete(api, 4711), 404, NO_SUCH_USER)
-    refuses(delete(api, None), 400, "缺少参数 id")
-    refuses(delete(api, "x"), 400, "参数 id 必须是正整数编号")
+    refuses(delete(api, 4711, admin), 404, NO_SUCH_USER)
+    refuses(delete(api, None, admin), 400, "缺少参数 id")
+    refuses(delete(api, "x", admin), 400, "参数 id 必须是正整数编号")
     assert everything(api)["UsersTable"] == before["UsersTable"]
 
 
