@@ -1,21 +1,18 @@
 """Codes over a line to DynamoDB that breaks: no number waits for a message that was not sent, no guess counts twice."""
 
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 
 import pytest
 
 from lingpai import accounts, codes
-from lingpai.adapters.aws.client import aws_client
-from lingpai.adapters.dynamodb import DynamoStore
 from lingpai.adapters.sms.console import ConsoleSender
 from lingpai.bootstrap import build
 from lingpai.clients import new_client
 from lingpai.errors import LingpaiError
 from lingpai.model import Guesser, Message
 from lingpai.ports import NotSent, Services
-from tests.support import breaking_proxy, stores
+from tests.support import breaking_proxy
 from tests.support.breaking_proxy import (
     BreakingProxy,
     Fault,
@@ -59,14 +56,7 @@ class Scene:
 @pytest.fixture(params=["bare", "botocore"])
 def scene(request: pytest.FixtureRequest, dynamodb_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     monkeypatch.setattr("time.sleep", lambda _: None)
-    with (
-        breaking_proxy.serving(dynamodb_endpoint) as proxy,
-        stores.on_dynamodb_local(dynamodb_endpoint) as direct,
-        closing(
-            aws_client(stores.settings(aws_transport=request.param), "dynamodb", proxy.url, ("local", "local"))
-        ) as client,
-    ):
-        store = DynamoStore(direct.settings, client=lambda: client)
+    with breaking_proxy.store_behind(dynamodb_endpoint, request.param) as (proxy, store, _):
         time = Time()
         yield Scene(proxy, build(store.settings, store, time.clock()), time)
 

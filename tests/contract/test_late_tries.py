@@ -1,18 +1,16 @@
 """Writes whose answers are lost, or whose first try arrives late: each takes effect once, and not after its time."""
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import cast
 
 import pytest
 
-from lingpai.adapters.aws.client import aws_client
 from lingpai.adapters.dynamodb import DynamoStore
 from lingpai.adapters.dynamodb.write_ids import SLOTS
 from lingpai.model import SessionKey
 from lingpai.ports import Conflict, DeleteUser, DisableUser, EnableUser, PutSession, PutUser, Store
-from tests.support import breaking_proxy, stores
+from tests.support import breaking_proxy
 from tests.support.breaking_proxy import BreakingProxy, Fault, Message, conflict, cut_after, first, late, late_first
 from tests.support.samples import NOW, NUMBER, a_client, a_code, a_guess, a_session, a_user, hashed
 
@@ -39,14 +37,8 @@ class Scene:
 @pytest.fixture(params=["bare", "botocore"])
 def scene(request: pytest.FixtureRequest, dynamodb_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     monkeypatch.setattr("time.sleep", lambda _: None)
-    with (
-        breaking_proxy.serving(dynamodb_endpoint) as proxy,
-        stores.on_dynamodb_local(dynamodb_endpoint) as direct,
-        closing(
-            aws_client(stores.settings(aws_transport=request.param), "dynamodb", proxy.url, ("local", "local"))
-        ) as client,
-    ):
-        yield Scene(proxy, DynamoStore(direct.settings, client=lambda: client), cast("Store", direct))
+    with breaking_proxy.store_behind(dynamodb_endpoint, request.param) as (proxy, store, direct):
+        yield Scene(proxy, store, cast("Store", direct))
 
 
 # --- counters

@@ -2,14 +2,12 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from lingpai.adapters.aws.client import aws_client
-from lingpai.adapters.dynamodb import DynamoStore
 from lingpai.clients import new_client
 from tests.faults.tables import Dump, Tables
 from tests.support import breaking_proxy, openid, stores, vendor, wechat
@@ -21,7 +19,6 @@ from tests.support.wechat import MINI, WeChat
 
 GOOGLE_CLIENT = ("google-client", "google-secret")
 MINI_CLIENT = ("mini-client", "mini-secret")
-_KEYS = ("local", "local")
 
 
 @dataclass
@@ -45,34 +42,31 @@ def opened(endpoint: str, transport: Transport) -> Iterator[House]:
     google, chat = OpenId(), WeChat()
     with (
         pytest.MonkeyPatch.context() as monkeypatch,
-        breaking_proxy.serving(endpoint) as proxy,
-        stores.on_dynamodb_local(endpoint) as direct,
+        breaking_proxy.store_behind(endpoint, transport, store_attempts=2) as (proxy, store, direct),
         vendor.serving(google) as to_google,
         vendor.serving(chat) as to_wechat,
     ):
         google.issuer = to_google.url
-        settings = stores.settings(aws_transport=transport, store_attempts=2)
-        with closing(aws_client(settings, "dynamodb", proxy.url, _KEYS)) as client:
-            monkeypatch.setattr("time.sleep", lambda _: None)
-            api = make_api(
-                monkeypatch,
-                DynamoStore(direct.settings, client=lambda: client),
-                client_cache_ttl=0,
-                wechat_apps=wechat.APPS,
-                wechat_url=to_wechat.url,
-                oidc_providers=openid.setting(to_google.url),
-                link_providers="google",
-                sms_unproven=50,
-                **stores.GUARDED,
-            )
-            for name, secret, provider, app in (
-                (*GOOGLE_CLIENT, "google", "default"),
-                (*MINI_CLIENT, "wechat", MINI),
-            ):
-                record = new_client(name, "spring", secret, scopes=("web",), sign_provider=provider, sign_app=app)
-                api.services.store.put_client(record)  # type: ignore[attr-defined]  # the operator's port
-            tables = Tables(direct._connect(), direct.settings)
-            yield House(api, proxy, tables, google, chat)
+        monkeypatch.setattr("time.sleep", lambda _: None)
+        api = make_api(
+            monkeypatch,
+            store,
+            client_cache_ttl=0,
+            wechat_apps=wechat.APPS,
+            wechat_url=to_wechat.url,
+            oidc_providers=openid.setting(to_google.url),
+            link_providers="google",
+            sms_unproven=50,
+            **stores.GUARDED,
+        )
+        for name, secret, provider, app in (
+            (*GOOGLE_CLIENT, "google", "default"),
+            (*MINI_CLIENT, "wechat", MINI),
+        ):
+            record = new_client(name, "spring", secret, scopes=("web",), sign_provider=provider, sign_app=app)
+            api.services.store.put_client(record)  # type: ignore[attr-defined]  # the operator's port
+        tables = Tables(direct._connect(), direct.settings)
+        yield House(api, proxy, tables, google, chat)
 
 
 @dataclass(frozen=True)

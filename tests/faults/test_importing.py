@@ -1,17 +1,15 @@
 """`lingpai users import` over a line that breaks: every account is there once, and nothing ends with a traceback."""
 
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 
 import pytest
 
-from lingpai.adapters.aws.client import aws_client
 from lingpai.adapters.dynamodb import DynamoStore
 from lingpai.errors import LingpaiError
 from local.moving.importing import Report
 from tests.faults.tables import Tables, half_written
-from tests.support import breaking_proxy, stores
+from tests.support import breaking_proxy
 from tests.support.breaking_proxy import BreakingProxy, Fault, cut_after, cut_short, first, garbled, page, unreadable
 from tests.support.moving import bring_in
 
@@ -39,13 +37,7 @@ class Scene:
 @pytest.fixture(params=["bare", "botocore"])
 def scene(request: pytest.FixtureRequest, dynamodb_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     monkeypatch.setattr("time.sleep", lambda _: None)
-    settings = stores.settings(aws_transport=request.param)
-    with (
-        breaking_proxy.serving(dynamodb_endpoint) as proxy,
-        stores.on_dynamodb_local(dynamodb_endpoint) as direct,
-        closing(aws_client(settings, "dynamodb", proxy.url, ("local", "local"))) as client,
-    ):
-        store = DynamoStore(direct.settings, client=lambda: client)
+    with breaking_proxy.store_behind(dynamodb_endpoint, request.param) as (proxy, store, direct):
         yield Scene(proxy, store, Tables(direct._connect(), direct.settings))
 
 

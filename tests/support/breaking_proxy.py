@@ -12,9 +12,14 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
+from typing import Any
 from urllib.parse import urlsplit
 
+from lingpai.adapters.aws.client import aws_client
+from lingpai.adapters.dynamodb import DynamoStore
+from tests.support import stores
 from tests.support.background import answering
+from tests.support.stores import Transport
 
 WRITES = {"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem"}
 _CONFLICTING = WRITES - {"BatchWriteItem"}
@@ -126,6 +131,20 @@ def serving(upstream: str) -> Iterator[BreakingProxy]:
 
     with closing(proxy), answering(Handler) as proxy.url:
         yield proxy
+
+
+@contextmanager
+def store_behind(
+    endpoint: str, transport: Transport, **chosen: Any
+) -> Iterator[tuple[BreakingProxy, DynamoStore, DynamoStore]]:
+    """A proxy, a store that asks through it by this transport, and a store that asks the same tables directly."""
+    settings = stores.settings(aws_transport=transport, **chosen)
+    with (
+        serving(endpoint) as proxy,
+        stores.on_dynamodb_local(endpoint) as direct,
+        closing(aws_client(settings, "dynamodb", proxy.url, ("local", "local"))) as client,
+    ):
+        yield proxy, DynamoStore(direct.settings, client=lambda: client), direct
 
 
 class _Handler(BaseHTTPRequestHandler):
