@@ -6,15 +6,13 @@ from typing import Annotated
 
 import typer
 
-from lingpai import numbers
+from lingpai import accounts, numbers
 from lingpai.model import User
 from lingpai.names import folded
 from lingpai.ports import Services
 from local.operator.desk import Desk, command
 from local.operator.talk import Missing, moment, say, table, words
 from local.operator.users import document, role_id_of, role_names
-
-_PAGE = 500
 
 Limit = Annotated[int, typer.Option("--limit", min=1, max=10_000, metavar="N", help="At most so many.")]
 After = Annotated[
@@ -37,7 +35,7 @@ def list_users(
 ) -> None:
     """List accounts, in the order of the table, which is none that people know."""
     with desk.services() as services:
-        users = _users_after(services, after)
+        users = accounts.users_after(services, after)
         if role is not None:
             role_id = role_id_of(services.store.directory().roles, role)
             users = (user for user in users if role_id in user.roles)
@@ -60,18 +58,9 @@ def find_users(
         raise typer.BadParameter("TEXT: is empty")
     with desk.services() as services:
         country = services.settings.home_country
-        users = (user for user in _users_after(services, after) if wanted in _searched(user, country))
+        users = (user for user in accounts.users_after(services, after) if wanted in _searched(user, country))
         if not _show(desk, services, users, limit):
             raise Missing("no account has this in its username, number, openids or name")
-
-
-def _users_after(services: Services, after: int | None) -> Iterator[User]:
-    while True:
-        page = services.store.list_users(_PAGE, after)
-        yield from page.users
-        if page.next is None:
-            return
-        after = page.next
 
 
 def _searched(user: User, country: str) -> str:

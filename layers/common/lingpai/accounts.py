@@ -882,6 +882,16 @@ def _delete(services: Services, user_id: int, *checks: Write) -> None:
 # --- finding ----------------------------------------------------------------------------------------------
 
 
+def users_after(services: Services, after: int | None, page_size: int = 500) -> Iterator[User]:
+    """All accounts behind the user id `after`, or all there are; a page is read when the one before is used up."""
+    while True:
+        page = services.store.list_users(page_size, after)
+        yield from page.users
+        if page.next is None:
+            return
+        after = page.next
+
+
 def find_by_name(services: Services, username: str) -> int | None:
     """The id of the user of this name or number; None where it finds nobody.
 

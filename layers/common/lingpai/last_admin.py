@@ -5,13 +5,15 @@ two admins who remove each other, or themselves, at the same moment do not both 
 admin role of their record are not accounts: for their changes no other admin is needed.
 """
 
+from itertools import islice
+
+from lingpai import accounts
 from lingpai.errors import conflict
 from lingpai.model import RoleBook
 from lingpai.ports import CheckRole, Services, Write
 
-# At most 5000 accounts are looked through for another admin, ten calls, however large the deployment is.
-_PAGE = 500
-_PAGES = 10
+# Accounts that are looked through for another admin: few calls, whatever the size of the deployment.
+_MOST = 5000
 
 
 def keep_one(services: Services, book: RoleBook, actor_id: int | None, user_id: int) -> tuple[Write, ...]:
@@ -31,13 +33,6 @@ def keep_one(services: Services, book: RoleBook, actor_id: int | None, user_id: 
 
 def find_another(services: Services, role_id: int, user_id: int) -> int | None:
     """An account but `user_id` that has the role and is not disabled; None where none is found among 5000."""
-    after: int | None = None
-    for _ in range(_PAGES):
-        page = services.store.list_users(_PAGE, after)
-        for user in page.users:
-            if user.id != user_id and role_id in user.roles and not user.disabled:
-                return user.id
-        if page.next is None:
-            return None
-        after = page.next
-    return None
+    looked_through = islice(accounts.users_after(services, None), _MOST)
+    others = (user.id for user in looked_through if user.id != user_id and role_id in user.roles and not user.disabled)
+    return next(others, None)
