@@ -88,7 +88,7 @@ def test_an_unknown_name_takes_as_many(house: House) -> None:
 @pytest.mark.parametrize("password", ["correct horse battery", "not hers at all"])
 def test_a_name_that_was_guessed_at_too_often_takes_one(house: House, username: str, password: str) -> None:
     """Whether it is somebody's, and whether the password is right."""
-    form = {"grant_type": "password", "username": username, "password": "a guess"}
+    form = {"grant_type": "password", "username": username, "password": "a wrong guess"}
     for _ in range(house.api.services.settings.login_tries):
         house.api.post("/oauth/token", form=form, basic=WEB)
     form["password"] = password

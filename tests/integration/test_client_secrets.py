@@ -53,12 +53,12 @@ def test_wrong_secrets_are_counted_at_every_route(api: Api, path: str) -> None:
     """Also where they are given for a client that is not known: the answers are the same."""
     for number in range(LIMIT):
         assert ROUTES[path](api, ("web-client" if number else "nobody", f"guess {number}")).status == 401
-    assert too_many(ROUTES[path](api, ("web-client", "one more")))
-    assert too_many(ask(api, ("nobody", "one more")))
+    assert too_many(ROUTES[path](api, ("web-client", "a last wrong guess")))
+    assert too_many(ask(api, ("nobody", "a last wrong guess")))
 
 
 def test_they_are_counted_in_the_answer_of_usercenter(api: Api) -> None:
-    body = {"refresh_token": "x", "client_id": "web-client", "client_secret": "a guess"}
+    body = {"refresh_token": "x", "client_id": "web-client", "client_secret": "a first wrong guess"}
     told = [api.post("/oauth/refreshAccessToken", json_body=body).json["msg"] for _ in range(LIMIT + 1)]
     assert told == [*["客户端认证失败"] * LIMIT, "登录失败次数过多，请稍后再试"]
 
@@ -85,7 +85,7 @@ def test_another_process_is_told_by_the_first_wrong_secret(api: Api, monkeypatch
     for number in range(LIMIT + 1):
         ask(api, ("web-client", f"guess {number}"))
     other = make_api(monkeypatch, api.services.store, populated=False, **LIMITS)
-    assert too_many(ask(other, ("web-client", "one more")))
+    assert too_many(ask(other, ("web-client", "a last wrong guess")))
     assert too_many(ask(other, WEB))
     monkeypatch.setattr(bootstrap, "services", lambda: api.services)
 
@@ -111,7 +111,7 @@ def test_what_is_no_guess_is_not_counted(api: Api) -> None:
         assert api.post("/oauth/token", form={**OWN, "client_id": "nobody"}) == BAD_CLIENT
         assert ask(api, ("public-client", "anything")).status == 400
         assert ask(api, WEB).status == 200
-    assert ask(api, ("web-client", "a guess")).status == 401
+    assert ask(api, ("web-client", "a first wrong guess")).status == 401
 
 
 def test_trusted_addresses_are_not_limited(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,7 +124,7 @@ def test_it_is_told_in_the_clients_dialect(api: Api) -> None:
     for number in range(LIMIT):
         ask(api, ("2", f"guess {number}"))
     for _ in range(2):
-        answer = ask(api, ("2", "one more"))
+        answer = ask(api, ("2", "a last wrong guess"))
         text = "Too many failed attempts: wait before the next"
         content = passport_error(429, "too_many_requests", text)
         assert (answer.status, answer.body) == (429, content.body)
@@ -136,7 +136,7 @@ def test_a_right_secret_takes_no_call_and_a_wrong_one_takes_one(api: Api, monkey
     ask(api, WEB)
     assert operations == ["PutItem"]
     operations.clear()
-    ask(api, ("web-client", "a guess"))
+    ask(api, ("web-client", "a first wrong guess"))
     assert operations == ["UpdateItem"]
 
 

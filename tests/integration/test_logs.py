@@ -98,6 +98,20 @@ def test_a_code_is_found_but_not_in_every_long_number(line: str, found: bool) ->
     assert bool(logs.leaks()) is found
 
 
+@pytest.mark.parametrize("words", ["one more", "a new password", "new password"])
+def test_words_that_an_honest_line_may_show_are_no_secret_of_a_test(words: str) -> None:
+    """The test that takes them fails itself: as leaks they would be found at the end of the suite alone."""
+    with pytest.raises(ValueError, match="as our own texts contain it: take another"):
+        Logs().hush("password", words)
+
+
+def test_the_password_of_the_examples_is_a_secret() -> None:
+    """It stands in our sources, but only as a whole."""
+    logs = Logs()
+    logs.hush("password", ALICE["password"])
+    assert logs.secrets == {ALICE["password"]: "password"}
+
+
 def test_a_listener_hears_the_service(api: Api) -> None:
     before = LOGS.heard
     api.post("/oauth/token", form=ALICE, basic=WEB)

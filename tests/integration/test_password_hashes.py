@@ -23,7 +23,7 @@ def test_a_login_hashes_the_password_anew_when_the_parameters_changed(api: Api, 
     stronger = with_settings(api, argon2_memory_kib=16, argon2_time=2)
     monkeypatch.setattr(bootstrap, "services", lambda: stronger.services)
     assert person.username
-    assert not can_log_in(stronger, person.username, "a wrong password")
+    assert not can_log_in(stronger, person.username, "a wrong horse battery")
     assert person.stored() == before
     stronger.log_in(person.username, PASSWORD)
     after = person.stored()

@@ -229,7 +229,7 @@ def test_with_digests_and_a_code_the_password_decides_alone(api: Api) -> None:
     before = stored(api)["codes"]
     assert ask(api, username=person.username, validateCode=code, **wrong) == WRONG_PASSWORD
     assert ask(api, username=person.number, validateCode=code, **wrong) == WRONG_PASSWORD
-    usercenter_tokens(ask(api, username=person.username, validateCode="not a code", **right))
+    usercenter_tokens(ask(api, username=person.username, validateCode="no such code", **right))
     assert stored(api)["codes"] == before
     usercenter_tokens(ask(api, username=person.username, validateCode=code))
 

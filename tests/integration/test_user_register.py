@@ -85,7 +85,7 @@ def test_the_case_of_the_path_is_exact(api: Api, path: str) -> None:
 # --- the mobile number ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("mobile", ["132222222", "13312341234", "not a number", 139222222])
+@pytest.mark.parametrize("mobile", ["132222222", "13312341234", "not a phone number", 139222222])
 def test_an_unproven_number_is_kept_in_the_profile_and_nowhere_else(api: Api, mobile: object) -> None:
     """As it came, the seed's nine digits or somebody else's number alike: it finds no account."""
     name = new_name()

@@ -364,10 +364,10 @@ def test_it_may_do_no_more_than_its_parent(api: Api) -> None:
 
 def test_it_dies_with_all_sessions_of_the_account(api: Api) -> None:
     """A new password ends it, as it ends its parent."""
-    body = {"username": "changing", "password": "the first password"}
+    body = {"username": "changing", "password": "her first password"}
     assert api.post("/users/register", json_body=body).status == 200
-    api.token("changing", "the first password")
-    temp = temporary(api, log_in_by_digests(api, "changing", "the first password")["accessToken"])
+    api.token("changing", "her first password")
+    temp = temporary(api, log_in_by_digests(api, "changing", "her first password")["accessToken"])
     change = {"id": api.user_id("changing"), "password": "the second password"}
     assert api.post("/users/save", json_body=change, bearer=api.admin()).status == 200
     assert not is_good(api, temp)

@@ -1,5 +1,6 @@
 """Everything the suite logged, and every secret it used: the two must never meet."""
 
+import functools
 import logging
 import re
 import sys
@@ -8,11 +9,15 @@ import traceback
 from dataclasses import dataclass, field
 
 from lingpai.web import observability
+from tests.support.stores import ROOT
 
 # Shorter texts turn up in honest places.
 SHORTEST = 6
 # So do plain words, which a test may well give for a bad password or number: grants and reasons are some, too.
 _WORD = re.compile("[a-z_]+")
+_PHRASE = re.compile("[A-Za-z]+(?: [A-Za-z]+)+")
+# Where the texts stand that the service, the development server and the operator's command print.
+_PRINTING = ("layers/common/lingpai", "local", "functions")
 _DIGITS = re.compile(r"\d{6,}")
 _REQUEST_ID = re.compile("[A-Za-z0-9_-]{15}=")
 _DIFFERENT = re.compile(r'"(?:timestamp|correlation_id)":"[^"]{15,40}",|"ms":[0-9.]+,')
@@ -60,8 +65,10 @@ class Logs(logging.Handler):
             self.lines[_DIFFERENT.sub("", line)] = None
 
     def hush(self, kind: str, secret: str) -> None:
-        """Remember a secret that no line may show."""
+        """Remember a secret that no line may show; ValueError for words that honest lines may show, too."""
         if len(secret) >= SHORTEST and not _WORD.fullmatch(secret):
+            if secret not in self.secrets and _is_prose(secret):
+                raise ValueError(f"{secret!r} is a bad {kind} for a test, as our own texts contain it: take another")
             with self.guard:
                 self.secrets[secret] = kind
 
@@ -79,6 +86,21 @@ class Logs(logging.Handler):
                 for line in self.lines
                 if _shows(line, secret)
             ]
+
+
+def _is_prose(secret: str) -> bool:
+    """Whether our own texts contain these words. What is quoted there as a whole is an example, which no line shows."""
+    if not _PHRASE.fullmatch(secret):
+        return False
+    texts = _own_texts()
+    return texts.count(secret) > texts.count(f'"{secret}"')
+
+
+@functools.cache
+def _own_texts() -> str:
+    """All that our sources say, with every line break as a space."""
+    sources = (path for folder in _PRINTING for path in sorted((ROOT / folder).rglob("*.py")))
+    return " ".join(word for path in sources for word in path.read_text("utf-8").split())
 
 
 def _shows(text: str, secret: str) -> bool:
