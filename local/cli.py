@@ -1,6 +1,6 @@
 """The operator's command line, `lingpai`: its entry point. What it can do is in `local.operator`.
 
-In: the arguments, and the environment (README.md has its variables). Out: an exit code, as docs/operator.md has them.
+In: the arguments, and the environment (docs/settings.md). Out: an exit code, as docs/operator.md has them.
 """
 
 import sys

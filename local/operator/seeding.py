@@ -17,7 +17,9 @@ def add_to(group: typer.Typer) -> None:
 
 def seed_deployment(
     desk: Desk,
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="JSON, as the README says.")],
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="JSON, as docs/seed.md says.")
+    ],
     *,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Clients that are there get the file's secret, and are enabled.")

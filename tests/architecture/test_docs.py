@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,9 @@ PAGES = sorted(
     if not path.relative_to(ROOT).as_posix().startswith(".")
 )
 README = (ROOT / "README.md").read_text("utf-8")
+SETTINGS = (ROOT / "docs" / "settings.md").read_text("utf-8")
+LOCAL = (ROOT / "docs" / "local.md").read_text("utf-8")
+SEED = (ROOT / "docs" / "seed.md").read_text("utf-8")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -76,8 +80,7 @@ def _headings(path: Path) -> set[str]:
 
 def test_settings() -> None:
     """The table of settings is `Settings`: each field, in its order, with its default."""
-    section = README.partition("\n## Settings\n")[2].partition("The local server sets")[0]
-    told = [(row[0], row[1]) for row in table(section, "Variable")]
+    told = [(row[0], row[1]) for row in table(SETTINGS, "Variable")]
     assert told == [(name.upper(), shown(field.default)) for name, field in Settings.model_fields.items()]
 
 
@@ -88,8 +91,8 @@ def test_defaults_are_what_nothing_set_gives() -> None:
 
 
 def test_settings_of_the_local_server() -> None:
-    """The local server sets what the README says, and reads PORT, SEED and the like."""
-    text = README.partition("The local server sets")[2].partition("\n## ")[0]
+    """The local server sets what docs/local.md says, and reads PORT, SEED and the like."""
+    text = LOCAL.partition("The local server sets")[2].partition("\n## ")[0]
     given: dict[str, str] = {}
     server.prepare(given, 3000)
     fields = {name.upper(): field for name, field in Settings.model_fields.items()}
@@ -143,7 +146,7 @@ def test_wire_contract_has_what_each_route_needs() -> None:
 
 def test_seed_example(tmp_path: Path) -> None:
     """The example of a seed is one, uses every field, and its people can log in."""
-    example = README.partition("\n## Seed\n")[2].partition("```json\n")[2].partition("```")[0]
+    example = SEED.partition("```json\n")[2].partition("```")[0]
     path = tmp_path / "seed.json"
     path.write_text(example, "utf-8")
     wanted = seed.load(str(path))
@@ -163,7 +166,7 @@ def test_seed_example(tmp_path: Path) -> None:
 
 def test_seed_fields() -> None:
     """The table of a seed's fields has each field, in its order, and says which are needed."""
-    told = [(row[0], row[1], row[2] == "needed") for row in table(README, "Of")]
+    told = [(row[0], row[1], row[2] == "needed") for row in table(SEED, "Of")]
     models: dict[str, type[BaseModel]] = {"client": seed.SeedClient, "role": seed.SeedRole, "user": seed.SeedUser}
     fields = {
         (kind, name, field.is_required())
@@ -175,11 +178,10 @@ def test_seed_fields() -> None:
 
 
 def test_deploy_environments() -> None:
-    """What `sam deploy` is told to use in the README stands in samconfig.toml."""
-    import tomllib
-
+    """What SAM is told to use in a page stands in samconfig.toml."""
     known = tomllib.loads((ROOT / "samconfig.toml").read_text("utf-8"))
-    assert set(re.findall(r"--config-env (\w+)", README)) <= set(known)
+    named = {name for page in PAGES for name in re.findall(r"--config-env (\w+)", page.read_text("utf-8"))}
+    assert {"dev", "prod", "arm64"} <= named <= set(known)
 
 
 def test_make_targets() -> None:
