@@ -1,0 +1,84 @@
+"""README.zh-CN.md is README.md in Chinese: the same commands, tables, links and names in the same order."""
+
+import re
+from dataclasses import dataclass, fields
+
+import pytest
+
+from tests.support.stores import ROOT
+
+_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_HEADING = re.compile(r"^(?=#+ )", re.MULTILINE)
+_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_CODE = re.compile(r"`([^`\n]+)`")
+_COMMENT = re.compile(r"\s+# .*")
+_LANGUAGES = {"README.md", "README.zh-CN.md"}
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a page from one heading to the next: what a translation keeps."""
+
+    level: int
+    blocks: list[tuple[str, str]]
+    rows: list[tuple[str, list[str]]]
+    links: list[str]
+    code: list[str]
+    paragraphs: int
+
+
+def read(name: str) -> list[Section]:
+    """The page's sections, in their order."""
+    return [_section(text) for text in _HEADING.split((ROOT / name).read_text("utf-8")) if text]
+
+
+def _section(text: str) -> Section:
+    """The comments of shell blocks are prose, and a sentence may have its words in another order."""
+    blocks = [(kind, _COMMENT.sub("", lines) if kind == "sh" else lines) for kind, lines in _BLOCK.findall(text)]
+    prose = _BLOCK.sub("", text)
+    return Section(
+        level=len(text) - len(text.lstrip("#")),
+        blocks=blocks,
+        rows=[_row(line) for line in prose.splitlines() if line.startswith("|")],
+        links=sorted(set(_LINK.findall(prose)) - _LANGUAGES),
+        code=sorted(_CODE.findall(prose)),
+        paragraphs=len([part for part in re.split(r"\n\s*\n", prose) if part.strip()]),
+    )
+
+
+def _row(line: str) -> tuple[str, list[str]]:
+    """The first cell, where it is a name or a link; and what is the same in both languages: code, methods, RFCs."""
+    first = line.strip("|").split("|")[0].strip()
+    marks = sorted(_CODE.findall(line) + re.findall(r"\b(?:GET|POST|RFC \d+)\b", line))
+    return first if first[:1] in {"`", "["} else "", marks
+
+
+ENGLISH, CHINESE = read("README.md"), read("README.zh-CN.md")
+
+
+def test_headings() -> None:
+    """There are as many sections, of the same levels."""
+    assert len(ENGLISH) > 10
+    assert [section.level for section in ENGLISH] == [section.level for section in CHINESE]
+
+
+@pytest.mark.parametrize("part", [field.name for field in fields(Section)])
+def test_parts(part: str) -> None:
+    """Each section has the same of it; the message has the number of each that differs."""
+    found = [(getattr(one, part), getattr(two, part)) for one, two in zip(ENGLISH, CHINESE, strict=True)]
+    assert any(one for one, _ in found)
+    assert [(number, one, two) for number, (one, two) in enumerate(found) if one != two] == []
+
+
+def test_links_to_each_other() -> None:
+    """The first lines of both lead to the other language."""
+    for name, other in (("README.md", "README.zh-CN.md"), ("README.zh-CN.md", "README.md")):
+        first = (ROOT / name).read_text("utf-8").splitlines()[:4]
+        assert any(f"]({other})" in line for line in first), name
+
+
+def test_is_translated() -> None:
+    """No line of prose was left in English."""
+    prose = re.sub(r"`[^`]*`|\]\([^)]*\)", "", _BLOCK.sub("", (ROOT / "README.zh-CN.md").read_text("utf-8")))
+    english = [line for line in prose.splitlines() if re.search(r"[a-z]+ [a-z]+", line)]
+    assert english == []
