@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.deploy import calls, third_parties
-from tests.deploy.permissions import Line, World, check_needed, forget_counts, granted
+from tests.deploy.permissions import Line, World, check_needed, forget_counts, granted, without
 from tests.deploy.stack import Stack
 from tests.deploy.stand_in import ACCOUNT, REGION
 from tests.support.stores import TEMPLATE
@@ -30,12 +30,29 @@ def _fresh_counts(stack: Stack) -> None:
 def test_the_table_is_whole(stack: Stack) -> None:
     """A permission that is granted and in no table is one too many, or wants its line there."""
     tables = {line for line in third_parties.NEEDED if line[1].endswith("Table")}
-    assert set(granted(stack)) == set(calls.NEEDED) | tables
+    assert set(granted(stack)) == {*calls.NEEDED, calls.NOTES} | tables
 
 
 @pytest.mark.parametrize("line", calls.NEEDED, ids=" ".join)
 def test_it_is_needed(world: World, line: Line) -> None:
     check_needed(world, line, calls.NEEDED[line])
+
+
+def test_notes_are_allowed(stack: Stack) -> None:
+    """No call can show it here; `tests/faults` shows what they are for."""
+    function, table, action = calls.NOTES
+
+    def decision() -> str:
+        (found,) = stack.client("iam").simulate_principal_policy(
+            PolicySourceArn=f"arn:aws:iam::{ACCOUNT}:role/{stack.physical(f'{function}Role')}",
+            ActionNames=[action],
+            ResourceArns=[f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{stack.physical(table)}"],
+        )["EvaluationResults"]
+        return str(found["EvalDecision"])
+
+    assert decision() == "allowed"
+    with without(stack, *calls.NOTES):
+        assert decision() == "implicitDeny"
 
 
 @pytest.mark.parametrize("function", [function.name for function in TEMPLATE.functions])

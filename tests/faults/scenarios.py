@@ -21,9 +21,7 @@ State = dict[str, Any]
 class Scenario:
     """A request to `path`. `prepare` makes what it needs, once; `ask` makes it, and can make it again.
 
-    `status` is what the request is answered with when nothing breaks.
-    `after` is how the request is answered once it was done, where that is another way: status and a part of the body.
-    A decision of one transaction was done or not, and who makes the request again is told what stands.
+    `status` is what the request is answered with when nothing breaks, and so is its repeat after a 503.
     """
 
     name: str
@@ -31,7 +29,6 @@ class Scenario:
     ask: Callable[[House, State], Answer]
     prepare: Callable[[House], State] = field(default=lambda _: {})
     status: int = 200
-    after: tuple[int, str] | None = None
 
     @property
     def id(self) -> str:
@@ -323,8 +320,8 @@ SCENARIOS = [
         "/roles/save",
         _json("/roles/save", "admin", roleName="editor"),
         _logged_in,
-        after=(409, "角色名已被使用"),
     ),
+    Scenario("taken", "/roles/save", _json("/roles/save", "admin", roleName="user"), _logged_in, status=409),
     Scenario(
         "renamed",
         "/roles/save",
@@ -336,6 +333,6 @@ SCENARIOS = [
         "/roles/delete",
         _json("/roles/delete", "admin", id=lambda state: state["role"]),
         _role,
-        after=(404, "角色不存在"),
     ),
+    Scenario("missing", "/roles/delete", _json("/roles/delete", "admin", id=9), _logged_in, status=404),
 ]

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from lingpai import roles
+from lingpai.errors import unavailable
 from tests.support import stores
 from tests.support.api import Api, make_api
 from tests.support.expect import ADMIN_ONLY, asks_for_token, everything, gives, refuses, refuses_token, succeeds
@@ -204,3 +205,33 @@ def test_there_are_only_so_many_roles(api: Api, monkeypatch: pytest.MonkeyPatch)
     """All of them are one item, which holds 400 KB: a refusal comes before the store's."""
     monkeypatch.setattr(roles, "MOST", 2)
     refuses(api.post("/roles/save", json_body={"roleName": "third"}, bearer=api.admin()), 409, "角色最多 2 个")
+
+
+@pytest.mark.security("F19")
+@pytest.mark.parametrize(
+    ("path", "body", "message", "later", "text"),
+    [
+        ("/roles/save", {"roleName": "editor"}, 3, 409, TAKEN),
+        ("/roles/delete", {"id": 2}, None, 404, MISSING),
+    ],
+)
+def test_what_was_done_without_an_answer_can_be_repeated(
+    api: Api, monkeypatch: pytest.MonkeyPatch, path: str, body: Any, message: Any, later: int, text: str
+) -> None:
+    """For a minute, by the same request alone; what was answered is refused the second time."""
+    store, admin = type(api.services.store), api.admin()
+    saved = store.save_roles
+
+    def lost(*arguments: Any) -> None:
+        assert saved(*arguments)
+        raise unavailable()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "save_roles", lost)
+        assert api.post(path, json_body=body, bearer=admin).status == 503
+    answer = api.post(path, json_body=body, bearer=admin)
+    succeeds(answer) if message is None else succeeds(answer, message)
+    refuses(api.post("/roles/save", json_body={"roleName": "admin"}, bearer=admin), 409, TAKEN)
+    refuses(api.post("/roles/delete", json_body={"id": 9}, bearer=admin), 404, MISSING)
+    api.time.advance(61)
+    refuses(api.post(path, json_body=body, bearer=admin), later, text)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from lingpai import names
+from lingpai import names, unanswered
 from lingpai.errors import conflict, invalid_request, not_found
 from lingpai.model import RoleBook
 from lingpai.ports import Services
@@ -15,13 +15,16 @@ _ATTEMPTS = 5
 
 
 def save(services: Services, name: str, role_id: int | None = None) -> int:
-    """A new role of this name, or a new name for the role `role_id`; gives the id."""
+    """A new role of this name, or a new name for the role `role_id`; gives the id. Can be repeated."""
     name = check_name(name)
+    request = ("role", role_id, name)
 
     def edit(book: RoleBook) -> RoleBook:
         target = book.next_id if role_id is None else role_id
         holder = book.id_of(name)
         if holder is not None and holder != target:
+            if role_id is None and unanswered.is_repeat(services, *request):
+                return book
             raise conflict("role_taken")
         if role_id is None:
             if len(book.names) >= MOST:
@@ -30,17 +33,20 @@ def save(services: Services, name: str, role_id: int | None = None) -> int:
         _refuse_missing_or_admin(services, book, target, keeps=name)
         return replace(book, names=tuple((i, name if i == target else known) for i, known in book.names))
 
-    return _edit(services, edit).id_of(name) or 0
+    return _edit(services, edit, *request).id_of(name) or 0
 
 
 def delete(services: Services, role_id: int) -> None:
-    """The role is gone. Accounts that hold it gain nothing by it: its id is never given again."""
+    """The role is gone. Accounts that hold it gain nothing by it: its id is never given again. Can be repeated."""
+    request = ("role deleted", role_id)
 
     def edit(book: RoleBook) -> RoleBook:
+        if book.name_of(role_id) is None and unanswered.is_repeat(services, *request):
+            return book
         _refuse_missing_or_admin(services, book, role_id)
         return replace(book, names=tuple((i, name) for i, name in book.names if i != role_id))
 
-    _edit(services, edit)
+    _edit(services, edit, *request)
 
 
 def check_name(name: str) -> str:
@@ -61,12 +67,16 @@ def known_ids(book: RoleBook, ids: frozenset[int]) -> frozenset[int]:
     return ids
 
 
-def _edit(services: Services, edit: Callable[[RoleBook], RoleBook]) -> RoleBook:
+def _edit(services: Services, edit: Callable[[RoleBook], RoleBook], *request: object) -> RoleBook:
+    """The roles as `edit` leaves them. Where it is not known whether they were saved, a note of the request stays."""
     for _ in range(_ATTEMPTS):
         book = services.store.directory().roles
         after = edit(book)
-        if after == book or services.store.save_roles(after):
+        if after == book:
             return after
+        with unanswered.noted(services, *request):
+            if services.store.save_roles(after):
+                return after
     raise conflict("changed_meanwhile")
 
 
