@@ -14,7 +14,10 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
-from lingpai import accounts, codes, login_methods, sessions
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ed25519
+
+from lingpai import accounts, codes, id_tokens, login_methods, sessions
 from lingpai.clock import Clock
 from lingpai.errors import LingpaiError
 from lingpai.model import Message, Purpose, User
@@ -25,6 +28,16 @@ LOGGED_IN_AT = 4_070_908_800
 AHEAD = 365 * 86400
 PASSWORD = "correct horse battery"
 ROLE = (900, "example-role")
+# The OpenID provider that events/env.local.json names, and what its ID token says.
+NONCE = "n-0S6_WzA2Mj"
+_CLAIMS = {
+    "iss": "https://provider.example",
+    "aud": "example-app",
+    "sub": "example-subject",
+    "iat": 1_767_225_600,
+    "exp": LOGGED_IN_AT,
+    "nonce": NONCE,
+}
 
 
 # What stands in the places of one event, by their names: token, refresh_token, id, mobile, code.
@@ -55,6 +68,7 @@ _ACCOUNTS = {
     "example-number": _Account(108, mobile="+8613312341244"),
     "example-forgetful": _Account(109, mobile="+8613312341246"),
     "example-mover": _Account(110, mobile="+8613312341247"),
+    "example-linker": _Account(111),
 }
 
 # By event: whose session, and by which client.
@@ -78,7 +92,7 @@ _SESSIONS = {
     "users-delete": (ADMIN, "web-client"),
     "users-find": (ADMIN, "web-client"),
     "users-identities": (READER, "web-client"),
-    "users-identities-link": (READER, "web-client"),
+    "users-identities-link": ("example-linker", "web-client"),
     "users-identities-unlink": ("example-identity", "web-client"),
     "users-list": (ADMIN, "web-client"),
     "users-phone-remove": ("example-mover", "web-client"),
@@ -126,6 +140,7 @@ def put(services: Services) -> Mapping[str, Values]:
     values: dict[str, Values] = {name: _session(services, name) for name in _SESSIONS}
     for name in _CODES:
         values[name] = {**values.get(name, {}), **_code(services, name)}
+    values["users-identities-link"] = {**values["users-identities-link"], "id_token": _unused_id_token(services)}
     return values
 
 
@@ -188,6 +203,18 @@ def _code(services: Services, name: str) -> Values:
         codes.send(own, codes.Asked(number, client_id, "zh", purpose), "127.0.0.1")
     code = outbox.sent[0].code if outbox.sent else ""
     return {"mobile": number.removeprefix("+86"), "code": code}
+
+
+def provider_key() -> ed25519.Ed25519PrivateKey:
+    """The key of the example's OpenID provider, which everybody knows."""
+    return ed25519.Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"example provider").digest())
+
+
+def _unused_id_token(services: Services) -> str:
+    """An ID token of the provider, the same every time, as if it had not been presented yet."""
+    token = jwt.encode(_CLAIMS, provider_key(), "EdDSA", headers={"kid": "example"})
+    services.store.clear(f"idtoken:{id_tokens.present(token).fingerprint}")
+    return token
 
 
 def _drawn(name: str) -> Callable[[int], bytes]:

@@ -4,7 +4,7 @@
 
 They are for `sam local invoke -e`, for reading, and for the tests, which send every one of them to its function.
 The tokens, codes and ids in them are those of `local.examples`, which `make run` puts into the store when it is told to
-(`SAM_LOCAL`): with them there, each event succeeds. Two are refused all the same (`REFUSED`).
+(`SAM_LOCAL`): with them there, each event succeeds, but for the one of a path that is not there (`REFUSED`).
 """
 
 import base64
@@ -42,15 +42,13 @@ DJANGO = {"client_id": "django-app", "client_secret": "django-secret"}
 PASSPORT = {"client_id": "2", "client_secret": "passport-secret"}
 USERCENTER = {"sysid": "aaaa", "client_id": "23"}
 
-# Statuses of the events that do not succeed: nothing is there, and an ID token is good for minutes, not for a file.
-REFUSED = {"not-found": 404, "users-identities-link": 403}
-
-_ID_TOKEN = "eyJhbGciOiJFUzI1NiIsImtpZCI6IjEifQ.eyJpc3MiOiJodHRwczovL2FjY291bnRzLmdvb2dsZS5jb20ifQ.c2lnbmF0dXJl"
+# Statuses of the events that do not succeed.
+REFUSED = {"not-found": 404}
 
 
 @dataclass(frozen=True)
 class Example:
-    """A request. `{name}` as the whole of a field is one of the values of `local.examples`, or `{id_token}`."""
+    """A request. `{name}` as the whole of a field is one of the values of `local.examples`."""
 
     path: str
     method: str = "POST"
@@ -143,7 +141,7 @@ EXAMPLES: Mapping[str, Example] = {
     "users-identities": Example("/users/identities", method="GET", bearer=True),
     "users-identities-link": Example(
         "/users/identities/link",
-        content={"provider": "google", "sign": "{id_token}", "nonce": "n-0S6_WzA2Mj"},
+        content={"provider": "example", "sign": "{id_token}", "nonce": examples.NONCE},
         bearer=True,
     ),
     "users-identities-unlink": Example("/users/identities/unlink", content={"provider": "trusted"}, bearer=True),
@@ -177,7 +175,7 @@ SCHEDULED: Mapping[str, Mapping[str, Any]] = {
 
 def event(example: Example, values: Values) -> dict[str, Any]:
     """The event for a request, with `values` in their places."""
-    request = _request(example, {"id_token": _ID_TOKEN, **values})
+    request = _request(example, values)
     route = match(_routes(), request.method, request.path)
     if route is None:
         raise LookupError(f"no route takes {request.method} {request.path}")

@@ -531,6 +531,21 @@ def test_the_keys_may_be_where_the_setting_says() -> None:
 
 
 @pytest.mark.security("ASVS-6.8.2")
+def test_the_keys_may_stand_in_the_setting() -> None:
+    """Then nothing is asked, whatever is presented, and however old the keys are."""
+    with at_openid(entry={"jwks": {"keys": [openid.public_jwk("ES256", "one")]}}) as google:
+        google.line.fault = "500"
+        assert google.resolve() == google.known_as
+        google.time.advance(10 * 86400)
+        assert google.resolve() == google.known_as
+        now = int(google.time())
+        assert google.refused(google.openid.token(number=1, at=now)) == BAD
+        assert google.refused(google.openid.token(kid="two", at=now)) == BAD
+        assert google.refused(google.openid.token(algorithm="RS256", kid="rsa", at=now)) == BAD
+        assert google.line.asked == []
+
+
+@pytest.mark.security("ASVS-6.8.2")
 def test_a_signature_by_another_key_is_refused(google: Scene) -> None:
     assert google.refused(google.openid.token(number=1)) == BAD
     assert google.refused(google.openid.token(algorithm="RS256", kid="rsa", number=1)) == BAD
@@ -774,6 +789,12 @@ def test_another_name_of_the_issuer_is_the_same_issuer() -> None:
 )
 def test_a_token_that_is_not_good_now_is_refused(google: Scene, claims: dict[str, Any]) -> None:
     assert google.refused(google.openid.token(**claims)) == EXPIRED
+
+
+def test_how_long_a_token_may_live_is_a_setting() -> None:
+    with at_openid(entry={"token_life_max": 600}) as google:
+        assert google.resolve(google.openid.token(exp=START + 600)) == google.known_as
+        assert google.refused(google.openid.token(exp=START + 601)) == EXPIRED
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def dynamodb(sam: Sam) -> Iterator[str]:
         yield endpoint
 
 
-@pytest.mark.parametrize("name", ["token-password", "token-passport", "users-update"])
+@pytest.mark.parametrize("name", ["token-password", "token-passport", "users-update", "users-identities-link"])
 def test_invoke_on_dynamodb_local(sam: Sam, dynamodb: str, name: str) -> None:
     """The same commands do on a DynamoDB Local, also while no `make run` runs."""
     answer = sam.invoke(function_of(TEMPLATE, EVENTS[name]).name, name)

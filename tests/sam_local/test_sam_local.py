@@ -10,7 +10,7 @@ from tests.sam_local.sam import INVOKE, MAKE_INVOKE, Sam, answer_of
 from tests.support.outcomes import EVENTS, Outcome, of_lambda, of_server
 from tests.support.stores import TEMPLATE
 from tools.function_of import function_of
-from tools.write_events import REFUSED, SCHEDULED
+from tools.write_events import REFUSED, SCHEDULED, SETTINGS
 
 pytestmark = pytest.mark.security("F1")
 
@@ -19,7 +19,9 @@ pytestmark = pytest.mark.security("F1")
 def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
     """What the local server answers, on a store of its own, in the order of the names."""
     folder = tmp_path_factory.mktemp("expected")
-    settings = {"SAM_LOCAL": "1", "DYNAMODB_PORT": "0", "KEYS_FILE": str(folder / "keys.json")}
+    given = json.loads(SETTINGS.read_text("utf-8"))["Parameters"]
+    providers = {name: given[name] for name in ("OIDC_PROVIDERS", "LINK_PROVIDERS")}
+    settings = {"SAM_LOCAL": "1", "DYNAMODB_PORT": "0", "KEYS_FILE": str(folder / "keys.json"), **providers}
     with serving(folder, **settings) as server:
         return {name: of_server(server, event) for name, event in EVENTS.items()}
 

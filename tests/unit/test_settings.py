@@ -89,6 +89,8 @@ def test_a_setting_that_cannot_be_used_is_named(name: str, value: str) -> None:
 
 
 GOOGLE = {"issuer": "https://accounts.google.com", "audiences": ["ours.example"]}
+# The public key of RFC 8037, appendix A.2.
+ED25519 = {"kty": "OKP", "crv": "Ed25519", "kid": "1", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
 
 
 def test_openid_providers_are_read_from_json() -> None:
@@ -101,6 +103,14 @@ def test_openid_providers_are_read_from_json() -> None:
     assert google == OidcProvider(name="google", issuer="https://accounts.google.com", audiences=("ours.example",))
     assert (apple.name, apple.nonce, apple.jwks_uri) == ("apple", "hashed", "https://appleid.apple.com/auth/keys")
     assert found.link_providers == ("google", "apple")
+
+
+def test_the_keys_of_a_provider_may_stand_in_its_settings() -> None:
+    entries = {"staff": {**GOOGLE, "jwks": {"keys": [ED25519]}, "token_life_max": 60}}
+    (staff,) = from_environment({"OIDC_PROVIDERS": json.dumps(entries)}).oidc_providers
+    assert staff.jwks is not None
+    assert json.loads(staff.jwks) == {"keys": [ED25519]}
+    assert (staff.jwks_uri, staff.token_life_max) == (None, 60)
 
 
 @pytest.mark.parametrize(
@@ -128,6 +138,18 @@ def test_openid_providers_are_read_from_json() -> None:
         ({"google": {**GOOGLE, "issuer": "https://accounts.google.com:x"}}, "google.issuer: is no address"),
         ({"google": {**GOOGLE, "jwks_uri": "file:///keys"}}, "google.jwks_uri: is no address"),
         ({"google": {**GOOGLE, "nonce": "never"}}, "google.nonce: "),
+        ({"google": {**GOOGLE, "jwks": "https://accounts.google.com/keys"}}, "google.jwks: is no JWK set"),
+        ({"google": {**GOOGLE, "jwks": {"keys": []}}}, "google.jwks: is no JWK set"),
+        ({"google": {**GOOGLE, "jwks": {"keys": [ED25519, "x"]}}}, "google.jwks: key 2 is no public key"),
+        ({"google": {**GOOGLE, "jwks": {"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}}}, "google.jwks: key 1 is no public"),
+        ({"google": {**GOOGLE, "jwks": {"keys": [{**ED25519, "x": "eA"}]}}}, "google.jwks: key 1 is no public key"),
+        ({"google": {**GOOGLE, "jwks": {"keys": [{**ED25519, "d": "eA"}]}}}, "google.jwks: key 1 is a private one"),
+        (
+            {"google": {**GOOGLE, "jwks": {"keys": [ED25519]}, "jwks_uri": "https://accounts.google.com/keys"}},
+            "google.jwks: stands beside jwks_uri: give one of them",
+        ),
+        ({"google": {**GOOGLE, "token_life_max": 0}}, "google.token_life_max: "),
+        ({"google": {**GOOGLE, "token_life_max": 10**10}}, "google.token_life_max: "),
         ({"google": {**GOOGLE, "audience": ["x"]}}, "google.audience: is no field of it"),
         ({"google": GOOGLE, "apple": {**GOOGLE, "issuer": ""}}, "apple.issuer: is no address"),
     ],

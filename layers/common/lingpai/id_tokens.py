@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from lingpai.settings import OidcProvider
 
 TOKEN_MAX = 16 * 1024
-# A token is remembered as used until it expires: what lives longer than any provider's does is refused.
-LONGEST = 31 * 86400
 KEYS_MAX = 100
 SUBJECT_MAX = 255
 _SHAPE = re.compile(r"([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+")
@@ -160,7 +158,7 @@ def check(
     claims = _verified(token, key)
     _check_kind(claims)
     _check_parties(claims, provider, audiences)
-    good_until = _check_times(claims, now)
+    good_until = _check_times(claims, provider, now)
     _check_nonce(claims, provider, nonce)
     subject = claims.get("sub")
     if not isinstance(subject, str) or not 0 < len(subject) <= SUBJECT_MAX or not _is_plain(subject):
@@ -208,12 +206,12 @@ def _check_parties(claims: dict[str, Any], provider: "OidcProvider", audiences: 
         raise invalid_grant("id_token_foreign")
 
 
-def _check_times(claims: dict[str, Any], now: int) -> int:
+def _check_times(claims: dict[str, Any], provider: "OidcProvider", now: int) -> int:
     """Until when the token is good; LingpaiError where that is over, or has not begun."""
     issued_at, expires_at = _time(claims, "iat"), _time(claims, "exp")
     not_before = _time(claims, "nbf") if "nbf" in claims else issued_at
     begun = max(issued_at, not_before) <= now + LEEWAY
-    if not begun or now >= expires_at + LEEWAY or expires_at - now > LONGEST:
+    if not begun or now >= expires_at + LEEWAY or expires_at - now > provider.token_life_max:
         raise invalid_grant("id_token_expired")
     return expires_at + LEEWAY
 

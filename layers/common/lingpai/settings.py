@@ -188,13 +188,31 @@ Url = Annotated[str, AfterValidator(secure_url)]
 Party = Annotated[str, Field(min_length=1, max_length=255)]
 
 
+def _key_set(value: object) -> object:
+    """A JWK set as its text; ValueError where it holds what is no public key that can verify an ID token."""
+    from lingpai import id_tokens
+
+    keys = value.get("keys") if isinstance(value, dict) else None
+    if not isinstance(keys, list) or not keys:
+        raise ValueError('is no JWK set, as in {"keys": [{"kty": "RSA", "kid": "…", "n": "…", "e": "AQAB"}]}')
+    for number, key in enumerate(keys, start=1):
+        if isinstance(key, dict) and "d" in key:
+            raise ValueError(f"key {number} is a private one: give its public half alone")
+        try:
+            id_tokens.read_keys(json.dumps({"keys": [key]}).encode())
+        except ValueError:
+            raise ValueError(f"key {number} is no public key that verifies ID tokens") from None
+    return json.dumps(value)
+
+
 class OidcProvider(BaseModel):
     """An OpenID provider whose ID tokens are taken (OpenID Connect Core 1.0).
 
     `issuer` is what tokens name and accounts are kept under, `issuer_aliases` are what they may name in its place;
     `audiences` are the client ids that the deployment's apps have there, `authorized_parties` those that a token may
-    name in `azp` besides. Without `jwks_uri` it is found by discovery. `nonce`: taken where a token has one, always
-    `required`, or required to be the SHA-256 of what is sent here (`hashed`).
+    name in `azp` besides. Its keys are `jwks`, a JWK set as text; or they are read at `jwks_uri`, which is found by
+    discovery where it is not given. `nonce`: taken where a token has one, always `required`, or required to be the
+    SHA-256 of what is sent here (`hashed`). Tokens that expire later than in `token_life_max` seconds are refused.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -205,7 +223,10 @@ class OidcProvider(BaseModel):
     issuer_aliases: tuple[Party, ...] = ()
     authorized_parties: tuple[Party, ...] = ()
     jwks_uri: Url | None = None
+    jwks: Annotated[str, BeforeValidator(_key_set)] | None = None
     nonce: Literal["if_present", "required", "hashed"] = "if_present"
+    # A token is remembered as used until it expires: by default, as long as no provider's lives.
+    token_life_max: Annotated[int, Field(gt=0, le=100 * 366 * 86400)] = 31 * 86400
 
     @field_validator("issuer")
     @classmethod
@@ -214,6 +235,13 @@ class OidcProvider(BaseModel):
         if "?" in issuer:
             raise ValueError("may not have a query")
         return issuer
+
+    @field_validator("jwks")
+    @classmethod
+    def _one_source(cls, jwks: str | None, info: ValidationInfo) -> str | None:
+        if jwks is not None and info.data.get("jwks_uri") is not None:
+            raise ValueError("stands beside jwks_uri: give one of them")
+        return jwks
 
 
 def _oidc_providers(value: object) -> object:

@@ -35,7 +35,7 @@ class OpenId:
     def __init__(self, settings: "Settings", provider: "OidcProvider", clock: Clock) -> None:
         self._provider = provider
         self._clock = clock
-        self._ring = _Ring(settings, provider, clock)
+        self._keys = _Ring(settings, provider, clock) if provider.jwks is None else _Given(provider.jwks)
         self._issuer = Identity(PROVIDER, provider.issuer, "").issuer
 
     def asks(self, client: Client, proof: Proof) -> bool:  # noqa: ARG002  the keys are read for all tokens
@@ -51,7 +51,7 @@ class OpenId:
                 raise _unavailable(provider, f"{client.sign_app!r} is none of its audiences")
             audiences = (client.sign_app,)
         token = id_tokens.present(proof.sign)
-        key = self._ring.find(token)
+        key = self._keys.find(token)
         claims = id_tokens.check(token, key, provider, audiences, proof.nonce, now)
         use = self._clock.random_bytes(8).hex()
         single_use = SingleUse(f"idtoken:{token.fingerprint}", claims.good_until + _KEPT, use)
@@ -64,6 +64,17 @@ class OpenId:
     def app(self, issuer: str) -> str | None:
         """See `ports.SignProvider`: the issuer's address."""
         return self._provider.issuer if issuer == self._issuer else None
+
+
+class _Given:
+    """The keys that stand in the settings."""
+
+    def __init__(self, jwks: str) -> None:
+        self._keys = id_tokens.read_keys(jwks.encode())
+
+    def find(self, token: Presented) -> PublicKey:
+        """The key that the token names; LingpaiError `invalid_grant` where there is none."""
+        return _known(id_tokens.choose(self._keys, token))
 
 
 class _Ring:
@@ -93,9 +104,7 @@ class _Ring:
         # Those that were read a moment ago for this token are not read again: a function has the time for one reading.
         if key is None and keys is kept:
             key = id_tokens.choose(self._sought(now), token)
-        if key is None:
-            raise invalid_grant("bad_id_token")
-        return key
+        return _known(key)
 
     def _current(self, now: int) -> tuple[PublicKey, ...]:
         """The keys, read again where they are old."""
@@ -148,6 +157,13 @@ class _Ring:
             self._found_uri = _keys_uri(https.get(self._settings, address, _ANSWER_MAX), self._provider)
             self._found_at = now
         return self._found_uri
+
+
+def _known(key: PublicKey | None) -> PublicKey:
+    """The key; LingpaiError `invalid_grant` where the provider has none that the token names."""
+    if key is None:
+        raise invalid_grant("bad_id_token")
+    return key
 
 
 def _keys_uri(document: bytes, provider: "OidcProvider") -> str:
