@@ -23,7 +23,7 @@ from lingpai import third_parties
 from lingpai.adapters.memory import MemoryStore
 from lingpai.adapters.sign import https, oidc
 from lingpai.bootstrap import sign_providers
-from lingpai.errors import LingpaiError, invalid_grant
+from lingpai.errors import LingpaiError, SettingsError, invalid_grant
 from lingpai.model import Client, Identity, Proof
 from lingpai.ports import Conflict, SignProvider
 from lingpai.settings import OidcProvider
@@ -543,6 +543,24 @@ def test_the_keys_may_stand_in_the_setting() -> None:
         assert google.refused(google.openid.token(kid="two", at=now)) == BAD
         assert google.refused(google.openid.token(algorithm="RS256", kid="rsa", at=now)) == BAD
         assert google.line.asked == []
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        {},
+        {"kty": "oct", "k": "c2VjcmV0"},
+        {"kty": "OKP", "crv": "Ed25519", "x": "eA"},
+        {**openid.public_jwk("ES256", "one"), "use": "enc"},
+        openid.public_jwk("RSA-1024", "short"),
+    ],
+    ids=str,
+)
+def test_a_key_in_the_setting_that_can_be_none_is_named_at_the_start(key: dict[str, Any]) -> None:
+    entry = {"jwks": {"keys": [openid.public_jwk("ES256", "one"), key]}}
+    told = "^OIDC_PROVIDERS: google.jwks: key 2 is no public key that verifies ID tokens$"
+    with pytest.raises(SettingsError, match=told), at_openid(entry=entry):
+        pass
 
 
 @pytest.mark.security("ASVS-6.8.2")

@@ -140,9 +140,7 @@ def test_the_keys_of_a_provider_may_stand_in_its_settings() -> None:
         ({"google": {**GOOGLE, "nonce": "never"}}, "google.nonce: "),
         ({"google": {**GOOGLE, "jwks": "https://accounts.google.com/keys"}}, "google.jwks: is no JWK set"),
         ({"google": {**GOOGLE, "jwks": {"keys": []}}}, "google.jwks: is no JWK set"),
-        ({"google": {**GOOGLE, "jwks": {"keys": [ED25519, "x"]}}}, "google.jwks: key 2 is no public key"),
-        ({"google": {**GOOGLE, "jwks": {"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}}}, "google.jwks: key 1 is no public"),
-        ({"google": {**GOOGLE, "jwks": {"keys": [{**ED25519, "x": "eA"}]}}}, "google.jwks: key 1 is no public key"),
+        ({"google": {**GOOGLE, "jwks": {"keys": [ED25519, "x"]}}}, "google.jwks: is no JWK set"),
         ({"google": {**GOOGLE, "jwks": {"keys": [{**ED25519, "d": "eA"}]}}}, "google.jwks: key 1 is a private one"),
         (
             {"google": {**GOOGLE, "jwks": {"keys": [ED25519]}, "jwks_uri": "https://accounts.google.com/keys"}},

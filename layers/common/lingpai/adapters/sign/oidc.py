@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from lingpai import deadline, id_tokens
 from lingpai.adapters.sign import https
 from lingpai.clock import Clock
-from lingpai.errors import LingpaiError, invalid_grant, unavailable
+from lingpai.errors import LingpaiError, SettingsError, invalid_grant, unavailable
 from lingpai.id_tokens import Presented, PublicKey
 from lingpai.model import Client, Identity, Proof, SingleUse
 from lingpai.settings import secure_url
@@ -35,7 +35,8 @@ class OpenId:
     def __init__(self, settings: "Settings", provider: "OidcProvider", clock: Clock) -> None:
         self._provider = provider
         self._clock = clock
-        self._keys = _Ring(settings, provider, clock) if provider.jwks is None else _Given(provider.jwks)
+        given = provider.jwks
+        self._keys = _Ring(settings, provider, clock) if given is None else _Given(provider.name, given)
         self._issuer = Identity(PROVIDER, provider.issuer, "").issuer
 
     def asks(self, client: Client, proof: Proof) -> bool:  # noqa: ARG002  the keys are read for all tokens
@@ -67,14 +68,21 @@ class OpenId:
 
 
 class _Given:
-    """The keys that stand in the settings."""
+    """The keys that stand in the settings; SettingsError for one that cannot verify an ID token."""
 
-    def __init__(self, jwks: str) -> None:
-        self._keys = id_tokens.read_keys(jwks.encode())
+    def __init__(self, name: str, jwks: str) -> None:
+        self._keys: list[PublicKey] = []
+        for number, jwk in enumerate(json.loads(jwks)["keys"], start=1):
+            try:
+                self._keys += id_tokens.read_keys(json.dumps({"keys": [jwk]}).encode())
+            except ValueError:
+                raise SettingsError(
+                    f"OIDC_PROVIDERS: {name}.jwks: key {number} is no public key that verifies ID tokens"
+                ) from None
 
     def find(self, token: Presented) -> PublicKey:
         """The key that the token names; LingpaiError `invalid_grant` where there is none."""
-        return _known(id_tokens.choose(self._keys, token))
+        return _known(id_tokens.choose(tuple(self._keys), token))
 
 
 class _Ring:
