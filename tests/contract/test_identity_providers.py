@@ -792,6 +792,7 @@ def test_another_name_of_the_issuer_is_the_same_issuer() -> None:
         assert google.resolve(google.openid.token(iss="accounts.google.com")) == google.known_as
 
 
+@pytest.mark.security("F25")
 @pytest.mark.parametrize(
     "claims",
     [
@@ -815,10 +816,12 @@ def test_how_long_a_token_may_live_is_a_setting() -> None:
         assert google.refused(google.openid.token(exp=START + 601)) == EXPIRED
 
 
+@pytest.mark.security("F25")
 @pytest.mark.parametrize(
     "claims", [{"exp": START - 29}, {"iat": START + 30}, {"nbf": START + 30}, {"exp": START + 0.5}, {"iat": 0}], ids=str
 )
-def test_clocks_may_differ_by_a_minute(google: Scene, claims: dict[str, Any]) -> None:
+def test_clocks_may_differ_by_half_a_minute(google: Scene, claims: dict[str, Any]) -> None:
+    """Either way: the provider's may be ahead of ours, or behind."""
     assert google.resolve(google.openid.token(**claims)) == google.known_as
 
 
