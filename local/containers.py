@@ -14,8 +14,9 @@ from lingpai import bootstrap
 from lingpai.adapters.dynamodb import DynamoStore
 from lingpai.ports import Services
 from local import store_endpoint
-from local.front import HOST, Answer, Front, PortError, serving
+from local.environment import HOST
 from local.gateway import Reply, Request, message
+from local.http_server import Answer, PortError, bind, port_of, serving
 
 # The name by which Docker lets containers find this machine; on Linux by `--add-host` (samconfig.toml).
 NAME = "host.docker.internal"
@@ -35,22 +36,22 @@ def embedded_store(port: int, turn: AbstractContextManager[object]) -> Iterator[
     `turn` is held while the store is asked. PortError where 127.0.0.1 has no such port to give.
     """
     try:
-        fronts = [Front(port)]
+        listeners = [bind(port)]
     except OSError as error:
         raise PortError(
             f"Port {port}, for the DynamoDB of containers, cannot be used ({error.strerror}). "
             "Name another by DYNAMODB_PORT and in events/env.local.json"
         ) from None
-    port = fronts[0].port
+    port = port_of(listeners[0])
     bridge = _bridge_address()
     if bridge is not None:
         # Docker Desktop has its bridge inside a virtual machine, and leads containers to 127.0.0.1.
         with suppress(OSError):
-            fronts.append(Front(port, bridge))
+            listeners.append(bind(port, bridge))
     answer = _answer(turn, {f"{host}:{port}" for host in (HOST, "localhost", NAME, bridge)})
     with ExitStack() as stack:
-        for front in fronts:
-            stack.enter_context(serving(front, answer))
+        for listener in listeners:
+            stack.enter_context(serving(listener, answer))
         yield port
 
 

@@ -1,4 +1,4 @@
-"""The local server put together: store, functions, gateway and HTTP front, from the environment alone.
+"""The local server put together: store, functions, gateway and HTTP server, from the environment alone.
 
 In: the environment (`PORT`, `SEED`, `DYNAMODB_ENDPOINT`, and every setting of the service). Out: an exit
 code, 0 once it was told to stop, 2 with clear lines on stderr where it could not start.
@@ -11,53 +11,17 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
-from contextlib import ExitStack, nullcontext, suppress
+from collections.abc import Callable, Iterable, MutableMapping, Sequence
+from contextlib import ExitStack, closing, nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from local import dynamodb, functions, gateway, store_endpoint, template
-from local.front import HOST, Answer, Front, PortError, listen
+from local.environment import HOST, LOCAL_PATHS, ROOT, SMS_PATH, STORE_PATH, SettingError, named, prepare, read_port
+from local.http_server import Answer, HttpServer, PortError, listen, port_of
 
 if TYPE_CHECKING:
-    from lingpai.settings import Settings
     from local.seed import Seed
-
-ROOT = Path(__file__).resolve().parent.parent
-LOCAL_PATHS = "/_local/"
-SMS_PATH = f"{LOCAL_PATHS}sms"
-STORE_PATH = f"{LOCAL_PATHS}dynamodb"
-
-# What differs here from a deployment. Each can be overridden by its environment variable.
-PRESETS = {
-    "AWS_REGION": "us-east-1",
-    "DIGEST_LOGIN": "1",
-    "KEYS_FILE": str(ROOT / ".lingpai" / "signing-keys.json"),
-    "CODE_PEPPER": "local-pepper-that-protects-nothing",
-    "SMS_PROVIDER": "console",
-    # Everyone is 127.0.0.1 here, so limits for an address or a client would count all callers as one.
-    "LIMIT_SMS_IP": "0",
-    "LIMIT_SMS_NET": "0",
-    "LIMIT_SMS_CLIENT": "0",
-    "LIMIT_LOGIN_IP": "0",
-    "LIMIT_LOGIN_NET": "0",
-    "LIMIT_CLIENT_IP": "0",
-    "LIMIT_CLIENT_NET": "0",
-    "LIMIT_VERIFY_IP": "0",
-    "LIMIT_VERIFY_NET": "0",
-    "LIMIT_VERIFY_CLIENT": "0",
-    "LIMIT_REGISTER_IP": "0",
-    "LIMIT_REGISTER_NET": "0",
-    "LIMIT_SIGN_IP": "0",
-    "LIMIT_SIGN_NET": "0",
-    "LIMIT_SIGN_CLIENT": "0",
-    # Nor is there an address that a name was not logged in from.
-    "LOGIN_TRIES": "0",
-    "POWERTOOLS_SERVICE_NAME": "lingpai",
-    # The terminal is for a person: an access line for each request, and what went wrong.
-    "LOG_LEVEL": "WARNING",
-}
 
 
 @dataclass(frozen=True)
@@ -66,10 +30,6 @@ class Summary:
 
     clients: tuple[tuple[str, str | None, str], ...] = ()
     users: tuple[tuple[str | None, str | None, str | None], ...] = ()
-
-
-class SettingError(Exception):
-    """A setting of the local server itself that cannot be used."""
 
 
 def main() -> int:
@@ -88,9 +48,9 @@ def main() -> int:
 
 def _run(environ: MutableMapping[str, str]) -> int:
     start = time.monotonic()
-    front = listen(read_port(environ))
-    try:
-        prepare(environ, front.port)
+    with closing(listen(read_port(environ))) as listener:
+        port = port_of(listener)
+        prepare(environ, port)
         described = template.load(template.FILE)
         functions.set_environment(described, environ)
 
@@ -120,7 +80,7 @@ def _run(environ: MutableMapping[str, str]) -> int:
                     routes=described.routes,
                     invoke=invoke,
                     domain=HOST,
-                    port=front.port,
+                    port=port,
                     cors=replace(described.cors, headers=services.settings.cors_headers),
                     origins=services.settings.cors_origins,
                     turn=threading.Lock() if store.serial else nullcontext(),
@@ -128,59 +88,30 @@ def _run(environ: MutableMapping[str, str]) -> int:
                 # A sender that delivers has no outbox.
                 answer = make_answer(api, lambda: getattr(services.sms, "outbox", ()))
                 # A DynamoDB at an address of its own is asked there.
-                front.answer = for_this_machine(answer if store.kept else with_store(answer, api))
-                front.say = say
+                answer = for_this_machine(answer if store.kept else with_store(answer, api))
                 with ExitStack() as stack:
                     if for_containers and not store.kept:
-                        port = read_port(environ, "DYNAMODB_PORT", 8000)
-                        port = stack.enter_context(containers.embedded_store(port, api.turn))
-                        say(f"\n  Containers find the embedded DynamoDB at http://{containers.NAME}:{port}")
+                        store_port = read_port(environ, "DYNAMODB_PORT", 8000)
+                        store_port = stack.enter_context(containers.embedded_store(store_port, api.turn))
+                        say(f"\n  Containers find the embedded DynamoDB at http://{containers.NAME}:{store_port}")
                     summary = summarise(demo, secrets=not environ.get("SEED"))
-                    say(banner(front.port, store, summary, time.monotonic() - start))
-                    serve(front)
+                    say(banner(port, store, summary, time.monotonic() - start))
+                    serve(HttpServer(listener, answer, say))
         except seed.SeedError as error:
             return _refuse(str(line) for line in error.args[0])
         except SettingsError as error:
             return _refuse(str(error).splitlines())
-    finally:
-        front.close()
     return 0
 
 
-def serve(front: Front) -> None:
+def serve(server: HttpServer) -> None:
     """Answer requests until a signal interrupts; then finish those under way."""
     with suppress(KeyboardInterrupt):
-        front.serve_forever(poll_interval=0.1)
+        server.serve_forever()
     # It stops in a moment, so a second Ctrl-C must not tear it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    front.close()
-
-
-def read_port(environ: Mapping[str, str], name: str = "PORT", default: int = 3000) -> int:
-    """The port of this variable, the default one where that is not set; raises SettingError for what is no port."""
-    text = environ.get(name, "").strip() or str(default)
-    if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535):
-        raise SettingError(f"{name}: {text!r} is not a port from 0 to 65535. Try: {name}={default + 1} make run")
-    return int(text)
-
-
-def prepare(environ: MutableMapping[str, str], port: int) -> None:
-    """Put into `environ` what the service needs here and the caller has not set."""
-    for name, value in {**PRESETS, "ISSUER": f"http://{HOST}:{port}"}.items():
-        if not environ.get(name):
-            environ[name] = value
-    if not environ.get("DYNAMODB_ENDPOINT"):
-        environ["AWS_TRANSPORT"] = "botocore"  # moto stands inside it, and nowhere else
-    # botocore reads the one, Lambda sets the other.
-    environ["AWS_DEFAULT_REGION"] = environ["AWS_REGION"]
-
-
-def named(tables: Iterable[template.Table], settings: "Settings") -> list[template.Table]:
-    """The tables, each under the name that its setting gives it; the template's is the default of the setting."""
-    fields = type(settings).model_fields
-    names = {fields[name].default: getattr(settings, name) for name in fields if name.endswith("_table")}
-    return [replace(table, name=names.get(table.name, table.name)) for table in tables]
+    server.stop()
 
 
 def for_this_machine(answer: Answer) -> Answer:

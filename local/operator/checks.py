@@ -23,7 +23,7 @@ from lingpai.errors import LingpaiError, SettingsError
 from lingpai.model import Message
 from lingpai.ports import MaybeSent, NotSent, Sender, Services
 from lingpai.settings import Settings, from_environment
-from local import deployment, dynamodb, server, template
+from local import deployment, dynamodb, environment, template
 from local.operator import credentials
 from local.operator.desk import clients_of
 from local.operator.keys import place_of, standing
@@ -78,7 +78,7 @@ class Case:
     def tables(self) -> tuple[template.Table, ...]:
         """As the template describes them, with the names that they have here."""
         described = template.load(template.FILE).tables
-        return tuple(server.named(described, self.services.settings))
+        return tuple(environment.named(described, self.services.settings))
 
 
 type Check = Callable[[Case], Iterator[Finding]]

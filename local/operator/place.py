@@ -12,7 +12,7 @@ from lingpai.adapters.aws.client import aws_client
 from lingpai.adapters.dynamodb import DynamoStore
 from lingpai.ports import Services
 from lingpai.settings import Settings, from_environment
-from local import deployment, dynamodb
+from local import deployment, dynamodb, environment
 from local.deployment import Deployment
 from local.operator.talk import Failed
 
@@ -78,22 +78,19 @@ def _stack(name: str, environ: MutableMapping[str, str]) -> Place:
 
 def _local(environ: MutableMapping[str, str]) -> Place:
     """The local server's settings, and its store: one of its own at DYNAMODB_ENDPOINT, or the one that it embeds."""
-    from local import server
-    from local.front import HOST
-
     try:
-        port = server.read_port(environ)
-    except server.SettingError as error:
+        port = environment.read_port(environ)
+    except environment.SettingError as error:
         raise Failed(str(error)) from None
-    server.prepare(environ, port)
-    url = f"http://{HOST}:{port}"
+    environment.prepare(environ, port)
+    url = f"http://{environment.HOST}:{port}"
     if not environ.get("DYNAMODB_ENDPOINT"):
         if not _answers(f"{url}/health"):
             raise Failed(
                 f"no local server answers at {url}: start it by `make run`, or say where it is: PORT=3001 lingpai …"
                 "\nFor a DynamoDB that keeps its data set DYNAMODB_ENDPOINT, here and for `make run`."
             )
-        environ["DYNAMODB_ENDPOINT"] = url + server.STORE_PATH
+        environ["DYNAMODB_ENDPOINT"] = url + environment.STORE_PATH
     # No profile or session of AWS's: nothing here is theirs.
     for other in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
         environ.pop(other, None)

@@ -16,7 +16,7 @@ from lingpai import bootstrap
 from lingpai.adapters.memory import MemoryStore
 from lingpai.settings import Settings, from_environment
 from lingpai.web.reasons import REASONS
-from local import seed, server
+from local import environment, seed
 from tests.support.api import Api
 from tests.support.stores import ROOT, TEMPLATE, settings
 
@@ -94,15 +94,15 @@ def test_settings_of_the_local_server() -> None:
     """The local server sets what docs/local.md says, and reads PORT, SEED and the like."""
     text = LOCAL.partition("The local server sets")[2].partition("\n## ")[0]
     given: dict[str, str] = {}
-    server.prepare(given, 3000)
+    environment.prepare(given, 3000)
     fields = {name.upper(): field for name, field in Settings.model_fields.items()}
     differing = {name for name, value in given.items() if name in fields and value != shown(fields[name].default)}
     sentence = text.partition("It also reads")[0]
     assert set(re.findall(r"`([A-Z_]+)", sentence)) == differing
     rows = {row[0]: row[1] for row in table(text, "Variable")}
     assert set(rows) == {"PORT", "SEED", "DYNAMODB_ENDPOINT", "SAM_LOCAL", "DYNAMODB_PORT", "LOG_LEVEL"}
-    assert rows["PORT"] == str(server.read_port({}))
-    assert rows["LOG_LEVEL"] == server.PRESETS["LOG_LEVEL"]
+    assert rows["PORT"] == str(environment.read_port({}))
+    assert rows["LOG_LEVEL"] == environment.PRESETS["LOG_LEVEL"]
 
 
 def test_endpoints(api: Api) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from local.server import PRESETS
+from local.environment import PRESETS
 from local.template import Function
 from tests.e2e.server import serving
 from tests.support.outcomes import EVENTS, architecture, built, of_lambda, of_server

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from local.dynamodb import Store
+from local.environment import PRESETS, SettingError, prepare, read_port
 from local.gateway import Gateway, Reply, Request
-from local.server import PRESETS, SettingError, Summary, banner, for_this_machine, make_answer, prepare, read_port
+from local.server import Summary, banner, for_this_machine, make_answer
 
 ROOT = Path(__file__).parents[3]
 
@@ -165,14 +166,13 @@ def test_port_invalid() -> None:
 SERVE = """
 import signal
 from local import server
-from local.front import listen
+from local.http_server import HttpServer, listen, port_of
 from local.gateway import Reply
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGTERM, signal.default_int_handler)
-front = listen(0)
-front.answer = lambda request: Reply(200, (), b"ok")
-print(front.port, flush=True)
-server.serve(front)
+listener = listen(0)
+print(port_of(listener), flush=True)
+server.serve(HttpServer(listener, lambda request: Reply(200, (), b"ok")))
 """
 
 
