@@ -144,6 +144,10 @@ bench-peers: $(VENV) $(PEERS) .cache/peers-oidc-provider/.installed dynamodb-loc
 security-page: $(VENV) ## Write docs/security.md: requirements and the tests that show them
 	@.venv/bin/python -m tools.security_page
 
+.PHONY: picture
+picture: $(VENV) ## Draw docs/architecture-light.svg and -dark.svg from the template
+	@.venv/bin/python -m tools.architecture_picture
+
 .PHONY: cost
 cost: $(VENV) ## Write docs/cost.md: what a deployment costs and how it scales
 	@.venv/bin/python -m tools.cost

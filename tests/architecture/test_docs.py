@@ -19,6 +19,7 @@ from lingpai.web.reasons import REASONS
 from local import environment, seed
 from tests.support.api import Api
 from tests.support.stores import ROOT, TEMPLATE, settings
+from tools import architecture_picture
 
 PAGES = sorted(
     path
@@ -29,7 +30,7 @@ README = (ROOT / "README.md").read_text("utf-8")
 SETTINGS = (ROOT / "docs" / "settings.md").read_text("utf-8")
 LOCAL = (ROOT / "docs" / "local.md").read_text("utf-8")
 SEED = (ROOT / "docs" / "seed.md").read_text("utf-8")
-_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)|(?:src|srcset)=\"([^\"]+)\"")
 
 
 def table(page: str, first_column: str) -> Iterator[list[str]]:
@@ -62,7 +63,7 @@ def shown(default: Any) -> str:
 def test_links(page: Path) -> None:
     """A link to a file of ours leads to one, and a link to a heading leads to that heading."""
     broken = []
-    for target in _LINK.findall(page.read_text("utf-8")):
+    for target in map("".join, _LINK.findall(page.read_text("utf-8"))):
         if re.match(r"[a-z]+:", target):
             continue
         name, _, heading = target.partition("#")
@@ -76,6 +77,13 @@ def _headings(path: Path) -> set[str]:
     """The anchors of a page, as its readers' site makes them."""
     titles = re.findall(r"^#+ (.+)$", path.read_text("utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_picture() -> None:
+    """The architecture's pictures are those of the template (`make picture`), and the README shows both."""
+    for path, picture in architecture_picture.pictures().items():
+        assert path.read_text("utf-8") == picture, f"{path.name}: run `make picture`"
+        assert f'="docs/{path.name}"' in README
 
 
 def test_settings() -> None:

@@ -10,6 +10,7 @@ from tests.support.stores import ROOT
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _HEADING = re.compile(r"^(?=#+ )", re.MULTILINE)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_PICTURE = re.compile(r'(?:src|srcset)="([^"]+)"')
 _CODE = re.compile(r"`([^`\n]+)`")
 _COMMENT = re.compile(r"\s+# .*")
 _LANGUAGES = {"README.md", "README.zh-CN.md"}
@@ -40,7 +41,7 @@ def _section(text: str) -> Section:
         level=len(text) - len(text.lstrip("#")),
         blocks=blocks,
         rows=[_row(line) for line in prose.splitlines() if line.startswith("|")],
-        links=sorted(set(_LINK.findall(prose)) - _LANGUAGES),
+        links=sorted({*_LINK.findall(prose), *_PICTURE.findall(prose)} - _LANGUAGES),
         code=sorted(_CODE.findall(prose)),
         paragraphs=len([part for part in re.split(r"\n\s*\n", prose) if part.strip()]),
     )
@@ -79,6 +80,6 @@ def test_links_to_each_other() -> None:
 
 def test_is_translated() -> None:
     """No line of prose was left in English."""
-    prose = re.sub(r"`[^`]*`|\]\([^)]*\)", "", _BLOCK.sub("", (ROOT / "README.zh-CN.md").read_text("utf-8")))
+    prose = re.sub(r"`[^`]*`|\]\([^)]*\)|<[^>]*>", "", _BLOCK.sub("", (ROOT / "README.zh-CN.md").read_text("utf-8")))
     english = [line for line in prose.splitlines() if re.search(r"[a-z]+ [a-z]+", line)]
     assert english == []

@@ -1,0 +1,151 @@
+"""Draw docs/architecture-light.svg and docs/architecture-dark.svg from template.yaml.
+
+    .venv/bin/python -m tools.architecture_picture
+
+Columns are the functions with their routes, rows are what they may use: tables, the KMS key, secrets, third parties.
+The marks are what each function's policy allows. The layout is tools/architecture.svg.jinja.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import yaml
+
+from local import template
+
+TOOLS = Path(__file__).resolve().parent
+ROOT = TOOLS.parent
+COLOURS = {
+    "light": {
+        "page": "#ffffff",
+        "panel": "#f6f8fa",
+        "card": "#ffffff",
+        "line": "#d1d9e0",
+        "ink": "#1f2328",
+        "muted": "#59636e",
+        "accent": "#c0392b",
+        "soft": "#fbeae8",
+    },
+    "dark": {
+        "page": "#0d1117",
+        "panel": "#151b23",
+        "card": "#1c232c",
+        "line": "#3d444d",
+        "ink": "#f0f6fc",
+        "muted": "#9198a1",
+        "accent": "#ff7b6b",
+        "soft": "#3a2222",
+    },
+}
+CLIENTS = (
+    ("Apps on Django, Passport,", "UserCenter or Spring APIs"),
+    ("WeChat mini-programs", "and web pages"),
+    ("Back ends", "and machines"),
+)
+WRITING = {"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"}
+SERVICES = {"kms": "KMS key", "secretsmanager": "Secrets Manager"}
+# No policy says which third parties a function calls; it is given their settings.
+CALLS = {"SMS senders": "SMS_PROVIDER", "WeChat, OpenID providers": "OIDC_PROVIDERS"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A function: what calls it, and how it uses rows (`writes`, `reads` or `calls`)."""
+
+    name: str
+    description: str
+    callers: tuple[str, ...]
+    uses: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Row:
+    """Something that functions use."""
+
+    name: str
+    note: str = ""
+
+
+def _of_type(resources: Mapping[str, Any], kind: str) -> Iterator[tuple[str, Any]]:
+    """The names of the resources, without the last word of their type, with their properties."""
+    for name, resource in resources.items():
+        if resource["Type"] == kind:
+            yield name.removesuffix(kind.rpartition(":")[2]), resource["Properties"]
+
+
+def _column(name: str, properties: Mapping[str, Any], rows: set[str]) -> Column:
+    uses: dict[str, str] = {}
+    for service, operation, resource in _allowed(properties["Policies"]):
+        row = SERVICES.get(service, resource)
+        if row in rows:
+            uses[row] = "writes" if operation in WRITING or uses.get(row) == "writes" else "reads"
+    settings = properties.get("Environment", {}).get("Variables", {})
+    uses |= {row: "calls" for row, setting in CALLS.items() if setting in settings}
+    return Column(name, properties["Description"], tuple(_callers(properties["Events"].values())), uses)
+
+
+def _allowed(policies: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str, str]]:
+    """Service, operation and table of each action that is allowed."""
+    for statement in (statement for policy in policies for statement in policy["Statement"]):
+        # A statement that depends on a condition is the second argument of `!If`.
+        given = statement if isinstance(statement, dict) else statement.argument[1]
+        if given["Effect"] == "Allow":
+            resources = given["Resource"] if isinstance(given["Resource"], list) else [given["Resource"]]
+            names = [str(getattr(resource, "argument", resource)).removesuffix("Table.Arn") for resource in resources]
+            for action in given["Action"]:
+                service, _, operation = action.partition(":")
+                yield from ((service, operation, name) for name in names)
+
+
+def _callers(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """The paths, those below one folder as one; or the schedule."""
+    folders: dict[str, list[str]] = defaultdict(list)
+    for event in events:
+        properties = event["Properties"]
+        if event["Type"] == "ScheduleV2":
+            yield from ("schedule:", properties["ScheduleExpression"])
+        elif "Path" in properties:
+            folders[properties["Path"].split("/")[1]].append(properties["Path"])
+    for folder, paths in folders.items():
+        yield paths[0] if len(paths) == 1 else f"/{folder}/*"
+
+
+def _table(name: str, properties: Mapping[str, Any]) -> Row:
+    kept = {"TTL": "TimeToLiveSpecification", "PITR": "PointInTimeRecoverySpecification"}
+    return Row(name, " · ".join(word for word, key in kept.items() if key in properties))
+
+
+def pictures() -> dict[Path, str]:
+    """What each file holds."""
+    file = ROOT / "template.yaml"
+    document = yaml.load(file.read_text("utf-8"), Loader=template._Loader)  # noqa: S506, SLF001 (a SafeLoader)
+    resources = document["Resources"]
+    groups = {
+        "DynamoDB tables": tuple(_table(*table) for table in _of_type(resources, "AWS::DynamoDB::Table")),
+        "Keys and secrets": (Row("KMS key", "wraps signing keys"), Row("Secrets Manager")),
+        "Third parties": tuple(Row(name) for name in CALLS),
+    }
+    rows = {row.name for group in groups.values() for row in group}
+    loader = jinja2.FileSystemLoader(TOOLS)
+    layout = jinja2.Environment(loader=loader, autoescape=True).get_template("architecture.svg.jinja")
+    given = {
+        "clients": CLIENTS,
+        "columns": [_column(*function, rows) for function in _of_type(resources, "AWS::Serverless::Function")],
+        "groups": groups,
+        "layer_description": resources["CommonLayer"]["Properties"]["Description"],
+        "runtime": document["Globals"]["Function"]["Runtime"],
+        "routes": len(template.load(file).routes),
+    }
+    return {
+        ROOT / "docs" / f"architecture-{theme}.svg": layout.render(given, colours=colours) + "\n"
+        for theme, colours in COLOURS.items()
+    }
+
+
+if __name__ == "__main__":
+    for path, picture in pictures().items():
+        path.write_text(picture, "utf-8")
