@@ -66,7 +66,6 @@ CHANGES = (
     Change("botocore's 126 roots", _all_roots),
     Change("boto3 imported at the top", _boto3, imports=("boto3",)),
     Change("PyJWT and cryptography at the top", imports=("jwt", "cryptography.hazmat.primitives.asymmetric.ec")),
-    Change("Powertools' logger at the top", imports=("aws_lambda_powertools.logging",)),
     Change("phonenumbers at the top", imports=("phonenumbers",)),
     Change("argon2 at the top", imports=("argon2",)),
 )

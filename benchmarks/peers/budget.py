@@ -98,8 +98,7 @@ def _line() -> Callable[[], object]:
         "grant": "client_credentials",
         "dialect": "standard",
     }
-    log = logger()
-    return lambda: log.info("request", extra=fields)
+    return lambda: logger.info("request", extra=fields)
 
 
 def _handler() -> Callable[[], object]:

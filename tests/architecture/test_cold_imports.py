@@ -14,9 +14,12 @@ LAYER = ROOT / "layers" / "common"
 FUNCTIONS = sorted((ROOT / "functions").glob("*/app.py"))
 # Packages of others that every function has from its start. `cryptography` and the like come when a request needs them.
 COLD = {
+    "aws_lambda_powertools",
     "botocore",
+    "jmespath",
     "orjson",
     "pynamodb",
+    "typing_extensions",
 }
 # botocore's names of errors, and nothing that it calls AWS with.
 BOTOCORE = {"botocore", "botocore.exceptions"}

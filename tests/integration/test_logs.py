@@ -23,7 +23,7 @@ type Printed = Callable[[], list[Any]]
 @pytest.fixture
 def printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[Any]]:
     """Gives the service's lines so far as Lambda prints them, read back from their JSON."""
-    monkeypatch.setattr(observability.logger().registered_handler, "stream", Output())
+    monkeypatch.setattr(observability.logger.registered_handler, "stream", Output())
     so_far: list[Any] = []
 
     def lines() -> list[Any]:
@@ -267,12 +267,13 @@ def test_what_nobody_foresaw_is_a_bare_500_and_two_lines(
 def test_who_asks_is_answered_where_nobody_reads_the_lines(
     api: Api, monkeypatch: pytest.MonkeyPatch, problem: Exception, fault: bool
 ) -> None:
-    def write(_: str) -> NoReturn:
-        raise problem
+    class Closed(Output):
+        def write(self, _: str) -> NoReturn:
+            raise problem
 
     if fault:
         break_down(api, monkeypatch, SECRET)
-    monkeypatch.setattr(observability, "write", write)
+    monkeypatch.setattr(observability.logger.registered_handler, "stream", Closed())
     assert api.post("/oauth/token", form=ALICE, basic=WEB).status == (500 if fault else 200)
 
 

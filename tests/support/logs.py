@@ -7,6 +7,7 @@ import sys
 import threading
 import traceback
 from dataclasses import dataclass, field
+from typing import Any
 
 from lingpai.web import observability
 from tests.support.stores import ROOT
@@ -22,7 +23,8 @@ _DIGITS = re.compile(r"\d{6,}")
 _REQUEST_ID = re.compile("[A-Za-z0-9_-]{15}=")
 _DIFFERENT = re.compile(r'"(?:timestamp|correlation_id)":"[^"]{15,40}",|"ms":[0-9.]+,')
 # Chance puts any six digits into the time, the process and the thread: they say nothing of what was logged.
-_NUMBERS = {"created", "levelno", "lineno", "msecs", "process", "relativeCreated", "taskName", "thread", "threadName"}
+_NUMBERS = {"created", "levelno", "lineno", "ms", "msecs", "process", "relativeCreated", "taskName", "thread"}
+_NUMBERS |= {"threadName"}
 
 
 @dataclass
@@ -59,9 +61,11 @@ class Logs(logging.Handler):
             self.lines |= dict.fromkeys(text.splitlines())
 
     def hear(self, line: str) -> None:
-        """Keep the line of a request. What differs in each says nothing, and would make a thousand lines of one."""
+        """Keep a line as it is printed, beside its record.
+
+        What differs in each line says nothing, and would make a thousand lines of one.
+        """
         with self.guard:
-            self.heard += 1
             self.lines[_DIFFERENT.sub("", line)] = None
 
     def hush(self, kind: str, secret: str) -> None:
@@ -133,12 +137,15 @@ LOGS = Logs()
 
 
 def listen() -> None:
-    """Hear every logger, and every line that is written without one, from now on."""
+    """Hear every logger, and every line that the service's own one writes, from now on."""
     logging.getLogger().addHandler(LOGS)
-    write = observability.write
+    handler: Any = observability.logger.registered_handler
+    handler.stream = Output()
+    form = handler.format
 
-    def heard(line: str) -> None:
+    def heard(record: logging.LogRecord) -> str:
+        line: str = form(record)
         LOGS.hear(line)
-        write(line)
+        return line
 
-    observability.write = heard
+    handler.format = heard

@@ -1,8 +1,13 @@
-"""The line of a request: what Powertools' logger would write, without it."""
+"""The lines of a request: the fields, the level, the time, and what must not cost a line."""
 
 import io
 import json
-from collections.abc import Callable, Iterator
+import logging
+import re
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,41 +26,45 @@ type Read = Callable[[], list[Any]]
 
 
 @pytest.fixture
-def read(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Read]:
-    """Gives the lines since it was last asked. What a process keeps of its environment is forgotten."""
-    kept = (observability.logger, observability._service, observability._least)
-
-    def forget() -> None:
-        for once in kept:
-            once.cache_clear()
-
+def read(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Read:
+    """Gives the lines since it was last asked, of a logger that reads the environment again."""
     for name in ("POWERTOOLS_LOG_LEVEL", "LOG_LEVEL", "AWS_LAMBDA_LOG_LEVEL", "_X_AMZN_TRACE_ID"):
         monkeypatch.delenv(name, raising=False)
-    forget()
-    # Powertools' logger writes to where standard output was when it was made.
-    monkeypatch.setattr(observability.logger().registered_handler, "stream", Output())
-    forget()
-    yield lambda: [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    forget()
+    start(monkeypatch)
+    return lambda: [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_it_looks_like_a_line_of_the_logger(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
-    """But for the place in the code, which is the same for all."""
+def start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the logger as a new process would. Powertools keeps the one that `logging` knows by the service's name."""
+    monkeypatch.delitem(logging.Logger.manager.loggerDict, "lingpai")
+    made = observability.make_logger()
+    monkeypatch.setattr(made.registered_handler, "stream", Output())
+    monkeypatch.setattr(observability, "logger", made)
+
+
+def test_it_has_the_fields_of_powertools_and_of_the_request(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1")
     before = datetime.now(UTC)
-    observability.answered(REQUEST, REPLY, 0.0123)
+    observability.log_request(REQUEST, REPLY, 0.0123)
     (line,) = read()
-    told = {"correlation_id": "a-request", "method": "POST", "path": "/oauth/token", "status": 200, "ms": 12.3}
-    told |= {"client_id": "web-client", "grant": "password", "dialect": "spring"}
-    observability.logger().info("request", extra=told)
-    (powertools,) = read()
-    del powertools["location"]
-    assert list(line) == list(powertools)
-    assert line | {"timestamp": ""} == powertools | {"timestamp": ""}
-    assert line["xray_trace_id"] == "1-5759e988-bd862e3fe1be46a994272793"
-    at, its = (datetime.fromisoformat(one["timestamp"]) for one in (line, powertools))
-    assert len(line["timestamp"]) == len(powertools["timestamp"])
-    assert before.timestamp() - 0.001 <= at.timestamp() <= its.timestamp()
+    assert list(line.items()) == [
+        ("level", "INFO"),
+        ("message", "request"),
+        ("timestamp", line["timestamp"]),
+        ("service", "lingpai"),
+        ("correlation_id", "a-request"),
+        ("method", "POST"),
+        ("path", "/oauth/token"),
+        ("status", 200),
+        ("ms", 12.3),
+        ("client_id", "web-client"),
+        ("grant", "password"),
+        ("dialect", "spring"),
+        ("xray_trace_id", "1-5759e988-bd862e3fe1be46a994272793"),
+    ]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", line["timestamp"])
+    at = datetime.fromisoformat(line["timestamp"])
+    assert before.timestamp() - 0.001 <= at.timestamp() <= datetime.now(UTC).timestamp()
 
 
 @pytest.mark.parametrize(
@@ -79,10 +88,13 @@ def test_the_level_chooses(
 ) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
+    # By TRACE Powertools leaves it to the root logger, which Lambda's runtime has by then told all to.
+    monkeypatch.setattr(logging.root, "level", logging.DEBUG)
+    start(monkeypatch)
     refusal = LingpaiError("invalid_grant", 400, "bad_refresh_token", detail="refresh_token_reused")
-    observability.answered(REQUEST, REPLY, 0.001)
-    observability.answered(REQUEST, Reply(400).about(error=refusal), 0.001)
-    observability.answered(REQUEST, Reply(503).about(error=unavailable()), 0.001)
+    observability.log_request(REQUEST, REPLY, 0.001)
+    observability.log_request(REQUEST, Reply(400).about(error=refusal), 0.001)
+    observability.log_request(REQUEST, Reply(503).about(error=unavailable()), 0.001)
     assert [line["level"] for line in read()] == written
 
 
@@ -90,19 +102,19 @@ def test_the_level_chooses(
 def test_the_time_is_that_of_the_line_in_milliseconds(
     read: Read, monkeypatch: pytest.MonkeyPatch, fraction: float
 ) -> None:
-    monkeypatch.setattr("time.time", lambda: 1_700_000_000 + fraction)
-    observability.answered(REQUEST, REPLY, 0.001)
+    monkeypatch.setattr("time.time_ns", lambda: 1_700_000_000_000_000_000 + int(fraction * 1e9))
+    observability.log_request(REQUEST, REPLY, 0.001)
     assert read()[0]["timestamp"] == f"2023-11-14T22:13:20.{int(fraction * 1000):03}+00:00"
 
 
 def test_half_a_character_does_not_cost_the_line(read: Read) -> None:
     """An event is JSON, which can hold what no stream can write."""
     odd = Request("POST", "/oauth/\ud83d", {}, "", "", False, "192.0.2.1", "a-request", "https://gate.example")
-    observability.answered(odd, REPLY, 0.001)
+    observability.log_request(odd, REPLY, 0.001)
     try:
         raise ValueError("secret")
     except ValueError as error:
-        observability.broken(odd, error)
+        observability.log_exception(odd, error)
     request, unexpected = read()
     assert request["path"] == unexpected["path"] == "/oauth/\ud83d"
     assert "secret" not in str(unexpected)
@@ -110,28 +122,47 @@ def test_half_a_character_does_not_cost_the_line(read: Read) -> None:
 
 def test_what_json_has_no_form_for_does_not_cost_the_line(read: Read) -> None:
     refusal = LingpaiError("server_error", 500, "unexpected", detail=OSError("no text"))  # type: ignore[arg-type]
-    observability.answered(REQUEST, Reply(500).about(error=refusal), 0.001)
+    observability.log_request(REQUEST, Reply(500).about(error=refusal), 0.001)
     assert read()[0]["detail"] == "no text"
 
 
 def test_a_level_that_nobody_knows_stops_no_line_of_the_keys(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a request's line forgives, Powertools' must, too."""
     monkeypatch.setenv("LOG_LEVEL", "chatty")
-    observability.logger.cache_clear()
-    observability._least.cache_clear()
-    monkeypatch.setattr(observability.logger().registered_handler, "stream", Output())
-    observability.tended({"made": ["a-key"]})
+    start(monkeypatch)
+    observability.log_key_maintenance({"made": ["a-key"]})
     assert [(line["level"], line["keys"]) for line in read()] == [("INFO", {"made": ["a-key"]})]
 
 
-def test_a_line_comes_in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_comes_in_one_piece(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
     pieces: list[str] = []
 
-    class Output(io.StringIO):
+    class Kept(io.StringIO):
         def write(self, text: str) -> int:
             pieces.append(text)
             return len(text)
 
-    monkeypatch.setattr("sys.stdout", Output())
-    observability.write("a line")
-    assert pieces == ["a line\n"]
+    monkeypatch.setattr(observability.logger.registered_handler, "stream", Kept())
+    observability.log_request(REQUEST, REPLY, 0.001)
+    (piece,) = pieces
+    assert json.loads(piece)["message"] == "request"
+    assert piece.endswith("}\n")
+
+
+def test_lines_of_threads_have_their_own_fields(read: Read) -> None:
+    """No field of one request stands in the line of another that is answered at the same time."""
+    together = threading.Barrier(8)
+
+    def answer(number: int) -> None:
+        request = replace(REQUEST, id=f"request-{number}", path=f"/{number}")
+        reply = Reply(200).about(f"client-{number}") if number % 2 else Reply(200)
+        together.wait()
+        for _ in range(50):
+            observability.log_request(request, reply, 0.001)
+
+    threads = [threading.Thread(target=answer, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    told = Counter((line["correlation_id"], line["path"], line.get("client_id")) for line in read())
+    assert told == {(f"request-{n}", f"/{n}", f"client-{n}" if n % 2 else None): 50 for n in range(8)}

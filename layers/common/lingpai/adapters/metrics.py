@@ -1,18 +1,16 @@
 """Where counts of what happens go: into the log, as CloudWatch's embedded metrics, or nowhere.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
-
-The document is written here and not by Powertools, which gives all metrics of a document the same dimensions: what one
-request counts would be a line for each.
 """
 
-import functools
 import json
 import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from lingpai.clock import Clock
 from lingpai.ports import Meter
@@ -21,8 +19,6 @@ if TYPE_CHECKING:
     from lingpai.settings import Settings
 
 SERVICE = "lingpai"
-_TIME = '"Timestamp":'
-_json = json.JSONEncoder(separators=(",", ":")).encode
 
 # By what the counts of a name are told apart in CloudWatch. Each combination of values that occurs is a metric, and
 # has a price of its own, so these take few values, all of them ours. What else is told of a count, such as the prefix
@@ -48,65 +44,52 @@ BY_PREFIX: Mapping[str, tuple[str, ...]] = dict.fromkeys(
 )
 
 
-@dataclass(slots=True)
-class _Document:
-    """What fits into one line: a dimension has one value in it. `finer` are the dimensions told besides, by name."""
+# What is counted, and what is told of it.
+type _Counted = tuple[str, tuple[tuple[str, str], ...]]
 
-    finer: Mapping[str, tuple[str, ...]]
-    dimensions: dict[str, str] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
-    details: dict[str, dict[str, str]] = field(default_factory=dict)
 
-    def add(self, name: str, told: Mapping[str, str]) -> bool:
-        """Count one more, or tell that it does not fit."""
-        wanted = {key: told[key] for key in (*DIMENSIONS.get(name, ()), *self.finer.get(name, ())) if key in told}
-        if any(self.dimensions.get(key, value) != value for key, value in wanted.items()):
+class _Line(EphemeralMetrics):
+    """Powertools' document for one line, but with dimensions for each metric.
+
+    Powertools gives all metrics of a document the same dimensions, which would make metrics that nobody asked for.
+    """
+
+    def __init__(self, namespace: str, finer: Mapping[str, tuple[str, ...]]) -> None:
+        super().__init__(namespace=namespace, default_dimensions={"service": SERVICE})
+        self._finer = finer
+
+    def add(self, name: str, told: Mapping[str, str], number: int) -> bool:
+        """Count `number` more, unless the line has another value for one of the dimensions."""
+        wanted = {key: told[key] for key in (*DIMENSIONS.get(name, ()), *self._finer.get(name, ())) if key in told}
+        if any(self.dimension_set.get(key, value) != value for key, value in wanted.items()):
             return False
-        self.dimensions |= wanted
-        self.counts[name] = self.counts.get(name, 0) + 1
+        for key, value in wanted.items():
+            self.add_dimension(key, value)
+        self.add_metric(name, MetricUnit.Count, number)
         if len(told) > len(wanted):
-            self.details[name] = {key: value for key, value in told.items() if key not in wanted}
+            details = {key: value for key, value in told.items() if key not in wanted}
+            self.add_metadata("details", {**self.metadata_set.get("details", {}), name: details})
         return True
 
-    def text(self, namespace: str) -> str:
-        """The line, but for its time, which is 0: one directive for each set of dimensions."""
+    def document(self, at: int) -> dict[str, Any]:
+        """The document of this time (seconds since 1970): a directive for each set of dimensions, and sums."""
         directives: dict[tuple[tuple[str, ...], ...], list[dict[str, str]]] = {}
-        for name in self.counts:
-            keys = ("service", *(key for key in DIMENSIONS.get(name, ()) if key in self.dimensions))
-            finer = self.finer.get(name)
+        for name, metric in self.metric_set.items():
+            keys = ("service", *(key for key in DIMENSIONS.get(name, ()) if key in self.dimension_set))
+            finer = self._finer.get(name)
             sets = (keys, (*keys, *finer)) if finer else (keys,)
-            directives.setdefault(sets, []).append({"Name": name, "Unit": "Count"})
-        content: dict[str, Any] = {
+            directives.setdefault(sets, []).append({"Name": name, "Unit": metric["Unit"]})
+        return {
+            **self.serialize_metric_set(),
+            **{name: int(sum(metric["Value"])) for name, metric in self.metric_set.items()},
             "_aws": {
-                "Timestamp": 0,
+                "Timestamp": at * 1000,
                 "CloudWatchMetrics": [
-                    {"Namespace": namespace, "Dimensions": sets, "Metrics": metrics}
+                    {"Namespace": self.namespace, "Dimensions": sets, "Metrics": metrics}
                     for sets, metrics in directives.items()
                 ],
             },
-            "service": SERVICE,
-            **self.dimensions,
-            **self.counts,
         }
-        if self.details:
-            content["details"] = self.details
-        return _json(content)
-
-
-# What a request counted: names, each with what was told of it.
-_Counted = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
-
-
-@functools.lru_cache(maxsize=256)
-def _lines(namespace: str, counted: _Counted, *, by_prefix: bool) -> tuple[tuple[str, str], ...]:
-    """The lines for it, each in two parts, between which its time stands. Most requests count what others did."""
-    documents: list[_Document] = []
-    for name, told in counted:
-        if not any(document.add(name, dict(told)) for document in documents):
-            documents.append(_Document(BY_PREFIX if by_prefix else {}))
-            documents[-1].add(name, dict(told))
-    texts = (document.text(namespace).partition(_TIME + "0") for document in documents)
-    return tuple((before + _TIME, after + "\n") for before, _, after in texts)
 
 
 class EmfMeter:
@@ -125,21 +108,26 @@ class EmfMeter:
         by_prefix: bool = False,
     ) -> None:
         self._namespace = namespace
-        self._by_prefix = by_prefix
+        self._finer = BY_PREFIX if by_prefix else {}
         self._clock = clock
         self._write = write or _print
         self._gathered = threading.local()
 
     def count(self, name: str, **told: str) -> None:
         """See `ports.Meter`."""
-        counted: list[Any] = self._gathered.__dict__.setdefault("counted", [])
-        counted.append((name, tuple(told.items())))
+        counts: Counter[_Counted] = self._gathered.__dict__.setdefault("counts", Counter())
+        counts[name, tuple(told.items())] += 1
 
     def flush(self) -> None:
         """See `ports.Meter`."""
-        counted: Iterable[Any] = self._gathered.__dict__.pop("counted", ())
-        for before, after in _lines(self._namespace, tuple(counted), by_prefix=self._by_prefix):
-            self._write(f"{before}{self._clock.now() * 1000}{after}")
+        counts: Counter[_Counted] = self._gathered.__dict__.pop("counts", Counter())
+        lines: list[_Line] = []
+        for (name, told), number in counts.items():
+            if not any(line.add(name, dict(told), number) for line in lines):
+                lines.append(_Line(self._namespace, self._finer))
+                lines[-1].add(name, dict(told), number)
+        for line in lines:
+            self._write(json.dumps(line.document(self._clock.now()), separators=(",", ":")) + "\n")
 
 
 class NoMeter:
@@ -162,3 +150,4 @@ def meter(settings: "Settings", clock: Clock) -> Meter:
 def _print(line: str) -> None:
     # In one piece: the lines of two threads must not run into each other.
     sys.stdout.write(line)
+    sys.stdout.flush()

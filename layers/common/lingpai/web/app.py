@@ -5,7 +5,6 @@ path here is exact: a dictionary finds it.
 """
 
 import functools
-import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -23,9 +22,6 @@ from lingpai.web.proxy import seen_through
 from lingpai.web.reply import JSON, Reply, json_reply
 from lingpai.web.request import MalformedEventError, Request, from_event, refuse_credentials_in_query
 from lingpai.web.security_headers import security_headers
-
-# Nobody reads what is logged, or not these characters: whoever asked is answered all the same.
-_UNWRITABLE = (OSError, UnicodeError)
 
 Endpoint = Callable[[Services, Request], Reply]
 Refused = Callable[[LingpaiError, Request], Reply]
@@ -92,9 +88,7 @@ def _reply(event: object, by_path: Mapping[str, Route]) -> Reply:
     try:
         request = from_event(event)
     except MalformedEventError as error:
-        with suppress(*_UNWRITABLE):
-            observability.malformed(error)
-            sys.stdout.flush()
+        observability.log_malformed_event(error)
         return json_reply(400, {"message": "Bad Request"})
     route = by_path.get(request.path)
     return json_reply(404, {"message": "Not Found"}) if route is None else _serve(request, route)
@@ -105,15 +99,13 @@ def _serve(request: Request, route: Route) -> Reply:
     try:
         reply = _answer(request, route)
     except Exception as error:  # noqa: BLE001  the last resort: a bare 500, never a stack trace
-        with suppress(*_UNWRITABLE):
-            observability.broken(request, error)
+        observability.log_exception(request, error)
         content = {"error": "server_error", "error_description": "Unexpected fault", "request_id": request.id}
         reply = json_reply(500, content)
-    with suppress(*_UNWRITABLE):
-        observability.answered(request, reply, time.perf_counter() - begun)
+    observability.log_request(request, reply, time.perf_counter() - begun)
+    # Standard output may be closed: the client is answered all the same.
+    with suppress(OSError):
         _count(reply)
-        # All lines at once: before Lambda stops the process, and no sooner.
-        sys.stdout.flush()
     return reply
 
 
@@ -122,7 +114,7 @@ def _count(reply: Reply) -> None:
         meter = bootstrap.services().meter
     except SettingsError:
         return  # there is no service to be watched: the line above says so
-    observability.counted(meter, reply)
+    observability.record_metrics(meter, reply)
 
 
 def _answer(request: Request, route: Route) -> Reply:

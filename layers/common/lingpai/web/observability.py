@@ -1,18 +1,17 @@
-"""One structured line for each request: what was asked and how it ended, and nothing secret. And what is counted of it.
+"""What a request logs and counts: one structured line, with nothing secret in it, and CloudWatch metrics.
 
 How to read both, and what the metrics cost: docs/operations.md.
 """
 
-import functools
 import json
+import logging
 import os
-import sys
-import time
 import traceback
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
-import orjson
+from aws_lambda_powertools.logging import Logger
 
 from lingpai.errors import LingpaiError
 from lingpai.model import Client
@@ -21,113 +20,91 @@ from lingpai.sessions import REUSED
 from lingpai.web.reply import Reply
 from lingpai.web.request import Request
 
-if TYPE_CHECKING:
-    from aws_lambda_powertools.logging import Logger
 
-# By Python's names, and Lambda's.
-_LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "WARN": 30, "ERROR": 40, "CRITICAL": 50, "FATAL": 50}
+def make_logger() -> Logger:
+    """Powertools' logger, whose level LOG_LEVEL names (or POWERTOOLS_LOG_LEVEL, AWS_LAMBDA_LOG_LEVEL).
 
-
-@functools.cache
-def logger() -> "Logger":
-    """The process's logger, for what no request brings about. Service and level are Powertools' settings.
-
-    It is imported when first needed: a start without it is shorter (docs/performance.md).
+    Keys are given with each line, because those that are appended to the logger are seen by all threads.
     """
-    from aws_lambda_powertools.logging import Logger
-
-    return Logger(service=_service(), level=_least(), use_rfc3339=True, utc=True)
-
-
-def write(line: str) -> None:
-    """Print the line, in one piece: those of two threads must not run into each other."""
-    sys.stdout.write(line + "\n")
-
-
-def _text(line: dict[str, Any]) -> str:
-    try:
-        return orjson.dumps(line).decode()
-    except TypeError:
-        # Half a character, which no stream can write, must not cost the line.
-        text = json.dumps(line, ensure_ascii=False, separators=(",", ":"), default=str)
-        return text.encode("utf-8", "backslashreplace").decode()
+    named = os.environ.get("POWERTOOLS_LOG_LEVEL") or os.environ.get("LOG_LEVEL") or "INFO"
+    is_known = named.upper() in logging.getLevelNamesMapping()
+    return Logger(
+        service=os.environ.get("POWERTOOLS_SERVICE_NAME", "lingpai"),
+        # A wrong name must not stop the service; None lets Powertools read the variables.
+        level=None if is_known else "INFO",
+        json_serializer=_serialize,
+        use_rfc3339=True,
+        utc=True,
+        # The place in the code is the same for all lines of a kind.
+        location=None,
+    )
 
 
-def _begun(level: str, message: str) -> dict[str, Any]:
-    """The keys that a line begins with."""
-    now = time.time()
-    return {
-        "level": level,
-        "message": message,
-        "timestamp": f"{_second(int(now))}.{int(now % 1 * 1000):03}+00:00",
-        "service": _service(),
-    }
+def _serialize(line: Mapping[str, Any]) -> str:
+    """The line as JSON. A lone surrogate, which no stream can write, is escaped."""
+    text = json.dumps(line, ensure_ascii=False, separators=(",", ":"), default=str)
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
-@functools.lru_cache(maxsize=1)
-def _second(at: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at))
+logger = make_logger()
 
 
-@functools.cache
-def _service() -> str:
-    return os.environ.get("POWERTOOLS_SERVICE_NAME", "lingpai")
-
-
-@functools.cache
-def _least() -> int:
-    names = ("POWERTOOLS_LOG_LEVEL", "LOG_LEVEL", "AWS_LAMBDA_LOG_LEVEL")
-    named = next((os.environ[name] for name in names if os.environ.get(name)), "INFO")
-    return _LEVELS.get(named.upper(), _LEVELS["INFO"])
-
-
-def answered(request: Request, reply: Reply, seconds: float) -> None:
-    """Log an answer: as an error where the fault is ours, as a warning where there is a detail to look into.
-
-    `seconds` is how long it took. The line is what Powertools' logger would write, under the same LOG_LEVEL (or
-    POWERTOOLS_LOG_LEVEL), but is written at once: by way of the logger it takes several times as long.
-    """
+def log_request(request: Request, reply: Reply, seconds: float) -> None:
+    """Log a request that took `seconds`: as an error for a 5xx, as a warning where the refusal has a detail."""
     error = reply.error
-    level = "INFO"
+    log = logger.info
     if reply.status >= 500:
-        level = "ERROR"
+        log = logger.error
     elif error is not None and error.detail is not None:
-        # A refresh token came back: somebody holds a stolen one.
-        level = "WARNING"
-    if _LEVELS[level] < _least():
-        return
-    line = {
-        **_begun(level, "request"),
+        # A refresh token was used twice: somebody may have stolen it.
+        log = logger.warning
+    line: dict[str, Any] = {
         "correlation_id": request.id,
         "method": request.method,
         "path": request.path,
         "status": reply.status,
         "ms": int(seconds * 10_000) / 10,
+        # Powertools leaves out what is None.
+        "client_id": reply.client_id,
+        "grant": reply.grant,
+        "dialect": reply.dialect,
     }
-    if reply.client_id:
-        line["client_id"] = reply.client_id
-    if reply.grant:
-        line["grant"] = reply.grant
-    if reply.dialect:
-        line["dialect"] = reply.dialect
     if error is not None:
-        line |= {"error": error.code, "reason": error.reason}
-        if error.detail is not None:
-            line["detail"] = error.detail
+        line |= {"error": error.code, "reason": error.reason, "detail": error.detail}
         if error.__cause__ is not None:
             line["cause"] = type(error.__cause__).__name__
-    if trace := os.environ.get("_X_AMZN_TRACE_ID"):
-        line["xray_trace_id"] = trace.partition(";")[0].removeprefix("Root=")
-    write(_text(line))
+    log("request", extra=line)
 
 
-def tended(kept: Mapping[str, object]) -> None:
-    """Log what was done to the keys that sign."""
-    logger().info("keys", extra={"keys": kept})
+def log_exception(request: Request, error: Exception) -> None:
+    """Log an unexpected exception: its type and place, but not its text, which may quote what the client sent."""
+    frames = [f"{f.filename.rpartition('/')[2]}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)]
+    line = {"correlation_id": request.id, "path": request.path, "type": type(error).__name__, "frames": frames[-12:]}
+    logger.error("unexpected", extra=line)
 
 
-def counted(meter: Meter, reply: Reply) -> None:
-    """Count what the answer gave or refused, and write that down with what else the request counted."""
+def log_malformed_event(error: Exception) -> None:
+    """Log an event that is no request. The error's text quotes nothing of it."""
+    logger.warning("malformed event", extra={"detail": str(error)})
+
+
+def log_key_maintenance(done: Mapping[str, object]) -> None:
+    """Log what was done to the signing keys."""
+    logger.info("keys", extra={"keys": done})
+
+
+@contextmanager
+def log_client(client: Client) -> Iterator[None]:
+    """Name the client in the line of a request that is refused within the block."""
+    try:
+        yield
+    except LingpaiError as error:
+        error.client_id = client.id
+        raise
+
+
+def record_metrics(meter: Meter, reply: Reply) -> None:
+    """Count what the answer issued or refused, and write all that the request counted."""
     error = reply.error
     if error is None:
         if reply.grant and reply.dialect:
@@ -141,31 +118,3 @@ def counted(meter: Meter, reply: Reply) -> None:
         if error.detail == REUSED:
             meter.count("RefreshReuse")
     meter.flush()
-
-
-class asked_by:  # noqa: N801  read as a function
-    """A refusal within the block is logged with the client."""
-
-    __slots__ = ("_client",)
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        if isinstance(error, LingpaiError):
-            error.client_id = self._client.id
-
-
-def malformed(error: Exception) -> None:
-    """Log an event that is no request; the error's text quotes nothing of it."""
-    write(_text({**_begun("WARNING", "malformed event"), "detail": str(error)}))
-
-
-def broken(request: Request, error: Exception) -> None:
-    """Log an exception that nobody foresaw: its type and place, but not its text, which may quote the client."""
-    frames = [f"{f.filename.rpartition('/')[2]}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)]
-    told = {"correlation_id": request.id, "path": request.path, "type": type(error).__name__, "frames": frames[-12:]}
-    write(_text({**_begun("ERROR", "unexpected"), **told}))

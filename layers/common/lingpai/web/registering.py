@@ -28,6 +28,6 @@ def registering(services: Services, request: Request) -> Iterator[Registrar]:
         yield Registrar(None, request.source_ip)
         return
     client = client_login.authenticate(services, basic_credentials(request), request.source_ip)
-    with observability.asked_by(client):
+    with observability.log_client(client):
         registration.check_client(client)
         yield Registrar(client.id, limited_address(request, client))

@@ -33,5 +33,5 @@ def _tended(event: dict[str, Any]) -> dict[str, Any]:
     forced = [keys.rotate(store, vault, clock, algorithm, settings.key_lead) for algorithm in wanted]
     done = asdict(tended)
     done["made"] = (*tended.made, *(key.kid for key in forced if key is not None))
-    observability.tended(done)
+    observability.log_key_maintenance(done)
     return {name: list(kids) for name, kids in done.items()}

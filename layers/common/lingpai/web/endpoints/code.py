@@ -16,7 +16,7 @@ def get(services: Services, request: Request) -> Reply:
     """Send a code to `mobile`. The answer never tells whether the number has an account."""
     given = parameters(request, CLIENT | {"mobile", "purpose"})
     client = authenticated_client(services, request, given)
-    with observability.asked_by(client):
+    with observability.log_client(client):
         asked = codes.Asked(_number(services, given), client.id, request.language, _purpose(given))
         codes.send(services, asked, limited_address(request, client))
     return envelope.done().about(client.id)

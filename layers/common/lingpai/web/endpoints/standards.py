@@ -32,7 +32,7 @@ def introspect(services: Services, request: Request) -> Reply:
     token = _token(given)
     # Section 2.2: a token that is not active is not told about, not even why. `token_type_hint` (section 2.1) may be
     # ignored, since the shape of a token and its secret tell its kind.
-    with observability.asked_by(client):
+    with observability.log_client(client):
         found = _introspected_access(services, client, token) or _introspected_refresh(services, client, token)
     return json_reply(200, found or {"active": False}).about(client.id)
 
@@ -41,7 +41,7 @@ def revoke(services: Services, request: Request) -> Reply:
     """End what a token belongs to (RFC 7009): 200 whether it was known or not (section 2.2)."""
     given = parameters(request, _TOKEN)
     client = authenticated_client(services, request, given)
-    with observability.asked_by(client):
+    with observability.log_client(client):
         access.revoke(services, _token(given), client)
     return json_reply(200, {}).about(client.id)
 

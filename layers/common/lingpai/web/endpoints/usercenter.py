@@ -51,7 +51,7 @@ def refresh_token(services: Services, request: Request) -> Reply:
         if known.confidential or known.disabled:
             raise invalid_client()
         client = known
-    with observability.asked_by(client):
+    with observability.log_client(client):
         tokens = grants.run(services, client, "refresh_token", {"refresh_token": token}, request.source_ip)
     reply = usercenter.success(tokens, request)
     return reply.about(client.id, "refresh_token", client.dialect)

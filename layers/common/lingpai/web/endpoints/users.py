@@ -95,7 +95,7 @@ def reset_password(services: Services, request: Request) -> Reply:
     """A password for the account of `mobile`, proven by the `code` sent to it for that; all of its sessions end."""
     given = parameters(request, CLIENT | {"mobile", "code", "newPassword"})
     client = authenticated_client(services, request, given)
-    with observability.asked_by(client):
+    with observability.log_client(client):
         require(given, "mobile", "code", "newPassword")
         number = numbers.parse_mobile(given["mobile"], services.settings)
         told = end_user_address(request, client)
