@@ -40,7 +40,7 @@ ROOMS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (SIGNING, ("lingpai/adapters/aws/signature.py", "lingpai/adapters/aws/credentials.py")),
     (CONNECTION, ("lingpai/adapters/aws/lines.py", "ssl.py", "socket.py")),
     (WIRE, ("lingpai/adapters/aws/",)),
-    (CRYPTOGRAPHY, ("lingpai/jwt.py", "jwt/", "cryptography/", "argon2/")),
+    (CRYPTOGRAPHY, ("lingpai/jwt.py", "lingpai/jws.py", "jwt/", "cryptography/", "argon2/")),
     (JSON, ("json/",)),
     (BOTOCORE, ("botocore/", "urllib3/")),
     (CORE, ("lingpai/", "phonenumbers/")),
@@ -54,7 +54,7 @@ MEANING = {
     SIGNING: "`lingpai.adapters.aws`: the signature and the credentials",
     CONNECTION: "`lingpai.adapters.aws.lines`, `ssl`, `socket`: HTTP, and TLS with its cipher",
     JSON: "the standard library's; what orjson reads and writes counts to who has it done",
-    CRYPTOGRAPHY: "argon2-cffi, cryptography, PyJWT, and `lingpai.jwt`, which calls them",
+    CRYPTOGRAPHY: "argon2-cffi, cryptography, PyJWT, and `lingpai.jwt` and `lingpai.jws`, which call them",
     BOTOCORE: "botocore",
 }
 # The process that measures, and what stands around it.

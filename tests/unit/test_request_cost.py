@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from lingpai import access, id_tokens, messages, numbers, typed
+from lingpai import access, id_tokens, jws, messages, numbers, typed
 from lingpai.adapters.memory import MemoryStore
 from lingpai.errors import LingpaiError
 from lingpai.web import multipart
@@ -234,7 +234,7 @@ def test_a_token_costs_so_much_for_each_byte(counted: Callable[[Callable[[], obj
         lambda: access.check(services, text),
         lambda: access.revoke(services, text, None),
         lambda: id_tokens.present(text),
-        lambda: id_tokens.present(TOKENS[case](id_tokens.TOKEN_MAX - 100)),
+        lambda: id_tokens.present(TOKENS[case](jws.TOKEN_MAX - 100)),
     ):
         counted(act)  # imports what it needs
         assert counted(act) <= 2 * len(text) + AT_REST

@@ -1,24 +1,18 @@
-"""Signed access tokens: their claims, signing, verifying, and the keys as others may have them.
+"""Signed access tokens: their claims, signing, verifying, and the keys as others may have them."""
 
-PyJWT, which only this module and `id_tokens` import, is imported when first needed.
-"""
-
-import functools
-import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
 import orjson
 
-from lingpai import selector
+from lingpai import jws, selector
 from lingpai.clock import LEEWAY
 from lingpai.errors import invalid_token
 from lingpai.frozen import frozen
 from lingpai.model import Client, Key, Session, SessionKey
 from lingpai.ports import Services
 
-_SHAPE = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 # Nothing else may stand in a header of ours: no key of the sender's own (`jwk`, `jku`, `x5u`), no `crit`.
 _HEADERS = {"alg", "jti", "kid", "typ"}
 # RFC 9068 section 2.1.
@@ -59,7 +53,7 @@ def sign(
     headers: dict[str, Any]
     claims: dict[str, Any]
     if client.dialect == "passport":
-        headers = {"typ": "JWT", "alg": key.algorithm, "jti": jti, "kid": key.kid}
+        headers = {"typ": "JWT", "jti": jti, "kid": key.kid}
         claims = {
             "aud": audience(services, client),
             "jti": jti,
@@ -71,7 +65,7 @@ def sign(
             "iss": services.issuer,
         }
     else:
-        headers = {"typ": ACCESS_TOKEN, "alg": key.algorithm, "kid": key.kid}
+        headers = {"typ": ACCESS_TOKEN, "kid": key.kid}
         claims = {
             "iss": services.issuer,
             "exp": expires_at,
@@ -88,18 +82,12 @@ def sign(
         # Kept nowhere else: see `epochs`.
         claims["epoch"] = session.epoch
     claims |= about
-    # PyJWT's own `encode` takes as long again as signing does.
-    signed = f"{_part(headers)}.{_part(claims)}"
-    return f"{signed}.{selector.encode(_algorithms()[key.algorithm].sign(signed.encode(), key.private))}"
+    return jws.sign(headers, claims, key.private, key.algorithm)
 
 
 def audience(services: Services, client: Client) -> str:
     """Whom the client's signed tokens are for: AUDIENCE or the issuer; of Passport's the client (seed 001)."""
     return client.id if client.dialect == "passport" else services.settings.audience or services.issuer
-
-
-def _part(content: dict[str, Any]) -> str:
-    return selector.encode(orjson.dumps(content))
 
 
 def verify(services: Services, token: str) -> Claims:
@@ -119,32 +107,14 @@ def _read(services: Services, token: str) -> Claims:
 
     The key is ours, found by `kid`, and the algorithm is the key's: what the token says of either is only compared.
     """
-    if not _SHAPE.fullmatch(token):
-        raise invalid_token()
-    signed, _, proof = token.rpartition(".")
-    head, _, content = signed.partition(".")
     try:
-        header, signature = _opened(head), selector.decode(proof)
-        kid = header.get("kid")
-        key = services.keys.find(kid) if isinstance(kid, str) else None
-        if key is None or header.get("alg") != key.algorithm or set(header) - _HEADERS:
+        header = jws.read_header(token)
+        key = services.keys.find(header["kid"])
+        if key is None or set(header) - _HEADERS:
             raise invalid_token()
-        # One token has one spelling; that of the other two parts is what was signed.
-        if selector.encode(signature) != proof:
-            raise invalid_token()
-        if not _algorithms()[key.algorithm].verify(signed.encode(), key.public, signature):
-            raise invalid_token()
-        return _claims(header, _opened(content))
+        return _claims(header, orjson.loads(jws.verify(token, key.public, key.algorithm)))
     except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
         raise invalid_token() from None
-
-
-def _opened(part: str) -> dict[str, Any]:
-    """The object in a part; ValueError for none."""
-    content = orjson.loads(selector.decode(part))
-    if not isinstance(content, dict):
-        raise ValueError("no JSON object")  # noqa: TRY004  as for anything else that is none
-    return content
 
 
 def _claims(header: dict[str, Any], claims: dict[str, Any]) -> Claims:
@@ -178,22 +148,3 @@ def public_keys(keys: tuple[Key, ...]) -> list[dict[str, Any]]:
         public.pop("key_ops", None)
         found.append({**public, "kid": key.kid, "use": "sig", "alg": key.algorithm})
     return found
-
-
-@functools.cache
-def _algorithms() -> dict[str, Any]:
-    """PyJWT's algorithms, but with ECDSA that draws no random number (RFC 6979): a repeated answer is the same."""
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-    from jwt.algorithms import ECAlgorithm, RSAAlgorithm
-
-    ecdsa = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
-
-    class Deterministic(ECAlgorithm):
-        def sign(self, msg: bytes, key: Any) -> bytes:
-            # RFC 7518 section 3.4: both numbers, each in the 32 bytes of the curve.
-            first, second = decode_dss_signature(key.sign(msg, ecdsa))
-            return first.to_bytes(32) + second.to_bytes(32)
-
-    return {"ES256": Deterministic(Deterministic.SHA256), "RS256": RSAAlgorithm(RSAAlgorithm.SHA256)}

@@ -6,7 +6,7 @@ from typing import Any
 
 from lingpai import recent_login, third_parties
 from lingpai.errors import LingpaiError, forbidden, invalid_token, recent_login_required
-from lingpai.id_tokens import TOKEN_MAX
+from lingpai.jws import TOKEN_MAX
 from lingpai.model import Client, Guesser, Identity, Proof, User
 from lingpai.ports import Services, SignProvider
 from lingpai.recent_login import Evidence, FreshProof

@@ -3,7 +3,7 @@
 from typing import Any
 
 from lingpai import accounts, numbers, third_parties
-from lingpai.id_tokens import TOKEN_MAX
+from lingpai.jws import TOKEN_MAX
 from lingpai.model import Proof, User
 from lingpai.ports import Services
 from lingpai.web import envelope, fields, own_account
