@@ -114,7 +114,7 @@ def test_a_refresh_is_counted_at_either_address(watched: Watched) -> None:
         ("/users/register", {"username": "alice"}, "malformed_body"),
         # The answers below have status 200.
         ("/oauth/token", {**USERCENTER, "password": "wrong horse battery"}, "bad_credentials"),
-        ("/user/checkOauthToken", {"accessToken": "no token"}, "bad_token"),
+        ("/user/checkOauthToken", {"accessToken": "not-a-token"}, "bad_token"),
     ],
 )
 def test_a_refusal_is_counted_by_its_reason(watched: Watched, path: str, form: dict[str, str], reason: str) -> None:

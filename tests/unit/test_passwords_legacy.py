@@ -96,7 +96,7 @@ def test_a_fast_hash_is_wrapped_and_logs_in_once(services: Services, given: str)
     assert wrapped.startswith(("md5+$argon2id$", "sha1+$argon2id$"))
     assert not {MD5, SHA1} & set(wrapped.lower().split("$"))
     with pytest.raises(LingpaiError, match="bad_credentials"):
-        log_in(services, user, "another password")
+        log_in(services, user, "another-password")
     assert stored_of(services, user) == wrapped
     assert log_in(services, user, PLAIN).user_id == user.id
     assert stored_of(services, user).startswith("$argon2id$")
