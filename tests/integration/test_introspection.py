@@ -11,7 +11,7 @@ from lingpai import access
 from lingpai.clients import new_client
 from lingpai.clock import Clock
 from lingpai.errors import LingpaiError
-from tests.support.api import NO_STORE, Answer, Api
+from tests.support.api import NO_STORE, Answer, Api, make_api
 from tests.support.dialects import (
     BY_PASSWORD,
     GRACE,
@@ -255,8 +255,20 @@ def test_a_signed_token_is_told_as_it_says(api: Api) -> None:
     tokens = api.post("/oauth/token", form={**PASSPORT, **BY_PASSWORD}).json
     answer = ask(api, tokens["access_token"])
     assert answer.json["exp"] == now + 31536000
-    assert answer.json["client_id"] == "2"
+    assert answer.json["client_id"] == answer.json["aud"] == "2"
     assert ask(api, signed_tokens(api, scope="read")["access_token"]).json["scope"] == "read"
+
+
+def test_the_audience_of_a_signed_token(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The API that AUDIENCE names, or else this service; as in the token itself (RFC 9068 section 2.2)."""
+    tokens = signed_tokens(api)
+    assert ask(api, tokens["access_token"]).json["aud"] == ISSUER
+    assert "aud" not in ask(api, issue(api)["access_token"]).json
+    other = make_api(monkeypatch, api.services.store, populated=False, audience="https://shop.example.com")
+    form = {"grant_type": "client_credentials"}
+    own = other.post("/oauth/token", form=form, basic=MACHINE_JWT).json["access_token"]
+    assert ask(other, own).json["aud"] == "https://shop.example.com"
+    assert ask(other, tokens["access_token"]).json["aud"] == ISSUER
 
 
 def test_a_temporary_token(api: Api) -> None:

@@ -104,14 +104,18 @@ def _token(given: dict[str, str]) -> str:
 
 
 def _introspected_access(services: Services, client: Client, token: str) -> dict[str, Any] | None:
-    session = access.unless_refused(lambda: access.check(services, token))
-    if session is None or not (client.introspect or session.client_id == client.id):
+    found = access.unless_refused(lambda: access.read(services, token))
+    if found is None or not (client.introspect or found.session.client_id == client.id):
         return None
+    session = found.session
+    # RFC 9068 section 4: who takes a signed token has to see that it is the one whom the token is for.
+    audience = {} if found.audience is None else {"aud": found.audience}
     return {
         **_claims(services, session),
         **_scope(session.access_scope),
         "token_type": "Bearer",
         "exp": min(session.access_expires_at, session.ends_at),
+        **audience,
         **_about(services, session),
     }
 
