@@ -2,8 +2,8 @@
 
 import typer
 
-from local.operator import clients, doctor, keys, moving, prefixes, seeding, sessions, user_lists, users
-from local.operator.desk import accept_options
+from local.operator import clients, doctor, keys, prefixes, seeding, sessions, transfer, user_lists, users
+from local.operator.command_context import accept_options
 
 _CODES = (
     "Exit codes: 0 done; 1 refused, or done in part, or doctor found a fault; 2 could not begin or go on; "
@@ -23,6 +23,6 @@ accept_options(app, version=True)
 seeding.add_to(app)
 doctor.add_to(app)
 user_lists.add_to(users.group)
-for group in (clients.group, users.group, sessions.group, keys.group, prefixes.group, moving.group):
+for group in (clients.group, users.group, sessions.group, keys.group, prefixes.group, transfer.group):
     accept_options(group)
     app.add_typer(group)

@@ -25,9 +25,9 @@ from lingpai.ports import MaybeSent, NotSent, Sender, Services
 from lingpai.settings import Settings, from_environment
 from local import deployment, dynamodb, environment, template
 from local.operator import credentials
-from local.operator.desk import clients_of
+from local.operator.command_context import clients_of
 from local.operator.keys import place_of, standing
-from local.operator.place import Place
+from local.operator.target import Target
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -64,7 +64,7 @@ class Finding:
 class Case:
     """What is looked at: `url` is the API's, None where nobody knows; `send_test` a number that wants a message."""
 
-    place: Place
+    target: Target
     services: Services
     url: str | None
     send_test: str | None = None
@@ -161,7 +161,7 @@ def _table(case: Case, table: template.Table, name: str) -> Iterator[Finding]:
     yield from _readable(case, table, real, name)
     if table.ttl:
         yield from _expires(case, real, name, table.ttl)
-    if table.recoverable and not case.place.local:
+    if table.recoverable and not case.target.local:
         yield from _recoverable(case, real, name)
 
 
@@ -263,8 +263,8 @@ def _algorithms_wanted(case: Case) -> set[str]:
 
 def pepper(case: Case) -> Iterator[Finding]:
     """Whether the key of the codes' hashes can be read; what it is stays untold."""
-    if case.place.stack is not None:
-        secret = deployment.pepper(case.place.stack).encode()
+    if case.target.stack is not None:
+        secret = deployment.pepper(case.target.stack).encode()
     else:
         settings = case.services.settings
         if not settings.code_pepper.get_secret_value() and not settings.code_pepper_secret:
@@ -282,10 +282,10 @@ def sms(case: Case) -> Iterator[Finding]:
 
     Not so of a stack, whose functions alone have them.
     """
-    stack = case.place.stack
+    stack = case.target.stack
     senders = stack.senders if stack else ",".join(case.services.settings.sms_provider)
     if senders == "console":
-        state = State.ok if case.place.local else State.warn
+        state = State.ok if case.target.local else State.warn
         named = "the parameter SmsProvider" if stack else "SMS_PROVIDER"
         yield Finding("sms", state, f"console: no message is delivered; {named} names who shall")
     elif stack:
@@ -296,7 +296,7 @@ def sms(case: Case) -> Iterator[Finding]:
 
 def _sending(case: Case) -> tuple[Settings, Sender]:
     """What a message is sent by; SettingsError where this environment lacks what the senders of a stack need."""
-    services, stack = case.services, case.place.stack
+    services, stack = case.services, case.target.stack
     if stack is None:
         return services.settings, services.sms
     settings = from_environment({**os.environ, "SMS_PROVIDER": stack.senders})

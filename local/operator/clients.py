@@ -15,8 +15,8 @@ from lingpai.model import Client
 from lingpai.ports import Services
 from lingpai.validation_errors import error_text
 from local import seed
-from local.operator.desk import Desk, clients_of, command
-from local.operator.talk import Failed, Missing, Refused, say, sheet, table, unbroken, words
+from local.operator.command_context import CommandContext, clients_of, command
+from local.operator.console import Failed, Missing, Refused, field_table, finish_first, join_words, say, table
 from local.seed import SeedClient
 
 group = typer.Typer(name="client", no_args_is_help=True, help="The applications that may ask for tokens.")
@@ -71,7 +71,7 @@ KeepTokens = Annotated[
 
 @command(group, "create")
 def create(
-    desk: Desk,
+    context: CommandContext,
     client_id: ClientId,
     dialect: Annotated[DialectName, typer.Option(help="Whose requests it sends, and whose answers it reads.")],
     *,
@@ -141,7 +141,7 @@ def create(
         forwards_address=forwards_address,
     )
     client = replace(seed.to_client(entry), secret_hash=hash_secret(secret) if secret else None)
-    with desk.services() as services, unbroken():
+    with context.services() as services, finish_first():
         if reason := seed.unusable(entry, services.settings):
             raise Failed(reason)
         _warn_of_roles(services, client)
@@ -150,13 +150,13 @@ def create(
                 f"there is a client {client_id} already; "
                 f"`lingpai client rotate-secret {client_id}` gives it a new secret"
             )
-        _show_secret(desk, client, secret)
+        _show_secret(context, client, secret)
 
 
 @command(group, "list")
-def list_clients(desk: Desk) -> None:
+def list_clients(context: CommandContext) -> None:
     """List all clients, without their secrets: nobody has those."""
-    with desk.services() as services:
+    with context.services() as services:
         every = sorted(clients_of(services).list_clients(), key=lambda client: client.id)
     columns = ("id", "dialect", "kind", "grants", "scopes", "tokens", "roles", "state")
     rows = [
@@ -164,38 +164,40 @@ def list_clients(desk: Desk) -> None:
             client.id,
             client.dialect,
             "confidential" if client.confidential else "public",
-            words(sorted(client.grants)),
-            words(client.scopes),
+            join_words(sorted(client.grants)),
+            join_words(client.scopes),
             f"{client.token_alg} {client.access_ttl} s" if client.token_format == "jwt" else f"{client.access_ttl} s",
-            words(sorted(client.roles)),
+            join_words(sorted(client.roles)),
             _state(client),
         )
         for client in every
     ]
-    desk.show({"clients": [document(client) for client in every]}, table(columns, rows))
+    context.show({"clients": [document(client) for client in every]}, table(columns, rows))
 
 
 @command(group, "rotate-secret", asks=True)
-def rotate_secret(desk: Desk, client_id: ClientId, *, keep_tokens: KeepTokens = False) -> None:
+def rotate_secret(context: CommandContext, client_id: ClientId, *, keep_tokens: KeepTokens = False) -> None:
     """Give the client a new secret and show it, once. The old one is refused from then on, and so are its tokens."""
-    with desk.services() as services:
+    with context.services() as services:
         before = found(services, client_id)
         if not before.confidential:
             raise Refused(f"the client {client_id} is public: it has no secret")
         tokens = "" if keep_tokens else " All tokens that the client was given end, those of its users too."
-        desk.agreed(f"the secret of the client {client_id} is replaced; whoever uses the old one is refused.{tokens}")
+        context.confirm(
+            f"the secret of the client {client_id} is replaced; whoever uses the old one is refused.{tokens}"
+        )
         secret = new_secret(services.clock)
         after = replace(before, secret_hash=hash_secret(secret))
         if not keep_tokens:
             after = replace(after, valid_from=next_valid_from(services, before))
-        with unbroken():
+        with finish_first():
             change(services, before, after)
-            _show_secret(desk, after, secret)
+            _show_secret(context, after, secret)
             say_when(services)
 
 
 @command(group, "disable", asks=True)
-def disable(desk: Desk, client_id: ClientId, *, keep_tokens: KeepTokens = False) -> None:
+def disable(context: CommandContext, client_id: ClientId, *, keep_tokens: KeepTokens = False) -> None:
     """Refuse the client from now on, and the tokens that it was given. `enable` brings the client back, not them."""
     tokens = (
         "access tokens that it has stay good until they expire."
@@ -203,13 +205,13 @@ def disable(desk: Desk, client_id: ClientId, *, keep_tokens: KeepTokens = False)
         else "all tokens that it was given end, those of its users too."
     )
     question = f"the client {client_id} is refused; {tokens}"
-    _switch(desk, client_id, disabled=True, keep_tokens=keep_tokens, sure=lambda: desk.agreed(question))
+    _switch(context, client_id, disabled=True, keep_tokens=keep_tokens, sure=lambda: context.confirm(question))
 
 
 @command(group, "enable")
-def enable(desk: Desk, client_id: ClientId) -> None:
+def enable(context: CommandContext, client_id: ClientId) -> None:
     """Let a disabled client ask for tokens again. Those that have ended stay ended."""
-    _switch(desk, client_id, disabled=False, sure=lambda: None)
+    _switch(context, client_id, disabled=False, sure=lambda: None)
 
 
 def new_secret(clock: Clock) -> str:
@@ -218,7 +220,7 @@ def new_secret(clock: Clock) -> str:
 
 
 def document(client: Client) -> dict[str, Any]:
-    """The record as JSON has it, in the words of a seed file."""
+    """The record as JSON has it, by the names of a seed file."""
     return {
         "client_id": client.id,
         "dialect": client.dialect,
@@ -265,8 +267,10 @@ def next_valid_from(services: Services, client: Client) -> int:
     return epochs.next_of(clients_of(services), client, services.clock.now())
 
 
-def _switch(desk: Desk, client_id: str, *, disabled: bool, sure: Callable[[], None], keep_tokens: bool = True) -> None:
-    with desk.services() as services:
+def _switch(
+    context: CommandContext, client_id: str, *, disabled: bool, sure: Callable[[], None], keep_tokens: bool = True
+) -> None:
+    with context.services() as services:
         before = found(services, client_id)
         changed = before.disabled != disabled
         if changed:
@@ -281,7 +285,7 @@ def _switch(desk: Desk, client_id: str, *, disabled: bool, sure: Callable[[], No
             say_when(services)
     ended = "" if keep_tokens else "; the tokens that it was given have ended"
     said = f"the client {client_id} is {_state(after)}" + ("" if changed else f" already{ended}")
-    desk.show({"client_id": client_id, "disabled": disabled, "changed": changed}, said)
+    context.show({"client_id": client_id, "disabled": disabled, "changed": changed}, said)
 
 
 def change(services: Services, before: Client, after: Client) -> None:
@@ -290,11 +294,11 @@ def change(services: Services, before: Client, after: Client) -> None:
         raise Refused(f"somebody else changed the client {before.id} meanwhile, and nothing was done: run it again")
 
 
-def _show_secret(desk: Desk, client: Client, secret: str | None) -> None:
+def _show_secret(context: CommandContext, client: Client, secret: str | None) -> None:
     lost = f"`lingpai client rotate-secret {client.id}` makes another secret: nobody saw this one" if secret else ""
     fields = {"client_id": client.id, "client_secret": secret or "– (public)", "dialect": client.dialect}
-    desk.show({**document(client), "client_secret": secret}, sheet(fields), unread=lost)
-    if secret is not None and not desk.options.as_json:
+    context.show({**document(client), "client_secret": secret}, field_table(fields), unread=lost)
+    if secret is not None and not context.options.as_json:
         say(_ONCE)
 
 

@@ -8,8 +8,8 @@ from rich.text import Text
 
 from local.operator import checks
 from local.operator.checks import Finding, State
-from local.operator.desk import Desk, command
-from local.operator.talk import REFUSED
+from local.operator.command_context import CommandContext, command
+from local.operator.console import REFUSED
 
 _STYLES = {State.ok: "green", State.warn: "yellow", State.fail: "bold red"}
 
@@ -20,7 +20,7 @@ def add_to(group: typer.Typer) -> None:
 
 
 def doctor(
-    desk: Desk,
+    context: CommandContext,
     *,
     url: Annotated[str | None, typer.Option(metavar="URL", help="Where the API answers, if not where it says.")] = None,
     send_test: Annotated[
@@ -31,16 +31,16 @@ def doctor(
 
     A line for each check: ok, warn (it works, and wants looking at) or fail, with how to mend it.
     """
-    with desk.services() as services:
-        found = list(checks.all_of(checks.Case(desk.place, services, url or desk.place.url, send_test)))
+    with context.services() as services:
+        found = list(checks.all_of(checks.Case(context.target, services, url or context.target.url, send_test)))
     counts = {state.value: sum(each.state is state for each in found) for state in State}
     summary = ", ".join(f"{count} {state}" for state, count in counts.items())
     document = {
-        "deployment": desk.place.name,
+        "deployment": context.target.name,
         **counts,
         "checks": [{"check": each.check, "state": each.state.value, "text": each.text} for each in found],
     }
-    desk.show(document, _lines(found, f"{desk.place.name}: {summary}"))
+    context.show(document, _lines(found, f"{context.target.name}: {summary}"))
     if counts["fail"]:
         raise typer.Exit(REFUSED)
 

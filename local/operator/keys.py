@@ -12,8 +12,8 @@ from lingpai.adapters.keys import MemoryKeys
 from lingpai.model import StoredKey
 from lingpai.ports import KeyStore, Services
 from local.operator.clients import Algorithm
-from local.operator.desk import Desk, command
-from local.operator.talk import Failed, Refused, moment, table
+from local.operator.command_context import CommandContext, command
+from local.operator.console import Failed, Refused, format_time, table
 
 group = typer.Typer(name="keys", no_args_is_help=True, help="The keys that sign tokens.")
 
@@ -44,28 +44,28 @@ class Known:
 
 
 @command(group, "list")
-def list_keys(desk: Desk) -> None:
+def list_keys(context: CommandContext) -> None:
     """List the keys: which one signs, which one comes next, and until when the others are published."""
-    with desk.services() as services:
+    with context.services() as services:
         known = standing(store_of(services).load_keys(), services.clock.now())
     rows = [
         (
             keys.named(each.key),
             each.key.kid,
             each.state,
-            moment(each.key.signs_from),
-            moment(each.retires_at) if each.retires_at else "–",
-            moment(each.published_until) if each.published_until else "–",
+            format_time(each.key.signs_from),
+            format_time(each.retires_at) if each.retires_at else "–",
+            format_time(each.published_until) if each.published_until else "–",
         )
         for each in known
     ]
     columns = ("key", "kid", "state", "signs from", "signs until", "published until")
-    desk.show({"keys": [each.document() for each in known]}, table(columns, rows))
+    context.show({"keys": [each.document() for each in known]}, table(columns, rows))
 
 
 @command(group, "rotate", asks=True)
 def rotate(
-    desk: Desk,
+    context: CommandContext,
     *,
     algorithm: Annotated[
         list[Algorithm] | None, typer.Option(metavar="ES256|RS256", help="Of this algorithm alone; else of each.")
@@ -82,7 +82,7 @@ def rotate(
     It asks where a next key is waiting already, and where the lead is shorter than callers keep a copy of the keys.
     """
     wanted = [each.value for each in algorithm] if algorithm else list(keys.ALGORITHMS)
-    with desk.services() as services:
+    with context.services() as services:
         store, vault = store_of(services), bootstrap.key_vault(services.settings)
         usual = services.settings.key_lead
         wait = usual if lead is None else lead
@@ -90,9 +90,9 @@ def rotate(
         signing = {each.key.algorithm for each in known if each.state == "signing"}
         waiting = sorted({each.key.algorithm for each in known if each.state == "next"} & set(wanted))
         if waiting:
-            desk.agreed(f"a next key is there already ({', '.join(waiting)}); one more is made.")
+            context.confirm(f"a next key is there already ({', '.join(waiting)}); one more is made.")
         if wait < usual and signing & set(wanted):
-            desk.agreed(f"who keeps a copy of the keys for longer than {wait} s refuses the new tokens meanwhile.")
+            context.confirm(f"who keeps a copy of the keys for longer than {wait} s refuses the new tokens meanwhile.")
         # Where nothing signs yet, nothing has to wait.
         tried = {
             each: keys.rotate(store, vault, services.clock, each, wait if each in signing else 0)
@@ -102,8 +102,8 @@ def rotate(
     shown = [
         {"kid": key.kid, "algorithm": key.algorithm, "number": key.number, "signs_from": key.signs_from} for key in made
     ]
-    rows = [(keys.named(key), key.kid, moment(key.signs_from)) for key in made]
-    desk.show({"keys": shown}, table(("key", "kid", "signs from"), rows))
+    rows = [(keys.named(key), key.kid, format_time(key.signs_from)) for key in made]
+    context.show({"keys": shown}, table(("key", "kid", "signs from"), rows))
     if late := [each for each, key in tried.items() if key is None]:
         raise Refused(f"somebody else made the next key meanwhile, and none was added: {', '.join(late)}")
 

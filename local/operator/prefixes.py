@@ -9,8 +9,8 @@ from lingpai import numbers, prefixes
 from lingpai.ports import Services
 from lingpai.prefixes import Traffic
 from lingpai.settings import Settings
-from local.operator.desk import Desk, command
-from local.operator.talk import Failed, say, sheet
+from local.operator.command_context import CommandContext, command
+from local.operator.console import Failed, field_table, say
 
 group = typer.Typer(name="prefix", no_args_is_help=True, help="SMS to a prefix: how it stands, and its stop lifted.")
 
@@ -22,9 +22,9 @@ Prefix = Annotated[
 
 
 @command(group, "show")
-def show(desk: Desk, prefix: Prefix) -> None:
+def show(context: CommandContext, prefix: Prefix) -> None:
     """Show what a prefix has had today (UTC), and whether it is stopped."""
-    with desk.services() as services:
+    with context.services() as services:
         name = _prefix(prefix, services.settings)
         traffic = prefixes.traffic(services, name)
         settings = services.settings
@@ -35,13 +35,13 @@ def show(desk: Desk, prefix: Prefix) -> None:
         "unproven": f"{traffic.unproven} of {settings.sms_unproven or 'any number'}",
         "verified": str(traffic.verified),
     }
-    desk.show(_document(name, traffic, settings), sheet(fields))
+    context.show(_document(name, traffic, settings), field_table(fields))
 
 
 @command(group, "lift")
-def lift(desk: Desk, prefix: Prefix) -> None:
+def lift(context: CommandContext, prefix: Prefix) -> None:
     """End the stop of a prefix: its day begins anew, with the whole allowance. One that is open is left as it is."""
-    with desk.services() as services:
+    with context.services() as services:
         name = _prefix(prefix, services.settings)
         traffic = prefixes.traffic(services, name)
         stopped = _stopped(traffic, services.settings)
@@ -49,7 +49,9 @@ def lift(desk: Desk, prefix: Prefix) -> None:
             prefixes.lift(services, name)
         document = {**_after(services, name), "lifted": stopped, "was": _counts(traffic)}
     said = f"{name} is open again" if stopped else f"{name} is not stopped"
-    desk.show(document, f"{said}: {traffic.sent} sent, {traffic.unproven} unproven, {traffic.verified} verified so far")
+    context.show(
+        document, f"{said}: {traffic.sent} sent, {traffic.unproven} unproven, {traffic.verified} verified so far"
+    )
     if stopped and not traffic.verified:
         say("not one code came back from it today: it will be stopped again if that goes on")
 

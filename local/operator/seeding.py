@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from local import seed
-from local.operator.desk import Desk, command
-from local.operator.talk import Failed, say
+from local.operator.command_context import CommandContext, command
+from local.operator.console import Failed, say
 
 
 def add_to(group: typer.Typer) -> None:
@@ -16,7 +16,7 @@ def add_to(group: typer.Typer) -> None:
 
 
 def seed_deployment(
-    desk: Desk,
+    context: CommandContext,
     file: Annotated[
         Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="JSON, as docs/seed.md says.")
     ],
@@ -33,7 +33,7 @@ def seed_deployment(
     All of it is checked first. Clients that are there become as the file has them, but keep their secret and whether
     they are disabled; roles and users that are there stay as they are.
     """
-    with desk.services() as services:
+    with context.services() as services:
         content = seed.load(str(file), services.settings)
         if not allow_short_secrets and (short := seed.short_secrets(content)):
             raise Failed(
@@ -43,4 +43,4 @@ def seed_deployment(
         applied = seed.apply(content, services, overwrite=overwrite)
     say(*applied.notes())
     summary = {"clients": len(content.clients), "roles": len(content.roles), "users": len(content.users)}
-    desk.show(summary, ", ".join(f"{count} {kind}" for kind, count in summary.items()) + " are there")
+    context.show(summary, ", ".join(f"{count} {kind}" for kind, count in summary.items()) + " are there")

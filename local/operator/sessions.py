@@ -8,15 +8,15 @@ import typer
 from lingpai import epochs
 from lingpai.ports import Services
 from local.operator import clients, users
-from local.operator.desk import Desk, clients_of, command
-from local.operator.talk import Failed
+from local.operator.command_context import CommandContext, clients_of, command
+from local.operator.console import Failed
 
 group = typer.Typer(name="sessions", no_args_is_help=True, help="What was issued, ended at once.")
 
 
 @command(group, "end", asks=True)
 def end(
-    desk: Desk,
+    context: CommandContext,
     *,
     client: Annotated[str | None, typer.Option(metavar="ID", help="All that this client was given.")] = None,
     user: Annotated[str | None, typer.Option(metavar="WHO", help="All sessions of this account.")] = None,
@@ -29,30 +29,30 @@ def end(
     if [client is not None, user is not None, everybody].count(True) != 1:
         raise Failed("one of --client, --user and --all is needed")
     if user is not None:
-        users.logout(desk, user)
+        users.logout(context, user)
         return
-    with desk.services() as services:
+    with context.services() as services:
         if client is not None:
-            _end_of_client(desk, services, client)
+            _end_of_client(context, services, client)
         else:
-            _end_of_all(desk, services)
+            _end_of_all(context, services)
 
 
-def _end_of_client(desk: Desk, services: Services, client_id: str) -> None:
+def _end_of_client(context: CommandContext, services: Services, client_id: str) -> None:
     before = clients.found(services, client_id)
-    desk.agreed(f"all tokens that the client {client_id} was given end, those of its users too.")
+    context.confirm(f"all tokens that the client {client_id} was given end, those of its users too.")
     after = replace(before, valid_from=clients.next_valid_from(services, before))
     clients.change(services, before, after)
     clients.say_when(services)
     document = {"client_id": client_id, "valid_from": after.valid_from}
-    desk.show(document, f"what the client {client_id} was given has ended")
+    context.show(document, f"what the client {client_id} was given has ended")
 
 
-def _end_of_all(desk: Desk, services: Services) -> None:
-    desk.agreed("all sessions and tokens end: everybody logs in again.")
+def _end_of_all(context: CommandContext, services: Services) -> None:
+    context.confirm("all sessions and tokens end: everybody logs in again.")
     writer = clients_of(services)
     present = [client.valid_from for client in writer.list_clients()]
     valid_from = epochs.moved(services.clock.now(), writer.get_valid_from(), *present)
     writer.move_valid_from(valid_from)
     clients.say_when(services)
-    desk.show({"valid_from": valid_from}, "all that was issued has ended")
+    context.show({"valid_from": valid_from}, "all that was issued has ended")

@@ -10,8 +10,8 @@ from lingpai import accounts, numbers
 from lingpai.model import User
 from lingpai.names import folded
 from lingpai.ports import Services
-from local.operator.desk import Desk, command
-from local.operator.talk import Missing, moment, say, table, words
+from local.operator.command_context import CommandContext, command
+from local.operator.console import Missing, format_time, join_words, say, table
 from local.operator.users import document, role_id_of, role_names
 
 Limit = Annotated[int, typer.Option("--limit", min=1, max=10_000, metavar="N", help="At most so many.")]
@@ -27,23 +27,23 @@ def add_to(group: typer.Typer) -> None:
 
 
 def list_users(
-    desk: Desk,
+    context: CommandContext,
     *,
     role: Annotated[str | None, typer.Option("--role", metavar="ROLE", help="Those that have this role.")] = None,
     limit: Limit = 100,
     after: After = None,
 ) -> None:
     """List accounts, in the order of the table, which is none that people know."""
-    with desk.services() as services:
+    with context.services() as services:
         users = accounts.users_after(services, after)
         if role is not None:
             role_id = role_id_of(services.store.directory().roles, role)
             users = (user for user in users if role_id in user.roles)
-        _show(desk, services, users, limit)
+        _show(context, services, users, limit)
 
 
 def find_users(
-    desk: Desk,
+    context: CommandContext,
     text: Annotated[str, typer.Argument(metavar="TEXT", help="A part of a username, number, openid or name.")],
     *,
     limit: Limit = 100,
@@ -56,10 +56,10 @@ def find_users(
     wanted = folded(text)
     if not wanted:
         raise typer.BadParameter("TEXT: is empty")
-    with desk.services() as services:
+    with context.services() as services:
         country = services.settings.home_country
         users = (user for user in accounts.users_after(services, after) if wanted in _searched(user, country))
-        if not _show(desk, services, users, limit):
+        if not _show(context, services, users, limit):
             raise Missing("no account has this in its username, number, openids or name")
 
 
@@ -70,7 +70,7 @@ def _searched(user: User, country: str) -> str:
     return "\n".join(folded(text) for text in (user.username, *spellings, *openids, user.detail.name) if text)
 
 
-def _show(desk: Desk, services: Services, users: Iterator[User], limit: int) -> int:
+def _show(context: CommandContext, services: Services, users: Iterator[User], limit: int) -> int:
     """Show at most `limit` of the accounts; gives how many it shows."""
     book = services.store.directory().roles
     shown = list(islice(users, limit))
@@ -81,16 +81,16 @@ def _show(desk: Desk, services: Services, users: Iterator[User], limit: int) -> 
             str(user.id),
             user.username or "–",
             user.mobile or "–",
-            words(role_names(book, user)),
-            moment(user.created_at),
+            join_words(role_names(book, user)),
+            format_time(user.created_at),
             "disabled" if user.disabled else "enabled",
         )
         for user in shown
     ]
     next_after = shown[-1].id if more else None
-    if shown or desk.options.as_json:
+    if shown or context.options.as_json:
         result = {"users": [document(user, book) for user in shown], "next": next_after}
-        desk.show(result, table(columns, rows))
+        context.show(result, table(columns, rows))
     if next_after is not None:
         say(f"there are more: --after {next_after} goes on")
     return len(shown)

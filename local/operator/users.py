@@ -11,8 +11,18 @@ from lingpai.errors import LingpaiError
 from lingpai.model import RoleBook, Session, User
 from lingpai.ports import Services
 from local.operator.clients import new_secret
-from local.operator.desk import Desk, command
-from local.operator.talk import Failed, Missing, Refused, moment, say, sheet, table, unbroken, words
+from local.operator.command_context import CommandContext, command
+from local.operator.console import (
+    Failed,
+    Missing,
+    Refused,
+    field_table,
+    finish_first,
+    format_time,
+    join_words,
+    say,
+    table,
+)
 
 group = typer.Typer(
     name="user", no_args_is_help=True, help="Accounts: made, found, changed, switched off and on, deleted."
@@ -31,7 +41,7 @@ RoleName = Annotated[str, typer.Argument(metavar="ROLE", help="The role's name."
 
 @command(group, "create")
 def create(
-    desk: Desk,
+    context: CommandContext,
     username: Annotated[str | None, typer.Argument(metavar="USERNAME", help="Its username.")] = None,
     *,
     mobile: Annotated[str | None, typer.Option(metavar="NUMBER", help="Its mobile number, taken as proven.")] = None,
@@ -50,7 +60,7 @@ def create(
     if no_password and not mobile:
         raise Failed("--no-password: an account without a --mobile could never log in")
     given = _read_password() if password_stdin else None
-    with desk.services() as services:
+    with context.services() as services:
         settings, clock = services.settings, services.clock
         number = numbers.as_mobile(mobile, settings.home_country) if mobile else None
         if mobile and number is None:
@@ -67,16 +77,16 @@ def create(
         if password is not None:
             passwords.check_new(password, accounts.display_name(services, user), settings)
             user = accounts.with_password(services, user, password)
-        with unbroken():
+        with finish_first():
             user_id = accounts.add(services, user)
             made = password if given is None else None
-            _show_new(desk, services, replace(user, id=user_id), book, made)
+            _show_new(context, services, replace(user, id=user_id), book, made)
 
 
 @command(group, "show")
-def show(desk: Desk, who: Who) -> None:
+def show(context: CommandContext, who: Who) -> None:
     """Show an account: its names, roles, state and how many sessions it has. Of its password, whether there is one."""
-    with desk.services() as services:
+    with context.services() as services:
         user = _found(services, who)
         book = services.store.directory().roles
         count = len(_alive(services, user))
@@ -84,9 +94,9 @@ def show(desk: Desk, who: Who) -> None:
         "id": str(user.id),
         "username": user.username or "–",
         "mobile": user.mobile or "–",
-        "openids": words(f"{app}={openid}" for app, openid in user.openids),
-        "roles": words(role_names(book, user)),
-        "created": moment(user.created_at),
+        "openids": join_words(f"{app}={openid}" for app, openid in user.openids),
+        "roles": join_words(role_names(book, user)),
+        "created": format_time(user.created_at),
         "state": "disabled" if user.disabled else "enabled",
         "password": "set" if user.password else "none",
         "digest login": "possible" if user.digests else "no",
@@ -95,78 +105,78 @@ def show(desk: Desk, who: Who) -> None:
     imported = {}
     if user.imported_from is not None:
         imported["imported_from"] = fields["imported from"] = user.imported_from
-    desk.show({**document(user, book), "sessions": count, **imported}, sheet(fields))
+    context.show({**document(user, book), "sessions": count, **imported}, field_table(fields))
 
 
 @command(group, "set-password", asks=True)
-def set_password(desk: Desk, who: Who, *, password_stdin: PasswordStdin = False) -> None:
+def set_password(context: CommandContext, who: Who, *, password_stdin: PasswordStdin = False) -> None:
     """Give an account another password, shown once unless you gave it. All of its sessions end.
 
     A password is never an argument: every process of the machine could read it there.
     """
     given = _read_password() if password_stdin else None
-    with desk.services() as services:
+    with context.services() as services:
         user = _found(services, who)
         if user.disabled:
             raise Refused(f"{_named(user)} is disabled, and cannot be changed: `lingpai user enable` comes first")
         if user.username is None and user.mobile is None:
             raise Refused(f"{_named(user)} has neither username nor number: nobody could log in by a password")
-        desk.agreed(f"{_named(user)} gets another password, and all of its sessions end.")
+        context.confirm(f"{_named(user)} gets another password, and all of its sessions end.")
         password = given if given is not None else new_secret(services.clock)
-        with unbroken():
+        with finish_first():
             accounts.save(services, user.id, None, password, None)
             user = services.store.get_user(user.id) or user
             made = password if given is None else None
-            _show_new(desk, services, user, services.store.directory().roles, made)
+            _show_new(context, services, user, services.store.directory().roles, made)
 
 
 @command(group, "delete", asks=True)
-def delete(desk: Desk, who: Who) -> None:
+def delete(context: CommandContext, who: Who) -> None:
     """Delete an account for good: its sessions end, its names are free, and its profile is gone."""
-    with desk.services() as services:
+    with context.services() as services:
         user = _found(services, who)
-        desk.agreed(
+        context.confirm(
             f"{_named(user)} is deleted for good, with its names and its profile.{_admins_word(services, user)}"
         )
         accounts.delete(services, user.id)
-    desk.show({"id": user.id, "deleted": True}, f"{_named(user)} is deleted")
+    context.show({"id": user.id, "deleted": True}, f"{_named(user)} is deleted")
 
 
 @command(group, "disable", asks=True)
-def disable(desk: Desk, who: Who) -> None:
+def disable(context: CommandContext, who: Who) -> None:
     """Let nobody log in to the account any more, and end its sessions. It keeps its names; `enable` brings it back."""
-    with desk.services() as services:
+    with context.services() as services:
         user = _found(services, who)
-        desk.agreed(f"{_named(user)} is disabled, and all of its sessions end.{_admins_word(services, user)}")
+        context.confirm(f"{_named(user)} is disabled, and all of its sessions end.{_admins_word(services, user)}")
         ended = accounts.disable(services, user.id)
     changed = not user.disabled
     said = f"{_named(user)} is disabled{'' if changed else ' already'}; {ended} sessions ended"
-    desk.show({"id": user.id, "disabled": True, "changed": changed, "ended": ended}, said)
+    context.show({"id": user.id, "disabled": True, "changed": changed, "ended": ended}, said)
 
 
 @command(group, "enable")
-def enable(desk: Desk, who: Who) -> None:
+def enable(context: CommandContext, who: Who) -> None:
     """Let a disabled account log in again."""
-    with desk.services() as services:
+    with context.services() as services:
         user = _found(services, who)
         accounts.enable(services, user.id)
     said = f"{_named(user)} is enabled{'' if user.disabled else ' already'}"
-    desk.show({"id": user.id, "disabled": False, "changed": user.disabled}, said)
+    context.show({"id": user.id, "disabled": False, "changed": user.disabled}, said)
 
 
 @command(group, "sessions")
-def list_sessions(desk: Desk, who: Who) -> None:
+def list_sessions(context: CommandContext, who: Who) -> None:
     """List the sessions of an account that are alive, the newest first: where, since when and until when."""
-    with desk.services() as services:
+    with context.services() as services:
         user = _found(services, who)
         alive = _alive(services, user)
     rows = [
         (
             session.client_id,
-            words(session.scope),
-            moment(session.created_at),
-            moment(session.rotated_at) if session.rotated_at else "–",
-            moment(session.over_at),
+            join_words(session.scope),
+            format_time(session.created_at),
+            format_time(session.rotated_at) if session.rotated_at else "–",
+            format_time(session.over_at),
         )
         for session in alive
     ]
@@ -181,29 +191,29 @@ def list_sessions(desk: Desk, who: Who) -> None:
         for session in alive
     ]
     columns = ("client", "scope", "created", "refreshed", "ends, unless refreshed")
-    desk.show({"id": user.id, "sessions": shown}, table(columns, rows))
+    context.show({"id": user.id, "sessions": shown}, table(columns, rows))
 
 
 @command(group, "logout", asks=True)
-def logout(desk: Desk, who: Who) -> None:
+def logout(context: CommandContext, who: Who) -> None:
     """End all sessions of an account. Its owner can log in again."""
-    with desk.services() as services:
+    with context.services() as services:
         user = _found(services, who)
-        desk.agreed(f"all sessions of {_named(user)} end.")
+        context.confirm(f"all sessions of {_named(user)} end.")
         ended = sessions.end_all(services.store, user.id)
-    desk.show({"id": user.id, "ended": ended}, f"{ended} sessions of {_named(user)} ended")
+    context.show({"id": user.id, "ended": ended}, f"{ended} sessions of {_named(user)} ended")
 
 
 @command(group, "grant-role")
-def grant_role(desk: Desk, who: Who, role: RoleName) -> None:
+def grant_role(context: CommandContext, who: Who, role: RoleName) -> None:
     """Give an account a role, which it has from the next request on."""
-    _change_role(desk, who, role, granted=True)
+    _change_role(context, who, role, granted=True)
 
 
 @command(group, "revoke-role", asks=True)
-def revoke_role(desk: Desk, who: Who, role: RoleName) -> None:
+def revoke_role(context: CommandContext, who: Who, role: RoleName) -> None:
     """Take a role from an account, from the next request on."""
-    _change_role(desk, who, role, granted=False)
+    _change_role(context, who, role, granted=False)
 
 
 def document(user: User, book: RoleBook) -> dict[str, Any]:
@@ -252,8 +262,8 @@ def _by_name(services: Services, name: str) -> User | None:
     return services.store.get_user(user_id) if user_id is not None else None
 
 
-def _change_role(desk: Desk, who: str, name: str, *, granted: bool) -> None:
-    with desk.services() as services:
+def _change_role(context: CommandContext, who: str, name: str, *, granted: bool) -> None:
+    with context.services() as services:
         user = _found(services, who)
         book = services.store.directory().roles
         role_id = role_id_of(book, name)
@@ -263,7 +273,7 @@ def _change_role(desk: Desk, who: str, name: str, *, granted: bool) -> None:
         if changed:
             if not granted:
                 word = _admins_word(services, user) if name == services.settings.admin_role else ""
-                desk.agreed(f"{_named(user)} loses the role {name}.{word}")
+                context.confirm(f"{_named(user)} loses the role {name}.{word}")
             wanted = frozenset({role_id})
             user = accounts.change(
                 services,
@@ -272,7 +282,7 @@ def _change_role(desk: Desk, who: str, name: str, *, granted: bool) -> None:
             )
     state = "has" if granted else "does not have"
     said = f"{_named(user)} {state} the role {name}{'' if changed else ' already' if granted else ' anyway'}"
-    desk.show({"id": user.id, "roles": role_names(book, user), "changed": changed}, said)
+    context.show({"id": user.id, "roles": role_names(book, user), "changed": changed}, said)
 
 
 def role_id_of(book: RoleBook, name: str) -> int:
@@ -314,12 +324,12 @@ def _named(user: User) -> str:
     return f"{user.username} ({user.id})" if user.username else f"the account {user.id}"
 
 
-def _show_new(desk: Desk, services: Services, user: User, book: RoleBook, password: str | None) -> None:
+def _show_new(context: CommandContext, services: Services, user: User, book: RoleBook, password: str | None) -> None:
     fields = {"id": str(user.id), "username": accounts.display_name(services, user) or "–"}
     if password is not None:
         fields["password"] = password
-    fields["roles"] = words(role_names(book, user))
+    fields["roles"] = join_words(role_names(book, user))
     lost = "nobody saw its password: have an admin set another (/users/save)" if password else ""
-    desk.show({**document(user, book), "password": password}, sheet(fields), unread=lost)
-    if password is not None and not desk.options.as_json:
+    context.show({**document(user, book), "password": password}, field_table(fields), unread=lost)
+    if password is not None and not context.options.as_json:
         say(_ONCE)

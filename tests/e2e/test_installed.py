@@ -13,9 +13,9 @@ import pytest
 from lingpai import roles
 from local.template import load
 from tests.support.logs import LOGS
-from tests.support.moving import services_on
 from tests.support.shell import Ended, Shell, a_shell
 from tests.support.stores import ROOT
+from tests.support.transfer import services_on
 
 pytestmark = pytest.mark.security("F4")
 

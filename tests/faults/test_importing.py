@@ -7,11 +7,11 @@ import pytest
 
 from lingpai.adapters.dynamodb import DynamoStore
 from lingpai.errors import LingpaiError
-from local.moving.importing import Report
+from local.transfer.importing import Report
 from tests.faults.tables import Tables, half_written
 from tests.support import breaking_proxy
 from tests.support.breaking_proxy import BreakingProxy, Fault, cut_after, cut_short, first, garbled, page, unreadable
-from tests.support.moving import bring_in
+from tests.support.transfer import bring_in
 
 pytestmark = pytest.mark.security("F24")
 

@@ -23,9 +23,9 @@ from tests.e2e.server import is_proxy, serving
 from tests.support import aws, kms, stores
 from tests.support.kms import KEY_ARN
 from tests.support.logs import LOGS
-from tests.support.moving import services_on
 from tests.support.shell import Ended, Shell, a_shell
 from tests.support.stores import TABLE_FIELDS, TEMPLATE
+from tests.support.transfer import services_on
 
 SEED = {
     "clients": [{"client_id": "web", "dialect": "passport"}],

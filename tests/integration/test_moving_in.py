@@ -16,11 +16,11 @@ import pytest
 from lingpai import accounts, passwords
 from lingpai.adapters.dynamodb import DynamoStore
 from lingpai.clients import new_client
-from local.moving import files
+from local.transfer import files
 from tests.support import stores
 from tests.support.logs import LOGS
-from tests.support.moving import BCRYPT, PASSWORD, bring_in, jsonl, plain, services_on, take_out
 from tests.support.shell import Shell, a_shell
+from tests.support.transfer import BCRYPT, PASSWORD, bring_in, jsonl, plain, services_on, take_out
 
 if TYPE_CHECKING:
     import subprocess

@@ -27,9 +27,9 @@ from lingpai.model import Client, Detail, StoredKey, User
 from lingpai.ports import Services
 from local.operator.keys import standing
 from tests.support.logs import LOGS
-from tests.support.moving import services_on
 from tests.support.samples import a_client
 from tests.support.shell import Ended, Shell, a_shell
+from tests.support.transfer import services_on
 
 SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 MOBILE = "+8613312341234"

@@ -15,9 +15,9 @@ from lingpai.adapters.keys import FileKeys
 from lingpai.clients import new_client
 from local.operator.app import app
 from tests.support.logs import LOGS
-from tests.support.moving import services_on
 from tests.support.shell import Shell, a_shell
 from tests.support.stores import ROOT
+from tests.support.transfer import services_on
 
 PAGE = (ROOT / "docs" / "operator.md").read_text("utf-8")
 SECTIONS = dict(re.findall(r"^### `lingpai ([a-z -]+)`\n(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL))
@@ -66,10 +66,10 @@ def test_help(name: str, command: Any) -> None:
 
 def test_exit_codes() -> None:
     """Those of the page are those of the code."""
-    from local.operator import talk
+    from local.operator import console
 
     told = [int(code) for code in re.findall(r"^\| ([0-9]+) \|", PAGE, re.MULTILINE)]
-    assert told == [talk.DONE, talk.REFUSED, talk.FAILED, talk.MISSING, talk.STOPPED]
+    assert told == [console.DONE, console.REFUSED, console.FAILED, console.MISSING, console.STOPPED]
 
 
 def test_the_examples(dynamodb_endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,9 +9,9 @@ from lingpai import accounts
 from lingpai.adapters.memory import MemoryStore
 from tests.support.api import Api
 from tests.support.expect import gives, refuses, standing_api, succeeds
-from tests.support.moving import bring_in
 from tests.support.people import WEB, can_log_in, code_for, new_name, new_number, somebody
 from tests.support.tokens import ALICE, BAD_CODE, DONE, error, spring_tokens
+from tests.support.transfer import bring_in
 
 pytestmark = pytest.mark.security("F27")
 

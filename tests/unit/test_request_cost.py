@@ -18,7 +18,7 @@ from lingpai.web import multipart
 from lingpai.web.endpoints import token
 from lingpai.web.request import MAX_BODY, Request, all_parameters, basic_credentials, json_body, parameters
 from lingpai.web.request import refuse_credentials_in_query as check_query
-from tests.support.moving import services_on
+from tests.support.transfer import services_on
 
 pytestmark = pytest.mark.security("F36")
 

@@ -9,7 +9,7 @@ import pytest
 from lingpai import passwords
 from lingpai.adapters.memory import MemoryStore
 from local import seed
-from tests.support.moving import BCRYPT, PASSWORD, services_on
+from tests.support.transfer import BCRYPT, PASSWORD, services_on
 
 
 def seeded(path: Path, *hashes: str) -> list[str | None]:

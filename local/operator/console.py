@@ -21,9 +21,9 @@ from rich.text import Text
 from lingpai import messages
 from lingpai.errors import LingpaiError, SettingsError
 from local import deployment, dynamodb, seed
-from local.moving.files import FileError
-from local.moving.pace import Stopped
 from local.operator import credentials
+from local.transfer.adaptive_concurrency import Stopped
+from local.transfer.files import FileError
 
 DONE, REFUSED, FAILED, MISSING, STOPPED = 0, 1, 2, 3, 130
 
@@ -50,7 +50,7 @@ class Unread(Exception):
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def report_errors() -> Iterator[None]:
     """Tells what ends it in a line, and ends the process with the code for it."""
     try:
         yield
@@ -117,7 +117,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     return drawn
 
 
-def sheet(fields: Mapping[str, str]) -> Table:
+def field_table(fields: Mapping[str, str]) -> Table:
     """One thing: its fields below each other."""
     drawn = Table(show_header=False, box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name, value in fields.items():
@@ -125,17 +125,17 @@ def sheet(fields: Mapping[str, str]) -> Table:
     return drawn
 
 
-def moment(at: int) -> str:
+def format_time(at: int) -> str:
     """Seconds since 1970 as people read them."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def words(values: Iterable[str]) -> str:
+def join_words(values: Iterable[str]) -> str:
     """Texts as one cell."""
     return " ".join(values) or "–"
 
 
-def agreed(question: str, *, yes: bool) -> None:
+def confirm(question: str, *, yes: bool) -> None:
     """Go on only if the operator agrees; Refused where they do not, or where there is nobody to ask."""
     if yes:
         return
@@ -158,7 +158,7 @@ def signals(handlers: Mapping[int, Callable[[int, FrameType | None], Any]]) -> I
 
 
 @contextmanager
-def unbroken() -> Iterator[None]:
+def finish_first() -> Iterator[None]:
     """Not to be stopped by the first signal: a secret that is stored must be shown, or nobody ever knows it."""
 
     def wait(number: int, _: FrameType | None) -> None:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Literal, Protocol
 
-from local.moving import records
+from local.transfer import records
 
 Format = Literal["csv", "jsonl"]
 

@@ -14,7 +14,7 @@ from lingpai.ports import Services
 from lingpai.settings import Settings, from_environment
 from local import deployment, dynamodb, environment
 from local.deployment import Deployment
-from local.operator.talk import Failed
+from local.operator.console import Failed
 
 # Seconds: a transaction of a hundred items is no login.
 _STORE_TIMEOUTS = {"store_connect_timeout": 5.0, "store_read_timeout": 20.0}
@@ -24,7 +24,7 @@ _NOT_THE_STACKS = ("DYNAMODB_ENDPOINT", "KEYS_FILE", "CODE_PEPPER", "CODE_PEPPER
 
 
 @dataclass(frozen=True)
-class Place:
+class Target:
     """A deployment: what it is called, where its API answers if that is known, and its stack if it is one."""
 
     name: str
@@ -34,7 +34,7 @@ class Place:
 
 
 @contextmanager
-def opened(stack: str | None, *, local: bool) -> Iterator[Place]:
+def opened(stack: str | None, *, local: bool) -> Iterator[Target]:
     """The deployment; as long as the context lasts this process's environment is that of its functions."""
     before = dict(os.environ)
     try:
@@ -50,33 +50,33 @@ def opened(stack: str | None, *, local: bool) -> Iterator[Place]:
         else:
             endpoint = os.environ.get("DYNAMODB_ENDPOINT")
             name = f"DynamoDB at {endpoint}" if endpoint else "the tables that the environment names"
-            yield Place(name, os.environ.get("ISSUER") or None, local=bool(endpoint))
+            yield Target(name, os.environ.get("ISSUER") or None, local=bool(endpoint))
     finally:
         os.environ.clear()
         os.environ.update(before)
 
 
 @contextmanager
-def services(place: Place, parallel: int = 1) -> Iterator[Services]:
+def services(target: Target, parallel: int = 1) -> Iterator[Services]:
     """The services of the place; `parallel` connections to its store at most."""
     settings = _patient(from_environment(os.environ), os.environ)
-    endpoint = None if place.stack else os.environ.get("DYNAMODB_ENDPOINT")
+    endpoint = None if target.stack else os.environ.get("DYNAMODB_ENDPOINT")
     with dynamodb.open_store(endpoint, os.environ) if endpoint else nullcontext():
         client = aws_client(settings, "dynamodb", max_connections=parallel)
         tables = DynamoStore(settings, client=lambda: client)
         yield bootstrap.build(settings, tables, keys=bootstrap.key_store(settings, tables))
 
 
-def _stack(name: str, environ: MutableMapping[str, str]) -> Place:
+def _stack(name: str, environ: MutableMapping[str, str]) -> Target:
     for other in _NOT_THE_STACKS:
         environ.pop(other, None)
     found = deployment.find(name)
     environ.update(found.environment)
     environ["AWS_DEFAULT_REGION"] = found.region
-    return Place(f"the stack {name}", found.url, stack=found)
+    return Target(f"the stack {name}", found.url, stack=found)
 
 
-def _local(environ: MutableMapping[str, str]) -> Place:
+def _local(environ: MutableMapping[str, str]) -> Target:
     """The local server's settings, and its store: one of its own at DYNAMODB_ENDPOINT, or the one that it embeds."""
     try:
         port = environment.read_port(environ)
@@ -95,7 +95,7 @@ def _local(environ: MutableMapping[str, str]) -> Place:
     for other in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
         environ.pop(other, None)
     environ["AWS_ACCESS_KEY_ID"] = environ["AWS_SECRET_ACCESS_KEY"] = "local"
-    return Place(f"the local server at {url}", url, local=True)
+    return Target(f"the local server at {url}", url, local=True)
 
 
 def _answers(url: str) -> bool:

@@ -7,10 +7,10 @@ import pytest
 from lingpai import passwords
 from lingpai.adapters.memory import MemoryStore
 from lingpai.model import Detail, RoleBook, User
-from local.moving import records
-from local.moving.records import Refused
-from tests.support.moving import BCRYPT, services_on
+from local.transfer import records
+from local.transfer.records import Refused
 from tests.support.stores import settings
+from tests.support.transfer import BCRYPT, services_on
 
 SERVICES = services_on(MemoryStore())
 BOOK = RoleBook(((1, "admin"), (2, "a, b")), 3, 1)

@@ -18,10 +18,10 @@ from typing import IO, Any
 from lingpai.accounts import keys_of
 from lingpai.model import RoleBook, User
 from lingpai.ports import Conflict, PutIdentity, PutUser, Services, Write
-from local.moving import files, records
-from local.moving.pace import Pace, Stopped
-from local.moving.records import Account, Refused, Rules
-from local.moving.seen import Seen, open_seen
+from local.transfer import files, records
+from local.transfer.adaptive_concurrency import AdaptiveConcurrency, Stopped
+from local.transfer.name_index import NameIndex, open_name_index
+from local.transfer.records import Account, Refused, Rules
 
 # What a transaction holds: items, and of its 4 MB what the lines may take.
 _ITEMS = 100
@@ -78,7 +78,7 @@ class Source:
     name: str = DEFAULT_NAME
 
 
-def check(source: Source, seen: Seen, report: Report, stop: threading.Event) -> set[str]:
+def check(source: Source, index: NameIndex, report: Report, stop: threading.Event) -> set[str]:
     """Read every line and judge it; gives the roles that the good ones name and that are not there (`new_roles`).
 
     Raises FileError where the file cannot be read on.
@@ -93,30 +93,30 @@ def check(source: Source, seen: Seen, report: Report, stop: threading.Event) -> 
         try:
             account = _account(line, source.rules)
             names = (*account.keys, f"id:{account.user.id}") if account.user.id else account.keys
-            if earlier := seen.first_line(names, line.number):
+            if earlier := index.first_line(names, line.number):
                 raise Refused(f"{_kind(earlier[0])}: line {earlier[1]} has the same")
             if len(new_roles) > MOST_NEW_ROLES:
                 raise files.FileError(f"line {line.number}: names the {len(new_roles)}th role that is not there")
             new_roles |= {role for role in account.roles if role not in source.rules.role_ids}
         except Refused as refused:
-            seen.refuse(line.number)
+            index.refuse(line.number)
             report.refuse(line.number, str(refused), line.record)
     return new_roles
 
 
-def write(source: Source, seen: Seen, report: Report, stop: threading.Event, parallel: int) -> None:
+def write(source: Source, index: NameIndex, report: Report, stop: threading.Event, parallel: int) -> None:
     """Write the lines that `check` let pass, in at most `parallel` transactions at once.
 
     `stop` lets the transactions under way finish and takes up no more. Raises the LingpaiError
     `temporarily_unavailable` when the store takes nothing for a minute, and whatever else a call raises, once those
     under way have ended.
     """
-    pace = Pace(parallel, stop)
-    work = _Writer(source.rules.services, source.name, pace, report)
+    concurrency = AdaptiveConcurrency(parallel, stop)
+    work = _Writer(source.rules.services, source.name, concurrency, report)
     running: set[Future[None]] = set()
     with ThreadPoolExecutor(parallel) as pool:
         try:
-            for batch in batches(_good(source, seen, report)):
+            for batch in batches(_good(source, index, report)):
                 if stop.is_set():
                     break
                 while len(running) >= 2 * parallel:
@@ -150,8 +150,8 @@ def run(
 
     `on_checked` is told how many accounts will be written.
     """
-    with open_seen() as seen:
-        new_roles = check(source, seen, report, stop)
+    with open_name_index() as index:
+        new_roles = check(source, index, report, stop)
         on_checked(report.lines - report.refused)
         if dry_run or report.stopped:
             return
@@ -159,7 +159,7 @@ def run(
             book = add_roles(source.rules.services, new_roles)
             rules = records.rules(source.rules.services, book, source.rules.openid_app, new_roles=False)
             source = replace(source, rules=rules)
-        write(source, seen, report, stop, parallel)
+        write(source, index, report, stop, parallel)
 
 
 def add_roles(services: Services, names: Iterable[str]) -> RoleBook:
@@ -195,9 +195,9 @@ def _account(line: files.Line, rules: Rules) -> Account:
     return records.read(line.record, rules, line.number, line.size)
 
 
-def _good(source: Source, seen: Seen, report: Report) -> Iterator[Account]:
+def _good(source: Source, index: NameIndex, report: Report) -> Iterator[Account]:
     """The lines again, without those that were refused."""
-    refused = seen.refused()
+    refused = index.refused()
     next_refused = next(refused, None)
     for line in files.lines(source.stream, source.kind):
         if line.number == next_refused:
@@ -236,11 +236,11 @@ class _Ids:
 class _Writer:
     """Writes batches; for many threads."""
 
-    def __init__(self, services: Services, source: str, pace: Pace, report: Report) -> None:
+    def __init__(self, services: Services, source: str, concurrency: AdaptiveConcurrency, report: Report) -> None:
         self._services = services
         self._source = source
         self._store = services.store
-        self._pace = pace
+        self._concurrency = concurrency
         self._report = report
         self._ids = _Ids(services)
         # Whether the last batch met accounts that are there: then looking first is cheaper than being refused.
@@ -285,7 +285,7 @@ class _Writer:
         `users` are the accounts that this import may have put itself, by line.
         """
         keys = [key for account in batch for key in account.keys]
-        found = self._pace.run(lambda: self._store.find_user_ids(*keys))
+        found = self._concurrency.run(lambda: self._store.find_user_ids(*keys))
         missing: list[Account] = []
         there: list[tuple[Account, Mapping[str, int]]] = []
         for account in batch:
@@ -308,7 +308,7 @@ class _Writer:
         if not there:
             return
         ids = {owner for _, owners in there for owner in owners.values()}
-        users = self._pace.run(lambda: self._store.directory(*ids)).users
+        users = self._concurrency.run(lambda: self._store.directory(*ids)).users
         for account, owners in there:
             user = users.get(next(iter(owners.values())))
             maker = user.imported_from if user else None
@@ -323,7 +323,7 @@ class _Writer:
 
     def _commit(self, *users: User) -> None:
         writes = [write for user in users for write in _puts(user)]
-        self._pace.run(lambda: self._store.commit(*writes))
+        self._concurrency.run(lambda: self._store.commit(*writes))
 
     def _refuse(self, account: Account, reason: str) -> None:
         self._report.refuse(account.line, reason, account.record)

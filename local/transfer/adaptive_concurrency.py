@@ -16,7 +16,7 @@ class Stopped(Exception):
     """The person said stop while the store took nothing."""
 
 
-class Pace:
+class AdaptiveConcurrency:
     """Lets at most `limit` calls run at once, from 1 to `most`. For many threads.
 
     A store that refuses for `patience` seconds on end is given up; `stop` ends the waiting for one.

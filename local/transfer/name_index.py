@@ -12,7 +12,7 @@ from pathlib import Path
 _CACHE = 16 * 1024
 
 
-class Seen:
+class NameIndex:
     """Names are kept as keyed digests: the numbers and openids of a deployment are nobody's to read on a disk."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
@@ -39,7 +39,7 @@ class Seen:
 
 
 @contextmanager
-def open_seen() -> Iterator[Seen]:
+def open_name_index() -> Iterator[NameIndex]:
     """An empty one in a file of its own, removed at the end."""
     with (
         tempfile.TemporaryDirectory(prefix="lingpai-") as folder,
@@ -54,4 +54,4 @@ def open_seen() -> Iterator[Seen]:
             "BEGIN",
         ):
             database.execute(statement)
-        yield Seen(database)
+        yield NameIndex(database)

@@ -9,8 +9,8 @@ from typing import Any
 from lingpai import bootstrap
 from lingpai.ports import Services, Store
 from lingpai.settings import Settings
-from local.moving import exporting, files, importing, records
-from local.moving.pace import Pace
+from local.transfer import exporting, files, importing, records
+from local.transfer.adaptive_concurrency import AdaptiveConcurrency
 
 BCRYPT = "$2b$04$ttT1dTXiypwiZpLLss6o4.3lw4NFC0KneoRWMntawb5EEV3HJcEOK"
 PASSWORD = "correct horse battery"
@@ -63,7 +63,7 @@ def bring_in(
 def take_out(store: Store) -> list[dict[str, Any]]:
     """What an export holds, in the order of the ids."""
     services = services_on(store)
-    exported = exporting.accounts(services, store.directory().roles, Pace(1, threading.Event()))
+    exported = exporting.accounts(services, store.directory().roles, AdaptiveConcurrency(1, threading.Event()))
     return sorted(exported, key=lambda record: int(record["id"]))
 
 

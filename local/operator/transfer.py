@@ -16,10 +16,10 @@ from typing import IO, Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-from local.moving import encodings, exporting, files, importing, records
-from local.moving.pace import Pace
-from local.operator.desk import Desk, command
-from local.operator.talk import DONE, REFUSED, STOPPED, Failed, Refused, end, say, screen, show, signals
+from local.operator.command_context import CommandContext, command
+from local.operator.console import DONE, REFUSED, STOPPED, Failed, Refused, end, say, screen, show, signals
+from local.transfer import encodings, exporting, files, importing, records
+from local.transfer.adaptive_concurrency import AdaptiveConcurrency
 
 group = typer.Typer(name="users", no_args_is_help=True, help="Move users in from another system, and out again.")
 
@@ -33,7 +33,7 @@ class FormatName(StrEnum):
 
 @command(group, "import")
 def import_users(
-    desk: Desk,
+    context: CommandContext,
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="CSV or JSON lines.")],
     kind: Annotated[FormatName | None, typer.Option("--format", help="Where the file's name does not tell.")] = None,
     *,
@@ -67,7 +67,7 @@ def import_users(
     with ExitStack() as stack:
         kind_known = files.format_of(file, kind.value if kind else None)
         stream = stack.enter_context(encodings.opened(file, encoding))
-        services = stack.enter_context(desk.services(parallel))
+        services = stack.enter_context(context.services(parallel))
         book = services.store.directory().roles
         rules = records.rules(services, book, openid_app, new_roles=create_roles)
         named = importing.Source(stream, kind_known, rules, source)
@@ -86,12 +86,12 @@ def import_users(
             task = progress.add_task("writing", total=good, visible=not dry_run)
 
         importing.run(named, report, stop, parallel=parallel, dry_run=dry_run, on_checked=checked)
-    _conclude(report, dry_run=dry_run, as_json=desk.options.as_json, seconds=time.monotonic() - start)
+    _conclude(report, dry_run=dry_run, as_json=context.options.as_json, seconds=time.monotonic() - start)
 
 
 @command(group, "export")
 def export_users(
-    desk: Desk,
+    context: CommandContext,
     file: Annotated[Path | None, typer.Argument(dir_okay=False, help="Standard output where there is none.")] = None,
     kind: Annotated[FormatName | None, typer.Option("--format", help="Where the file's name does not tell.")] = None,
     *,
@@ -108,12 +108,12 @@ def export_users(
         if file is None and sys.stdout.isatty():
             raise Failed("password hashes are not for a terminal: name a FILE, or send the output on")
         stream = stack.enter_context(_output(file, force=force) if file else nullcontext(sys.stdout))
-        services = stack.enter_context(desk.services())
+        services = stack.enter_context(context.services())
         book = services.store.directory().roles
         progress = stack.enter_context(_progress())
         task = progress.add_task("reading", total=None)
         write = files.writer(stream, kind_known, tuple(name for name in records.FIELDS if name != "openid"))
-        for record in exporting.accounts(services, book, Pace(1, threading.Event())):
+        for record in exporting.accounts(services, book, AdaptiveConcurrency(1, threading.Event())):
             write(record)
             count += 1
             progress.advance(task)
@@ -121,7 +121,7 @@ def export_users(
     seconds = round(time.monotonic() - start, 1)
     summary = (
         json.dumps({"exported": count, "seconds": seconds})
-        if desk.options.as_json
+        if context.options.as_json
         else f"{count} users exported in {seconds} s"
     )
     if file:

@@ -13,9 +13,9 @@ from lingpai.adapters.memory import MemoryStore
 from lingpai.errors import LingpaiError, unavailable
 from lingpai.model import RoleBook
 from lingpai.ports import PutUser, Write
-from local.moving import files, importing, records
-from local.moving.pace import Pace, Stopped
-from tests.support.moving import BCRYPT, as_file, bring_in, lines_of, plain, services_on, take_out
+from local.transfer import files, importing, records
+from local.transfer.adaptive_concurrency import AdaptiveConcurrency, Stopped
+from tests.support.transfer import BCRYPT, as_file, bring_in, lines_of, plain, services_on, take_out
 
 
 def test_everyone_is_there_with_all_names_and_no_other_id() -> None:
@@ -195,7 +195,7 @@ class Moody(MemoryStore):
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("local.moving.pace._LONGEST_PAUSE", 0.01)
+    monkeypatch.setattr("local.transfer.adaptive_concurrency._LONGEST_PAUSE", 0.01)
 
 
 def test_nobody_is_lost_or_doubled_where_the_store_is_busy_or_loses_answers() -> None:
@@ -208,16 +208,16 @@ def test_nobody_is_lost_or_doubled_where_the_store_is_busy_or_loses_answers() ->
 
 
 def test_a_store_that_takes_nothing_is_given_up() -> None:
-    pace = Pace(4, threading.Event(), patience=0.05)
+    concurrency = AdaptiveConcurrency(4, threading.Event(), patience=0.05)
     with pytest.raises(LingpaiError, match="temporarily_unavailable"):
-        pace.run(lambda: Moody("busy", *["busy"] * 99).commit())
+        concurrency.run(lambda: Moody("busy", *["busy"] * 99).commit())
 
 
 def test_a_stop_ends_the_waiting_for_a_store() -> None:
     stop = threading.Event()
     stop.set()
     with pytest.raises(Stopped):
-        Pace(4, stop).run(Moody("busy").commit)
+        AdaptiveConcurrency(4, stop).run(Moody("busy").commit)
 
 
 def test_other_errors_are_not_tried_again() -> None:
@@ -225,16 +225,16 @@ def test_other_errors_are_not_tried_again() -> None:
         raise LingpaiError("conflict", 409, "username_taken")
 
     with pytest.raises(LingpaiError, match="conflict"):
-        Pace(4, threading.Event()).run(fails)
+        AdaptiveConcurrency(4, threading.Event()).run(fails)
 
 
 def test_the_pace_grows_to_what_the_store_takes_and_falls_when_it_refuses() -> None:
-    pace = Pace(16, threading.Event())
+    concurrency = AdaptiveConcurrency(16, threading.Event())
     for _ in range(200):
-        pace.run(lambda: None)
-    assert pace.limit == 16
-    pace.run(Moody("busy").commit)
-    assert 8 <= pace.limit < 9
+        concurrency.run(lambda: None)
+    assert concurrency.limit == 16
+    concurrency.run(Moody("busy").commit)
+    assert 8 <= concurrency.limit < 9
 
 
 def test_a_stop_in_the_middle_leaves_a_store_that_the_next_run_completes() -> None:
@@ -277,7 +277,7 @@ def test_an_id_that_is_taken_by_chance_is_drawn_again(monkeypatch: pytest.Monkey
     store = MemoryStore()
     bring_in(store, [{"id": 100, "username": "a"}])
     drawn = iter([100, 101])
-    monkeypatch.setattr("local.moving.importing._Ids.new", lambda _: next(drawn))
+    monkeypatch.setattr("local.transfer.importing._Ids.new", lambda _: next(drawn))
     assert bring_in(store, [{"username": "b"}]).imported == 1
     assert set(store.users) == {100, 101}
 

@@ -1,4 +1,4 @@
-"""What every command has: the options that stand before or after its name, and the desk that it works at."""
+"""What every command has: the options that stand before or after its name, and the context it runs in."""
 
 import importlib.metadata
 import inspect
@@ -15,8 +15,8 @@ from rich.table import Table
 
 from lingpai.ports import ClientWriter, Services
 from lingpai.validation_errors import error_text
-from local.operator import place, talk
-from local.operator.place import Place
+from local.operator import console, target
+from local.operator.target import Target
 
 _PANEL = "Where and how (also before the command)"
 _OPTIONS: dict[str, tuple[Any, Any]] = {
@@ -44,7 +44,7 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
 
 def _show_version(asked: bool) -> None:
     if asked:
-        talk.show(f"lingpai {importlib.metadata.version('lingpai')}")
+        console.show(f"lingpai {importlib.metadata.version('lingpai')}")
         raise typer.Exit
 
 
@@ -80,25 +80,25 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Desk:
+class CommandContext:
     """A command at work: where, and how it answers."""
 
     options: Options
-    place: Place
+    target: Target
 
     @contextmanager
     def services(self, parallel: int = 1) -> Iterator[Services]:
         """The services of the place; `parallel` connections to its store at most."""
-        with place.services(self.place, parallel) as opened:
+        with target.services(self.target, parallel) as opened:
             yield opened
 
-    def agreed(self, question: str) -> None:
+    def confirm(self, question: str) -> None:
         """Go on only if the operator agrees."""
-        talk.agreed(f"{self.place.name}: {question}", yes=self.options.yes)
+        console.confirm(f"{self.target.name}: {question}", yes=self.options.yes)
 
     def show(self, document: Mapping[str, Any], for_people: str | Table, unread: str = "") -> None:
         """The result: `document` where JSON was asked for, else `for_people`. `unread` is said where nobody reads."""
-        talk.show(talk.as_json(document) if self.options.as_json else for_people, unread)
+        console.show(console.as_json(document) if self.options.as_json else for_people, unread)
 
 
 def clients_of(services: Services) -> ClientWriter:
@@ -109,7 +109,7 @@ def clients_of(services: Services) -> ClientWriter:
 
 @contextmanager
 def _readable_errors() -> Iterator[None]:
-    """Tells in our words what is wrong with an argument: Typer has pydantic read them, and quotes it."""
+    """Say in our words what is wrong with an argument: Typer has pydantic read them, and quotes it."""
     try:
         yield
     except typer.BadParameter as error:
@@ -130,19 +130,19 @@ class _Group(typer.core.TyperGroup):
             return super().parse_args(ctx, args)
 
 
-type Work[**P] = Callable[Concatenate[Desk, P], None]
+type Work[**P] = Callable[Concatenate[CommandContext, P], None]
 
 
 def command[**P](group: typer.Typer, name: str, *, asks: bool = False) -> Callable[[Work[P]], Work[P]]:
-    """Registers a command that works at a desk; `asks` is for one that wants to be sure first, and so has `--yes`."""
+    """Register a command, which is called with its context. One that `asks` before it acts has the option `--yes`."""
     common = {key: option for key, option in _OPTIONS.items() if asks or key != "yes"}
 
     def register(function: Work[P]) -> Work[P]:
         def run(context: typer.Context, **given: Any) -> None:
             options = _options_of(context).also({key: given.pop(key) for key in common})
-            stoppable = talk.signals({signal.SIGTERM: signal.default_int_handler})
-            with talk.told(), stoppable, place.opened(options.stack, local=options.local) as opened:
-                function(Desk(options, opened), **given)  # type: ignore[call-arg]  # typer gives what the signature asks
+            stoppable = console.signals({signal.SIGTERM: signal.default_int_handler})
+            with console.report_errors(), stoppable, target.opened(options.stack, local=options.local) as opened:
+                function(CommandContext(options, opened), **given)  # type: ignore[call-arg]  # typer gives what the signature asks
 
         own = list(inspect.signature(function).parameters.values())[1:]
         _describe(run, function, own, common)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from local.moving import encodings
-from local.moving.files import FileError
+from local.transfer import encodings
+from local.transfer.files import FileError
 
 pytestmark = pytest.mark.security("F5")
 

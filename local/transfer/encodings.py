@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from local.moving.files import FileError
+from local.transfer.files import FileError
 
 _CHUNK = 1 << 20
 # By the name that people know, and the one that Python has; the first that fits is the likely one.

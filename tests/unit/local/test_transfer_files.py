@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from local.moving import files
-from local.moving.files import FileError, Line
-from tests.support.moving import as_file
+from local.transfer import files
+from local.transfer.files import FileError, Line
+from tests.support.transfer import as_file
 
 STRANGE: list[dict[str, Any]] = [
     {"username": 'with "quotes", commas; and\ttabs'},

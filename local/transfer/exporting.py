@@ -6,13 +6,13 @@ from typing import Any
 
 from lingpai.model import RoleBook
 from lingpai.ports import Services
-from local.moving import records
-from local.moving.pace import Pace
+from local.transfer import records
+from local.transfer.adaptive_concurrency import AdaptiveConcurrency
 
 _PAGE = 500
 
 
-def accounts(services: Services, book: RoleBook, pace: Pace) -> Iterator[dict[str, Any]]:
+def accounts(services: Services, book: RoleBook, concurrency: AdaptiveConcurrency) -> Iterator[dict[str, Any]]:
     """The record of every account, hashes included.
 
     What is registered or changed meanwhile may be in it or not; nobody who was there before is left out. Raises the
@@ -20,7 +20,7 @@ def accounts(services: Services, book: RoleBook, pace: Pace) -> Iterator[dict[st
     """
     after: int | None = None
     while True:
-        page = pace.run(functools.partial(services.store.list_users, _PAGE, after))
+        page = concurrency.run(functools.partial(services.store.list_users, _PAGE, after))
         yield from (records.written(user, book) for user in page.users)
         if page.next is None:
             return
