@@ -333,7 +333,7 @@ def items(api: Api, name: str) -> list[dict[str, Any]]:
     start: dict[str, Any] = {}
     while True:
         given = {"TableName": getattr(api.services.settings, name), **start}
-        answer = client._make_api_call("Scan", given)  # noqa: SLF001  as the store does
+        answer = client.call("Scan", given)
         found += answer["Items"]
         if "LastEvaluatedKey" not in answer:
             return found

@@ -187,7 +187,7 @@ endings = [
     heard_of(hmac, ["digest", "compare_digest"], digests, in_store),
 ]
 if client is not None:
-    endings.append(heard_of(client, ["_make_api_call"], wire_asked, [], wire_told))
+    endings.append(heard_of(client, ["call"], wire_asked, [], wire_told))
 answer()
 for end in endings:
     end()
@@ -195,7 +195,7 @@ for end in endings:
 parts: dict[str, Act] = {HANDLER: answer}
 if store_asked:
     parts |= {STORE: do_all(store_asked), TRANSPORT: do_all(wire_asked)}
-    by_libraries = bare(client.url) if bootstrap.services().settings.aws_transport == "bare" else client._make_api_call  # noqa: SLF001
+    by_libraries = bare(client.url) if bootstrap.services().settings.aws_transport == "bare" else client.call
     parts[PLAIN] = do_all([plain(by_libraries, *told) for _, *told in wire_told])
 parts |= {kind: CRYPTOGRAPHY[kind]() for kind in kinds}
 if digests:

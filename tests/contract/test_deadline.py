@@ -48,7 +48,7 @@ def client(url: str, transport: Transport = "bare", **chosen: Any) -> Iterator[A
 
 
 def get(wire: Any) -> Any:
-    answer = wire._make_api_call("GetItem", {"TableName": "T", "Key": {"id": {"S": "x"}}})
+    answer = wire.call("GetItem", {"TableName": "T", "Key": {"id": {"S": "x"}}})
     answer.pop("ResponseMetadata", None)
     return answer
 
@@ -201,7 +201,7 @@ def test_a_request_that_is_not_taken(pauses: list[float]) -> None:
     """More than what is on the way can hold, which takes its time to sign."""
     with contextlib.closing(Odd(b"")) as server, client(f"http://{server.host}") as wire:
         with within(SHORT * 3), pytest.raises(ReadTimeoutError):
-            wire._make_api_call("PutItem", {"Item": "x" * 8_000_000})
+            wire.call("PutItem", {"Item": "x" * 8_000_000})
         assert server.connections <= 1
         assert pauses == []
 

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from lingpai import accounts, codes, passwords, roles, sessions
-from lingpai.adapters.aws.wire import Wire
+from lingpai.adapters.aws.json_client import JsonClient
 from lingpai.adapters.dynamodb import DynamoStore
 from lingpai.adapters.sms.console import ConsoleSender
 from lingpai.bootstrap import build
@@ -69,7 +69,7 @@ class Line:
 
     def listen(self, client: Any) -> None:
         """Stand between this client, of either kind, and DynamoDB: before each request, repeated ones included."""
-        if not isinstance(client, Wire):
+        if not isinstance(client, JsonClient):
             session = client._endpoint.http_session
             client.meta.events.register(
                 "before-send.dynamodb.*",

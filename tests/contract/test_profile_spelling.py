@@ -93,7 +93,7 @@ def test_a_profile_put_back_as_it_was_before(stored: DynamoStore) -> None:
 def units(store: DynamoStore, monkeypatch: pytest.MonkeyPatch, *writes: Any) -> float:
     """The write units that the commit consumes."""
     consumed: list[float] = []
-    real = store._client._make_api_call
+    real = store._client.call
 
     def call(operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
         answer: dict[str, Any] = real(operation, {**arguments, "ReturnConsumedCapacity": "TOTAL"})
@@ -102,7 +102,7 @@ def units(store: DynamoStore, monkeypatch: pytest.MonkeyPatch, *writes: Any) -> 
         return answer
 
     with monkeypatch.context() as patch:
-        patch.setattr(store._client, "_make_api_call", call)
+        patch.setattr(store._client, "call", call)
         store.commit(*writes)
     return sum(consumed)
 

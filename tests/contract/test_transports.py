@@ -26,7 +26,7 @@ from botocore.exceptions import (
 from botocore.regions import EndpointResolver
 
 from lingpai.adapters.aws.client import address, aws_client, is_plain
-from lingpai.adapters.aws.wire import Wire
+from lingpai.adapters.aws.json_client import JsonClient
 from lingpai.adapters.dynamodb import DynamoStore
 from lingpai.adapters.kms import KmsVault
 from lingpai.errors import LingpaiError
@@ -77,15 +77,15 @@ def client(transport: str, aws: FakeAws) -> Iterator[Any]:
 
 
 @pytest.fixture
-def bare(aws: FakeAws) -> Iterator[Wire]:
+def bare(aws: FakeAws) -> Iterator[JsonClient]:
     made = a_client("bare", aws.url)
-    assert isinstance(made, Wire)
+    assert isinstance(made, JsonClient)
     yield made
     made.close()
 
 
 def get(client: Any) -> Any:
-    return client._make_api_call("GetItem", {"TableName": "T", "Key": {"id": {"B": b"\x00"}}})
+    return client.call("GetItem", {"TableName": "T", "Key": {"id": {"B": b"\x00"}}})
 
 
 # --- what is sent, and what comes back
@@ -124,9 +124,9 @@ def test_other_services(aws: FakeAws, transport: str) -> None:
         Told(content={"KeyId": "k", "Plaintext": "cHJpdmF0ZQ=="}),
         Told(content={"SecretString": "cHJpdmF0ZQ=="}),
     ]
-    opened = kms._make_api_call("Decrypt", {"CiphertextBlob": b"\x00\x01", "KeyId": "k"})
+    opened = kms.call("Decrypt", {"CiphertextBlob": b"\x00\x01", "KeyId": "k"})
     secrets = a_client(transport, aws.url, "secretsmanager")
-    found = secrets._make_api_call("GetSecretValue", {"SecretId": "s"})
+    found = secrets.call("GetSecretValue", {"SecretId": "s"})
     assert (opened["Plaintext"], found["SecretString"]) == (b"private", "cHJpdmF0ZQ==")
     assert [(asked.headers["x-amz-target"], asked.headers["content-type"], asked.json) for asked in aws.asked] == [
         ("TrentService.Decrypt", "application/x-amz-json-1.1", {"CiphertextBlob": "AAE=", "KeyId": "k"}),
@@ -187,7 +187,7 @@ def test_a_refusal_is_botocores(aws: FakeAws, pauses: list[float], case: str) ->
 
 
 @pytest.mark.parametrize("content", [b"[1, 2]", b"7", b"null", b'"text"'])
-def test_whatever_comes_is_a_refusal(bare: Wire, aws: FakeAws, content: bytes) -> None:
+def test_whatever_comes_is_a_refusal(bare: JsonClient, aws: FakeAws, content: bytes) -> None:
     aws.script = [Told(400, content)]
     with pytest.raises(ClientError, match="400"):
         get(bare)
@@ -245,7 +245,7 @@ def test_what_would_be_the_same_again_is_not(aws: FakeAws, transport: str, pause
 
 
 def test_pauses_grow_and_are_drawn(
-    bare: Wire, aws: FakeAws, pauses: list[float], monkeypatch: pytest.MonkeyPatch
+    bare: JsonClient, aws: FakeAws, pauses: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn: list[tuple[float, float]] = []
 
@@ -260,7 +260,7 @@ def test_pauses_grow_and_are_drawn(
     assert pauses == [0.1, 0.2]
 
 
-def test_retries_have_a_quota(bare: Wire, aws: FakeAws, pauses: list[float]) -> None:
+def test_retries_have_a_quota(bare: JsonClient, aws: FakeAws, pauses: list[float]) -> None:
     """A service in trouble is soon asked once for each call; calls that go well earn retries again."""
     aws.answer = lambda _: refused("ThrottlingException")
 
@@ -284,7 +284,7 @@ def test_a_transaction_keeps_its_token(client: Any, aws: FakeAws, pauses: list[f
     """Repeated it is the same one to DynamoDB; the next is another."""
     aws.script = [Told(fault="cut")]
     for _ in range(2):
-        client._make_api_call("TransactWriteItems", {"TransactItems": []})
+        client.call("TransactWriteItems", {"TransactItems": []})
     first, again, other = (asked.json["ClientRequestToken"] for asked in aws.asked)
     assert first == again != other
     assert 1 <= len(first) <= 36
@@ -300,7 +300,7 @@ def test_a_connection_is_kept(client: Any, aws: FakeAws) -> None:
     assert [asked.connection for asked in aws.asked] == [1, 1, 1]
 
 
-def test_one_that_was_closed_meanwhile_is_made_anew(bare: Wire, aws: FakeAws, pauses: list[float]) -> None:
+def test_one_that_was_closed_meanwhile_is_made_anew(bare: JsonClient, aws: FakeAws, pauses: list[float]) -> None:
     """At once, and it is no failed try."""
     aws.script = [Told(fault="leave")]
     get(bare)
@@ -310,7 +310,7 @@ def test_one_that_was_closed_meanwhile_is_made_anew(bare: Wire, aws: FakeAws, pa
     assert pauses == []
 
 
-def test_one_that_is_closed_as_it_is_used_too(bare: Wire, aws: FakeAws, pauses: list[float]) -> None:
+def test_one_that_is_closed_as_it_is_used_too(bare: JsonClient, aws: FakeAws, pauses: list[float]) -> None:
     get(bare)
     aws.script = [Told(fault="cut")]
     get(bare)
@@ -318,7 +318,7 @@ def test_one_that_is_closed_as_it_is_used_too(bare: Wire, aws: FakeAws, pauses: 
     assert pauses == []
 
 
-def test_each_thread_has_its_own(bare: Wire, aws: FakeAws) -> None:
+def test_each_thread_has_its_own(bare: JsonClient, aws: FakeAws) -> None:
     """And no more than ten wait for what comes next."""
     meeting = threading.Barrier(20)
 
@@ -331,7 +331,7 @@ def test_each_thread_has_its_own(bare: Wire, aws: FakeAws) -> None:
 
     aws.answer = at_once
     assert race([call] * 20) == [ITEM] * 20
-    assert len(bare._lines._idle) <= 10
+    assert len(bare._pool._idle) <= 10
 
 
 def test_nobody_is_there(transport: str, pauses: list[float], certificate: Certificate) -> None:
@@ -401,7 +401,7 @@ def test_nothing_that_is_said_is_logged(transport: str, aws: FakeAws, caplog: py
     for logger in ("", "botocore"):  # whatever a client before it has set
         caplog.set_level(logging.DEBUG, logger)
     made = a_client(transport, aws.url)
-    made._make_api_call("PutItem", {"TableName": "T", "Item": {"password": {"S": "a-hash-that-is-written"}}})
+    made.call("PutItem", {"TableName": "T", "Item": {"password": {"S": "a-hash-that-is-written"}}})
     made.close()
     said = "".join(f"{record.getMessage()} {record.__dict__}" for record in caplog.records)
     assert [word for word in ("a-hash", KEYS[1]) if word in said] == []
@@ -424,7 +424,7 @@ def an_hour_ahead(code: str) -> Callable[[Asked], Told]:
 
 
 @pytest.mark.parametrize("code", ["RequestTimeTooSkewed", "InvalidSignatureException", "RequestExpired"])
-def test_a_clock_that_is_wrong_is_set(bare: Wire, aws: FakeAws, code: str, pauses: list[float]) -> None:
+def test_a_clock_that_is_wrong_is_set(bare: JsonClient, aws: FakeAws, code: str, pauses: list[float]) -> None:
     """The first answer says what time it is, and so it stays."""
     aws.answer = an_hour_ahead(code)
     get(bare)
@@ -434,7 +434,9 @@ def test_a_clock_that_is_wrong_is_set(bare: Wire, aws: FakeAws, code: str, pause
     assert len(pauses) == 1
 
 
-def test_a_wrong_clock_that_two_meet_at_once_is_set_for_both(bare: Wire, aws: FakeAws, pauses: list[float]) -> None:
+def test_a_wrong_clock_that_two_meet_at_once_is_set_for_both(
+    bare: JsonClient, aws: FakeAws, pauses: list[float]
+) -> None:
     """The second found it set when it was refused, and took that for what it had been signed by."""
     judge, both = an_hour_ahead("InvalidSignatureException"), threading.Barrier(2)
 
@@ -449,7 +451,7 @@ def test_a_wrong_clock_that_two_meet_at_once_is_set_for_both(bare: Wire, aws: Fa
 
 
 @pytest.mark.parametrize("date", [None, "", "yesterday", "now"])
-def test_a_signature_that_is_wrong_is_no_clocks_fault(bare: Wire, aws: FakeAws, date: str | None) -> None:
+def test_a_signature_that_is_wrong_is_no_clocks_fault(bare: JsonClient, aws: FakeAws, date: str | None) -> None:
     headers = {} if date is None else {"date": formatdate(usegmt=True) if date == "now" else date}
     aws.script = [Told(400, {"__type": "x#InvalidSignatureException", "message": "m"}, headers)]
     with pytest.raises(ClientError, match="InvalidSignatureException"):
@@ -513,7 +515,7 @@ def test_an_empty_address_is_none(monkeypatch: pytest.MonkeyPatch, transport: Li
 
 def test_what_only_botocore_knows_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = settings(aws_transport="bare")
-    assert isinstance(aws_client(chosen, "dynamodb"), Wire)
+    assert isinstance(aws_client(chosen, "dynamodb"), JsonClient)
     monkeypatch.setenv("AWS_USE_FIPS_ENDPOINT", "true")
     client = aws_client(chosen, "dynamodb")
     assert client.meta.endpoint_url == "https://dynamodb-fips.us-east-1.amazonaws.com"
@@ -680,7 +682,7 @@ def test_an_answer_with_a_wrong_checksum_is_none(transport: str, aws: FakeAws, p
 
 
 @pytest.mark.parametrize("date", ["Mon, 01 Jan 99999 00:00:00 GMT", "Sun, 22 Nov 2026 00:00:00 +99999999999999999"])
-def test_a_strange_date_changes_nothing(bare: Wire, aws: FakeAws, date: str) -> None:
+def test_a_strange_date_changes_nothing(bare: JsonClient, aws: FakeAws, date: str) -> None:
     aws.script = [Told(400, {"__type": "x#RequestExpired"}, {"date": date})]
     with pytest.raises(ClientError, match="RequestExpired"):
         get(bare)

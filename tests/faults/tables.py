@@ -53,12 +53,12 @@ class Tables:
             ]
             for start in range(0, len(requests), _BATCH):
                 batch = {self._table(name): requests[start : start + _BATCH]}
-                self.client._make_api_call("BatchWriteItem", {"RequestItems": batch})
+                self.client.call("BatchWriteItem", {"RequestItems": batch})
 
     def _items(self, name: str) -> Iterator[tuple[str, Item]]:
         page: dict[str, Any] = {"TableName": self._table(name), "ConsistentRead": True}
         while True:
-            answer = self.client._make_api_call("Scan", page)
+            answer = self.client.call("Scan", page)
             for item in answer["Items"]:
                 yield repr([item[part] for part in _KEYS[name]]), item
             if "LastEvaluatedKey" not in answer:

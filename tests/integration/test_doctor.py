@@ -367,7 +367,7 @@ def test_recovery_is_looked_at_on_aws(tmp_path: Path) -> None:
         client = stores._client(None)
         dynamodb.create_tables(client, TEMPLATE.tables)
         for name in ("Clients", "Users", "Identities", "Roles", "Keys"):
-            client._make_api_call(
+            client.call(
                 "UpdateContinuousBackups",
                 {
                     "TableName": f"{name}Table",

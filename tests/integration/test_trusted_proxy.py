@@ -91,7 +91,7 @@ def test_the_secret_is_read_when_one_is_presented(monkeypatch: pytest.MonkeyPatc
     asked: list[str] = []
 
     class Manager:
-        def _make_api_call(self, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        def call(self, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
             asked.append(arguments["SecretId"])
             return {"SecretString": SECRET if len(asked) > 1 else ""}
 

@@ -47,7 +47,7 @@ class Contended:
     _under_way: set[tuple[str, ...]] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def _make_api_call(self, operation: str, arguments: dict[str, Any]) -> Any:
+    def call(self, operation: str, arguments: dict[str, Any]) -> Any:
         transaction = operation == "TransactWriteItems"
         if transaction:
             places = [_place(*action.values()) for action in arguments["TransactItems"]]
@@ -64,7 +64,7 @@ class Contended:
                 self._under_way.update(places)
         began = time.monotonic()
         try:
-            return self.client._make_api_call(operation, arguments)
+            return self.client.call(operation, arguments)
         finally:
             if transaction:
                 with self._lock:

@@ -152,12 +152,12 @@ def on_call(
     """Let `happens(operation, call)` take the place of every call to DynamoDB; `call()` is the real one."""
     store = _store(api)
     client = store._client
-    real = client._make_api_call
+    real = client.call
 
     def instead(operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
         return happens(operation, lambda: real(operation, arguments))
 
-    patch.setattr(client, "_make_api_call", instead)
+    patch.setattr(client, "call", instead)
 
 
 def calls(patch: pytest.MonkeyPatch, api: Api) -> list[str]:

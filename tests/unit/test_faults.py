@@ -49,7 +49,7 @@ class Scripted:
     script: tuple[Any, ...]
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
-    def _make_api_call(self, operation: str, arguments: dict[str, Any]) -> Any:
+    def call(self, operation: str, arguments: dict[str, Any]) -> Any:
         outcome = self.script[min(len(self.asked), len(self.script) - 1)]
         self.asked.append((operation, arguments))
         if isinstance(outcome, Exception):

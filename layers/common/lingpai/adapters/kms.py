@@ -50,9 +50,7 @@ class KmsVault:
         try:
             if self._client is None:
                 self._client = self._connect()
-            answer: dict[str, Any] = self._client._make_api_call(  # noqa: SLF001  the two calls, alike
-                operation, {"KeyId": self._settings.keys_kms_key, **arguments}
-            )
+            answer: dict[str, Any] = self._client.call(operation, {"KeyId": self._settings.keys_kms_key, **arguments})
         except ClientError as error:
             raise unavailable("no_signing_key", detail=f"KMS {operation}: {error.response['Error']['Code']}") from error
         except BotoCoreError as error:

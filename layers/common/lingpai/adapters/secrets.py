@@ -42,9 +42,7 @@ def _fetch(settings: "Settings", secret_id: str) -> str:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        answer: dict[str, Any] = aws_client(settings, "secretsmanager")._make_api_call(  # noqa: SLF001  as in `kms`
-            "GetSecretValue", {"SecretId": secret_id}
-        )
+        answer: dict[str, Any] = aws_client(settings, "secretsmanager").call("GetSecretValue", {"SecretId": secret_id})
     except (BotoCoreError, ClientError) as error:
         raise unavailable() from error
     text: str = answer.get("SecretString", "")

@@ -1,18 +1,13 @@
-"""botocore's client with the promises of the bare one: an answer is read whole or not at all, and in time."""
+"""botocore's client with the promises of `JsonClient`: an answer is read whole or not at all, and in time."""
 
 import math
 from collections.abc import Mapping
 from typing import Any
 
-from botocore.exceptions import (
-    BotoCoreError,
-    ChecksumError,
-    ConnectionClosedError,
-    ReadTimeoutError,
-)
+from botocore.exceptions import BotoCoreError, ChecksumError, ConnectionClosedError, ReadTimeoutError
 
 from lingpai import deadline
-from lingpai.adapters.aws.wire import Service, UnreadableError, check_sum, read_content
+from lingpai.adapters.aws.json_format import Service, UnreadableError, check_sum, read
 
 
 class _OutOfTimeError(BotoCoreError):
@@ -22,55 +17,42 @@ class _OutOfTimeError(BotoCoreError):
 
 
 class BotocoreClient:
-    """A client of `service`. What is called is `_make_api_call`; all else is botocore's own."""
+    """A client of `service`. Its method is `call`; all else is botocore's own."""
 
     def __init__(self, client: Any, service: Service) -> None:
         self._client = client
-        endpoint = client._endpoint  # noqa: SLF001  botocore has no public place to check an answer before it is read
-        endpoint.http_session = _CheckedSession(endpoint.http_session, service)
+        self._service = service
+        # botocore has no public place to check an answer before it is parsed.
+        session = client._endpoint.http_session  # noqa: SLF001
+        self._send, session.send = session.send, self._send_checked
 
-    def _make_api_call(self, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    def call(self, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """The answer; ClientError where the service refuses, another BotoCoreError where there is no answer.
 
-        botocore's time-outs begin anew with each byte and each try. A request's deadline ends the whole call.
+        botocore's time-outs begin anew with each byte and each try. The request's deadline ends the whole call.
         """
 
-        def call() -> dict[str, Any]:
-            answer: dict[str, Any] = self._client._make_api_call(operation, arguments)  # noqa: SLF001  the same method
-            return answer
+        def call() -> Any:
+            return self._client._make_api_call(operation, arguments)  # noqa: SLF001  what its methods call, too
 
         left = deadline.left_of(math.inf)
-        if left == math.inf:
-            return call()
         try:
-            return deadline.call_within(left, call)
+            answer: dict[str, Any] = call() if left == math.inf else deadline.call_within(left, call)
         except (TimeoutError, _OutOfTimeError) as error:
             raise ReadTimeoutError(endpoint_url=self._client.meta.endpoint_url, error=error) from error
+        return answer
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
 
+    def _send_checked(self, request: Any) -> Any:
+        """What botocore calls for each try.
 
-class _CheckedSession:
-    """botocore's HTTP session, where no try begins too late and no answer passes that cannot be read.
-
-    botocore makes an empty answer of a body that is no JSON, and takes one whose checksum is wrong after the last try.
-    """
-
-    def __init__(self, session: Any, service: Service) -> None:
-        self._session = session
-        self._service = service
-
-    def send(self, request: Any) -> Any:
-        """The answer to a request, or the end of the call once the deadline has passed: no other try follows."""
-        _refuse_late()
-        try:
-            return self._checked(request)
-        finally:
-            _refuse_late()
-
-    def _checked(self, request: Any) -> Any:
-        answer = self._session.send(request)
+        By itself it makes an empty answer of a body that is no JSON, and takes a wrong checksum after the last try.
+        """
+        if deadline.is_over():
+            raise _OutOfTimeError
+        answer = self._send(request)
         body: bytes = answer.content
         try:
             check_sum(answer.headers, body)
@@ -78,17 +60,8 @@ class _CheckedSession:
             raise ConnectionClosedError(endpoint_url=request.url, error=error) from error
         if answer.headers.get("content-length", str(len(body))) != str(len(body)):
             raise ConnectionClosedError(endpoint_url=request.url, error="the answer breaks off")
-        if answer.status_code == 200 and read_content(body, self._service.binary) is None:
+        if answer.status_code == 200 and read(body, self._service.binary) is None:
             target = request.headers["X-Amz-Target"]
             operation = target.decode() if isinstance(target, bytes) else str(target)
             raise UnreadableError(operation=operation.rpartition(".")[2])
         return answer
-
-    def close(self) -> None:
-        """Hang up."""
-        self._session.close()
-
-
-def _refuse_late() -> None:
-    if deadline.is_over():
-        raise _OutOfTimeError

@@ -1,18 +1,26 @@
-"""Clients of AWS's services, with the settings' time-outs and retries: botocore's, or bare ones (decision 10)."""
+"""Makes clients of AWS's services, with the settings' time-outs and retries: our own, or botocore's (decision 10)."""
 
+import logging
 import os
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from lingpai.adapters.aws.roots import trust_amazon, trusted
+from lingpai.adapters.aws.credentials import Credentials, finder
+from lingpai.adapters.aws.json_client import JsonClient, RetryPolicy
+from lingpai.adapters.aws.json_format import SERVICES
+from lingpai.adapters.aws.trust_store import BOTOCORES, trust_store
+from lingpai.adapters.connections import ConnectionPool
 
 if TYPE_CHECKING:
     from lingpai.settings import Settings
 
-# The ends of addresses by partition; where AWS has others, botocore knows them.
-_DOMAINS = {"aws": "amazonaws.com", "aws-cn": "amazonaws.com.cn", "aws-us-gov": "amazonaws.com"}
+# The ends of addresses by region, the first that fits; botocore knows those of other regions.
+_DOMAINS = {
+    r"cn-[a-z]+-[0-9]+": "amazonaws.com.cn",
+    r"(us-gov|[a-z]{2})-[a-z]+-[0-9]+": "amazonaws.com",
+}
 _IDS = {"dynamodb": "DYNAMODB", "kms": "KMS", "secretsmanager": "SECRETS_MANAGER"}
 # What leads elsewhere than to a service's ordinary address, and what leads to any address by another way.
 _DETOURS = ("AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT")
@@ -27,31 +35,54 @@ def aws_client(
     credentials: tuple[str, str] | None = None,
     max_connections: int = 10,
 ) -> Any:
-    """A new client of `service`, as botocore names it. What is called is its `_make_api_call(operation, arguments)`.
+    """A new client of `service`, as botocore names it. Its method is `call(operation, arguments)`.
 
     The setting `aws_transport` chooses; where only botocore knows the service's address, or the way to it, it is
     botocore's. `endpoint` and `credentials` (access key, secret key) are for what is not AWS's.
     """
-    if settings.aws_transport == "bare":
-        url = endpoint or address(service, settings.aws_region, os.environ)
-        if url is not None and is_plain(url):
-            return _bare(settings, service, url, credentials)
-    return _of_botocore(settings, service, endpoint, credentials, max_connections)
-
-
-def _bare(settings: "Settings", service: str, url: str, credentials: tuple[str, str] | None) -> Any:
-    from lingpai.adapters.aws.credentials import Credentials, finder
-    from lingpai.adapters.aws.wire import SERVICES, Patience, Wire
-
-    given = Credentials(*credentials) if credentials else None
-    return Wire(
-        SERVICES[service],
+    region, connect_timeout, read_timeout = (
         settings.aws_region,
-        url,
-        finder(os.environ) if given is None else lambda: given,
-        Patience(settings.store_connect_timeout, settings.store_read_timeout, settings.store_attempts),
-        trusted(settings.aws_region),
+        settings.store_connect_timeout,
+        settings.store_read_timeout,
     )
+    url = endpoint or address(service, region, os.environ)
+    if settings.aws_transport == "bare" and url is not None and is_plain(url):
+        given = Credentials(*credentials) if credentials else None
+        pool = ConnectionPool(url, connect_timeout, read_timeout, trust_store(region) or BOTOCORES)
+        find = finder(os.environ) if given is None else lambda: given
+        return JsonClient(SERVICES[service], region, pool, find, RetryPolicy(settings.store_attempts))
+    import botocore.config
+
+    from lingpai.adapters.aws.botocore_client import BotocoreClient
+
+    access_key, secret_key = credentials or (None, None)
+    client = botocore_session().create_client(
+        service,
+        region_name=region,
+        endpoint_url=endpoint,
+        aws_access_key_id=access_key,
+        aws_secret_access_key=secret_key,
+        verify=None if endpoint else trust_store(region),
+        config=botocore.config.Config(
+            connect_timeout=connect_timeout,
+            read_timeout=read_timeout,
+            retries={"total_max_attempts": settings.store_attempts, "mode": "standard"},
+            max_pool_connections=max_connections,
+            parameter_validation=False,
+        ),
+    )
+    return BotocoreClient(client, SERVICES[service])
+
+
+def botocore_session() -> Any:
+    """A new session of botocore's, to make clients of. Its logger tells no more than warnings.
+
+    At DEBUG it quotes requests and answers whole, with the codes, hashes and secrets in them.
+    """
+    import botocore.session
+
+    logging.getLogger("botocore").setLevel(logging.WARNING)
+    return botocore.session.get_session()
 
 
 def address(service: str, region: str, environment: Mapping[str, str]) -> str | None:
@@ -62,72 +93,17 @@ def address(service: str, region: str, environment: Mapping[str, str]) -> str | 
         given = environment.get(f"AWS_ENDPOINT_URL_{_IDS[service]}") or environment.get("AWS_ENDPOINT_URL")
         if given:
             return given
-    domain = _DOMAINS.get(_partition(region))
+    domain = next((domain for pattern, domain in _DOMAINS.items() if re.fullmatch(pattern, region)), None)
     if domain is None or any(environment.get(name) for name in _DETOURS):
         return None
     return f"https://{service}.{region}.{domain}"
 
 
 def is_plain(url: str) -> bool:
-    """Whether it is an address that needs no more than a connection to it: botocore has its say of any other."""
+    """Whether the address needs no more than a connection to it. Any other is left to botocore."""
     try:
         parts = urlsplit(url)
         whole = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
     except ValueError:
         return False
     return bool(whole and _PRINTABLE.fullmatch(url)) and "@" not in parts.netloc and not (parts.query or parts.fragment)
-
-
-def _partition(region: str) -> str:
-    """The partition of a region; empty for those whose addresses end otherwise, or that are not known."""
-    match region.split("-"):
-        case ["cn", side, number] if side.isalpha() and number.isdigit():
-            return "aws-cn"
-        case ["us", "gov", side, number] if side.isalpha() and number.isdigit():
-            return "aws-us-gov"
-        case [area, side, number] if len(area) == 2 and (area + side).isalpha() and number.isdigit():
-            return "aws"
-    return ""
-
-
-def botocore_session() -> Any:
-    """A new session of botocore's, to make clients of. Its logger tells no more than warnings.
-
-    At DEBUG it quotes requests and answers whole, with the codes, hashes and secrets in them.
-    """
-    import logging
-
-    import botocore.session
-
-    logging.getLogger("botocore").setLevel(logging.WARNING)
-    return botocore.session.get_session()
-
-
-def _of_botocore(
-    settings: "Settings", service: str, endpoint: str | None, credentials: tuple[str, str] | None, max_connections: int
-) -> Any:
-    import botocore.config
-
-    from lingpai.adapters.aws.botocore_client import BotocoreClient
-    from lingpai.adapters.aws.wire import SERVICES
-
-    config = botocore.config.Config(
-        connect_timeout=settings.store_connect_timeout,
-        read_timeout=settings.store_read_timeout,
-        retries={"total_max_attempts": settings.store_attempts, "mode": "standard"},
-        max_pool_connections=max_connections,
-        parameter_validation=False,
-    )
-    session = botocore_session()
-    if endpoint is None:
-        trust_amazon(session, settings.aws_region)
-    access_key, secret_key = credentials or (None, None)
-    client = session.create_client(
-        service,
-        region_name=settings.aws_region,
-        endpoint_url=endpoint,
-        aws_access_key_id=access_key,
-        aws_secret_access_key=secret_key,
-        config=config,
-    )
-    return BotocoreClient(client, SERVICES[service])

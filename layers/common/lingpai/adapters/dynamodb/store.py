@@ -785,7 +785,7 @@ class DynamoStore:
             try:
                 if self._client is None:
                     self._client = self._connect()
-                answer: dict[str, Any] = self._client._make_api_call(operation, arguments)  # noqa: SLF001
+                answer: dict[str, Any] = self._client.call(operation, arguments)
                 if _ANSWERED.get(operation, "") not in {"", *answer}:
                     raise unavailable(detail=f"{operation}: not an answer of DynamoDB")
                 return answer

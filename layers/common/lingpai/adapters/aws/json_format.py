@@ -1,0 +1,91 @@
+"""What AWS's JSON services are sent, and what they answer."""
+
+import binascii
+import zlib
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from botocore.exceptions import BotoCoreError, ChecksumError, ClientError
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service: its name in signatures, the prefix of its operations, its protocol, and its binary members."""
+
+    name: str
+    prefix: str
+    protocol: str
+    binary: frozenset[str] = frozenset()
+
+
+SERVICES = {
+    service.name: service
+    for service in (
+        # A binary value is {"B": text}. (The value of an attribute that is called B is no text, but a dictionary.)
+        Service("dynamodb", "DynamoDB_20120810", "1.0", frozenset(("B",))),
+        Service("kms", "TrentService", "1.1", frozenset(("Plaintext", "PublicKey", "PrivateKeyCiphertextBlob"))),
+        Service("secretsmanager", "secretsmanager", "1.1"),
+    )
+}
+
+
+class UnreadableError(BotoCoreError):
+    """The answer is no JSON object. botocore would make an empty one of it: an item that is not there."""
+
+    fmt = "The answer to {operation} cannot be read"
+
+
+def write(arguments: Mapping[str, Any]) -> bytes:
+    """The arguments as JSON, with base64 for bytes."""
+    return orjson.dumps(arguments, default=lambda value: binascii.b2a_base64(value, newline=False).decode())
+
+
+def check_sum(headers: Mapping[str, str], body: bytes) -> None:
+    """ChecksumError where the body is not what DynamoDB's checksum says; other services send none."""
+    expected, found = headers.get("x-amz-crc32"), str(zlib.crc32(body))
+    if expected not in (None, found):
+        raise ChecksumError(checksum_type="crc32", expected_checksum=expected, actual_checksum=found)
+
+
+def read(body: bytes, binary: Container[str]) -> dict[str, Any] | None:
+    """The JSON object in a body, with bytes for base64 under the names `binary`; None for what is no JSON object.
+
+    An empty body is an empty object.
+    """
+    try:
+        content = orjson.loads(body) if body else {}
+        if not isinstance(content, dict):
+            return None
+        _read_bytes(content, binary)
+    except (ValueError, RecursionError):
+        return None
+    return content
+
+
+def refusal(operation: str, status: int, headers: Mapping[str, str], content: dict[str, Any]) -> ClientError:
+    """The error that an answer tells: its code, its message, and whatever else the answer holds."""
+    kind = headers.get("x-amzn-errortype") or content.pop("__type", None) or str(status)
+    # The name of the error may have the service's before it, and an address behind.
+    code = str(kind).partition(":")[0].rpartition("#")[2]
+    message = content.pop("message", None) or content.pop("Message", None) or ""
+    response: Any = {
+        **content,
+        "Error": {"Code": code, "Message": message},
+        "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": headers},
+    }
+    return ClientError(response, operation)
+
+
+def _read_bytes(found: dict[str, Any], binary: Container[str]) -> None:
+    """Put bytes for base64 wherever these names stand, however deep."""
+    for name, value in found.items():
+        if isinstance(value, dict):
+            _read_bytes(value, binary)
+        elif isinstance(value, list):
+            for each in value:
+                if isinstance(each, dict):
+                    _read_bytes(each, binary)
+        elif name in binary and isinstance(value, str):
+            found[name] = binascii.a2b_base64(value)
