@@ -195,7 +195,7 @@ for end in endings:
 parts: dict[str, Act] = {HANDLER: answer}
 if store_asked:
     parts |= {STORE: do_all(store_asked), TRANSPORT: do_all(wire_asked)}
-    by_libraries = bare(client.url) if bootstrap.services().settings.aws_transport == "bare" else client.call
+    by_libraries = bare(client.pool.url) if bootstrap.services().settings.aws_transport == "bare" else client.call
     parts[PLAIN] = do_all([plain(by_libraries, *told) for _, *told in wire_told])
 parts |= {kind: CRYPTOGRAPHY[kind]() for kind in kinds}
 if digests:

@@ -21,8 +21,8 @@ COLD = {
     "pynamodb",
     "typing_extensions",
 }
-# botocore's names of errors, and nothing that it calls AWS with.
-BOTOCORE = {"botocore", "botocore.exceptions"}
+# botocore's names of errors and its quota of retries, and nothing that it calls AWS with.
+BOTOCORE = {"botocore", "botocore.exceptions", "botocore.retries", "botocore.retries.quota"}
 # Of lingpai: what only some requests or settings need.
 LATER = {
     "lingpai.adapters.https",

@@ -331,7 +331,7 @@ def test_each_thread_has_its_own(bare: JsonClient, aws: FakeAws) -> None:
 
     aws.answer = at_once
     assert race([call] * 20) == [ITEM] * 20
-    assert len(bare._pool._idle) <= 10
+    assert len(bare.pool._idle) <= 10
 
 
 def test_nobody_is_there(transport: str, pauses: list[float], certificate: Certificate) -> None:
@@ -509,7 +509,7 @@ def test_an_empty_address_is_none(monkeypatch: pytest.MonkeyPatch, transport: Li
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     client = aws_client(settings(aws_transport=transport, aws_region="eu-west-1"), "dynamodb")
-    asked = client.url if transport == "bare" else client.meta.endpoint_url
+    asked = client.pool.url if transport == "bare" else client.meta.endpoint_url
     assert asked == "https://dynamodb.eu-west-1.amazonaws.com"
 
 

@@ -20,7 +20,7 @@ from lingpai.adapters import addresses
 
 # Idle connections that a pool keeps.
 _KEPT = 10
-_LENGTH = re.compile(r"[0-9]{1,12}")
+_LENGTH = re.compile(r"[0-9]{1,10}")
 
 
 class Unreached(Exception):
@@ -113,8 +113,6 @@ class Connection(http.client.HTTPConnection):
             self._write(method, target, headers, body)
             response = self.getresponse()
             _check_length(response, last=headers.get("Connection") == "close")
-            if (response.length or 0) > largest:
-                raise Lost("answer too long")
             content = response.read(largest + 1)
         except (OSError, http.client.HTTPException) as error:
             raise Lost(type(error).__name__) from error
@@ -176,24 +174,25 @@ class ConnectionPool:
     """
 
     def __init__(self, url: str, connect_timeout: float, read_timeout: float, trust_store: str) -> None:
-        self.url = url
+        parts = urlsplit(url)
+        self.url, self.host, self.path = url, parts.netloc, parts.path or "/"
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
         self._trust_store = trust_store
         self._context: ssl.SSLContext | None = None
         self._idle: list[Connection] = []
 
-    def post(self, target: str, headers: Mapping[str, str], body: bytes, until: float, largest: int) -> Answer:
-        """The answer to a POST; Unreached or Lost where there is none by `until`."""
+    def post(self, headers: Mapping[str, str], body: bytes, until: float, largest: int) -> Answer:
+        """The answer to a POST to the address; Unreached or Lost where there is none by `until`."""
         if connection := self._take():
             try:
-                return self._exchange(connection, target, headers, body, until, largest)
+                return self._exchange(connection, headers, body, until, largest)
             except Lost as error:
                 # What happened to this idle connection may have happened to all of them.
                 self.close()
                 if not isinstance(error, Disconnected):
                     raise
-        return self._exchange(self._open(until), target, headers, body, until, largest)
+        return self._exchange(self._open(until), headers, body, until, largest)
 
     def close(self) -> None:
         """Close all idle connections. The next request makes a new one."""
@@ -203,7 +202,7 @@ class ConnectionPool:
 
     def _exchange(self, connection: Connection, *request: Any) -> Answer:
         try:
-            answer = connection.exchange("POST", *request)
+            answer = connection.exchange("POST", self.path, *request)
         except BaseException:
             connection.hang_up()
             raise

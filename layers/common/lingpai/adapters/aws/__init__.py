@@ -1,1 +1,1 @@
-"""How AWS is asked: by botocore's client, or by a bare one that does what Lingpai needs of it (decision 10)."""
+"""How AWS is called: by `JsonClient`, or by botocore's client (decision 10)."""

@@ -17,10 +17,7 @@ if TYPE_CHECKING:
     from lingpai.settings import Settings
 
 # The ends of addresses by region, the first that fits; botocore knows those of other regions.
-_DOMAINS = {
-    r"cn-[a-z]+-[0-9]+": "amazonaws.com.cn",
-    r"(us-gov|[a-z]{2})-[a-z]+-[0-9]+": "amazonaws.com",
-}
+_DOMAINS = {"cn-[a-z]+-[0-9]+": "amazonaws.com.cn", "(us-gov|[a-z]{2})-[a-z]+-[0-9]+": "amazonaws.com"}
 _IDS = {"dynamodb": "DYNAMODB", "kms": "KMS", "secretsmanager": "SECRETS_MANAGER"}
 # What leads elsewhere than to a service's ordinary address, and what leads to any address by another way.
 _DETOURS = ("AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT")
@@ -40,11 +37,8 @@ def aws_client(
     The setting `aws_transport` chooses; where only botocore knows the service's address, or the way to it, it is
     botocore's. `endpoint` and `credentials` (access key, secret key) are for what is not AWS's.
     """
-    region, connect_timeout, read_timeout = (
-        settings.aws_region,
-        settings.store_connect_timeout,
-        settings.store_read_timeout,
-    )
+    region = settings.aws_region
+    connect_timeout, read_timeout = settings.store_connect_timeout, settings.store_read_timeout
     url = endpoint or address(service, region, os.environ)
     if settings.aws_transport == "bare" and url is not None and is_plain(url):
         given = Credentials(*credentials) if credentials else None

@@ -1,7 +1,4 @@
-"""A client for AWS's JSON services: signed requests over kept connections, with retries (decision 10).
-
-It does as much of botocore's client as Lingpai uses: credentials that expire, time-outs, retries with jitter under a
-quota, DynamoDB's checksums, correction of clock skew. It raises botocore's errors.
+"""A client for AWS's JSON services that does what Lingpai uses of botocore's, and raises its errors (decision 10).
 
 https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html
 """
@@ -11,10 +8,9 @@ import random
 import ssl
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import mktime_tz, parsedate_tz
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 from botocore import exceptions as errors
@@ -53,34 +49,18 @@ class RetryPolicy:
     pause: float = 0.1
 
 
+@dataclass
 class JsonClient:
-    """A client of one service, for any number of threads.
+    """A client of one service, for any number of threads. `credentials` gives the current ones."""
 
-    `credentials` gives the current ones. `now` is the time in Unix seconds.
-    """
-
-    def __init__(
-        self,
-        service: Service,
-        region: str,
-        pool: ConnectionPool,
-        credentials: Callable[[], Credentials],
-        retry: RetryPolicy,
-        now: Callable[[], float] = time.time,
-    ) -> None:
-        parts = urlsplit(pool.url)
-        self.url = pool.url
-        self._service = service
-        self._region = region
-        self._pool = pool
-        self._credentials = credentials
-        self._retry = retry
-        self._now = now
-        self._path = parts.path or "/"
-        self._headers = {"host": parts.netloc, "content-type": f"application/x-amz-json-{service.protocol}"}
-        self._quota = RetryQuota()
-        # Seconds by which the service's clock is ahead of ours.
-        self._skew = 0.0
+    service: Service
+    region: str
+    pool: ConnectionPool
+    credentials: Callable[[], Credentials]
+    retry: RetryPolicy
+    _quota: RetryQuota = field(default_factory=RetryQuota)
+    # Seconds by which the service's clock is ahead of ours.
+    _skew: float = 0.0
 
     def call(self, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """What the service answers; ClientError where it refuses, another BotoCoreError where there is no answer.
@@ -100,11 +80,11 @@ class JsonClient:
             except (ClientError, BotoCoreError) as error:
                 tries += 1
                 cost = self._cost(error, skew)
-                if cost is None or tries >= self._retry.attempts:
+                if cost is None or tries >= self.retry.attempts:
                     raise
-                pause = random.uniform(0, self._retry.pause * 2 ** (tries - 1))  # noqa: S311  no secret hangs on it
+                pause = random.uniform(0, self.retry.pause * 2 ** (tries - 1))  # noqa: S311  no secret hangs on it
                 if time.monotonic() + pause >= until:
-                    raise ReadTimeoutError(endpoint_url=self.url, error=error) from error
+                    raise ReadTimeoutError(endpoint_url=self.pool.url, error=error) from error
                 if not self._quota.acquire(cost):
                     raise
                 taken = cost
@@ -115,24 +95,25 @@ class JsonClient:
 
     def close(self) -> None:
         """Close the idle connections. The next call makes a new one."""
-        self._pool.close()
+        self.pool.close()
 
     def exchange(self, target: str, body: bytes, until: float) -> Answer:
         """The answer to one request, tried once; BotoCoreError where there is none by `until` (`time.monotonic`)."""
-        headers = {**self._headers, "x-amz-target": target}
-        at = self._now() + self._skew
-        headers = signed(self._credentials(), self._region, self._service.name, self._path, headers, body, at)
+        content_type = f"application/x-amz-json-{self.service.protocol}"
+        headers = {"host": self.pool.host, "content-type": content_type, "x-amz-target": target}
+        credentials, at = self.credentials(), time.time() + self._skew
+        headers = signed(credentials, self.region, self.service.name, self.pool.path, headers, body, at)
         if until <= time.monotonic():
-            raise ReadTimeoutError(endpoint_url=self.url, error="no time is left")
+            raise ReadTimeoutError(endpoint_url=self.pool.url, error="no time is left")
         try:
-            return self._pool.post(self._path, headers, body, until, _LARGEST_ANSWER)
+            return self.pool.post(headers, body, until, _LARGEST_ANSWER)
         except (Unreached, Lost) as error:
             raise self._named(error) from error
 
     def _try(self, operation: str, body: bytes, until: float) -> dict[str, Any]:
-        answer = self.exchange(f"{self._service.prefix}.{operation}", body, until)
+        answer = self.exchange(f"{self.service.prefix}.{operation}", body, until)
         json_format.check_sum(answer.headers, answer.body)
-        content = json_format.read(answer.body, self._service.binary)
+        content = json_format.read(answer.body, self.service.binary)
         if answer.status != 200:
             raise json_format.refusal(operation, answer.status, answer.headers, content or {})
         if content is None:
@@ -147,7 +128,7 @@ class JsonClient:
             kind = ReadTimeoutError if isinstance(cause, TimeoutError) else errors.ConnectionClosedError
         elif isinstance(cause, (TimeoutError, ssl.SSLError)):
             kind = errors.SSLError if isinstance(cause, ssl.SSLError) else errors.ConnectTimeoutError
-        return kind(endpoint_url=self.url, error=cause or error)
+        return kind(endpoint_url=self.pool.url, error=cause or error)
 
     def _cost(self, error: Exception, skew: float) -> int | None:
         """What a retry takes of the quota; None where it would end the same way. `skew` is what the try assumed."""
@@ -167,7 +148,7 @@ class JsonClient:
         """
         try:
             parsed = parsedate_tz(date)
-            skew = mktime_tz(parsed) - self._now() if parsed else math.inf
+            skew = mktime_tz(parsed) - time.time() if parsed else math.inf
         except (ValueError, OverflowError):
             skew = math.inf
         if abs(skew) > _SKEW_MAX:

@@ -17,18 +17,13 @@ class Service:
     name: str
     prefix: str
     protocol: str
-    binary: frozenset[str] = frozenset()
+    binary: tuple[str, ...] = ()
 
 
-SERVICES = {
-    service.name: service
-    for service in (
-        # A binary value is {"B": text}. (The value of an attribute that is called B is no text, but a dictionary.)
-        Service("dynamodb", "DynamoDB_20120810", "1.0", frozenset(("B",))),
-        Service("kms", "TrentService", "1.1", frozenset(("Plaintext", "PublicKey", "PrivateKeyCiphertextBlob"))),
-        Service("secretsmanager", "secretsmanager", "1.1"),
-    )
-}
+# A binary value of DynamoDB is {"B": text}. (The value of an attribute called B is no text, but a dictionary.)
+DYNAMODB = Service("dynamodb", "DynamoDB_20120810", "1.0", ("B",))
+KMS = Service("kms", "TrentService", "1.1", ("Plaintext", "PublicKey", "PrivateKeyCiphertextBlob"))
+SERVICES = {each.name: each for each in (DYNAMODB, KMS, Service("secretsmanager", "secretsmanager", "1.1"))}
 
 
 class UnreadableError(BotoCoreError):
@@ -69,12 +64,9 @@ def refusal(operation: str, status: int, headers: Mapping[str, str], content: di
     kind = headers.get("x-amzn-errortype") or content.pop("__type", None) or str(status)
     # The name of the error may have the service's before it, and an address behind.
     code = str(kind).partition(":")[0].rpartition("#")[2]
-    message = content.pop("message", None) or content.pop("Message", None) or ""
-    response: Any = {
-        **content,
-        "Error": {"Code": code, "Message": message},
-        "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": headers},
-    }
+    error = {"Code": code, "Message": content.pop("message", None) or content.pop("Message", None) or ""}
+    met = {"HTTPStatusCode": status, "HTTPHeaders": headers}
+    response: Any = {**content, "Error": error, "ResponseMetadata": met}
     return ClientError(response, operation)
 
 
