@@ -37,6 +37,15 @@ def test_what_is_sent_arrives_and_what_comes_back_is_the_answer(shop: Shop) -> N
     ]
 
 
+def test_a_host_is_named_with_no_port_but_the_addresses(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The port of https goes without saying; AWS's signature of the host is without it."""
+    web = shop.open(TWILIO)
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", int(web.host.partition(":")[2])))]
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: found)
+    Https(20, 20).post("https://127.0.0.1/", {}, b"")
+    assert [call.headers["host"] for call in web.calls] == ["127.0.0.1"]
+
+
 def test_an_answer_that_is_no_http_is_lost(shop: Shop) -> None:
     """Once it was an error that nobody expected, of a message that may have been sent."""
     web = shop.open(TWILIO, "less than nothing")
