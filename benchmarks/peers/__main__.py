@@ -165,8 +165,8 @@ def _budget(place: Place, rounds: int) -> str:
         samples = _rounds(asked, rounds, "The handler and its parts")
     text = (
         "A machine token as ES256 JWT: the parts done barely, in the same process and run. The handler does all three, "
-        "but that its own dispatch and line stand in for Powertools', and besides them reads the request, proves the "
-        "client and writes the answer; as deployed it writes a line of metrics, too."
+        "but with a dispatch of its own, and besides them reads the request, proves the client and writes the answer; "
+        "as deployed it writes a line of metrics, too."
     )
     return f"### What the handler cannot do without\n\n{text}\n\n{budget.table(samples)}"
 

@@ -70,7 +70,7 @@ def test_a_client_with_a_secret_is_counted_alone(here: Town) -> None:
 
 def test_what_cannot_be_a_code_is_refused_and_not_counted(here: Town) -> None:
     for _ in range(10):
-        assert guess(here, "no code") == UNKNOWN
+        assert guess(here, "c0de with blanks") == UNKNOWN
     assert guess(here) == UNKNOWN
 
 
