@@ -1,8 +1,8 @@
-"""What the two senders of AWS share: a botocore client whose requests we carry ourselves.
+"""What the two senders of AWS share: a botocore client whose requests are sent by `Https`.
 
 botocore knows the addresses, the signature and the forms of an answer. But it does not tell a TLS handshake that hangs
-from an answer that does, and those are not the same to us: so `https` sends the request that botocore has signed.
-Retries are off: a lost answer may have been a delivery.
+from an answer that does: after the first nothing was sent, after the second a message may have been delivered.
+Retries are off for the same reason.
 """
 
 import io
@@ -16,8 +16,8 @@ from lingpai.adapters.sms import outcomes
 from lingpai.ports import MaybeSent, NotSent
 
 
-class Line:
-    """To a service of AWS in a region. Credentials are the environment's; the client is made when first needed."""
+class BotocoreSms:
+    """A service of AWS that sends messages. Credentials are the environment's; the client is made when first needed."""
 
     def __init__(self, provider: str, service: str, region: str, https: Https) -> None:
         self._provider = provider
@@ -25,7 +25,7 @@ class Line:
         self._region = region
         self._https = https
         self._client: Any = None
-        # Whether the call that this thread makes has come as far as the wire.
+        # Whether this thread's call was answered, and with which HTTP status.
         self._call = threading.local()
 
     def send(self, operation: str, failure: Callable[[Any], NotSent | MaybeSent], **given: Any) -> None:
@@ -35,7 +35,7 @@ class Line:
         """
         import botocore.exceptions
 
-        self._call.carried = False
+        self._call.answered = False
         try:
             if self._client is None:
                 self._client = self._connect()
@@ -47,14 +47,14 @@ class Line:
         except botocore.exceptions.ClientError as error:
             raise self._told(error.response, failure) from error
         except Exception as error:  # noqa: BLE001  botocore's are of many kinds, and may quote the request
-            if self._call.carried:
+            if self._call.answered:
                 raise outcomes.unreadable(self._provider, self._call.status) from None
             raise outcomes.Refused(self._provider, type(error).__name__, "misconfigured") from None
         if not isinstance(answer.get("MessageId"), str):
             raise outcomes.unreadable(self._provider, self._call.status)
 
     def _told(self, response: Any, failure: Callable[[Any], NotSent | MaybeSent]) -> NotSent | MaybeSent:
-        if not self._call.carried:
+        if not self._call.answered:
             # Of another service, that was to give credentials.
             return outcomes.Refused(self._provider, "ClientError", "misconfigured")
         # What botocore puts where an answer names no error.
@@ -77,7 +77,7 @@ class Line:
         headers = {name: _text(value) for name, value in request.headers.items()}
         body = request.body or b""
         answer = self._https.post(request.url, headers, body.encode() if isinstance(body, str) else bytes(body))
-        self._call.carried, self._call.status = True, answer.status
+        self._call.answered, self._call.status = True, answer.status
         return AWSResponse(request.url, answer.status, answer.headers, _Body(answer.body))  # type: ignore[arg-type]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lingpai.adapters.https import Https
 from lingpai.adapters.sms import outcomes, wording
-from lingpai.adapters.sms.amazon import Line
+from lingpai.adapters.sms.amazon import BotocoreSms
 from lingpai.model import Message
 from lingpai.ports import MaybeSent, NotSent
 
@@ -47,7 +47,9 @@ class AwsSender:
 
     def __init__(self, settings: "Settings", https: Https) -> None:
         self._settings = settings
-        self._line = Line(NAME, "pinpoint-sms-voice-v2", settings.aws_sms_region or settings.aws_region, https)
+        self._service = BotocoreSms(
+            NAME, "pinpoint-sms-voice-v2", settings.aws_sms_region or settings.aws_region, https
+        )
 
     def send(self, message: Message) -> None:
         """See `ports.Sender`."""
@@ -62,7 +64,7 @@ class AwsSender:
         }
         if settings.aws_sms_configuration_set:
             asked["ConfigurationSetName"] = settings.aws_sms_configuration_set
-        self._line.send("send_text_message", _failure, **asked)
+        self._service.send("send_text_message", _failure, **asked)
 
 
 def _failure(response: Any) -> NotSent | MaybeSent:

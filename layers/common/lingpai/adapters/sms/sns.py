@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lingpai.adapters.https import Https
 from lingpai.adapters.sms import outcomes, wording
-from lingpai.adapters.sms.amazon import Line
+from lingpai.adapters.sms.amazon import BotocoreSms
 from lingpai.model import Message
 from lingpai.ports import MaybeSent, NotSent
 
@@ -40,7 +40,7 @@ class SnsSender:
 
     def __init__(self, settings: "Settings", https: Https) -> None:
         self._settings = settings
-        self._line = Line(NAME, "sns", settings.aws_sms_region or settings.aws_region, https)
+        self._service = BotocoreSms(NAME, "sns", settings.aws_sms_region or settings.aws_region, https)
 
     def send(self, message: Message) -> None:
         """See `ports.Sender`."""
@@ -50,7 +50,7 @@ class SnsSender:
             "AWS.SNS.SMS.SenderID": settings.sns_sender_id,
             "AWS.MM.SMS.OriginationNumber": settings.sns_origination_number,
         }
-        self._line.send(
+        self._service.send(
             "publish",
             _failure,
             PhoneNumber=message.to,
