@@ -6,12 +6,12 @@ this process's services work on its tables as its own functions do.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+import boto3.session
 import botocore.config
 import botocore.exceptions
-import botocore.session
 
+_CONFIG = botocore.config.Config(connect_timeout=5, read_timeout=30, retries={"total_max_attempts": 3})
 # Settings of the functions that the template takes from a parameter of the stack, and that its operator's part needs.
 # Who sends is none of them: the operator's part sends nothing, and need not have what a sender cannot do without.
 _PARAMETERS = {
@@ -51,8 +51,7 @@ class Deployment:
 
 def find(stack: str) -> Deployment:
     """The stack of this name; DeploymentError where there is none that holds this service."""
-    session = botocore.session.get_session()
-    client = _client(session, "cloudformation")
+    client = boto3.session.Session().client("cloudformation", config=_CONFIG)
     try:
         found = client.describe_stacks(StackName=stack)["Stacks"][0]
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
@@ -76,18 +75,12 @@ def find(stack: str) -> Deployment:
 
 def pepper(deployment: Deployment) -> str:
     """The key of the codes' hashes. Whoever has it can tell a code from the table: it is for tests of a deployment."""
-    session = botocore.session.get_session()
+    session = boto3.session.Session()
     try:
-        resource = _client(session, "cloudformation").describe_stack_resource(
+        resource = session.client("cloudformation", config=_CONFIG).describe_stack_resource(
             StackName=deployment.stack, LogicalResourceId="CodePepper"
         )
         name = resource["StackResourceDetail"]["PhysicalResourceId"]
-        secret: str = _client(session, "secretsmanager").get_secret_value(SecretId=name)["SecretString"]
+        return session.client("secretsmanager", config=_CONFIG).get_secret_value(SecretId=name)["SecretString"]
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
         raise DeploymentError(f"{deployment.stack}: {error}") from error
-    return secret
-
-
-def _client(session: botocore.session.Session, service: str) -> Any:
-    config = botocore.config.Config(connect_timeout=5, read_timeout=30, retries={"total_max_attempts": 3})
-    return session.create_client(service, config=config)

@@ -8,11 +8,11 @@ import urllib.parse
 from collections.abc import Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
+import boto3.session
 import botocore.config
 import botocore.exceptions
-import botocore.session
 
 from local import embedded
 from local.template import Table
@@ -45,7 +45,7 @@ def embedded_answer(operation: str, body: bytes) -> tuple[int, bytes]:
     import botocore.awsrequest
     from moto.core.models import botocore_stubber
 
-    region = botocore.session.get_session().get_config_variable("region")
+    region = boto3.session.Session().region_name
     request = botocore.awsrequest.AWSRequest(
         method="POST",
         url=f"https://dynamodb.{region}.amazonaws.com/",
@@ -103,8 +103,7 @@ def connect(region: str | None = None) -> "DynamoDBClient":
     `region` is for an environment that names none.
     """
     config = botocore.config.Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 2})
-    session = botocore.session.get_session()
-    return cast("DynamoDBClient", session.create_client("dynamodb", region_name=region, config=config))
+    return boto3.session.Session(region_name=region).client("dynamodb", config=config)
 
 
 def create_tables(client: "DynamoDBClient", tables: Iterable[Table], prefix: str = "") -> list[str]:
