@@ -35,7 +35,7 @@ def list_users(
 ) -> None:
     """List accounts, in the order of the table, which is none that people know."""
     with context.services() as services:
-        users = accounts.users_after(services, after)
+        users = accounts.users_after(services.store.list_users, after)
         if role is not None:
             role_id = role_id_of(services.store.directory().roles, role)
             users = (user for user in users if role_id in user.roles)
@@ -58,7 +58,11 @@ def find_users(
         raise typer.BadParameter("TEXT: is empty")
     with context.services() as services:
         country = services.settings.home_country
-        users = (user for user in accounts.users_after(services, after) if wanted in _searched(user, country))
+        users = (
+            user
+            for user in accounts.users_after(services.store.list_users, after)
+            if wanted in _searched(user, country)
+        )
         if not _show(context, services, users, limit):
             raise Missing("no account has this in its username, number, openids or name")
 

@@ -1,27 +1,23 @@
-"""All accounts of the store as records, page by page."""
+"""All accounts of a store as records."""
 
-import functools
 from collections.abc import Iterator
 from typing import Any
 
+from lingpai.accounts import users_after
 from lingpai.model import RoleBook
-from lingpai.ports import Services
+from lingpai.ports import Page, Services
 from local.transfer import records
 from local.transfer.adaptive_concurrency import AdaptiveConcurrency
-
-_PAGE = 500
 
 
 def accounts(services: Services, book: RoleBook, concurrency: AdaptiveConcurrency) -> Iterator[dict[str, Any]]:
     """The record of every account, hashes included.
 
-    What is registered or changed meanwhile may be in it or not; nobody who was there before is left out. Raises the
+    Accounts registered or changed meanwhile may be in it or not; none that was there before is left out. Raises the
     LingpaiError `temporarily_unavailable` when the store gives nothing for a minute.
     """
-    after: int | None = None
-    while True:
-        page = concurrency.run(functools.partial(services.store.list_users, _PAGE, after))
-        yield from (records.written(user, book) for user in page.users)
-        if page.next is None:
-            return
-        after = page.next
+
+    def read_page(limit: int, after: int | None) -> Page:
+        return concurrency.run(lambda: services.store.list_users(limit, after))
+
+    return (records.written(user, book) for user in users_after(read_page, None))

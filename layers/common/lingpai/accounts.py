@@ -46,6 +46,7 @@ from lingpai.ports import (
     EnableUser,
     EndSession,
     KnowAddresses,
+    Page,
     PutIdentity,
     PutUser,
     Services,
@@ -882,10 +883,15 @@ def _delete(services: Services, user_id: int, *checks: Write) -> None:
 # --- finding ----------------------------------------------------------------------------------------------
 
 
-def users_after(services: Services, after: int | None, page_size: int = 500) -> Iterator[User]:
-    """All accounts behind the user id `after`, or all there are; a page is read when the one before is used up."""
+def users_after(
+    read_page: Callable[[int, int | None], Page], after: int | None, page_size: int = 500
+) -> Iterator[User]:
+    """All accounts behind the user id `after`, or all there are. `read_page` is `Accounts.list_users` of a store.
+
+    A page is read when the one before is used up.
+    """
     while True:
-        page = services.store.list_users(page_size, after)
+        page = read_page(page_size, after)
         yield from page.users
         if page.next is None:
             return
