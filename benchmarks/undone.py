@@ -60,7 +60,6 @@ def _all_roots(folder: Path, _: Path) -> None:
 CHANGES = (
     Change("compiled files left out", _no_compiled_files),
     Change("the function's own compiled file left out", _no_compiled_function),
-    Change("pydantic and its model of the settings", environment={"STORE_READ_TIMEOUT": "2.0"}),
     Change("the collector always on", environment={"AWS_LAMBDA_INITIALIZATION_TYPE": ""}),
     Change("botocore's client", environment={"AWS_TRANSPORT": "botocore"}),
     Change("botocore's 126 roots", _all_roots),

@@ -21,7 +21,8 @@ from lingpai.grants import REGISTRY
 from lingpai.model import Client, ExtraClaim, Right, RoleBook, User
 from lingpai.ports import ClientWriter, Services
 from lingpai.roles import check_name
-from lingpai.settings import Settings, wechat_apps
+from lingpai.settings import Settings
+from lingpai.settings.identity_providers import wechat_apps
 from lingpai.validation_errors import error_text
 from lingpai.web.dialects.standard import EXTENSIONS
 from lingpai.web.fields import has_control

@@ -19,7 +19,12 @@ COLD = {
     "jmespath",
     "orjson",
     "pynamodb",
+    # the settings' model, and what it needs
+    "annotated_types",
+    "pydantic",
+    "pydantic_core",
     "typing_extensions",
+    "typing_inspection",
 }
 # botocore's names of errors and its quota of retries, and nothing that it calls AWS with.
 BOTOCORE = {"botocore", "botocore.exceptions", "botocore.retries", "botocore.retries.quota"}
@@ -31,7 +36,6 @@ LATER = {
     "lingpai.adapters.sign.wechat",
     "lingpai.adapters.sms.chain",
     "lingpai.legacy_hashes",
-    "lingpai.settings",
 }
 # As the template sets them where no sender and no provider is chosen.
 ENVIRONMENT = {

@@ -26,7 +26,7 @@ from lingpai.bootstrap import sign_providers
 from lingpai.errors import LingpaiError, SettingsError, invalid_grant
 from lingpai.model import Client, Identity, Proof
 from lingpai.ports import Conflict, SignProvider
-from lingpai.settings import OidcProvider
+from lingpai.settings.identity_providers import OidcProvider
 from tests.support import openid, wechat
 from tests.support.deadlines import within
 from tests.support.openid import AUDIENCE, DISCOVERY, KEYS, NONCE, OTHER_AUDIENCE, OpenId, private_key, public_jwk

@@ -1,17 +1,34 @@
 """Settings: read from the environment by name, checked, told line by line when wrong."""
 
 import json
+from collections import Counter
 
 import pytest
 from pydantic import ValidationError
 
 from lingpai.errors import SettingsError
-from lingpai.settings import OidcProvider, Settings, from_environment, wechat_apps
+from lingpai.settings import Settings, from_environment
+from lingpai.settings.identity_providers import OidcProvider, wechat_apps
+from lingpai.settings.rate_limits import RateLimitSettings
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:
     assert from_environment({}) == Settings()
     assert from_environment({name.upper(): "" for name in Settings.model_fields}) == Settings()
+
+
+def test_each_setting_belongs_to_one_feature() -> None:
+    """Of two parts with a setting of the same name, one would silently take the other's place."""
+    own = Counter(name for part in Settings.__bases__ for name in part.__annotations__ if name != "model_config")
+    assert own == Counter(list(Settings.model_fields))
+
+
+def test_a_part_stands_by_itself() -> None:
+    """A service can be given the part of its feature alone."""
+    assert RateLimitSettings(limit_sms_ip=3).limit_sms_ip == 3
+    assert isinstance(Settings(), RateLimitSettings)
+    with pytest.raises(ValidationError):
+        RateLimitSettings(limit_sms_ip=-1)
 
 
 def test_the_defaults_that_the_contract_names() -> None:

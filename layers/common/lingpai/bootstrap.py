@@ -6,7 +6,7 @@ import random
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lingpai import password_filter, passwords, plain
+from lingpai import password_filter, passwords
 from lingpai.adapters import metrics, secrets
 from lingpai.adapters.dynamodb import DynamoStore
 from lingpai.adapters.keys import FileKeys, MemoryKeys, OpenVault
@@ -15,16 +15,18 @@ from lingpai.adapters.sign import trusted
 from lingpai.adapters.sms.console import ConsoleSender
 from lingpai.clients import Registry
 from lingpai.clock import Clock
+from lingpai.errors import SettingsError
 from lingpai.keys import KeyRing
 from lingpai.ports import Counters, KeyStore, Messenger, Meter, Sender, Services, SignProvider, Store, Vault
+from lingpai.settings import Settings, from_environment
 
 if TYPE_CHECKING:
     from lingpai.adapters.https import Https
-    from lingpai.settings import Provider, Settings
+    from lingpai.settings.sms import Provider
 
 
 def build(
-    settings: "Settings",
+    settings: Settings,
     store: Store | None = None,
     clock: Clock | None = None,
     keys: KeyStore | None = None,
@@ -55,7 +57,7 @@ def build(
     )
 
 
-def sign_providers(settings: "Settings", clock: Clock) -> dict[str, SignProvider]:
+def sign_providers(settings: Settings, clock: Clock) -> dict[str, SignProvider]:
     """Who may say who somebody is here, by the name that a client's record gives."""
     providers: dict[str, SignProvider] = {trusted.NAME: trusted.Trusted()}
     if settings.wechat_apps.get_secret_value() or settings.wechat_apps_secret:
@@ -73,7 +75,7 @@ def sign_providers(settings: "Settings", clock: Clock) -> dict[str, SignProvider
 # What delivers messages is imported only where it was chosen.
 
 
-def sender(settings: "Settings", counters: Counters, clock: Clock, meter: Meter) -> Messenger:
+def sender(settings: Settings, counters: Counters, clock: Clock, meter: Meter) -> Messenger:
     """Who delivers messages: the console, or the chain that the settings name."""
     if settings.sms_provider == ("console",):
         return ConsoleSender()
@@ -91,7 +93,7 @@ def sender(settings: "Settings", counters: Counters, clock: Clock, meter: Meter)
     )
 
 
-def _sender(name: "Provider", settings: "Settings", clock: Clock, https: "Https") -> Sender:
+def _sender(name: "Provider", settings: Settings, clock: Clock, https: "Https") -> Sender:
     match name:
         case "console":
             return ConsoleSender()
@@ -121,25 +123,23 @@ def _sender(name: "Provider", settings: "Settings", clock: Clock, https: "Https"
 UNWRAPPED = "local"
 
 
-def key_store(settings: "Settings", tables: DynamoStore | None = None) -> KeyStore:
+def key_store(settings: Settings, tables: DynamoStore | None = None) -> KeyStore:
     """Where the settings say that the key pairs are kept: in the table, in a file, or nowhere."""
     if settings.keys_kms_key:
         return tables or DynamoStore(settings)
     return FileKeys(Path(settings.keys_file)) if settings.keys_file else MemoryKeys()
 
 
-def key_vault(settings: "Settings") -> Vault:
+def key_vault(settings: Settings) -> Vault:
     """What the settings say that makes the key pairs and opens them."""
     return OpenVault() if settings.keys_kms_key in ("", UNWRAPPED) else KmsVault(settings)
 
 
-def _check_password_filter(settings: "Settings") -> None:
+def _check_password_filter(settings: Settings) -> None:
     """A look at its header alone: the whole is read, and compared with its checksum, at the first new password."""
     try:
         password_filter.check(passwords.filter_path(settings))
     except password_filter.FilterError as error:
-        from lingpai.errors import SettingsError
-
         raise SettingsError(f"PASSWORD_FILTER: {error}") from None
 
 
@@ -148,10 +148,4 @@ def services() -> Services:
     """The services of this process, built from its environment when first asked for: by a request, never before."""
     # All environments restored from one snapshot came with the same seed, and botocore's retries would keep in step.
     random.seed()
-    return build(plain.read(os.environ) or _from_environment())
-
-
-def _from_environment() -> "Settings":
-    from lingpai.settings import from_environment
-
-    return from_environment(os.environ)
+    return build(from_environment(os.environ))

@@ -18,7 +18,7 @@ from lingpai.errors import LingpaiError, invalid_grant, invalid_request
 from lingpai.frozen import frozen
 
 if TYPE_CHECKING:
-    from lingpai.settings import OidcProvider
+    from lingpai.settings.identity_providers import OidcProvider
 
 KEYS_MAX = 100
 SUBJECT_MAX = 255

@@ -16,7 +16,7 @@ from lingpai.errors import invalid_request, unavailable
 if TYPE_CHECKING:
     import argon2
 
-    from lingpai.settings import Settings
+    from lingpai.settings.passwords import PasswordSettings
 
 MAX_LENGTH = 128
 # What is longer as it comes is no password: normalising 64 KiB of accents alone takes half a second.
@@ -25,12 +25,12 @@ _LONGEST = 1024
 _ARGON2 = "$argon2"
 
 
-def hash_password(password: str, settings: "Settings") -> str:
+def hash_password(password: str, settings: "PasswordSettings") -> str:
     """The argon2id hash (PHC string) of `password`, with the parameters of `settings`."""
     return _hasher(settings).hash(normalise(password))
 
 
-def verify(password: str, stored: str | None, settings: "Settings") -> bool:
+def verify(password: str, stored: str | None, settings: "PasswordSettings") -> bool:
     """Whether `password` is the one behind `stored`, which may be a hash of another system (`legacy_hashes`).
 
     With nothing stored, the same work is done on a hash that no password has, so that the time tells nothing about
@@ -73,7 +73,7 @@ def without_padding(given: str) -> str:
     return re.sub(r"=+(?=\$|$)", "", hashed) if _ARGON2 in hashed else hashed
 
 
-def as_kept(given: str, settings: "Settings") -> str:
+def as_kept(given: str, settings: "PasswordSettings") -> str:
     """The form in which a readable hash from elsewhere is stored: as it is, or a fast one wrapped in argon2id.
 
     The work of wrapping is that of hashing a password.
@@ -87,12 +87,12 @@ def as_kept(given: str, settings: "Settings") -> str:
     return legacy_hashes.wrapped(kind, _hasher(settings).hash(digest))
 
 
-def needs_rehash(stored: str, settings: "Settings") -> bool:
+def needs_rehash(stored: str, settings: "PasswordSettings") -> bool:
     """Whether `stored`, a hash that was just verified, was made in another way than `settings` ask for."""
     return not stored.startswith(_ARGON2) or _hasher(settings).check_needs_rehash(stored)
 
 
-def check_new(password: str, username: str | None, settings: "Settings") -> None:
+def check_new(password: str, username: str | None, settings: "PasswordSettings") -> None:
     """Refuse a new password that is too short or long, the account's own name, or one that is common or has leaked.
 
     Lengths are counted in code points after NFKC; there are no rules of composition (NIST SP 800-63B-4, 3.1.1.2).
@@ -113,7 +113,7 @@ def check_new(password: str, username: str | None, settings: "Settings") -> None
         raise invalid_request("password_common")
 
 
-def filter_path(settings: "Settings") -> Path:
+def filter_path(settings: "PasswordSettings") -> Path:
     """Where the filter of common passwords is: the operator's, or the one that is shipped."""
     return Path(settings.password_filter) if settings.password_filter else password_filter.SHIPPED
 
@@ -134,7 +134,7 @@ def normalise(password: str) -> str:
     return unicodedata.normalize("NFKC", password)
 
 
-def _verify_argon2(password: str, stored: str, settings: "Settings") -> bool:
+def _verify_argon2(password: str, stored: str, settings: "PasswordSettings") -> bool:
     from argon2.exceptions import VerificationError
 
     for attempt in dict.fromkeys((normalise(password), password)):
@@ -145,7 +145,7 @@ def _verify_argon2(password: str, stored: str, settings: "Settings") -> bool:
     return False
 
 
-def _verify_legacy(password: str, stored: str, settings: "Settings") -> bool:
+def _verify_legacy(password: str, stored: str, settings: "PasswordSettings") -> bool:
     from lingpai import legacy_hashes
 
     try:
@@ -164,7 +164,7 @@ def _encode(password: str) -> bytes:
     return password.encode("utf-8", "surrogatepass")
 
 
-def _hasher(settings: "Settings") -> "argon2.PasswordHasher":
+def _hasher(settings: "PasswordSettings") -> "argon2.PasswordHasher":
     return _hasher_of(settings.argon2_time, settings.argon2_memory_kib, settings.argon2_parallelism)
 
 
@@ -175,7 +175,7 @@ def _hasher_of(time_cost: int, memory_kib: int, parallelism: int) -> "argon2.Pas
     return argon2.PasswordHasher(time_cost=time_cost, memory_cost=memory_kib, parallelism=parallelism)
 
 
-def _unmatchable(settings: "Settings") -> str:
+def _unmatchable(settings: "PasswordSettings") -> str:
     """A well-formed hash of nothing: verifying against it costs what a real one costs, and fails."""
     return (
         f"$argon2id$v=19$m={settings.argon2_memory_kib},t={settings.argon2_time}"
@@ -183,7 +183,7 @@ def _unmatchable(settings: "Settings") -> str:
     )
 
 
-def _filter(settings: "Settings") -> password_filter.PasswordFilter:
+def _filter(settings: "PasswordSettings") -> password_filter.PasswordFilter:
     try:
         return _filter_at(filter_path(settings))
     except password_filter.FilterError as error:

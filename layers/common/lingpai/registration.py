@@ -11,10 +11,10 @@ from lingpai.errors import forbidden, invalid_client, invalid_grant
 from lingpai.model import Client
 
 if TYPE_CHECKING:
-    from lingpai.settings import Settings
+    from lingpai.settings.accounts import AccountSettings
 
 
-def wants_client(settings: "Settings") -> bool:
+def wants_client(settings: "AccountSettings") -> bool:
     """Whether a registration needs a client's credentials; LingpaiError `access_denied` where there is none at all."""
     if settings.registration == "off":
         raise forbidden("registration_closed")
@@ -27,7 +27,7 @@ def check_client(client: Client) -> None:
         raise invalid_client(dialect=client.dialect)
 
 
-def check_first_login(settings: "Settings", client: Client) -> None:
+def check_first_login(settings: "AccountSettings", client: Client) -> None:
     """LingpaiError `invalid_grant` where a login through this client may not make an account."""
     if settings.registration == "off" or (settings.registration == "client" and not client.confidential):
         raise invalid_grant("registration_closed")

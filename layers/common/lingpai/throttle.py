@@ -13,7 +13,7 @@ from lingpai.frozen import frozen
 from lingpai.ports import CheckTally, Services, SpendTally
 
 if TYPE_CHECKING:
-    from lingpai.settings import Settings
+    from lingpai.settings.rate_limits import RateLimitSettings
 
 # What addresses are limited in.
 Counted = Literal["client", "sms", "login", "verify", "register", "sign"]
@@ -59,7 +59,7 @@ def limit_of(key: str, counts: Mapping[str, int], window: int, at: int) -> Limit
     return Limit(f"{key}:{window}:{begins}", on, begins + window, begins + 2 * window) if on else None
 
 
-def address_limit(settings: "Settings", what: Counted, address: str, at: int) -> Limit | None:
+def address_limit(settings: "RateLimitSettings", what: Counted, address: str, at: int) -> Limit | None:
     """The limit of an hour for an address and the network around it (/24, or /64 of IPv6), kept as one tally.
 
     How much of `what` they have is in the settings, as `LIMIT_<what>_IP` and `LIMIT_<what>_NET`. None for the addresses
@@ -79,13 +79,15 @@ def address_limit(settings: "Settings", what: Counted, address: str, at: int) ->
     return limit_of(f"{what}:{network}", {"all": per_network, ip.packed.hex(): per_address}, HOUR, at)
 
 
-def client_limit(settings: "Settings", what: Literal["sms", "verify", "sign"], client_id: str, at: int) -> Limit | None:
+def client_limit(
+    settings: "RateLimitSettings", what: Literal["sms", "verify", "sign"], client_id: str, at: int
+) -> Limit | None:
     """The limit of an hour for a client: `LIMIT_<what>_CLIENT` of the settings."""
     per_client: int = getattr(settings, f"limit_{what}_client")
     return limit_of(f"{what}:client:{client_id}", {"all": per_client}, HOUR, at)
 
 
-def message_limits(settings: "Settings", client_id: str, now: int) -> tuple[Limit | None, ...]:
+def message_limits(settings: "RateLimitSettings", client_id: str, now: int) -> tuple[Limit | None, ...]:
     """The limits that messages to all numbers share: the client's of an hour, the deployment's of a day."""
     return (
         client_limit(settings, "sms", client_id, now),

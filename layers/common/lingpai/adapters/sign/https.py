@@ -6,11 +6,11 @@ An address may hold a secret (WeChat wants the app's in the query), so nothing h
 import functools
 from typing import TYPE_CHECKING
 
-from lingpai.settings import secure_url
+from lingpai.settings.types import secure_url
 
 if TYPE_CHECKING:
     from lingpai.adapters.https import Https
-    from lingpai.settings import Settings
+    from lingpai.settings.identity_providers import IdentityProviderSettings
 
 
 class NotAnswered(Exception):
@@ -21,7 +21,7 @@ class NotAnswered(Exception):
         self.detail = detail
 
 
-def get(settings: "Settings", url: str, limit: int) -> bytes:
+def get(settings: "IdentityProviderSettings", url: str, limit: int) -> bytes:
     """The body of the answer 200, at most `limit` bytes; NotAnswered for any other, or none in time."""
     from lingpai.adapters.https import Lost, Unreached
 

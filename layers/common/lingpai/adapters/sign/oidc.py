@@ -12,10 +12,10 @@ from lingpai.clock import Clock
 from lingpai.errors import LingpaiError, SettingsError, invalid_grant, unavailable
 from lingpai.id_tokens import Presented, PublicKey
 from lingpai.model import Client, Identity, Proof, SingleUse
-from lingpai.settings import secure_url
+from lingpai.settings.types import secure_url
 
 if TYPE_CHECKING:
-    from lingpai.settings import OidcProvider, Settings
+    from lingpai.settings.identity_providers import IdentityProviderSettings, OidcProvider
 
 # Whatever the deployment calls a provider: who somebody is hangs on issuer and subject alone (OpenID Connect Core 1.0
 # section 5.7), so that a name given to another issuer opens nobody's account.
@@ -32,7 +32,7 @@ class OpenId:
 
     proves = True
 
-    def __init__(self, settings: "Settings", provider: "OidcProvider", clock: Clock) -> None:
+    def __init__(self, settings: "IdentityProviderSettings", provider: "OidcProvider", clock: Clock) -> None:
         self._provider = provider
         self._clock = clock
         given = provider.jwks
@@ -91,7 +91,7 @@ class _Ring:
     A key that is not known makes them be read again, once in OIDC_KEYS_PAUSE: whoever makes names up makes no calls.
     """
 
-    def __init__(self, settings: "Settings", provider: "OidcProvider", clock: Clock) -> None:
+    def __init__(self, settings: "IdentityProviderSettings", provider: "OidcProvider", clock: Clock) -> None:
         self._settings = settings
         self._provider = provider
         # The clock of the times below.

@@ -12,10 +12,10 @@ from urllib.parse import urlencode
 from lingpai.adapters.sign import https
 from lingpai.errors import LingpaiError, invalid_grant, too_many_requests, unavailable
 from lingpai.model import Client, Identity, Proof, is_union
-from lingpai.settings import wechat_apps
+from lingpai.settings.identity_providers import wechat_apps
 
 if TYPE_CHECKING:
-    from lingpai.settings import Settings
+    from lingpai.settings.identity_providers import IdentityProviderSettings
 
 NAME = "wechat"
 _PATH = "/sns/jscode2session"
@@ -44,7 +44,7 @@ class WeChat:
 
     proves = True
 
-    def __init__(self, settings: "Settings", apps: Callable[[], str]) -> None:
+    def __init__(self, settings: "IdentityProviderSettings", apps: Callable[[], str]) -> None:
         self._settings = settings
         self._apps = apps
 

@@ -20,7 +20,7 @@ from lingpai.clock import Clock
 from lingpai.model import Message
 
 if TYPE_CHECKING:
-    from lingpai.settings import Settings
+    from lingpai.settings.sms import SmsSettings
 
 NAME = "tencent"
 ALGORITHM = "TC3-HMAC-SHA256"
@@ -55,7 +55,7 @@ CODES = outcomes.table(
 class TencentSender:
     """Sends by template. `key` gives the SecretKey."""
 
-    def __init__(self, settings: "Settings", key: Callable[[], str], https: Https, clock: Clock) -> None:
+    def __init__(self, settings: "SmsSettings", key: Callable[[], str], https: Https, clock: Clock) -> None:
         self._settings = settings
         self._key = key
         self._https = https

@@ -16,7 +16,7 @@ from lingpai.adapters.sms import outcomes, wording
 from lingpai.model import Message
 
 if TYPE_CHECKING:
-    from lingpai.settings import Settings
+    from lingpai.settings.sms import SmsSettings
 
 NAME = "twilio"
 
@@ -39,7 +39,7 @@ CODES = outcomes.table(
 class TwilioSender:
     """Sends texts. `token` gives the auth token of the account, or the secret of the API key in the settings."""
 
-    def __init__(self, settings: "Settings", token: Callable[[], str], https: Https) -> None:
+    def __init__(self, settings: "SmsSettings", token: Callable[[], str], https: Https) -> None:
         self._settings = settings
         self._token = token
         self._https = https

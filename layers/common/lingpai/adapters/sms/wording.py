@@ -6,7 +6,7 @@ from lingpai.model import Message
 from lingpai.ports import NotSent
 
 if TYPE_CHECKING:
-    from lingpai.settings import Kinds, Settings
+    from lingpai.settings.sms import Kinds, SmsSettings
 
 MAINLAND = "+86"
 
@@ -46,7 +46,7 @@ def _chosen(kinds: "Kinds", message: Message, purposes: tuple[str, ...]) -> str:
     return ""
 
 
-def text(settings: "Settings", message: Message) -> str:
+def text(settings: "SmsSettings", message: Message) -> str:
     """The text of the message: the operator's for its language and purpose, else the one it came with."""
     own: str = getattr(settings, f"sms_text_{message.language}_{message.purpose}")
     return own.format(code=message.code, minutes=message.minutes) if own else message.text

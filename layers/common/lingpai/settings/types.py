@@ -1,0 +1,46 @@
+"""Types of settings that several features share, and the base of each feature's part."""
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+
+class FeatureSettings(BaseModel):
+    """The settings of one feature. `lingpai.settings.Settings` inherits from the parts of all features."""
+
+    # Only the whole is used to read an environment, so only its validator is built.
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, defer_build=True)
+
+
+def words(value: object) -> object:
+    """Split comma-separated text into a list; leave any other value as it is."""
+    if isinstance(value, str):
+        return [word.strip() for word in value.split(",") if word.strip()]
+    return value
+
+
+def secure_url(url: str) -> str:
+    """Return the URL if it uses HTTPS (or HTTP on 127.0.0.1) and has no user or fragment; else raise ValueError."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise ValueError("is no address") from None
+    secure = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname == "127.0.0.1")
+    plain = url.isascii() and url.isprintable() and " " not in url
+    if not secure or not parts.hostname or parts.username is not None or parts.fragment or not plain:
+        raise ValueError("is no address that begins with https://")
+    return url
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(words)]
+Seconds = Annotated[int, Field(gt=0)]
+# A function of Lambda runs for 900 seconds at most. Sockets reject much longer time-outs, such as `inf`.
+TimeOut = Annotated[float, Field(gt=0, le=900)]
+# 0 turns a limit off.
+Limit = Annotated[int, Field(ge=0)]
+Country = Annotated[str, Field(pattern="^[A-Z]{2}$")]
+Url = Annotated[str, AfterValidator(secure_url)]
+# A full ARN, so that a secret given here by mistake is not taken for the name of one.
+SecretArn = Annotated[str, Field(pattern="^(arn:aws[a-z-]*:secretsmanager:[^:]+:[0-9]+:secret:.+)?$")]
