@@ -255,7 +255,7 @@ def test_basic_with_the_same_id_in_the_body_is_fine(api: Api, name: str) -> None
 
 
 def test_all_three_may_say_the_same(api: Api) -> None:
-    ids = {"client_id": "web-client", "clientId": "web-client", "client_secret": "not looked at"}
+    ids = {"client_id": "web-client", "clientId": "web-client", "client_secret": "not-looked-at"}
     spring_tokens(api.post("/oauth/token", form={**ALICE, **ids}, basic=WEB))
 
 
