@@ -15,6 +15,8 @@ PYTHON ?= $(shell for p in python3.13 python3 python; do "$$p" -c '$(is-3.13)' 2
 
 # An environment that happens to be active in the caller's shell is not this project's.
 unexport VIRTUAL_ENV CONDA_PREFIX PYTHONHOME PYTHONPATH UV_PROJECT_ENVIRONMENT
+# Without compiled files each process of the tests would compile all modules again.
+unexport PYTHONDONTWRITEBYTECODE
 export UV_PYTHON_DOWNLOADS := never
 # Compiled once here, so that the first `make run` does not compile botocore while someone waits.
 export UV_COMPILE_BYTECODE := 1
@@ -49,15 +51,22 @@ run: $(VENV) ## Serve the API on this machine, with demo data (PORT, SEED, DYNAM
 	@exec .venv/bin/python -m local
 
 .PHONY: test
-test: $(VENV) ## Run the tests (ARGS='-k refresh -x' goes to pytest)
-	@exec .venv/bin/pytest $(ARGS)
+test: $(VENV) ## Run the tests, in a process for each core (ARGS='-k refresh -x' goes to pytest)
+	@exec .venv/bin/pytest --numprocesses $(WORKERS) $(ARGS)
+
+.PHONY: test-fast
+test-fast: $(VENV) ## Run the tests that need neither DynamoDB Local nor a server
+	@exec .venv/bin/pytest --numprocesses $(WORKERS) -m 'not dynamodb_local' $(FAST_TESTS) $(ARGS)
+
+WORKERS := auto
+FAST_TESTS := $(addprefix tests/,architecture unit contract integration) sdk/python/tests
 
 ##: Work on it
 
 .PHONY: check
-check: check-format check-lint check-types check-imports check-template check-lock ## Everything that needs no test run: format, lint, types, imports, template, lock
+check: check-format check-lint check-types check-imports check-template check-lock check-commits ## Everything that needs no test run: format, lint, types, imports, template, lock, commits
 
-.PHONY: check-format check-lint check-types check-imports check-template check-lock
+.PHONY: check-format check-lint check-types check-imports check-template check-lock check-commits
 check-format: $(VENV)
 	$(call say,format: ruff format)
 	@.venv/bin/ruff format --quiet --diff .
@@ -83,6 +92,13 @@ check-lock: $(UV)
 	@$(UV) lock --quiet --check || { echo 'uv.lock is behind pyproject.toml: run `make lock`' >&2; exit 1; }
 	@[ "$$($(export-layer))" = "$$(cat $(LAYER_REQUIREMENTS))" ] \
 		|| { echo '$(LAYER_REQUIREMENTS) differs from uv.lock: run `make lock`' >&2; exit 1; }
+
+# Commits up to this one have subjects of any length; where it is not in the clone, the last 20 commits are checked.
+FREE_SUBJECTS := 3fb76298c3d3b805b308302502a89e043aa3af5c
+check-commits:
+	$(call say,commits: subjects of at most 72 characters)
+	@range=-20; if git merge-base --is-ancestor $(FREE_SUBJECTS) HEAD 2>/dev/null; then range=$(FREE_SUBJECTS)..; fi; \
+		git log --format=%s $$range | awk 'length > 72 { print "too long: " $$0; bad = 1 } END { exit bad }' >&2
 
 .PHONY: format
 format: $(VENV) ## Format the code and fix what ruff can fix

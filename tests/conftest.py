@@ -1,17 +1,19 @@
-"""Fixtures for all tests, and a loud word about what the machine could not run."""
+"""Fixtures for all tests, the order and the processes they run in, and one line for what the machine could not run."""
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from xdist.scheduler.loadscope import LoadScopeScheduling  # type: ignore[import-untyped]  # it has no types
 
 from lingpai.adapters.memory import MemoryStore
 from tests.support import npm, stores
 from tests.support.api import Api, make_api
 from tests.support.fake_web import Certificate, make_certificate
-from tests.support.logs import listen
+from tests.support.logs import LOGS, listen
 from tests.support.sms import Shop, open_shop
 
 _LEFT_OUT = pytest.StashKey[str]()
@@ -38,21 +40,49 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[_NO_NPM] = reason
 
 
+# The folders that take longest come first, so that no process waits for another one at the end.
+_ORDER = ("e2e", "blackbox", "faults", "drills", "contract", "integration", "architecture", "unit")
+# All in one process: its last test counts what the others have called.
+_TOGETHER = "tests/blackbox/"
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Search the logs last, when everything has been said."""
-    items.sort(key=lambda item: item.name.startswith("test_no_secret_was_logged"))
+    """Mark what needs DynamoDB Local; put the long folders first and the search of the logs last."""
+    for item in items:
+        if "dynamodb_endpoint" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.dynamodb_local)
+    items.sort(key=lambda item: (item.name.startswith("test_no_secret_was_logged"), _rank(item)))
 
 
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Say loudly what was left out."""
-    reason = config.stash.get(_LEFT_OUT, None)
-    if reason is not None:
-        terminalreporter.section("LEFT OUT: everything on DynamoDB Local", sep="!", red=True, bold=True)
-        terminalreporter.line(f"The races and the reference contract did not run: {reason}.")
-    reason = config.stash.get(_NO_NPM, None)
-    if reason is not None:
-        terminalreporter.section("LEFT OUT: the clients of npm", sep="!", red=True, bold=True)
-        terminalreporter.line(f"No client in JavaScript was tried: {reason}.")
+def _rank(item: pytest.Item) -> int:
+    folder = item.path.relative_to(item.config.rootpath).parts[1]
+    return _ORDER.index(folder) if folder in _ORDER else len(_ORDER)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Let each process take one file after the other (`make test`)."""
+    return _ByFile(config, log)
+
+
+class _ByFile(LoadScopeScheduling):  # type: ignore[misc]
+    def _split_scope(self, nodeid: str) -> str:
+        return _TOGETHER if nodeid.startswith(_TOGETHER) else nodeid.partition("::")[0]
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say in one line for each reason what was left out."""
+    skipped = terminalreporter.stats.get("skipped", ())
+    reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in skipped)
+    for reason, count in reasons.most_common():
+        terminalreporter.write_line(f"LEFT OUT: {count} tests: {reason}", red=True, bold=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_secret_in_the_logs() -> Iterator[None]:
+    """Search all that was logged in this process, when every other fixture is gone."""
+    yield
+    assert LOGS.leaks() == []
 
 
 @pytest.fixture(scope="session")
@@ -74,7 +104,10 @@ def npm_clients(request: pytest.FixtureRequest) -> None:
         pytest.skip(f"clients of npm: {reason}")
 
 
-@pytest.fixture(params=["memory", "moto", "bare", "botocore"])
+_LOCAL = [pytest.param(transport, marks=pytest.mark.dynamodb_local) for transport in ("bare", "botocore")]
+
+
+@pytest.fixture(params=["memory", "moto", *_LOCAL])
 def store(request: pytest.FixtureRequest) -> Iterator[Any]:
     """An empty store, one of each kind in turn."""
     with ExitStack() as stack:

@@ -23,7 +23,10 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
             terminalreporter.line(f"{what}: {reason}")
 
 
-@pytest.fixture(scope="session", params=["given"] if GIVEN else ["embedded store", "DynamoDB Local"])
+STORES = ["embedded store", pytest.param("DynamoDB Local", marks=pytest.mark.dynamodb_local)]
+
+
+@pytest.fixture(scope="session", params=["given"] if GIVEN else STORES)
 def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """The API under test."""
     with ExitStack() as stack:

@@ -34,7 +34,7 @@ def a_key(number: int = 1, algorithm: str = ES, **changes: Any) -> StoredKey:
     return replace(key, **changes)
 
 
-@pytest.fixture(params=["memory", "file", "moto", "dynamodb-local"])
+@pytest.fixture(params=["memory", "file", "moto", pytest.param("dynamodb-local", marks=pytest.mark.dynamodb_local)])
 def key_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[KeyStore]:
     """An empty store of keys, one of each kind in turn."""
     with ExitStack() as stack:
@@ -252,7 +252,7 @@ class ReadyMade:
         raise NotImplementedError
 
 
-@pytest.fixture(params=["memory", "file", "dynamodb-local"])
+@pytest.fixture(params=["memory", "file", pytest.param("dynamodb-local", marks=pytest.mark.dynamodb_local)])
 def shared_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[KeyStore]:
     """The stores whose writes are conditional under load; moto's are not."""
     with ExitStack() as stack:

@@ -311,7 +311,6 @@ def chain_of(sender: Scripted, counters: Counters, time: Time) -> Chain:
     return Chain({"one": sender}, breaker, meter, longest_try=1, deadline=60)
 
 
-@pytest.mark.dynamodb_local
 def test_failures_at_once_open_the_breaker(reference: WholeStore) -> None:
     def refuse() -> None:
         raise Refused("one", "down", "unreachable")
@@ -326,7 +325,6 @@ def test_failures_at_once_open_the_breaker(reference: WholeStore) -> None:
     assert sender.sent[NUMBER] == before
 
 
-@pytest.mark.dynamodb_local
 @pytest.mark.parametrize("recovers", [True, False])
 def test_a_half_open_breaker_lets_exactly_one_through(reference: WholeStore, recovers: bool) -> None:
     """The one that was let through waits until all others were told: so none of them came after it."""

@@ -159,7 +159,7 @@ def test_a_session_that_remembers_no_rotation_begins_to(store: WholeStore, histo
 
 
 @pytest.mark.security("F16")
-@pytest.mark.parametrize("store", ["memory", "bare"], indirect=True)
+@pytest.mark.parametrize("store", ["memory", pytest.param("bare", marks=pytest.mark.dynamodb_local)], indirect=True)
 def test_a_session_does_not_remember_rotations_without_end(store: WholeStore) -> None:
     """In one span of time; the next span has room again."""
     open_sessions(store, [FIRST])

@@ -19,6 +19,7 @@ from lingpai.model import Message, StoredKey, User
 from lingpai.passwords import hash_password
 from lingpai.ports import Services
 from local import functions, gateway
+from tests.support import stores
 from tests.support.logs import LOGS
 from tests.support.meter import MemoryMeter
 from tests.support.stores import ROOT, TEMPLATE, settings
@@ -187,13 +188,14 @@ def make_api(monkeypatch: pytest.MonkeyPatch, store: Any, *, populated: bool = T
     Tokens are signed with the keys of `signing_keys`; `overrides` are settings (digest_login is off without one).
     """
     time = Time()
-    tables = {name: getattr(store, "settings", settings()).model_dump().get(name) for name in settings().model_dump()}
-    tables = {name: value for name, value in tables.items() if name.endswith("_table")}
+    named = getattr(store, "settings", None) or settings()
+    tables = {name: getattr(named, name) for name in stores.TABLE_FIELDS}
     built = bootstrap.build(settings(**{**tables, **overrides}), store, time.clock(), MemoryKeys(*signing_keys()))
     services = replace(built, meter=MemoryMeter())
     monkeypatch.setattr(bootstrap, "services", lambda: services)
     if populated:
-        populate(services)
+        hashing = tuple(value for name, value in services.settings.model_dump().items() if name.startswith("argon2_"))
+        stores.fill(store, ("inhabitants", hashing), lambda: populate(services))
     return Api(services, time)
 
 

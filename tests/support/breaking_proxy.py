@@ -77,6 +77,7 @@ class BreakingProxy:
     _broken: Message | None = None
     _guard: threading.RLock = field(default_factory=threading.RLock)
     _upstream: http.client.HTTPConnection | None = None
+    _closed: bool = False
 
     def plan(self, at: int | None = None, fault: Fault | None = None, *others: tuple[int, Fault]) -> None:
         """A new request begins; its call number `at` (the first is 0) meets the fault, and `others` theirs."""
@@ -102,6 +103,8 @@ class BreakingProxy:
     def ask(self, request: Message) -> Message:
         """DynamoDB's answer."""
         with self._guard:
+            if self._closed:
+                raise ConnectionError("nobody listens any more")
             if self._upstream is None:
                 self._upstream = http.client.HTTPConnection(urlsplit(self.upstream).netloc)
             self._upstream.request("POST", "/", request.body, request.headers)
@@ -110,9 +113,11 @@ class BreakingProxy:
             return Message(headers, response.read(), response.status)
 
     def close(self) -> None:
-        """Hang up."""
-        if self._upstream is not None:
-            self._upstream.close()
+        """Hang up: nothing reaches the tables from here on."""
+        with self._guard:
+            self._closed = True
+            if self._upstream is not None:
+                self._upstream.close()
 
     def release(self) -> None:
         """Let what was held arrive; nobody gets the answers."""
@@ -140,8 +145,8 @@ def store_behind(
     """A proxy, a store that asks through it by this transport, and a store that asks the same tables directly."""
     settings = stores.settings(aws_transport=transport, **chosen)
     with (
-        serving(endpoint) as proxy,
         stores.on_dynamodb_local(endpoint) as direct,
+        serving(endpoint) as proxy,
         closing(aws_client(settings, "dynamodb", proxy.url, ("local", "local"))) as client,
     ):
         yield proxy, DynamoStore(direct.settings, client=lambda: client), direct

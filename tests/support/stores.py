@@ -2,6 +2,7 @@
 
 import functools
 import os
+import pickle
 import shutil
 import socket
 import subprocess
@@ -63,8 +64,33 @@ def on_moto() -> Iterator[DynamoStore]:
     with moto.mock_aws(), embedded.bounded_memory():
         os.environ["AWS_DEFAULT_REGION"] = "us-east-1"
         client = _client(None)
-        dynamodb.create_tables(client, TEMPLATE.tables)
+        _filled("tables", lambda: dynamodb.create_tables(client, TEMPLATE.tables))
         yield DynamoStore(settings(), client=lambda: client)
+
+
+def fill(store: object, name: object, write: Callable[[], object]) -> None:
+    """Call `write`, which fills the empty `store`; on moto only once for each `name`, whose tables are copied then."""
+    if isinstance(store, DynamoStore) and store._connect() is _client(None):
+        _filled(name, write)
+    else:
+        write()
+
+
+# moto's tables, pickled, by what is in them.
+_FILLED: dict[object, bytes] = {}
+
+
+def _filled(name: object, write: Callable[[], object]) -> None:
+    """The tables of moto as `write` leaves them, which is called once for each name."""
+    from moto.core.models import DEFAULT_ACCOUNT_ID
+    from moto.dynamodb.models import dynamodb_backends
+
+    backend = dynamodb_backends[DEFAULT_ACCOUNT_ID]["us-east-1"]
+    if name in _FILLED:
+        backend.tables = pickle.loads(_FILLED[name])  # noqa: S301  made by this process
+    else:
+        write()
+        _FILLED[name] = pickle.dumps(backend.tables)
 
 
 def missing() -> str | None:
@@ -107,15 +133,12 @@ def dynamodb_local(port: int = 0) -> Iterator[str]:
 def on_dynamodb_local(
     endpoint: str, on_connect: Callable[[Any], None] | None = None, transport: Transport = "bare"
 ) -> Iterator[DynamoStore]:
-    """A store on DynamoDB Local with tables of its own, removed at the end.
+    """A store on DynamoDB Local with empty tables of its own; emptied at the end, they are another one's.
 
     With `on_connect` the store has a client of its own, too, and this gets it.
     """
-    chosen = settings(prefix=uuid.uuid4().hex[:12] + "-", sms_countries="CN")
-    client = _client(endpoint)
-    # No TTL: DynamoDB Local deletes by the real time what a test's clock still holds alive.
-    tables = [replace(table, ttl=None) for table in TEMPLATE.tables]
-    dynamodb.create_tables(client, tables, prefix=chosen.clients_table.removesuffix("ClientsTable"))
+    free = _FREE.setdefault(endpoint, [])
+    chosen = free.pop() if free else _new_tables(endpoint)
     shared = _bare_client if transport == "bare" else _client
     calls = shared(endpoint)
     if on_connect is not None:
@@ -124,8 +147,31 @@ def on_dynamodb_local(
     yield DynamoStore(chosen, client=lambda: calls)
     if on_connect is not None:
         calls.close()
-    for name in TABLE_FIELDS:
-        client.delete_table(TableName=getattr(chosen, name))
+    _empty(endpoint, chosen)
+    free.append(chosen)
+
+
+# Settings with the names of tables that nobody uses, by the DynamoDB Local that has them.
+_FREE: dict[str, list[Settings]] = {}
+
+
+def _new_tables(endpoint: str) -> Settings:
+    chosen = settings(prefix=uuid.uuid4().hex[:12] + "-", sms_countries="CN")
+    # No TTL: DynamoDB Local deletes by the real time what a test's clock still holds alive.
+    tables = [replace(table, ttl=None) for table in TEMPLATE.tables]
+    dynamodb.create_tables(_client(endpoint), tables, prefix=chosen.clients_table.removesuffix("ClientsTable"))
+    return chosen
+
+
+def _empty(endpoint: str, chosen: Settings) -> None:
+    """Delete all items."""
+    call = _bare_client(endpoint).call
+    for table in TEMPLATE.tables:
+        name = chosen.clients_table.removesuffix("ClientsTable") + table.name
+        key = [part["AttributeName"] for part in table.create["KeySchema"]]
+        while items := call("Scan", {"TableName": name, "Limit": 25})["Items"]:
+            deletions = [{"DeleteRequest": {"Key": {part: item[part] for part in key}}} for item in items]
+            call("BatchWriteItem", {"RequestItems": {name: deletions}})
 
 
 @functools.cache

@@ -151,7 +151,7 @@ def on_call(
 ) -> None:
     """Let `happens(operation, call)` take the place of every call to DynamoDB; `call()` is the real one."""
     store = _store(api)
-    client = store._client
+    client = store._client or store._connect()
     real = client.call
 
     def instead(operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
