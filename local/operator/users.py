@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lingpai import accounts, last_admin, numbers, passwords, sessions
+from lingpai import accounts, ended_accounts, last_admin, numbers, passwords
 from lingpai.errors import LingpaiError
 from lingpai.model import RoleBook, Session, User
 from lingpai.ports import Services
@@ -200,7 +200,7 @@ def logout(context: CommandContext, who: Who) -> None:
     with context.services() as services:
         user = _found(services, who)
         context.confirm(f"all sessions of {_named(user)} end.")
-        ended = sessions.end_all(services.store, user.id)
+        ended = ended_accounts.end_all(services, user.id)
     context.show({"id": user.id, "ended": ended}, f"{ended} sessions of {_named(user)} ended")
 
 
@@ -302,8 +302,15 @@ def role_names(book: RoleBook, user: User) -> list[str]:
 
 def _alive(services: Services, user: User) -> list[Session]:
     now = services.clock.now()
+    marked = ended_accounts.of(services.store.list_ended(), user.id)
     found = (services.store.get_session(key) for key in services.store.sessions_of(user.id))
-    alive = [session for session in found if session is not None and session.over_at > now]
+    alive = [
+        session
+        for session in found
+        if session is not None
+        and session.over_at > now
+        and not (marked and marked.has_ended(session.key, session.created_at))
+    ]
     return sorted(alive, key=lambda session: session.created_at, reverse=True)
 
 

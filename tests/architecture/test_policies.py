@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
+from lingpai.adapters.dynamodb.items import DEPLOYMENT
 from local.template import _Call, _Loader
 from tests.support.stores import ROOT
 
@@ -14,6 +15,18 @@ FUNCTIONS = [name for name, found in RESOURCES.items() if found["Type"] == "AWS:
 KNOWN = ("dynamodb:", "kms:", "secretsmanager:", "sms-voice:")
 # To IAM a phone number is no resource of SNS: the one thing that needs a star, and what it must not mean is denied.
 MESSAGES = {"Effect": "Allow", "Action": ["sns:Publish"], "Resource": "*"}
+# The one write to the clients' table: the list of ended accounts.
+ENDED = {
+    "Effect": "Allow",
+    "Action": ["dynamodb:UpdateItem"],
+    "Resource": _Call("GetAtt", "ClientsTable.Arn"),
+    "Condition": {
+        "ForAllValues:StringEquals": {
+            "dynamodb:LeadingKeys": [DEPLOYMENT],
+            "dynamodb:Attributes": ["client_id", "ended"],
+        }
+    },
+}
 NO_TOPICS = {"Effect": "Deny", "Action": ["sns:Publish"], "Resource": _Call("Sub", "arn:${AWS::Partition}:sns:*:*:*")}
 
 
@@ -26,6 +39,10 @@ def statements(function: str) -> list[Any]:
     return [statement.argument[1] if isinstance(statement, _Call) else statement for statement in listed]
 
 
+def _listed(resource: Any) -> list[Any]:
+    return resource if isinstance(resource, list) else []
+
+
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_nothing_is_allowed_with_a_star(function: str) -> None:
     """Each allowed action has its whole name, and each resource is one of this template's, found by reference."""
@@ -35,6 +52,9 @@ def test_nothing_is_allowed_with_a_star(function: str) -> None:
         assert function in {"MobileFunction", "UsersFunction"}
         assert NO_TOPICS in statements(function)
         allowed.remove(MESSAGES)
+    if ENDED in allowed:
+        assert function == "UsersFunction"
+        allowed.remove(ENDED)
     for statement in allowed:
         assert set(statement) == {"Effect", "Action", "Resource"}, statement
         for action in statement["Action"]:
@@ -45,6 +65,15 @@ def test_nothing_is_allowed_with_a_star(function: str) -> None:
             assert isinstance(resource, _Call), resource
             assert resource.name in {"GetAtt", "Ref"}, resource
             assert str(resource.argument).removesuffix(".Arn") in {**RESOURCES, **DOCUMENT["Parameters"]}, resource
+
+
+def test_the_functions_write_no_record_of_a_client() -> None:
+    """But for UsersFunction, which may write the deployment's list of ended accounts, and nothing else of it."""
+    table = _Call("GetAtt", "ClientsTable.Arn")
+    granted = [(name, one) for name in FUNCTIONS for one in statements(name) if one["Effect"] == "Allow"]
+    ours = [(name, one) for name, one in granted if table in (one["Resource"], *_listed(one["Resource"]))]
+    assert [name for name, one in ours if one["Action"] != ["dynamodb:BatchGetItem"]] == ["UsersFunction"]
+    assert ("UsersFunction", ENDED) in ours
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

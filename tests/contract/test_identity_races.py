@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lingpai import accounts, codes, sessions
+from lingpai import accounts, codes, ended_accounts
 from lingpai.adapters.dynamodb import DynamoStore
 from lingpai.adapters.sms.console import ConsoleSender
 from lingpai.bootstrap import build
@@ -132,7 +132,7 @@ def test_a_login_that_unlinking_overtakes_opens_nothing_there(services: Services
     def unlink() -> None:
         for provider in ("google", "wechat"):
             accounts.unlink_identity(services, user_id, provider, None)
-        sessions.end_all(services.store, user_id)
+        ended_accounts.end_all(services, user_id)
 
     late: Any = Meanwhile(services.store, unlink)
     assert log_in(replace(services, store=late), identity).user_id != user_id

@@ -18,6 +18,7 @@ from lingpai.ports import (
     DeleteUser,
     DisableUser,
     EnableUser,
+    EndOpened,
     EndSession,
     PutIdentity,
     PutSession,
@@ -266,6 +267,20 @@ def test_end_session(store: WholeStore, commit: Commit) -> None:
         commit(EndSession(SESSION.key))
         assert store.get_session(SESSION.key) is None
         assert store.get_session(other.key) == other
+
+
+def test_end_opened(store: WholeStore, commit: Commit, eye: Eye) -> None:
+    """The account keeps until when, disabled or not, and how many sessions are left; no earlier time comes after."""
+    refused(commit, eye, EndOpened(1, NOW, 0))
+    store.commit(PutUser(ALICE, sessions=5))
+    for until, kept in ((NOW, 1), (NOW + 1, 0)):
+        commit(EndOpened(1, until, kept))
+        user = store.get_user(1)
+        assert user is not None
+        assert (user, user.ended_until, user.sessions, user.logins) == (ALICE, until, kept, 5)
+        refused(commit, eye, EndOpened(1, until, 1), EndOpened(1, until - 1, 1))
+    store.commit(DisableUser(1))
+    commit(EndOpened(1, NOW + 2, 0))
 
 
 def test_consume_code(store: WholeStore, commit: Commit, eye: Eye) -> None:

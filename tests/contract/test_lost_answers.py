@@ -15,7 +15,7 @@ from lingpai.adapters.sms.console import ConsoleSender
 from lingpai.bootstrap import build
 from lingpai.clients import new_client
 from lingpai.errors import LingpaiError
-from lingpai.model import Guesser, Identity, RoleBook, Session, TokenSet, User
+from lingpai.model import EndedAccount, Guesser, Identity, RoleBook, Session, TokenSet, User
 from lingpai.ports import (
     ChangeUser,
     Conflict,
@@ -23,11 +23,13 @@ from lingpai.ports import (
     DeleteUser,
     DisableUser,
     EnableUser,
+    EndOpened,
     EndSession,
     PutIdentity,
     PutSession,
     PutUser,
     Rotated,
+    SaveEnded,
     Services,
     Write,
 )
@@ -132,7 +134,7 @@ def test_a_write_whose_answer_was_lost_is_done_once(scene: Scene, company: tuple
     """Alone and with another: none is refused because it meets itself."""
     store = scene.store
     assert store.save_code(None, a_code(tries=2), NOW)
-    session = a_session()
+    session, ended = a_session(), EndedAccount(1, NOW, bytes(8))
     steps: list[tuple[Write, Callable[[], object], object]] = [
         (PutUser(ALICE), lambda: store.get_user(1), ALICE),
         (PutIdentity("username:alice", 1), lambda: store.find_user_id("username:alice"), 1),
@@ -140,6 +142,9 @@ def test_a_write_whose_answer_was_lost_is_done_once(scene: Scene, company: tuple
         (PutSession(session, NOW), lambda: store.get_session(session.key), session),
         (EndSession(session.key), lambda: store.get_session(session.key), None),
         (consume(), lambda: store.get_code(NUMBER), a_code(digest=None, expires_at=0, tries=1)),
+        (EndOpened(1, NOW, 0), lambda: [user.ended_until for user in store.list_users(9, None).users], [NOW]),
+        (SaveEnded((), (ended,)), store.list_ended, (ended,)),
+        (SaveEnded((ended,), ()), store.list_ended, ()),
         (DisableUser(1), lambda: store.get_user(1), a_user(roles=frozenset(), disabled=True)),
         (EnableUser(1), lambda: store.get_user(1), a_user(roles=frozenset())),
         (DeleteIdentity("username:alice", 1), lambda: store.find_user_id("username:alice"), None),

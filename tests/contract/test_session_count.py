@@ -14,6 +14,7 @@ from lingpai.ports import (
     CheckUser,
     Conflict,
     Count,
+    EndOpened,
     OneMore,
     PutUser,
     Recounted,
@@ -67,6 +68,21 @@ def test_what_is_counted_anew_has_to_be_as_it_was_read(store: WholeStore) -> Non
     store.commit(CheckUser(1, count=Recounted(4, 1)))
     store.commit(CheckUser(1, count=OneMore(2)))
     assert counted(store) == 2
+
+
+def test_a_session_is_counted_later_than_those_that_have_ended(store: WholeStore) -> None:
+    """At the limit and below it: one that would have ended already is refused, and the account tells until when."""
+    store.commit(PutUser(ALICE, sessions=3))
+    store.commit(CheckUser(1, count=OneMore(9, NOW)))
+    store.commit(EndOpened(1, NOW, 1))
+    for count in (OneMore(9, NOW), Recounted(4, 2, NOW)):
+        with pytest.raises(Conflict) as failed:
+            store.commit(CheckUser(1, count=count))
+        assert failed.value.user is not None
+        assert (failed.value.user.ended_until, count.allows(failed.value.user)) == (NOW, False)
+    store.commit(CheckUser(1, count=OneMore(9, NOW + 1)))
+    store.commit(CheckUser(1, count=Recounted(5, 3, NOW + 1)))
+    assert counted(store) == 3
 
 
 def test_a_change_of_the_account_leaves_its_count(store: WholeStore) -> None:

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable
 
 from lingpai import sessions
+from lingpai.ended_accounts import DELETED_AT_ONCE
 from tests.blackbox.service import new_name, new_number, new_password
 from tests.deploy.permissions import (
     BATCH_GET,
@@ -285,6 +286,13 @@ def delete_user(w: World) -> Call:
     return w.by_admin("/users/delete", id=person.id)
 
 
+def delete_a_user_with_too_many_sessions(w: World) -> Call:
+    """They are more than a request deletes: the deployment's record lists the account."""
+    person = w.somebody()
+    w.crowd(person.id, DELETED_AT_ONCE)
+    return w.by_admin("/users/delete", id=person.id)
+
+
 def prove_a_number(w: World) -> Call:
     person, number = w.somebody(), new_number()
     body = {"id": person.id, "phone": number, "code": w.service.code_for(number)}
@@ -379,6 +387,7 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("SignFunction", "KeysTable", SCAN): signed_sign_login,
     ("SignFunction", "KeysKey", DECRYPT): signed_sign_login,
     ("UsersFunction", "ClientsTable", BATCH_GET): find_by_a_machine,
+    ("UsersFunction", "ClientsTable", UPDATE): delete_a_user_with_too_many_sessions,
     ("UsersFunction", "SessionsTable", GET): current_user,
     ("UsersFunction", "SessionsTable", QUERY): change_password,
     ("UsersFunction", "SessionsTable", DELETE): change_password,

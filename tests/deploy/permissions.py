@@ -79,13 +79,16 @@ class World:
         dynamodb.put_item(TableName=table, Item={**item, **changes, "client_id": {"S": name}})
         return name, secret
 
-    def crowd(self, user_id: int) -> None:
-        """As many live sessions as an account may have, and the account with their count."""
-        dynamodb, table, most, now = self.stack.client("dynamodb"), self.table("SessionsTable"), 100, int(time.time())
+    def crowd(self, user_id: int, most: int = 100) -> None:
+        """So many live sessions, by default as many as an account may have, and the account with their count."""
+        dynamodb, table, now = self.stack.client("dynamodb"), self.table("SessionsTable"), int(time.time())
+        requests = []
         for number in range(most):
             key = SessionKey(user_id, b"crowd" + number.to_bytes(3))
             session = Session(key, "web-client", (), now, now + 3600, bytes(32), now + 3600, ())
-            dynamodb.put_item(TableName=table, Item=session_item(session, now + 3600))
+            requests.append({"PutRequest": {"Item": session_item(session, now + 3600)}})
+        for start in range(0, most, 25):
+            dynamodb.batch_write_item(RequestItems={table: requests[start : start + 25]})
         dynamodb.update_item(
             TableName=self.table("UsersTable"),
             Key={"id": {"N": str(user_id)}},

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import patch
 
+from lingpai import ended_accounts
 from tests.faults.house import GOOGLE_CLIENT, House
 from tests.support.api import Answer
 
@@ -128,6 +130,16 @@ def _role(house: House) -> State:
     return {**state, "role": 3}
 
 
+def _hurried(ask: Callable[[House, State], Answer]) -> Callable[[House, State], Answer]:
+    """The request, which has no time to delete more sessions than the three that alice has."""
+
+    def hurried(house: House, state: State) -> Answer:
+        with patch.object(ended_accounts, "DELETED_AT_ONCE", 3):
+            return ask(house, state)
+
+    return hurried
+
+
 def _token_paths() -> list[Scenario]:
     fields = {"grant_type": "client_credentials"}
     paths = ("/oauth/token", "/oauth/token/", "/o/token", "/o/token/")
@@ -249,6 +261,12 @@ SCENARIOS = [
             password=STRANGER,
             roleList=[{"roleName": "admin"}],
         ),
+        _logged_in,
+    ),
+    Scenario(
+        "new password, and sessions that are too many to delete",
+        "/users/save",
+        _hurried(_json("/users/save", "admin", id=lambda state: state["id"], password=STRANGER)),
         _logged_in,
     ),
     Scenario(

@@ -26,6 +26,8 @@ _KEYS = {
 _BATCH = 25
 # Of an account.
 _COUNTS = ("logins", "sessions")
+# Until when the sessions of accounts have ended: of an account, and of the deployment.
+_MARKS = ("ended_until", "ended")
 # Ids of users and owners are longer than any time or count.
 _LONG = 2**40
 
@@ -111,18 +113,45 @@ def repeated_differences(base: Dump, expected: Dump, found: Dump) -> list[str]:
     """As `differences` between a request that went well, and one that was refused as busy and then repeated.
 
     What was counted for the first may be counted again for the second, and a session that the first one opened may be
-    there, whose tokens nobody knows.
+    there, whose tokens nobody knows. An account whose sessions have ended up to some time may have been marked by both,
+    by the second up to a later time.
     """
-    wanted, there = alike(base, expected, _COUNTS), alike(base, found, _COUNTS)
+    result = _unmarked(expected, found)
+    expected, found = _without_ended(expected), _without_ended(found)
+    left_out = (*_COUNTS, *_MARKS)
+    wanted, there = alike(base, expected, left_out), alike(base, found, left_out)
     sessions = wanted["sessions"] - alike(base, base)["sessions"]
     there["sessions"] -= (there["sessions"] - wanted["sessions"]) & sessions
-    result: list[str] = []
     for name in wanted:
         if name in {"counters", "codes"}:
             continue
         result += [f"{name}: too much: {item}" for item in there[name] - wanted[name]]
         result += [f"{name}: missing: {item}" for item in wanted[name] - there[name]]
     return [*result, *_miscounted(base, expected, found)]
+
+
+def _unmarked(expected: Dump, found: Dump) -> list[str]:
+    """The accounts whose mark is missing, or is an earlier one."""
+    wanted, there = _marks(expected), _marks(found)
+    return [f"{name}: marked until {there.get(name, 0)}" for name, at in wanted.items() if there.get(name, 0) < at]
+
+
+def _marks(dump: Dump) -> dict[str, int]:
+    """Until when sessions of accounts have ended, by the accounts themselves and by the deployment's list."""
+    own = {key: int(item["ended_until"]["N"]) for key, item in dump["users"].items() if "ended_until" in item}
+    listed = [json.loads(item["ended"]["S"]) for item in dump["clients"].values() if "ended" in item]
+    return own | {f"listed {user_id}": until for accounts in listed for user_id, until, _ in accounts}
+
+
+def _without_ended(dump: Dump) -> Dump:
+    """The dump without the sessions that the deployment's list has ended: they are as good as deleted."""
+    listed = [entry for item in dump["clients"].values() if "ended" in item for entry in json.loads(item["ended"]["S"])]
+    until = {str(user_id): at for user_id, at, kept in listed if kept is None}
+
+    def lives(item: Item) -> bool:
+        return int(item["created_at"]["N"]) > until.get(item["owner"]["N"], 0) if "created_at" in item else True
+
+    return {**dump, "sessions": {key: item for key, item in dump["sessions"].items() if lives(item)}}
 
 
 def _miscounted(base: Dump, expected: Dump, found: Dump) -> Iterator[str]:

@@ -386,7 +386,7 @@ def test_a_removal_by_an_id_token_can_be_repeated(here: Town, monkeypatch: pytes
         raise unavailable()
 
     with monkeypatch.context() as patched:
-        patched.setattr(type(here.api.services.store), "session_spans", broken)
+        patched.setattr(type(here.api.services.store), "end_sessions", broken)
         assert here.api.post("/users/phone/remove", json_body=body, bearer=token).status == 503
     succeeds(here.api.post("/users/phone/remove", json_body=body, bearer=token))
     here.api.time.advance(61)

@@ -157,10 +157,10 @@ def test_two_changes_at_once(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     token, store = person.token, api.services.store
     read = store.sessions_of
 
-    def another_comes_first(user_id: int) -> Any:
+    def another_comes_first(user_id: int, most: int) -> Any:
         monkeypatch.setattr(store, "sessions_of", read)
         accounts.save(api.services, user_id, None, "the other one was faster", None)
-        return read(user_id)
+        return read(user_id, most)
 
     monkeypatch.setattr(store, "sessions_of", another_comes_first)
     refuses(change(person, token), 409, "数据刚被修改，请重试")

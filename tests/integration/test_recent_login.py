@@ -165,7 +165,7 @@ def test_a_change_by_a_code_can_be_repeated(
             return post(*args, **more)
 
         post = api.post
-        patched.setattr(type(api.services.store), "session_spans", broken)
+        patched.setattr(type(api.services.store), "end_sessions", broken)
         patched.setattr(Api, "post", lambda _, *args, **more: recorded(*args, **more))
         assert change(person, token, oldCode=code).status == 503
     args, more = sent[-1]

@@ -1,22 +1,22 @@
 """SESSIONS_MAX: an account has so many live sessions, the oldest end for a new one; all of them end, however many."""
 
+import random
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from lingpai import accounts, sessions
+from lingpai import accounts, ended_accounts, sessions
 from lingpai.adapters.dynamodb.items import session_item
-from lingpai.adapters.memory import MemoryStore
-from lingpai.bootstrap import build
-from lingpai.errors import LingpaiError, unavailable
-from lingpai.model import Session, SessionKey, User
-from lingpai.ports import PutSession
+from lingpai.model import Session, SessionKey
+from lingpai.token_family import digest
 from tests.support import stores
 from tests.support.api import Api, make_api
 from tests.support.dialects import is_good
-from tests.support.time import Time
 from tests.support.tokens import ALICE, WEB, calls, refresh, spring_tokens
 
 pytestmark = pytest.mark.security("F17")
@@ -148,30 +148,75 @@ def test_a_disabled_account_at_its_limit_is_refused_as_such(api: Api) -> None:
     assert (answer.status, answer.json["error"]) == (400, "invalid_grant")
 
 
-class Hurried(MemoryStore):
-    """A store that ends ten thousand sessions, and then the request has no time left."""
+def crowd(api: Api, store: Any, user_id: int, count: int) -> list[tuple[SessionKey, str, str]]:
+    """So many sessions of the account, written in batches: key, access token and refresh token of each."""
+    table, secrets = store.settings.sessions_table, {"access": b"a" * 28, "refresh": b"r" * 28}
+    found = []
 
-    def end_sessions(self, keys: tuple[SessionKey, ...]) -> None:
-        super().end_sessions(keys[:10_000])
-        if len(keys) > 10_000:
-            raise unavailable()
+    def put(batch: list[Session]) -> None:
+        requests = [{"PutRequest": {"Item": session_item(session, session.ends_at)}} for session in batch]
+        assert not store._call("BatchWriteItem", RequestItems={table: requests}).get("UnprocessedItems")
 
-
-def test_sixty_thousand_sessions_end_however_often_a_request_has_no_time_left() -> None:
-    """As an account from before may have them. What was ended stays ended, and the last repeat is a success."""
-    store, time = Hurried(), Time()
-    services = build(stores.settings(), store, time.clock())
-    user_id = accounts.add(services, User(id=services.clock.new_user_id(), created_at=services.clock.now()))
-    api = Api(services, time)
-    for number in range(60_000):
+    made = []
+    for number in range(count):
         session = an_old_session(api, user_id, number)
-        store.commit(PutSession(replace(session, access_expires_at=services.clock.now() + number), 0))
-    keep = SessionKey(user_id, (59_999).to_bytes(8))
-    for left in range(50_000, 9_999, -10_000):
-        with pytest.raises(LingpaiError, match="store_unavailable"):
-            sessions.end_all(store, user_id, keep=keep)
-        assert len(store.sessions_of(user_id)) == left
-        ends = [span.over_at for span in store.session_spans(user_id) if span.key != keep]
-        assert max(ends) < services.clock.now() + left, "those that would live longest end first"
-    assert sessions.end_all(store, user_id, keep=keep) == 9_999
-    assert store.sessions_of(user_id) == (keep,)
+        access, refreshing = (secrets[name] + number.to_bytes(4) for name in ("access", "refresh"))
+        made.append(
+            replace(
+                session,
+                created_at=api.services.clock.now() - number % (10 * DAY),
+                access_hash=digest(access),
+                refresh_hash=digest(refreshing),
+                refresh_expires_at=session.ends_at,
+            )
+        )
+        found.append(
+            (session.key, sessions.token_text(session.key, access), sessions.token_text(session.key, refreshing))
+        )
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(put, (made[start : start + 25] for start in range(0, count, 25))))
+    return found
+
+
+def test_sixty_thousand_sessions_end_by_one_request(dynamodb_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As an account from before may have them: 200 within the time that Lambda gives, and none opens anything then."""
+    with stores.on_dynamodb_local(dynamodb_endpoint) as store:
+        api = make_api(monkeypatch, store)
+        alice, store_calls = api.user_id("alice"), Counter[str]()
+        old = crowd(api, store, alice, 60_000)
+        _, good, _ = old[1234]
+        assert is_good(api, good)
+        asking = by_password(api)
+        with monkeypatch.context() as patch:
+            operations = calls(patch, api)
+            body = {"userId": alice, "oldPassword": ALICE["password"], "newPassword": "another long phrase"}
+            began = time.monotonic()
+            assert api.post("/users/pwd/update", json_body=body, bearer=asking).status == 200
+            assert time.monotonic() - began < timeout("UsersFunction")
+            store_calls.update(operations)
+        assert store_calls["BatchWriteItem"] == ended_accounts.DELETED_AT_ONCE / 25
+        assert store_calls["Query"] < 10, "not all of them are read"
+        user = store.get_user(alice)
+        assert user is not None
+        assert user.sessions == 1
+        form = {**ALICE, "password": "another long phrase"}
+        new = spring_tokens(api.post("/oauth/token", form=form, basic=WEB))
+        assert is_good(api, new["access_token"])
+
+        api.time.advance(api.services.settings.client_cache_ttl)
+        assert is_good(api, asking)
+        assert is_good(api, new["access_token"])
+        assert spring_tokens(refresh(api, new["refresh_token"]))
+        left = [span for span in store.session_spans(alice) if api.services.clients.has_ended(span.key, span.opened_at)]
+        assert 58_000 < len(left) == len(store.sessions_of(alice)) - 2, "all but those of now have ended"
+        there = {span.key for span in left}
+        for key, access, refreshing in random.sample([one for one in old if one[0] in there], 20):
+            assert not is_good(api, access), key
+            told = api.post("/oauth/introspect", form={"token": refreshing}, basic=WEB)
+            assert told.json == {"active": False}
+            assert refresh(api, refreshing).status == 400
+
+
+def timeout(function: str) -> float:
+    """How long Lambda lets the function work, in seconds."""
+    return next(found.timeout for found in stores.TEMPLATE.functions if found.name == function)

@@ -98,6 +98,7 @@ PLAIN: dict[str, Callable[[DynamoStore], object]] = {
     "get_session": lambda store: store.get_session(SessionKey(1, bytes(8))),
     "rotate": lambda store: store.rotate(a_rotation(a_session())),
     "sessions_of": lambda store: store.sessions_of(1),
+    "list_ended": lambda store: store.list_ended(),
     "end one session": lambda store: store.end_sessions((a_session().key,)),
     "end sessions": lambda store: store.end_sessions((a_session().key, a_session(number=1).key)),
     "get_code": lambda store: store.get_code(NUMBER),

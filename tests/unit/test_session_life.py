@@ -19,7 +19,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from lingpai import accounts, bootstrap, sessions, token_family
+from lingpai import accounts, bootstrap, ended_accounts, sessions, token_family
 from lingpai.adapters.memory import MemoryStore
 from lingpai.clients import new_client
 from lingpai.errors import LingpaiError
@@ -218,7 +218,7 @@ class SessionLife(RuleBasedStateMachine):
 
     @rule()
     def end_all(self) -> None:
-        sessions.end_all(self.services.store, self.user.id)
+        ended_accounts.end_all(self.services, self.user.id)
         for family in self.families.values():
             family.alive = False
 

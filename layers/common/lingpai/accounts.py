@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lingpai import (
     codes,
+    ended_accounts,
     login_methods,
     names,
     notices,
@@ -547,7 +548,7 @@ def link(
             user = _repeated(services, error, "bad_code", request, user_id)
             if user is None or user.mobile != number:
                 raise
-            sessions.end_all(services.store, user_id, keep=owner.session if owner else None)
+            ended_accounts.end_all(services, user_id, keep=owner.session if owner else None)
             return user
 
 
@@ -588,7 +589,7 @@ def _change_factor(
         if message is not None:
             notices.send(services, message)
         if owner is not None or set(keys_of(before)) - set(keys_of(after)):
-            sessions.end_all(services.store, user_id, keep=owner.session if owner else None)
+            ended_accounts.end_all(services, user_id, keep=owner.session if owner else None)
     return after
 
 
@@ -608,8 +609,8 @@ def _change_once(
 
 def _end_sessions(services: Services, user_id: int, keep: SessionKey | None) -> tuple[EndSession, ...]:
     """The writes that end the account's sessions but for `keep`: as many as a transaction holds."""
-    others = [key for key in services.store.sessions_of(user_id) if key != keep]
-    return tuple(EndSession(key) for key in others[:_SESSIONS_AT_ONCE])
+    others = (key for key in services.store.sessions_of(user_id, _SESSIONS_AT_ONCE) if key != keep)
+    return tuple(EndSession(key) for key in others)
 
 
 def link_identity(
@@ -646,7 +647,7 @@ def link_identity(
             for proof in evidence.proofs:
                 codes.consumed(services, proof)
         if session is not None:
-            sessions.end_all(services.store, user_id, keep=session)
+            ended_accounts.end_all(services, user_id, keep=session)
     return after
 
 
@@ -679,7 +680,7 @@ def unlink_identity(
             if user is None:
                 raise
             after = user
-        sessions.end_all(services.store, user_id, keep=session)
+        ended_accounts.end_all(services, user_id, keep=session)
     return after
 
 
@@ -746,7 +747,7 @@ def change_password(services: Services, user_id: int, old: str, new: str, sessio
     if not passwords.verify(old, stored, services.settings) or user is None:
         if not passwords.verify(new, stored, services.settings):
             raise invalid_request("wrong_old_password")
-        sessions.end_all(services.store, user_id, keep=session)
+        ended_accounts.end_all(services, user_id, keep=session)
         return
     passwords.check_new(new, display_name(services, user), services.settings)
     after = with_password(services, user, new)
@@ -754,7 +755,7 @@ def change_password(services: Services, user_id: int, old: str, new: str, sessio
         services.store.commit(ChangeUser(user, after), *_end_sessions(services, user_id, session))
     except Conflict:
         raise conflict("changed_meanwhile") from None
-    sessions.end_all(services.store, user_id, keep=session)
+    ended_accounts.end_all(services, user_id, keep=session)
 
 
 def reset_password(services: Services, number: str, code: str, new: str, guesser: Guesser) -> None:
@@ -773,7 +774,7 @@ def reset_password(services: Services, number: str, code: str, new: str, guesser
             if user_id is None:
                 raise not_found("user_not_found")
             _set_password(services, user_id, new, proof)
-        sessions.end_all(services.store, user_id or NOBODY)
+        ended_accounts.end_all(services, user_id or NOBODY)
 
 
 def _has_been_reset(services: Services, user_id: int | None, new: str, request: tuple[object, ...]) -> bool:
@@ -827,7 +828,7 @@ def save(
 
     change(services, user_id, edit, *checks)
     if password is not None:
-        sessions.end_all(services.store, user_id)
+        ended_accounts.end_all(services, user_id)
 
 
 def disable(services: Services, user_id: int, *checks: Write) -> int:
@@ -842,7 +843,7 @@ def disable(services: Services, user_id: int, *checks: Write) -> int:
         if failed.write in checks:
             raise conflict("changed_meanwhile") from None
         raise not_found("user_not_found") from None
-    return sessions.end_all(services.store, user_id)
+    return ended_accounts.end_all(services, user_id)
 
 
 def enable(services: Services, user_id: int) -> None:

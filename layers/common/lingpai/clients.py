@@ -10,7 +10,7 @@ from lingpai.clock import Clock
 from lingpai.errors import invalid_client
 from lingpai.frozen import frozen
 from lingpai.keys import AFTERLIFE
-from lingpai.model import Client, ExtraClaim, Right
+from lingpai.model import Client, EndedAccount, ExtraClaim, Right, SessionKey
 from lingpai.ports import Clients, ClientSource
 
 CACHE_SIZE = 1000
@@ -142,6 +142,7 @@ class Registry:
         self._ttl = ttl
         self._size = size
         self._known: dict[str, tuple[int, Client]] = {}
+        self._ended: dict[int, EndedAccount] = {}
 
     def get_client(self, client_id: str) -> Client | None:
         """The client's record, at most `ttl` seconds old, or None. Its `valid_from` is the deployment's where later."""
@@ -150,6 +151,8 @@ class Registry:
         if client is not None and now < read_at + self._ttl:
             return client
         found = self._source.look_up_client(client_id)
+        if found.ended is not None:
+            self._ended = {account.user_id: account for account in found.ended}
         client = found.client
         if client is not None and client.valid_from < found.valid_from:
             client = replace(client, valid_from=found.valid_from)
@@ -159,6 +162,15 @@ class Registry:
                 self._known.pop(next(iter(self._known)), None)
             self._known[client_id] = (now, client)
         return client
+
+    def has_ended(self, key: SessionKey, opened_at: int) -> bool:
+        """See `ports.KnownClients`; at most `ttl` seconds old where `get_client` was called before."""
+        account = self._ended.get(key.owner)
+        return account is not None and account.has_ended(key, opened_at)
+
+    def ended_account(self, user_id: int) -> EndedAccount | None:
+        """See `ports.KnownClients`."""
+        return self._ended.get(user_id)
 
 
 def authenticate(clients: Clients, credentials: Credentials | None) -> Client:

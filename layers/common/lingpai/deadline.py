@@ -34,6 +34,11 @@ def until() -> float:
     return _until.get()
 
 
+def is_set() -> bool:
+    """Whether a request is being answered that has a deadline."""
+    return until() < math.inf
+
+
 def left_of(seconds: float) -> float:
     """`seconds`, or the time left until the deadline where that is less; zero or negative when it has passed."""
     return min(seconds, until() - time.monotonic())

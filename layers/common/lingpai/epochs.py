@@ -7,13 +7,18 @@ the move, and no clock matters.
 """
 
 from lingpai.model import Client, Session
-from lingpai.ports import Clients, ClientWriter
+from lingpai.ports import ClientWriter, KnownClients
 
 
-def is_current(clients: Clients, session: Session) -> bool:
-    """Whether the session was opened under its client's present `valid_from`; False where the client is gone."""
+def is_current(clients: KnownClients, session: Session) -> bool:
+    """Whether neither the session's client nor its account has ended it since; False where the client is gone."""
     client = clients.get_client(session.client_id)
-    return client is not None and session.epoch >= client.valid_from
+    return client is not None and is_valid(clients, session, client)
+
+
+def is_valid(clients: KnownClients, session: Session, client: Client) -> bool:
+    """As `is_current`, where the record of the session's client was read for this request already."""
+    return session.epoch >= client.valid_from and not clients.has_ended(session.key, session.created_at)
 
 
 def moved(now: int, *present: int) -> int:

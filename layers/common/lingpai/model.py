@@ -94,7 +94,8 @@ class User:
     without a password logs in by code or by sign alone. `imported_from` names the import that made the account.
 
     `sessions` is how many sessions are alive at most, and `logins` how many were ever opened; None where none was
-    counted yet. The store keeps both (see `session_limit`), so they tell no accounts apart.
+    counted yet. Sessions opened at `ended_until` or before have ended (see `ended_accounts`); 0 where that was never
+    so. The store keeps all three (see `session_limit`), so they tell no accounts apart.
     """
 
     id: int
@@ -110,6 +111,7 @@ class User:
     imported_from: str | None = None
     sessions: int | None = field(default=None, compare=False)
     logins: int | None = field(default=None, compare=False)
+    ended_until: int = field(default=0, compare=False)
 
 
 @frozen
@@ -156,6 +158,22 @@ class SessionKey:
     def user_id(self) -> int | None:
         """The user the session belongs to; None for one that a client opened for itself."""
         return self.owner if self.owner < FIRST_MACHINE_OWNER else None
+
+
+@frozen
+class EndedAccount:
+    """An account whose sessions have ended while too many of them were left to delete (see `ended_accounts`).
+
+    They are those that were opened at `until` or before, but for the one of the id `kept`.
+    """
+
+    user_id: int
+    until: int
+    kept: bytes | None = None
+
+    def has_ended(self, key: SessionKey, opened_at: int) -> bool:
+        """Whether this session of the account is one of them."""
+        return opened_at <= self.until and key.id != self.kept
 
 
 @frozen

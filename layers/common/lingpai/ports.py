@@ -14,6 +14,7 @@ from lingpai.frozen import frozen
 from lingpai.model import (
     Client,
     Code,
+    EndedAccount,
     Guess,
     Identity,
     Key,
@@ -39,31 +40,43 @@ if TYPE_CHECKING:
 
 @frozen
 class OneMore:
-    """Count one more session of the account. Fails where `most` are counted already, or where none ever were."""
+    """Count one more session of the account, opened at `opened_at`.
+
+    Fails where `most` are counted already, where none ever were, or where the session would have ended already
+    (`User.ended_until`).
+    """
 
     most: int
+    opened_at: int | None = None
 
     def allows(self, user: User) -> bool:
         """Whether the account can be counted so as it stands."""
-        return user.sessions is not None and user.sessions < self.most
+        return user.sessions is not None and user.sessions < self.most and _lives(user, self.opened_at)
 
 
 @frozen
 class Recounted:
     """Set the account's count after its sessions were read: `now` are alive, the new one included.
 
-    `logins` is `User.logins` as it was read before. Fails where it has changed: another session was opened.
+    `logins` is `User.logins` as it was read before. Fails where it has changed: another session was opened. Fails, too,
+    where the new session would have ended already, as for `OneMore`.
     """
 
     logins: int | None
     now: int
+    opened_at: int | None = None
 
     def allows(self, user: User) -> bool:
         """Whether the account can be counted so as it stands."""
-        return user.logins == self.logins
+        return user.logins == self.logins and _lives(user, self.opened_at)
 
 
 Count = OneMore | Recounted
+
+
+def _lives(user: User, opened_at: int | None) -> bool:
+    """Whether a session opened then is later than those that have ended with the account's others."""
+    return opened_at is None or user.ended_until < opened_at
 
 
 @frozen
@@ -168,6 +181,26 @@ class EndSession:
 
 
 @frozen
+class EndOpened:
+    """All sessions of the account that were opened at `until` or before have ended, but for `kept` (0 or 1) of them.
+
+    Fails where the account is gone, or where those opened at `until` or later have ended already.
+    """
+
+    user_id: int
+    until: int
+    kept: int
+
+
+@frozen
+class SaveEnded:
+    """The deployment's list of ended accounts `before` becomes `after`. Fails where it is another by now."""
+
+    before: tuple[EndedAccount, ...]
+    after: tuple[EndedAccount, ...]
+
+
+@frozen
 class ConsumeCode:
     """The code of this digest is used up, and the guess that found it (`by_name`) is not counted as a wrong one.
 
@@ -222,6 +255,8 @@ Write = (
     | DeleteIdentity
     | PutSession
     | EndSession
+    | EndOpened
+    | SaveEnded
     | ConsumeCode
     | CheckTally
     | SpendTally
@@ -260,12 +295,28 @@ class Clients(Protocol):
         ...
 
 
+class KnownClients(Clients, Protocol):
+    """The clients' records as a function keeps them, with the deployment's."""
+
+    def has_ended(self, key: SessionKey, opened_at: int) -> bool:
+        """Whether the session has ended with all others of its account, by the deployment's record as last read."""
+        ...
+
+    def ended_account(self, user_id: int) -> EndedAccount | None:
+        """What the deployment's record, as last read, says of this account."""
+        ...
+
+
 @frozen
 class ClientLookup:
-    """A client's record, None for none, and the deployment's `valid_from`, read at one time."""
+    """A client's record, None for none, and the deployment's `valid_from` and ended accounts, read at one time.
+
+    `ended` is None where nothing was read.
+    """
 
     client: Client | None
     valid_from: int
+    ended: tuple[EndedAccount, ...] | None = ()
 
 
 class ClientSource(Clients, Protocol):
@@ -470,8 +521,8 @@ class Sessions(Protocol):
         """Whether the key is remembered as revoked; sees all writes before it."""
         ...
 
-    def sessions_of(self, user_id: int) -> tuple[SessionKey, ...]:
-        """The keys of all sessions of the user; sees all writes before it."""
+    def sessions_of(self, user_id: int, most: int | None = None) -> tuple[SessionKey, ...]:
+        """The keys of all sessions of the user, or of any `most` of them; sees all writes before it."""
         ...
 
     def session_spans(self, user_id: int) -> tuple[SessionSpan, ...]:
@@ -480,6 +531,10 @@ class Sessions(Protocol):
 
     def end_sessions(self, keys: tuple[SessionKey, ...]) -> None:
         """Delete these sessions; those that are not there are no error."""
+        ...
+
+    def list_ended(self) -> tuple[EndedAccount, ...]:
+        """The accounts that `SaveEnded` has listed; sees all writes before it."""
         ...
 
 
@@ -712,7 +767,7 @@ class Services:
     settings: "Settings"
     clock: Clock
     store: Store
-    clients: Clients
+    clients: KnownClients
     sms: Messenger
     meter: Meter
     sign_providers: Mapping[str, SignProvider]

@@ -35,7 +35,7 @@ def open_session(services: Services, put: PutSession, writes: tuple[Write, ...])
     Without a write of an account among `writes` it is not counted. Conflict as from `commit`, but never for the count.
     """
     most = services.settings.sessions_max
-    count: Count = OneMore(most)
+    count: Count = OneMore(most, put.session.created_at)
     ended: tuple[EndSession, ...] = ()
     for _ in range(_ATTEMPTS):
         try:
@@ -45,7 +45,12 @@ def open_session(services: Services, put: PutSession, writes: tuple[Write, ...])
             # Where the count was allowed, another condition of the transaction failed.
             if failed.user is None or failed.user.disabled or count.allows(failed.user):
                 raise Conflict(_counting(failed.write, None)) from None
-            count, ended = _make_room(services, failed.user, most)
+            # All sessions of the account have ended until a time that the clock here has not reached yet.
+            opened_at = max(put.session.created_at, failed.user.ended_until + 1)
+            put = replace(put, session=replace(put.session, created_at=opened_at))
+            count, ended = OneMore(most, opened_at), ()
+            if not count.allows(failed.user):
+                count, ended = _make_room(services, failed.user, most, opened_at)
     raise unavailable()
 
 
@@ -60,10 +65,14 @@ def _counting(write: Write, count: Count | None) -> Write:
             return write
 
 
-def _make_room(services: Services, user: User, most: int) -> tuple[Recounted, tuple[EndSession, ...]]:
+def _make_room(services: Services, user: User, most: int, opened_at: int) -> tuple[Recounted, tuple[EndSession, ...]]:
     """The count of the live sessions and one more, and the writes that end the oldest beyond the limit."""
     now = services.clock.now()
-    alive = [span for span in services.store.session_spans(user.id) if span.over_at > now]
+    alive = [
+        span
+        for span in services.store.session_spans(user.id)
+        if span.over_at > now and not services.clients.has_ended(span.key, span.opened_at)
+    ]
     alive.sort(key=lambda span: (span.opened_at, span.key.id))
     ended = tuple(EndSession(span.key) for span in alive[: max(0, len(alive) + 1 - most)][:_ENDED_AT_ONCE])
-    return Recounted(user.logins, len(alive) + 1 - len(ended)), ended
+    return Recounted(user.logins, len(alive) + 1 - len(ended), opened_at), ended

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import field, replace
 from typing import Any
 
-from lingpai import jwt, selector, session_limit, token_claims, token_family
+from lingpai import epochs, jwt, selector, session_limit, token_claims, token_family
 from lingpai.clock import LEEWAY
 from lingpai.errors import LingpaiError, invalid_grant, invalid_scope, invalid_token, too_many_requests
 from lingpai.frozen import frozen
@@ -143,7 +143,7 @@ def refresh(services: Services, client: Client, token: str, scope: tuple[str, ..
             mark=token_family.mark(hashed),
         )
     )
-    if outcome.session is not None and outcome.session.epoch < client.valid_from:
+    if outcome.session is not None and not epochs.is_valid(services.clients, outcome.session, client):
         raise invalid_grant("bad_refresh_token")
     if outcome.done and outcome.session:
         return _token_set(services, client, outcome.session, next_access, next_refresh, now, about)
@@ -186,17 +186,6 @@ def refuse_other_client(client_id: str, client: Client | None) -> None:
 def end(store: Sessions, key: SessionKey) -> None:
     """The session and every token of it are gone."""
     store.end_sessions((key,))
-
-
-def end_all(store: Sessions, user_id: int, keep: SessionKey | None = None) -> int:
-    """All sessions of the user are gone, but for `keep`; gives how many there were. Can be repeated.
-
-    Those that would live longest end first: an account from before may have more than one request has time for.
-    """
-    spans = sorted(store.session_spans(user_id), key=lambda span: span.over_at, reverse=True)
-    keys = tuple(span.key for span in spans if span.key != keep)
-    store.end_sessions(keys)
-    return len(keys)
 
 
 def parse(token: str) -> Presented | None:

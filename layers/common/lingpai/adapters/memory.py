@@ -5,7 +5,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from lingpai.model import Client, Code, Guess, KnownAddress, Replaced, RoleBook, Session, SessionKey, User
+from lingpai.model import (
+    Client,
+    Code,
+    EndedAccount,
+    Guess,
+    KnownAddress,
+    Replaced,
+    RoleBook,
+    Session,
+    SessionKey,
+    User,
+)
 from lingpai.ports import (
     HISTORY_MAX,
     ChangeUser,
@@ -24,6 +35,7 @@ from lingpai.ports import (
     Door,
     EnableUser,
     Ended,
+    EndOpened,
     EndSession,
     History,
     KnowAddresses,
@@ -35,6 +47,7 @@ from lingpai.ports import (
     Recounted,
     Rotated,
     Rotation,
+    SaveEnded,
     SessionSpan,
     SpendTally,
     Spent,
@@ -48,6 +61,7 @@ class MemoryStore:
 
     clients: dict[str, Client] = field(default_factory=dict)
     valid_from: int = 0
+    ended: tuple[EndedAccount, ...] = ()
     users: dict[int, User] = field(default_factory=dict)
     identities: dict[str, int] = field(default_factory=dict)
     addresses: dict[str, tuple[KnownAddress, ...]] = field(default_factory=dict)
@@ -106,6 +120,11 @@ class MemoryStore:
                 return self.identities.get(key) == user_id
             case PutSession() | EndSession():
                 return True
+            case EndOpened(user_id, until):
+                known = self.users.get(user_id)
+                return known is not None and known.ended_until < until
+            case SaveEnded(before):
+                return self.ended == before
             case ConsumeCode(number, digest, now):
                 code = self.codes.get(number)
                 return code is not None and code.digest == digest and now < code.expires_at
@@ -139,6 +158,10 @@ class MemoryStore:
                 self.sessions[session.key] = session
             case EndSession(key):
                 self.sessions.pop(key, None)
+            case EndOpened(user_id, until, kept):
+                self.users[user_id] = replace(self.users[user_id], ended_until=until, sessions=kept)
+            case SaveEnded(_, listed):
+                self.ended = listed
             case ConsumeCode(number, _, _, proof_day, by_name, decision):
                 code = self.codes[number]
                 self.used_by[number] = decision
@@ -163,7 +186,7 @@ class MemoryStore:
     def look_up_client(self, client_id: str) -> ClientLookup:
         """See `ports.ClientSource`."""
         with self.lock:
-            return ClientLookup(self.clients.get(client_id), self.valid_from)
+            return ClientLookup(self.clients.get(client_id), self.valid_from, self.ended)
 
     def put_client(self, client: Client) -> None:
         """See `ports.ClientWriter`."""
@@ -289,10 +312,10 @@ class MemoryStore:
         """See `ports.Sessions`."""
         return key in self.revoked
 
-    def sessions_of(self, user_id: int) -> tuple[SessionKey, ...]:
+    def sessions_of(self, user_id: int, most: int | None = None) -> tuple[SessionKey, ...]:
         """See `ports.Sessions`."""
         with self.lock:
-            return tuple(key for key in self.sessions if key.owner == user_id)
+            return tuple(key for key in self.sessions if key.owner == user_id)[:most]
 
     def session_spans(self, user_id: int) -> tuple[SessionSpan, ...]:
         """See `ports.Sessions`."""
@@ -304,6 +327,10 @@ class MemoryStore:
         with self.lock:
             for key in keys:
                 self.sessions.pop(key, None)
+
+    def list_ended(self) -> tuple[EndedAccount, ...]:
+        """See `ports.Sessions`."""
+        return self.ended
 
     # --- codes and counters
 

@@ -71,14 +71,22 @@ def counting(count: Count | None) -> tuple[list[Action], list[Condition]]:
     """What counts a session in its account, and the condition that it may be counted; nothing for no count."""
     sessions = UserItem.sessions
     opened = UserItem.logins.add(1)
+    if count is None:
+        return [], []
+    lives = [] if count.opened_at is None else [ended_before(count.opened_at)]
     match count:
-        case None:
-            return [], []
         case OneMore(most):
-            return [sessions.set(sessions + 1), opened], [sessions < most]
+            return [sessions.set(sessions + 1), opened], [sessions < most, *lives]
         case Recounted(logins, now):
             unchanged = UserItem.logins.does_not_exist() if logins is None else UserItem.logins == logins
-            return [sessions.set(now), opened], [unchanged]
+            return [sessions.set(now), opened], [unchanged, *lives]
+
+
+def ended_before(at: int) -> Condition:
+    """That no session of the account which was opened at this time has ended with all others."""
+    until = UserItem.ended_until
+    earlier: Condition = until.does_not_exist() | (until < at)
+    return earlier
 
 
 def user_changes(before: User, after: User) -> tuple[list[Action], Condition]:

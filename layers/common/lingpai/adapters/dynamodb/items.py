@@ -19,7 +19,7 @@ from pynamodb.attributes import (
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.operand import Path
 
-from lingpai.model import Client, Replaced, Session, SessionKey, StoredKey, User
+from lingpai.model import Client, EndedAccount, Replaced, Session, SessionKey, StoredKey, User
 
 Item = dict[str, dict[str, Any]]
 
@@ -112,6 +112,8 @@ class ClientItem(Record):
     introspect = BooleanAttribute(null=True)
     claims = Texts(null=True)
     valid_from = Integer(null=True)
+    # Of the deployment's record alone: user id, until, and the id of the session that is kept, if any.
+    ended = PlainJson(null=True)
     codes_from = Texts(null=True)
     forwards_address = BooleanAttribute(null=True)
 
@@ -133,6 +135,7 @@ class UserItem(Record):
     # Left out of `user_item`, so that a change of the account leaves them as they are.
     sessions = Integer(null=True)
     logins = Integer(null=True)
+    ended_until = Integer(null=True)
 
 
 class IdentityItem(Record):
@@ -289,6 +292,11 @@ def client_item(client: Client) -> ClientItem:
         codes_from=sorted(client.codes_from) or None,
         forwards_address=client.forwards_address or None,
     )
+
+
+def ended_list(accounts: tuple[EndedAccount, ...]) -> list[list[Any]]:
+    """The ended accounts as the deployment's record lists them."""
+    return [[account.user_id, account.until, account.kept.hex() if account.kept else None] for account in accounts]
 
 
 def user_item(user: User) -> UserItem:

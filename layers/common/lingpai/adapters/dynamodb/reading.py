@@ -8,7 +8,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from lingpai.adapters.dynamodb.items import COUNT, REPLACED_AT_BYTES, REPLACED_MARK_END, Item
-from lingpai.model import Client, Code, Detail, KnownAddress, Replaced, RoleBook, Session, SessionKey, StoredKey, User
+from lingpai.model import (
+    Client,
+    Code,
+    Detail,
+    EndedAccount,
+    KnownAddress,
+    Replaced,
+    RoleBook,
+    Session,
+    SessionKey,
+    StoredKey,
+    User,
+)
 from lingpai.ports import SessionSpan
 
 # What of a session's item tells its life.
@@ -51,6 +63,12 @@ def to_valid_from(item: Item) -> int:
     return _number(item, "valid_from")
 
 
+def to_ended(item: Item) -> tuple[EndedAccount, ...]:
+    """The ended accounts in the deployment's record."""
+    listed = _json(item, "ended") or ()
+    return tuple(EndedAccount(user_id, until, bytes.fromhex(kept) if kept else None) for user_id, until, kept in listed)
+
+
 def to_user(item: Item) -> User:
     """An account."""
     return User(
@@ -67,6 +85,7 @@ def to_user(item: Item) -> User:
         imported_from=_text(item, "imported_from"),
         sessions=int(item["sessions"]["N"]) if "sessions" in item else None,
         logins=int(item["logins"]["N"]) if "logins" in item else None,
+        ended_until=_number(item, "ended_until"),
     )
 
 

@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -24,6 +25,7 @@ from lingpai.adapters.dynamodb.expressions import (
     as_it_was,
     client_changes,
     counting,
+    ended_before,
     expressions,
     put,
     rotating,
@@ -47,6 +49,7 @@ from lingpai.adapters.dynamodb.items import (
     client_key,
     code_key,
     count_path,
+    ended_list,
     identity_key,
     same_item,
     session_item,
@@ -64,6 +67,7 @@ from lingpai.adapters.dynamodb.reading import (
     to_client,
     to_code,
     to_counts,
+    to_ended,
     to_role_book,
     to_session,
     to_session_span,
@@ -75,7 +79,7 @@ from lingpai.adapters.dynamodb.reading import (
 from lingpai.adapters.dynamodb.write_ids import WriteId
 from lingpai.errors import unavailable
 from lingpai.frozen import frozen
-from lingpai.model import Client, Code, Guess, RoleBook, Session, SessionKey, StoredKey, User
+from lingpai.model import Client, Code, EndedAccount, Guess, RoleBook, Session, SessionKey, StoredKey, User
 from lingpai.ports import (
     ChangeUser,
     CheckIdentity,
@@ -93,6 +97,7 @@ from lingpai.ports import (
     Door,
     EnableUser,
     Ended,
+    EndOpened,
     EndSession,
     KnowAddresses,
     Page,
@@ -101,6 +106,7 @@ from lingpai.ports import (
     PutUser,
     Rotated,
     Rotation,
+    SaveEnded,
     SessionSpan,
     SpendTally,
     Spent,
@@ -297,6 +303,15 @@ class DynamoStore:
                 return {"Put": {"TableName": tables.sessions_table, "Item": session_item(session, ttl)}}
             case EndSession(key):
                 return {"Delete": {"TableName": tables.sessions_table, "Key": session_key(key)}}
+            case EndOpened(user_id, until, left):
+                condition = UserItem.id.exists() & ended_before(until)
+                arguments = expressions(condition, UserItem.ended_until.set(until), UserItem.sessions.set(left))
+                return {"Update": {"TableName": tables.users_table, "Key": user_key(user_id), **arguments}}
+            case SaveEnded(before, after):
+                listed = ClientItem.ended
+                condition = listed == ended_list(before) if before else listed.does_not_exist()
+                arguments = expressions(condition, listed.set(ended_list(after)) if after else listed.remove())
+                return {"Update": {"TableName": tables.clients_table, "Key": client_key(DEPLOYMENT), **arguments}}
             case ConsumeCode(number, digest, now, proof_day, by_name, decision):
                 arguments = expressions(
                     (CodeItem.digest == digest) & (CodeItem.expires_at > now),
@@ -346,13 +361,15 @@ class DynamoStore:
     def look_up_client(self, client_id: str) -> ClientLookup:
         """See `ports.ClientSource`."""
         if client_id == DEPLOYMENT or not _may_be_key(client_id):
-            return ClientLookup(None, 0)
+            return ClientLookup(None, 0, None)
         table = self.settings.clients_table
         keys = [client_key(client_id), client_key(DEPLOYMENT)]
         found = self._get_batch({table: {"Keys": keys, "ConsistentRead": True}})[table]
+        deployment = next((item for item in found if not is_client(item)), {})
         return ClientLookup(
             client=next((to_client(item) for item in found if is_client(item)), None),
-            valid_from=next((to_valid_from(item) for item in found if not is_client(item)), 0),
+            valid_from=to_valid_from(deployment),
+            ended=to_ended(deployment),
         )
 
     def put_client(self, client: Client) -> None:
@@ -515,16 +532,17 @@ class DynamoStore:
         """See `ports.Sessions`."""
         return self._get(self.settings.sessions_table, session_key(key)) is not None
 
-    def sessions_of(self, user_id: int) -> tuple[SessionKey, ...]:
+    def sessions_of(self, user_id: int, most: int | None = None) -> tuple[SessionKey, ...]:
         """See `ports.Sessions`; one call for each megabyte of sessions."""
-        return tuple(SessionKey(user_id, item["id"]["B"]) for item in self._query_sessions(user_id, ("id",)))
+        found = islice(self._query_sessions(user_id, ("id",), most), most)
+        return tuple(SessionKey(user_id, item["id"]["B"]) for item in found)
 
     def session_spans(self, user_id: int) -> tuple[SessionSpan, ...]:
         """See `ports.Sessions`; one call for each megabyte of sessions."""
         return tuple(map(to_session_span, self._query_sessions(user_id, SPAN_ATTRIBUTES)))
 
-    def _query_sessions(self, user_id: int, attributes: tuple[str, ...]) -> Iterator[Item]:
-        """These attributes of all sessions of the user."""
+    def _query_sessions(self, user_id: int, attributes: tuple[str, ...], page: int | None = None) -> Iterator[Item]:
+        """These attributes of all sessions of the user; a call reads `page` of them at most."""
         query: Arguments = {
             "TableName": self.settings.sessions_table,
             "KeyConditionExpression": "#owner = :owner",
@@ -532,6 +550,7 @@ class DynamoStore:
             "ExpressionAttributeNames": {f"#{name}": name for name in ("owner", *attributes)},
             "ExpressionAttributeValues": {":owner": {"N": str(user_id)}},
             "ConsistentRead": True,
+            **({"Limit": page} if page else {}),
         }
         while True:
             answer = self._call("Query", **query)
@@ -548,6 +567,12 @@ class DynamoStore:
             return
         for batch in _batches(keys, _BATCH_WRITES):
             self._write_batch({table: [{"DeleteRequest": {"Key": session_key(key)}} for key in batch]})
+
+    def list_ended(self) -> tuple[EndedAccount, ...]:
+        """See `ports.Sessions`. The functions may read the table by this operation alone."""
+        table = self.settings.clients_table
+        found = self._get_batch({table: {"Keys": [client_key(DEPLOYMENT)], "ConsistentRead": True}})[table]
+        return to_ended(found[0]) if found else ()
 
     def _write_batch(self, requests: Arguments) -> None:
         for attempt in range(_BATCH_ATTEMPTS):
