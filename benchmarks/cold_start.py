@@ -168,7 +168,7 @@ def environment(house: House, given: Mapping[str, str], layer: Path) -> dict[str
 
 def _authorities(house: House, layer: Path) -> dict[str, str]:
     """The roots that the layer trusts for AWS, and the player's."""
-    own = layer / "lingpai" / "adapters" / "aws" / "amazon_roots.pem"
+    own = layer / "lingpai" / "aws" / "amazon_roots.pem"
     roots = own if own.exists() else layer / "botocore" / "cacert.pem"
     bundle = house.folder / f"{abs(hash(roots))}.pem"
     bundle.write_bytes(roots.read_bytes() + house.player.authority.read_bytes())

@@ -30,10 +30,12 @@ from benchmarks.operations import (
     timed,
 )
 from benchmarks.report import write_section
-from lingpai import accounts, roles, sessions
-from lingpai.clients import CACHE_SIZE, new_client
-from lingpai.model import Detail, RoleBook
-from lingpai.web.endpoints import details
+from lingpai.accounts import profile_routes as details
+from lingpai.accounts import roles
+from lingpai.accounts import service as accounts
+from lingpai.accounts.model import Detail, RoleBook
+from lingpai.clients.service import CACHE_SIZE, new_client
+from lingpai.sessions import service as sessions
 from tests.support import stores
 from tests.support.api import Api
 

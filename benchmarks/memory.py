@@ -31,10 +31,10 @@ from benchmarks.cold_start import LAYER, CannotRun, House, environment, python, 
 from benchmarks.markdown import table
 from benchmarks.recorded import First, Player
 from benchmarks.report import write_section
-from lingpai.adapters.keys import MemoryKeys, OpenVault
-from lingpai.clock import Clock
-from lingpai.keys import first_keys
+from lingpai.kernel.clock import Clock
 from lingpai.settings import Settings
+from lingpai.signing_keys.service import first_keys
+from lingpai.signing_keys.stores import MemoryKeys, OpenVault
 from local import template
 from tests.support import stores
 from tests.support.stores import ROOT

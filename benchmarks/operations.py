@@ -28,8 +28,8 @@ from typing import Any
 import pytest
 
 from lingpai import bootstrap
-from lingpai.adapters.metrics import EmfMeter
-from lingpai.clock import FIRST_MACHINE_OWNER
+from lingpai.http.metrics import EmfMeter
+from lingpai.kernel.clock import FIRST_MACHINE_OWNER
 from lingpai.settings import Settings
 from local import gateway
 from tests.support import api as support

@@ -34,7 +34,7 @@ from pynamodb.attributes import (
 )
 from pynamodb.expressions.update import Update
 
-from lingpai.adapters.dynamodb.items import Record
+from lingpai.aws.dynamodb.items import Record
 
 Item = Mapping[str, Mapping[str, Any]]
 Act = Callable[[], object]

@@ -21,12 +21,12 @@ import pytest
 
 from benchmarks.operations import MACHINE_JWT, PASSWORD, WEB, Wire
 from lingpai import bootstrap
-from lingpai.adapters.dynamodb import DynamoStore
-from lingpai.adapters.keys import MemoryKeys, OpenVault
-from lingpai.clock import Clock
-from lingpai.keys import first_keys
-from lingpai.ports import KeyStore
+from lingpai.aws.dynamodb import DynamoStore
+from lingpai.kernel.clock import Clock
 from lingpai.settings import Settings
+from lingpai.signing_keys.service import first_keys
+from lingpai.signing_keys.storage import KeyStore
+from lingpai.signing_keys.stores import MemoryKeys, OpenVault
 from tests.support import stores
 from tests.support.api import Api, make_api
 from tests.support.background import answering

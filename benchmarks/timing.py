@@ -24,9 +24,9 @@ from typing import Any, TextIO
 
 import pytest
 
-from lingpai import accounts
-from lingpai.model import User
-from lingpai.passwords import hash_password
+from lingpai.accounts import service as accounts
+from lingpai.accounts.model import User
+from lingpai.passwords.service import hash_password
 from lingpai.settings import Settings
 from tests.support import stores
 from tests.support.api import Answer, Api, make_api

@@ -54,7 +54,7 @@ def _boto3(folder: Path, site: Path) -> None:
 
 
 def _all_roots(folder: Path, _: Path) -> None:
-    (folder / "layer" / "lingpai" / "adapters" / "aws" / "amazon_roots.pem").unlink(missing_ok=True)
+    (folder / "layer" / "lingpai" / "aws" / "amazon_roots.pem").unlink(missing_ok=True)
 
 
 CHANGES = (

@@ -28,7 +28,7 @@ from benchmarks import profiles, recorded
 from benchmarks.cold_start import LAYER, CannotRun, House, check, environment, python, seconds, versions
 from benchmarks.recorded import First
 from benchmarks.report import Cost, Operation, Samples, write_operations
-from lingpai.adapters.keys import FileKeys
+from lingpai.signing_keys.stores import FileKeys
 from local import template
 from tests.support import stores
 from tests.support.stores import ROOT

@@ -37,7 +37,7 @@ sys.path.append(os.path.dirname(__file__))  # noqa: PTH120  Lambda's own process
 from plain_calls import bare, plain  # type: ignore[import-not-found]  # noqa: E402
 
 from lingpai import bootstrap  # noqa: E402
-from lingpai.adapters.dynamodb import DynamoStore  # noqa: E402
+from lingpai.aws.dynamodb import DynamoStore  # noqa: E402
 
 HANDLER, STORE, TRANSPORT, PLAIN, DIGESTS = "handler", "store", "transport", "plain", "digests"
 # How often each part is done before: the interpreter fits its code to what it meets, and caches fill.

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 
 from lingpai import bootstrap
-from lingpai.adapters.dynamodb import DynamoStore
-from lingpai.ports import Services
+from lingpai.aws.dynamodb import DynamoStore
+from lingpai.services import Services
 from local import store_endpoint
 from local.environment import HOST
 from local.gateway import Reply, Request, message

@@ -17,11 +17,16 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from lingpai import accounts, codes, id_tokens, login_methods, sessions
-from lingpai.clock import Clock
-from lingpai.errors import LingpaiError
-from lingpai.model import Message, Purpose, User
-from lingpai.ports import Services
+from lingpai.accounts import service as accounts
+from lingpai.accounts.model import User
+from lingpai.identity_providers import id_tokens
+from lingpai.kernel.clock import Clock
+from lingpai.kernel.errors import LingpaiError
+from lingpai.services import Services
+from lingpai.sessions import login_methods
+from lingpai.sessions import service as sessions
+from lingpai.sms.model import Message, Purpose
+from lingpai.sms_codes import service as codes
 
 # The logins are of 2099-01-01T00:00:00Z, and the codes of next year: until then they are good and count as recent.
 LOGGED_IN_AT = 4_070_908_800

@@ -14,18 +14,25 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from lingpai import accounts, epochs, messages, numbers, passwords, typed
-from lingpai.clients import inconsistency, new_client
-from lingpai.errors import LingpaiError
-from lingpai.grants import REGISTRY
-from lingpai.model import Client, ExtraClaim, Right, RoleBook, User
-from lingpai.ports import ClientWriter, Services
-from lingpai.roles import check_name
+from lingpai.accounts import service as accounts
+from lingpai.accounts.model import RoleBook, User
+from lingpai.accounts.roles import check_name
+from lingpai.clients import epochs
+from lingpai.clients.model import Client, ExtraClaim, Right
+from lingpai.clients.service import inconsistency, new_client
+from lingpai.clients.storage import ClientWriter
+from lingpai.http.fields import has_control
+from lingpai.identity_providers.settings import wechat_apps
+from lingpai.kernel import messages
+from lingpai.kernel import phone_numbers as numbers
+from lingpai.kernel import typed_text as typed
+from lingpai.kernel.errors import LingpaiError
+from lingpai.kernel.validation_errors import error_text
+from lingpai.oauth.grants import REGISTRY
+from lingpai.oauth.standard import EXTENSIONS
+from lingpai.passwords import service as passwords
+from lingpai.services import Services
 from lingpai.settings import Settings
-from lingpai.settings.identity_providers import wechat_apps
-from lingpai.validation_errors import error_text
-from lingpai.web.dialects.standard import EXTENSIONS
-from lingpai.web.fields import has_control
 
 GRANTS = sorted({grant.PERMISSION for grant in REGISTRY.values()})
 ROLE_ID_MAX = 2**53 - 1

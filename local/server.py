@@ -55,9 +55,10 @@ def _run(environ: MutableMapping[str, str]) -> int:
         functions.set_environment(described, environ)
 
         # Only now: what they import may read its environment.
-        from lingpai import bootstrap, keys
-        from lingpai.errors import SettingsError
+        from lingpai import bootstrap
+        from lingpai.kernel.errors import SettingsError
         from lingpai.settings import from_environment
+        from lingpai.signing_keys import service as keys
         from local import containers, examples, seed
 
         try:

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from xdist.scheduler.loadscope import LoadScopeScheduling  # type: ignore[import-untyped]  # it has no types
 
-from lingpai.adapters.memory import MemoryStore
 from tests.support import npm, stores
 from tests.support.api import Api, make_api
 from tests.support.fake_web import Certificate, make_certificate
 from tests.support.logs import LOGS, listen
+from tests.support.memory_store import MemoryStore
 from tests.support.sms import Shop, open_shop
 
 _LEFT_OUT = pytest.StashKey[str]()

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lingpai.adapters.metrics import DIMENSIONS
-from lingpai.grants import REGISTRY as GRANTS
-from lingpai.messages import TEXTS
+from lingpai.http.metrics import DIMENSIONS
+from lingpai.kernel.messages import TEXTS
+from lingpai.legacy.dialects import REGISTRY as DIALECTS
+from lingpai.oauth.grants import REGISTRY as GRANTS
 from lingpai.settings import Settings
-from lingpai.web.dialects import REGISTRY as DIALECTS
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "docs" / "cost.json"

@@ -1,4 +1,4 @@
-"""Write a filter of the passwords that nobody may choose (`lingpai.password_filter`) from lists of them.
+"""Write a filter of the passwords that nobody may choose (`lingpai.passwords.password_filter`) from lists of them.
 
     .venv/bin/python -m tools.password_filter passwords.filter LIST… [--least 10] [--rate 20]
 
@@ -16,8 +16,8 @@ from collections.abc import Iterable, Iterator
 from heapq import merge
 from pathlib import Path
 
-from lingpai import password_filter
-from lingpai.password_filter import BUCKET_BITS, RATES, Header
+from lingpai.passwords import password_filter
+from lingpai.passwords.password_filter import BUCKET_BITS, RATES, Header
 
 RATE = 20
 _HASHED = re.compile(rb"([0-9A-Fa-f]{40})(?::([0-9]+))?")

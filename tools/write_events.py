@@ -21,11 +21,11 @@ from typing import Any
 from pydantic import SecretStr
 
 from lingpai import bootstrap
-from lingpai.adapters.memory import MemoryStore
 from lingpai.settings import Settings
 from local import examples, seed, template
 from local.examples import Values
 from local.gateway import ACCOUNT_ID, Request, make_event, match
+from tests.support.memory_store import MemoryStore
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "events"

@@ -86,7 +86,7 @@ def _dispatch() -> Callable[[], object]:
 
 
 def _line() -> Callable[[], object]:
-    from lingpai.web.observability import logger
+    from lingpai.http.observability import logger
 
     fields: dict[str, Any] = {
         "correlation_id": "request-1",

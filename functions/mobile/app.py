@@ -1,7 +1,8 @@
 """Codes sent to mobile numbers, and logging in with them."""
 
-from lingpai.web.app import gate, oauth, seed
-from lingpai.web.endpoints import code, token
+from lingpai.http.app import gate, oauth, seed
+from lingpai.oauth import token_endpoint as token
+from lingpai.sms_codes import routes as code
 
 ROUTES = (
     seed("/mobile/code/get", code.get),

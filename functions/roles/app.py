@@ -1,7 +1,7 @@
 """The roles of the deployment."""
 
-from lingpai.web.app import gate, seed
-from lingpai.web.endpoints import roles
+from lingpai.accounts import role_routes as roles
+from lingpai.http.app import gate, seed
 
 ROUTES = (
     seed("/roles/list", roles.list_all, needs="admin", changes=False),

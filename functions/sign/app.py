@@ -1,7 +1,7 @@
 """Logging in by a third party's word."""
 
-from lingpai.web.app import gate, oauth
-from lingpai.web.endpoints import token
+from lingpai.http.app import gate, oauth
+from lingpai.oauth import token_endpoint as token
 
 ROUTES = (oauth("/sign/token", token.sign_token),)
 

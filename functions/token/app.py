@@ -1,7 +1,9 @@
 """Tokens: issued, refreshed, introspected, revoked; the keys that verify them; and whether the service is well."""
 
-from lingpai.web.app import gate, oauth, user_center
-from lingpai.web.endpoints import standards, token, usercenter
+from lingpai.http.app import gate, oauth, user_center
+from lingpai.legacy import usercenter_routes as usercenter
+from lingpai.oauth import routes as standards
+from lingpai.oauth import token_endpoint as token
 
 ROUTES = (
     oauth("/oauth/token", token.oauth_token),

@@ -1,7 +1,10 @@
 """Accounts and their profiles."""
 
-from lingpai.web.app import Route, gate, seed
-from lingpai.web.endpoints import details, identities, register, users
+from lingpai.accounts import profile_routes as details
+from lingpai.accounts import routes as users
+from lingpai.authentication import identity_routes as identities
+from lingpai.http.app import Route, gate, seed
+from lingpai.legacy import user_register as register
 
 ROUTES = (
     Route("/User/Register", register.register, register.refused),

@@ -18,11 +18,15 @@ from typing import TYPE_CHECKING, Any
 
 import botocore.exceptions
 
-from lingpai import bootstrap, keys, messages, numbers
-from lingpai.errors import LingpaiError, SettingsError
-from lingpai.model import Message
-from lingpai.ports import MaybeSent, NotSent, Sender, Services
+from lingpai import bootstrap
+from lingpai.kernel import messages
+from lingpai.kernel import phone_numbers as numbers
+from lingpai.kernel.errors import LingpaiError, SettingsError
+from lingpai.services import Services
 from lingpai.settings import Settings, from_environment
+from lingpai.signing_keys import service as keys
+from lingpai.sms.model import Message
+from lingpai.sms.sender import MaybeSent, NotSent, Sender
 from local import deployment, dynamodb, environment, template
 from local.operator import credentials
 from local.operator.command_context import clients_of

@@ -8,12 +8,13 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from lingpai import epochs, selector
-from lingpai.clients import ID_MAX, hash_secret
-from lingpai.clock import Clock
-from lingpai.model import Client
-from lingpai.ports import Services
-from lingpai.validation_errors import error_text
+from lingpai.clients import epochs
+from lingpai.clients.model import Client
+from lingpai.clients.service import ID_MAX, hash_secret
+from lingpai.kernel.clock import Clock
+from lingpai.kernel.validation_errors import error_text
+from lingpai.services import Services
+from lingpai.sessions import session_id as selector
 from local import seed
 from local.operator.command_context import CommandContext, clients_of, command
 from local.operator.console import Failed, Missing, Refused, field_table, finish_first, join_words, say, table

@@ -13,8 +13,9 @@ import typer.core
 from pydantic import ValidationError
 from rich.table import Table
 
-from lingpai.ports import ClientWriter, Services
-from lingpai.validation_errors import error_text
+from lingpai.clients.storage import ClientWriter
+from lingpai.kernel.validation_errors import error_text
+from lingpai.services import Services
 from local.operator import console, target
 from local.operator.target import Target
 

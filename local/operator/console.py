@@ -18,8 +18,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lingpai import messages
-from lingpai.errors import LingpaiError, SettingsError
+from lingpai.kernel import messages
+from lingpai.kernel.errors import LingpaiError, SettingsError
 from local import deployment, dynamodb, seed
 from local.operator import credentials
 from local.transfer.adaptive_concurrency import Stopped

@@ -6,11 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
-from lingpai import bootstrap, keys
-from lingpai.adapters.dynamodb import DynamoStore
-from lingpai.adapters.keys import MemoryKeys
-from lingpai.model import StoredKey
-from lingpai.ports import KeyStore, Services
+from lingpai import bootstrap
+from lingpai.aws.dynamodb import DynamoStore
+from lingpai.services import Services
+from lingpai.signing_keys import service as keys
+from lingpai.signing_keys.model import StoredKey
+from lingpai.signing_keys.storage import KeyStore
+from lingpai.signing_keys.stores import MemoryKeys
 from local.operator.clients import Algorithm
 from local.operator.command_context import CommandContext, command
 from local.operator.console import Failed, Refused, format_time, table
@@ -123,7 +125,7 @@ def place_of(services: Services) -> KeyStore | None:
 
 
 def standing(stored: Iterable[StoredKey], now: int) -> list[Known]:
-    """Each key and where it stands (`lingpai.keys` has the rules), by algorithm and time."""
+    """Each key and where it stands (`lingpai.signing_keys.service` has the rules), by algorithm and time."""
     ordered = sorted(stored, key=lambda key: (key.algorithm, key.signs_from, key.number))
     # Of two that begin at the same moment the later one signs.
     signing = {key.algorithm: key.kid for key in ordered if key.signs_from <= now}

@@ -5,10 +5,11 @@ from typing import Annotated, Any
 
 import typer
 
-from lingpai import numbers, prefixes
-from lingpai.ports import Services
-from lingpai.prefixes import Traffic
+from lingpai.kernel import phone_numbers as numbers
+from lingpai.services import Services
 from lingpai.settings import Settings
+from lingpai.sms import budget as prefixes
+from lingpai.sms.budget import Traffic
 from local.operator.command_context import CommandContext, command
 from local.operator.console import Failed, field_table, say
 

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from lingpai import epochs
-from lingpai.ports import Services
+from lingpai.clients import epochs
+from lingpai.services import Services
 from local.operator import clients, users
 from local.operator.command_context import CommandContext, clients_of, command
 from local.operator.console import Failed

@@ -8,9 +8,9 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 from lingpai import bootstrap
-from lingpai.adapters.aws.client import aws_client
-from lingpai.adapters.dynamodb import DynamoStore
-from lingpai.ports import Services
+from lingpai.aws.client import aws_client
+from lingpai.aws.dynamodb import DynamoStore
+from lingpai.services import Services
 from lingpai.settings import Settings, from_environment
 from local import deployment, dynamodb, environment
 from local.deployment import Deployment

@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from lingpai import accounts, numbers
-from lingpai.model import User
-from lingpai.names import folded
-from lingpai.ports import Services
+from lingpai.accounts import service as accounts
+from lingpai.accounts.model import User
+from lingpai.kernel import phone_numbers as numbers
+from lingpai.kernel.names import folded
+from lingpai.services import Services
 from local.operator.command_context import CommandContext, command
 from local.operator.console import Missing, format_time, join_words, say, table
 from local.operator.users import document, role_id_of, role_names

@@ -6,10 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
-from lingpai import accounts, ended_accounts, last_admin, numbers, passwords
-from lingpai.errors import LingpaiError
-from lingpai.model import RoleBook, Session, User
-from lingpai.ports import Services
+from lingpai.accounts import ended_accounts, last_admin
+from lingpai.accounts import service as accounts
+from lingpai.accounts.model import RoleBook, User
+from lingpai.kernel import phone_numbers as numbers
+from lingpai.kernel.errors import LingpaiError
+from lingpai.passwords import service as passwords
+from lingpai.services import Services
+from lingpai.sessions.model import Session
 from local.operator.clients import new_secret
 from local.operator.command_context import CommandContext, command
 from local.operator.console import (

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from lingpai.errors import LingpaiError
+from lingpai.kernel.errors import LingpaiError
 
 _FIRST = 4
 _LONGEST_PAUSE = 5.0

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from lingpai.accounts import users_after
-from lingpai.model import RoleBook
-from lingpai.ports import Page, Services
+from lingpai.accounts.model import RoleBook
+from lingpai.accounts.service import users_after
+from lingpai.accounts.storage import Page
+from lingpai.services import Services
 from local.transfer import records
 from local.transfer.adaptive_concurrency import AdaptiveConcurrency
 

@@ -15,9 +15,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
-from lingpai.accounts import keys_of
-from lingpai.model import RoleBook, User
-from lingpai.ports import Conflict, PutIdentity, PutUser, Services, Write
+from lingpai.accounts.model import RoleBook, User
+from lingpai.accounts.service import keys_of
+from lingpai.accounts.storage import PutIdentity, PutUser
+from lingpai.kernel.writes import Conflict, Write
+from lingpai.services import Services
 from local.transfer import files, records
 from local.transfer.adaptive_concurrency import AdaptiveConcurrency, Stopped
 from local.transfer.name_index import NameIndex, open_name_index

@@ -13,12 +13,15 @@ from datetime import UTC, datetime
 from math import floor, isfinite
 from typing import Any
 
-from lingpai import accounts, messages, numbers, passwords
-from lingpai.errors import LingpaiError
-from lingpai.model import Detail, RoleBook, User
-from lingpai.ports import Services
-from lingpai.roles import check_name
-from lingpai.web import fields
+from lingpai.accounts import service as accounts
+from lingpai.accounts.model import Detail, RoleBook, User
+from lingpai.accounts.roles import check_name
+from lingpai.http import fields
+from lingpai.kernel import messages
+from lingpai.kernel import phone_numbers as numbers
+from lingpai.kernel.errors import LingpaiError
+from lingpai.passwords import service as passwords
+from lingpai.services import Services
 
 FIELDS = (
     "id",

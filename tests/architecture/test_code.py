@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from lingpai import errors
-from lingpai.messages import TEXTS
+from lingpai.kernel import errors
+from lingpai.kernel.messages import TEXTS
 from tests.support.fake_sms import AWS, TENCENT, TWILIO, Vendor
 from tests.support.stores import ROOT
 
@@ -54,8 +54,8 @@ def test_functions_import_little(path: Path) -> None:
         "cryptography",
         "hypothesis",
         "jwt",
-        "lingpai.adapters.https",
-        "lingpai.adapters.sms.chain",
+        "lingpai.aws.https",
+        "lingpai.sms.senders.chain",
         "local",
         "moto",
         "phonenumbers",
@@ -104,7 +104,7 @@ def test_a_sender_is_imported_where_it_was_chosen(vendors: tuple[Vendor, ...], m
         "Loader.load_service_model = None\n"
         "from lingpai import bootstrap\n"
         "bootstrap.services().sms\n"
-        "print(json.dumps([name for name in sys.modules if name.startswith('lingpai.adapters.sms.')]))"
+        "print(json.dumps([name for name in sys.modules if name.startswith('lingpai.sms.senders.')]))"
     )
     names = {name: value for vendor in vendors for name, value in vendor.environment("sms.example.com").items()}
     ended = subprocess.run(  # noqa: S603 (our own code)
@@ -122,7 +122,7 @@ def test_a_sender_is_imported_where_it_was_chosen(vendors: tuple[Vendor, ...], m
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
-    assert set(json.loads(ended.stdout)) == {f"lingpai.adapters.sms.{name}" for name in modules}
+    assert set(json.loads(ended.stdout)) == {f"lingpai.sms.senders.{name}" for name in modules}
 
 
 def test_every_reason_has_a_text_and_every_text_a_reason() -> None:

@@ -30,12 +30,12 @@ COLD = {
 BOTOCORE = {"botocore", "botocore.exceptions", "botocore.retries", "botocore.retries.quota"}
 # Of lingpai: what only some requests or settings need.
 LATER = {
-    "lingpai.adapters.https",
-    "lingpai.adapters.memory",
-    "lingpai.adapters.sign.oidc",
-    "lingpai.adapters.sign.wechat",
-    "lingpai.adapters.sms.chain",
-    "lingpai.legacy_hashes",
+    "lingpai.aws.https",
+    "tests.support.memory_store",
+    "lingpai.identity_providers.oidc",
+    "lingpai.identity_providers.wechat",
+    "lingpai.sms.senders.chain",
+    "lingpai.passwords.legacy_hashes",
 }
 # As the template sets them where no sender and no provider is chosen.
 ENVIRONMENT = {

@@ -13,11 +13,11 @@ from pydantic import BaseModel, SecretStr
 from functions.roles.app import ROUTES as ROLES
 from functions.users.app import ROUTES as USERS
 from lingpai import bootstrap
-from lingpai.adapters.memory import MemoryStore
+from lingpai.http.reasons import REASONS
 from lingpai.settings import Settings, from_environment
-from lingpai.web.reasons import REASONS
 from local import environment, seed
 from tests.support.api import Api
+from tests.support.memory_store import MemoryStore
 from tests.support.stores import ROOT, TEMPLATE, settings
 from tools import architecture_picture
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from cfnlint.decode.cfn_yaml import load  # type: ignore[import-untyped]  # it has no stubs
 
-from lingpai.adapters.metrics import DIMENSIONS, SERVICE
+from lingpai.http.metrics import DIMENSIONS, SERVICE
 from lingpai.settings import Settings
 from tests.support.stores import ROOT
 

@@ -12,7 +12,7 @@ import pytest
 import typer
 from botocore import xform_name
 
-from lingpai.adapters.metrics import DIMENSIONS
+from lingpai.http.metrics import DIMENSIONS
 from lingpai.settings import Settings
 from local.operator.app import app
 from tests.architecture.test_docs import table

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from lingpai import password_filter
+from lingpai.passwords import password_filter
 from tests.blackbox.target import Lack, Target
 from tests.support.api import Answer, hush
 from tests.support.logs import LOGS

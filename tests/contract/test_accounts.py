@@ -2,9 +2,8 @@
 
 import pytest
 
-from lingpai.model import Detail, KnownAddress, RoleBook, User
-from lingpai.ports import (
-    Conflict,
+from lingpai.accounts.model import Detail, KnownAddress, RoleBook, User
+from lingpai.accounts.storage import (
     DeleteIdentity,
     DeleteUser,
     Directory,
@@ -15,6 +14,7 @@ from lingpai.ports import (
     PutIdentity,
     PutUser,
 )
+from lingpai.kernel.writes import Conflict
 from tests.support.samples import NOW, WholeStore, a_user
 
 BARE = User(id=2, created_at=NOW)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from lingpai.adapters.dynamodb import DynamoStore
-from lingpai.model import Client
-from lingpai.ports import ClientLookup
+from lingpai.aws.dynamodb import DynamoStore
+from lingpai.clients.model import Client
+from lingpai.clients.storage import ClientLookup
 from tests.support.races import RACERS, race
 from tests.support.samples import WholeStore, a_client, hashed
 

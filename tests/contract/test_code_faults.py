@@ -5,13 +5,16 @@ from dataclasses import dataclass
 
 import pytest
 
-from lingpai import accounts, codes
-from lingpai.adapters.sms.console import ConsoleSender
+from lingpai.accounts import service as accounts
 from lingpai.bootstrap import build
-from lingpai.clients import new_client
-from lingpai.errors import LingpaiError
-from lingpai.model import Guesser, Message
-from lingpai.ports import NotSent, Services
+from lingpai.clients.service import new_client
+from lingpai.kernel.errors import LingpaiError
+from lingpai.services import Services
+from lingpai.sms.model import Message
+from lingpai.sms.sender import NotSent
+from lingpai.sms.senders.console import ConsoleSender
+from lingpai.sms_codes import service as codes
+from lingpai.sms_codes.model import Guesser
 from tests.support import breaking_proxy
 from tests.support.breaking_proxy import (
     BreakingProxy,

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from lingpai.model import Code
-from lingpai.ports import ConsumeCode
+from lingpai.sms_codes.model import Code
+from lingpai.sms_codes.storage import ConsumeCode
 from tests.support.samples import NOW, NUMBER, WholeStore, a_code, a_guess, consume, hashed
 
 OTHER = "+8613800000000"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lingpai.ports import SpendTally, Spent
+from lingpai.rate_limits.storage import SpendTally, Spent
 from tests.support.samples import NOW, WholeStore
 
 

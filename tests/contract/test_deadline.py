@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 
-from lingpai import deadline
-from lingpai.adapters.aws.client import aws_client
+from lingpai.aws.client import aws_client
+from lingpai.kernel import deadline
 from tests.support.deadlines import SHORT, STEP, within
 from tests.support.fake_aws import OK, Asked, Told, refused, serving
 from tests.support.fake_web import Certificate, Reply, Web

@@ -10,13 +10,20 @@ from typing import Any
 
 import pytest
 
-from lingpai import accounts, deadline, ended_accounts, sessions
+from lingpai.accounts import ended_accounts
+from lingpai.accounts import service as accounts
 from lingpai.bootstrap import build
-from lingpai.clients import new_client
-from lingpai.clock import LEEWAY
-from lingpai.errors import LingpaiError, unavailable
-from lingpai.model import EndedAccount, Identity, SessionKey
-from lingpai.ports import ClientLookup, Conflict, SaveEnded, Services
+from lingpai.clients.model import EndedAccount
+from lingpai.clients.service import new_client
+from lingpai.clients.storage import ClientLookup, SaveEnded
+from lingpai.identity_providers.model import Identity
+from lingpai.kernel import deadline
+from lingpai.kernel.clock import LEEWAY
+from lingpai.kernel.errors import LingpaiError, unavailable
+from lingpai.kernel.writes import Conflict
+from lingpai.services import Services
+from lingpai.sessions import service as sessions
+from lingpai.sessions.model import SessionKey
 from tests.support import stores
 from tests.support.api import Api, make_api
 from tests.support.dialects import is_good

@@ -19,16 +19,18 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 from jwt.utils import base64url_decode, base64url_encode
 
-from lingpai import third_parties
-from lingpai.adapters.memory import MemoryStore
-from lingpai.adapters.sign import https, oidc
 from lingpai.bootstrap import sign_providers
-from lingpai.errors import LingpaiError, SettingsError, invalid_grant
-from lingpai.model import Client, Identity, Proof
-from lingpai.ports import Conflict, SignProvider
-from lingpai.settings.identity_providers import OidcProvider
+from lingpai.clients.model import Client
+from lingpai.identity_providers import https, oidc
+from lingpai.identity_providers import service as third_parties
+from lingpai.identity_providers.model import Identity, Proof
+from lingpai.identity_providers.provider import SignProvider
+from lingpai.identity_providers.settings import OidcProvider
+from lingpai.kernel.errors import LingpaiError, SettingsError, invalid_grant
+from lingpai.kernel.writes import Conflict
 from tests.support import openid, wechat
 from tests.support.deadlines import within
+from tests.support.memory_store import MemoryStore
 from tests.support.openid import AUDIENCE, DISCOVERY, KEYS, NONCE, OTHER_AUDIENCE, OpenId, private_key, public_jwk
 from tests.support.samples import a_client
 from tests.support.stores import settings

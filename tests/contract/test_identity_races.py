@@ -7,13 +7,21 @@ from typing import Any
 
 import pytest
 
-from lingpai import accounts, codes, ended_accounts
-from lingpai.adapters.dynamodb import DynamoStore
-from lingpai.adapters.sms.console import ConsoleSender
+from lingpai.accounts import ended_accounts
+from lingpai.accounts import service as accounts
+from lingpai.accounts.model import User
+from lingpai.accounts.storage import DisableUser, PutIdentity, PutUser
+from lingpai.aws.dynamodb import DynamoStore
 from lingpai.bootstrap import build
-from lingpai.clients import new_client
-from lingpai.model import Guesser, Identity, TokenSet, User
-from lingpai.ports import DisableUser, PutIdentity, PutUser, Services, Store, Write
+from lingpai.clients.service import new_client
+from lingpai.identity_providers.model import Identity
+from lingpai.kernel.writes import Write
+from lingpai.services import Services
+from lingpai.sessions.model import TokenSet
+from lingpai.sms.senders.console import ConsoleSender
+from lingpai.sms_codes import service as codes
+from lingpai.sms_codes.model import Guesser
+from lingpai.store import Store
 from tests.support.contention import queued_or_refused, racing_store
 from tests.support.races import RACERS, race, refusals, won
 from tests.support.time import START, Time

@@ -12,13 +12,13 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 
-from lingpai import keys
-from lingpai.adapters.keys import FileKeys, MemoryKeys, OpenVault
-from lingpai.adapters.kms import KmsVault
-from lingpai.errors import LingpaiError
-from lingpai.keys import AFTERLIFE, LEAD, PERIOD, PRIVATE_AFTERLIFE, KeyRing
-from lingpai.model import KeyPair, StoredKey
-from lingpai.ports import KeyStore, Vault
+from lingpai.kernel.errors import LingpaiError
+from lingpai.signing_keys import service as keys
+from lingpai.signing_keys.kms import KmsVault
+from lingpai.signing_keys.model import KeyPair, StoredKey
+from lingpai.signing_keys.service import AFTERLIFE, LEAD, PERIOD, PRIVATE_AFTERLIFE, KeyRing
+from lingpai.signing_keys.storage import KeyStore, Vault
+from lingpai.signing_keys.stores import FileKeys, MemoryKeys, OpenVault
 from tests.deploy import stand_in
 from tests.support import kms, stores
 from tests.support.api import signing_keys

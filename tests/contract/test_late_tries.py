@@ -6,10 +6,13 @@ from typing import cast
 
 import pytest
 
-from lingpai.adapters.dynamodb import DynamoStore
-from lingpai.adapters.dynamodb.write_ids import SLOTS
-from lingpai.model import SessionKey
-from lingpai.ports import Conflict, DeleteUser, DisableUser, EnableUser, PutSession, PutUser, Store
+from lingpai.accounts.storage import DeleteUser, DisableUser, EnableUser, PutUser
+from lingpai.aws.dynamodb import DynamoStore
+from lingpai.aws.dynamodb.write_ids import SLOTS
+from lingpai.kernel.writes import Conflict
+from lingpai.sessions.model import SessionKey
+from lingpai.sessions.storage import PutSession
+from lingpai.store import Store
 from tests.support import breaking_proxy
 from tests.support.breaking_proxy import BreakingProxy, Fault, Message, conflict, cut_after, first, late, late_first
 from tests.support.samples import NOW, NUMBER, a_client, a_code, a_guess, a_session, a_user, hashed

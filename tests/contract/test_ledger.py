@@ -6,26 +6,23 @@ from typing import Any
 
 import pytest
 
-from lingpai.model import Detail, User
-from lingpai.ports import (
+from lingpai.accounts.model import Detail, User
+from lingpai.accounts.storage import (
     ChangeUser,
     CheckIdentity,
     CheckRole,
-    CheckTally,
     CheckUser,
-    Conflict,
     DeleteIdentity,
     DeleteUser,
     DisableUser,
     EnableUser,
     EndOpened,
-    EndSession,
     PutIdentity,
-    PutSession,
     PutUser,
-    SpendTally,
-    Write,
 )
+from lingpai.kernel.writes import Conflict, Write
+from lingpai.rate_limits.storage import CheckTally, SpendTally
+from lingpai.sessions.storage import EndSession, PutSession
 from tests.support.samples import NOW, NUMBER, Eye, Seen, WholeStore, a_code, a_guess, a_session, a_user, consume
 
 ALICE = a_user()

@@ -8,31 +8,36 @@ from typing import Any
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from lingpai import accounts, codes, passwords, roles, sessions
-from lingpai.adapters.aws.json_client import JsonClient
-from lingpai.adapters.dynamodb import DynamoStore
-from lingpai.adapters.sms.console import ConsoleSender
-from lingpai.bootstrap import build
-from lingpai.clients import new_client
-from lingpai.errors import LingpaiError
-from lingpai.model import EndedAccount, Guesser, Identity, RoleBook, Session, TokenSet, User
-from lingpai.ports import (
+from lingpai.accounts import roles
+from lingpai.accounts import service as accounts
+from lingpai.accounts.model import RoleBook, User
+from lingpai.accounts.storage import (
     ChangeUser,
-    Conflict,
     DeleteIdentity,
     DeleteUser,
     DisableUser,
     EnableUser,
     EndOpened,
-    EndSession,
     PutIdentity,
-    PutSession,
     PutUser,
-    Rotated,
-    SaveEnded,
-    Services,
-    Write,
 )
+from lingpai.aws.dynamodb import DynamoStore
+from lingpai.aws.json_client import JsonClient
+from lingpai.bootstrap import build
+from lingpai.clients.model import EndedAccount
+from lingpai.clients.service import new_client
+from lingpai.clients.storage import SaveEnded
+from lingpai.identity_providers.model import Identity
+from lingpai.kernel.errors import LingpaiError
+from lingpai.kernel.writes import Conflict, Write
+from lingpai.passwords import service as passwords
+from lingpai.services import Services
+from lingpai.sessions import service as sessions
+from lingpai.sessions.model import Session, TokenSet
+from lingpai.sessions.storage import EndSession, PutSession, Rotated
+from lingpai.sms.senders.console import ConsoleSender
+from lingpai.sms_codes import service as codes
+from lingpai.sms_codes.model import Guesser
 from tests.support import stores
 from tests.support.samples import (
     NOW,

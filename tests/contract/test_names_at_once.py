@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lingpai.ports import PutIdentity
+from lingpai.accounts.storage import PutIdentity
 
 
 def test_each_name_finds_its_user_and_the_others_are_left_out(store: Any) -> None:

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from lingpai.adapters.dynamodb import DynamoStore
-from lingpai.adapters.dynamodb.items import user_item
-from lingpai.model import Detail, User
-from lingpai.ports import ChangeUser, Conflict, DeleteUser, PutUser
+from lingpai.accounts.model import Detail, User
+from lingpai.accounts.storage import ChangeUser, DeleteUser, PutUser
+from lingpai.aws.dynamodb import DynamoStore
+from lingpai.aws.dynamodb.items import user_item
+from lingpai.kernel.writes import Conflict
 from tests.support.samples import NOW, a_user
 
 pytestmark = pytest.mark.security("F37")

@@ -9,21 +9,33 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lingpai import accounts, codes, last_admin, passwords, roles, sessions, throttle
-from lingpai.adapters.dynamodb import DynamoStore
-from lingpai.adapters.sms.console import ConsoleSender
+from lingpai.accounts import last_admin, roles
+from lingpai.accounts import service as accounts
+from lingpai.accounts.model import RoleBook, User
+from lingpai.accounts.storage import ChangeUser, CheckUser, PutUser
+from lingpai.aws.dynamodb import DynamoStore
 from lingpai.bootstrap import build
-from lingpai.clients import new_client
-from lingpai.errors import LingpaiError
-from lingpai.model import Client, Guesser, Identity, RoleBook, SessionKey, TokenSet, User
-from lingpai.ports import ChangeUser, CheckUser, Conflict, PutSession, PutUser, Services, Write
+from lingpai.clients.model import Client
+from lingpai.clients.service import new_client
+from lingpai.identity_providers.model import Identity
+from lingpai.kernel.errors import LingpaiError
+from lingpai.kernel.writes import Conflict, Write
+from lingpai.passwords import service as passwords
+from lingpai.rate_limits import service as throttle
+from lingpai.services import Services
+from lingpai.sessions import service as sessions
+from lingpai.sessions.model import SessionKey, TokenSet
+from lingpai.sessions.storage import PutSession
+from lingpai.sms.senders.console import ConsoleSender
+from lingpai.sms_codes import service as codes
+from lingpai.sms_codes.model import Guesser
 from tests.support.contention import queued_or_refused, racing_store
 from tests.support.races import RACERS, race, refusals, won
 from tests.support.samples import NUMBER, WholeStore, a_code, a_guess, a_rotation, a_session, consume, open_sessions
 from tests.support.time import START, Time
 
 if TYPE_CHECKING:
-    from lingpai.model import Language
+    from lingpai.kernel.language import Language
 
 CLIENT = new_client("web-client", "spring", "web-secret", scopes=("web",), sign_provider="trusted")
 HERE = Guesser(CLIENT, "192.0.2.1")

@@ -4,8 +4,8 @@ import itertools
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from lingpai.model import Session, SessionKey
-from lingpai.ports import Ended, Rotated
+from lingpai.sessions.model import Session, SessionKey
+from lingpai.sessions.storage import Ended, Rotated
 from tests.support.samples import NOW, WholeStore, a_rotation, a_session, hashed, open_sessions
 from tests.support.time import START
 

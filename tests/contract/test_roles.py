@@ -2,8 +2,8 @@
 
 import pytest
 
-from lingpai import roles
-from lingpai.model import RoleBook
+from lingpai.accounts import roles
+from lingpai.accounts.model import RoleBook
 from tests.support.samples import WholeStore
 
 

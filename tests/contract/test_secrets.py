@@ -7,8 +7,8 @@ import botocore.session
 import moto
 import pytest
 
-from lingpai.adapters import secrets
-from lingpai.errors import LingpaiError
+from lingpai.aws import secrets
+from lingpai.kernel.errors import LingpaiError
 from tests.support.stores import settings
 
 NAME = "lingpai/pepper"

@@ -4,8 +4,8 @@ import logging
 
 import pytest
 
-from lingpai.adapters.sms.console import KEPT, ConsoleSender
-from lingpai.model import Message
+from lingpai.sms.model import Message
+from lingpai.sms.senders.console import KEPT, ConsoleSender
 from tests.support.samples import NOW, NUMBER
 
 MESSAGE = Message(to=NUMBER, code="135791", text="Your code is 135791.", at=NOW)

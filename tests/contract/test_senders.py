@@ -11,7 +11,7 @@ import botocore.session
 import moto
 import pytest
 
-from lingpai.adapters.sms import aliyun, tencent
+from lingpai.sms.senders import aliyun, tencent
 from tests.support.fake_sms import (
     ALIYUN,
     AWS,

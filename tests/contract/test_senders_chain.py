@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from lingpai.adapters.memory import MemoryStore
-from lingpai.adapters.sms.breaker import Breaker
-from lingpai.adapters.sms.chain import Chain
-from lingpai.adapters.sms.outcomes import Refused
-from lingpai.errors import unavailable
-from lingpai.model import Message
-from lingpai.ports import Counters
+from lingpai.kernel.errors import unavailable
+from lingpai.rate_limits.storage import Counters
+from lingpai.sms.model import Message
+from lingpai.sms.senders.breaker import Breaker
+from lingpai.sms.senders.chain import Chain
+from lingpai.sms.senders.send_errors import Refused
 from tests.support.contention import failure
 from tests.support.deadlines import run_out, within
 from tests.support.fake_sms import ALIYUN, AWS, NUMBER, SNS, TENCENT, TWILIO, Vendor
+from tests.support.memory_store import MemoryStore
 from tests.support.races import RACERS, race
 from tests.support.samples import WholeStore
 from tests.support.sms import HASTY, MESSAGE, Metered, Shop, outcome

@@ -5,21 +5,14 @@ from functools import partial
 
 import pytest
 
-from lingpai import accounts, sessions
+from lingpai.accounts import service as accounts
+from lingpai.accounts.storage import ChangeUser, CheckUser, Count, EndOpened, OneMore, PutUser, Recounted
 from lingpai.bootstrap import build
-from lingpai.clients import new_client
-from lingpai.model import Identity
-from lingpai.ports import (
-    ChangeUser,
-    CheckUser,
-    Conflict,
-    Count,
-    EndOpened,
-    OneMore,
-    PutUser,
-    Recounted,
-    SessionSpan,
-)
+from lingpai.clients.service import new_client
+from lingpai.identity_providers.model import Identity
+from lingpai.kernel.writes import Conflict
+from lingpai.sessions import service as sessions
+from lingpai.sessions.storage import SessionSpan
 from tests.support import stores
 from tests.support.races import race, refusals, won
 from tests.support.samples import NOW, WholeStore, a_session, a_user, open_sessions

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from lingpai.model import Replaced, Session, SessionKey
-from lingpai.ports import HISTORY_MAX, History, PutSession, Rotated
+from lingpai.sessions.model import Replaced, Session, SessionKey
+from lingpai.sessions.storage import HISTORY_MAX, History, PutSession, Rotated
 from tests.support.samples import NOW, WholeStore, a_rotation, a_session, hashed, open_sessions
 
 FIRST = a_session()

@@ -2,9 +2,10 @@
 
 import pytest
 
-from lingpai.adapters.sign.trusted import Trusted
-from lingpai.errors import LingpaiError
-from lingpai.model import Client, Identity, Proof
+from lingpai.clients.model import Client
+from lingpai.identity_providers.model import Identity, Proof
+from lingpai.identity_providers.trusted import Trusted
+from lingpai.kernel.errors import LingpaiError
 from tests.support.samples import a_client
 
 TRUSTED = Trusted()

@@ -25,11 +25,11 @@ from botocore.exceptions import (
 )
 from botocore.regions import EndpointResolver
 
-from lingpai.adapters.aws.client import address, aws_client, is_plain
-from lingpai.adapters.aws.json_client import JsonClient
-from lingpai.adapters.dynamodb import DynamoStore
-from lingpai.adapters.kms import KmsVault
-from lingpai.errors import LingpaiError
+from lingpai.aws.client import address, aws_client, is_plain
+from lingpai.aws.dynamodb import DynamoStore
+from lingpai.aws.json_client import JsonClient
+from lingpai.kernel.errors import LingpaiError
+from lingpai.signing_keys.kms import KmsVault
 from tests.support.fake_aws import Asked, FakeAws, Told, refused, serving
 from tests.support.fake_web import Certificate, Reply, Web
 from tests.support.races import race

@@ -7,8 +7,8 @@ import json
 import secrets
 from collections.abc import Callable
 
-from lingpai import sessions
-from lingpai.ended_accounts import DELETED_AT_ONCE
+from lingpai.accounts.ended_accounts import DELETED_AT_ONCE
+from lingpai.sessions import service as sessions
 from tests.blackbox.service import new_name, new_number, new_password
 from tests.deploy.permissions import (
     BATCH_GET,

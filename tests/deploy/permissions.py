@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lingpai.adapters.dynamodb.items import session_item
-from lingpai.model import Session, SessionKey
+from lingpai.aws.dynamodb.items import session_item
+from lingpai.sessions.model import Session, SessionKey
 from tests.blackbox.service import Person, Service, new_name, somebody
 from tests.deploy.stack import ALIAS, Stack, role_policies
 from tests.deploy.stand_in import ACCOUNT, REGION

@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from lingpai import codes
+from lingpai.sms_codes import service as codes
 from tests.support import stores
 from tests.support.api import Answer, Api, make_api
 from tests.support.crowd import crowd

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from lingpai import prefixes, throttle
-from lingpai.ports import Counters
+from lingpai.rate_limits import service as throttle
+from lingpai.rate_limits.storage import Counters
+from lingpai.sms import budget as prefixes
 from tests.support import stores
 from tests.support.api import Answer, Api, make_api
 from tests.support.crowd import crowd

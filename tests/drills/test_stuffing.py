@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from lingpai import accounts
-from lingpai.model import User
-from lingpai.passwords import hash_password
+from lingpai.accounts import service as accounts
+from lingpai.accounts.model import User
+from lingpai.passwords.service import hash_password
 from tests.support import stores
 from tests.support.api import Answer, Api, make_api
 from tests.support.crowd import crowd

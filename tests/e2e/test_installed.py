@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lingpai import roles
+from lingpai.accounts import roles
 from local.template import load
 from tests.support.logs import LOGS
 from tests.support.shell import Ended, Shell, a_shell

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lingpai.web.reasons import REASONS
+from lingpai.http.reasons import REASONS
 from tests.e2e.server import Server, serving
 from tests.support import vendor
 from tests.support.npm import NODE

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lingpai.clients import new_client
+from lingpai.clients.service import new_client
 from tests.faults.tables import Dump, Tables
 from tests.support import breaking_proxy, openid, stores, vendor, wechat
 from tests.support.api import Answer, Api, make_api

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import patch
 
-from lingpai import ended_accounts
+from lingpai.accounts import ended_accounts
 from tests.faults.house import GOOGLE_CLIENT, House
 from tests.support.api import Answer
 

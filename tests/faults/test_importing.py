@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from lingpai.adapters.dynamodb import DynamoStore
-from lingpai.errors import LingpaiError
+from lingpai.aws.dynamodb import DynamoStore
+from lingpai.kernel.errors import LingpaiError
 from local.transfer.importing import Report
 from tests.faults.tables import Tables, half_written
 from tests.support import breaking_proxy

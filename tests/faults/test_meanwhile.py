@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from lingpai import accounts
-from lingpai.adapters.dynamodb import DynamoStore
+from lingpai.accounts import service as accounts
+from lingpai.aws.dynamodb import DynamoStore
 from tests.faults.house import House
 from tests.faults.scenarios import ALICE, ALICES, STRANGER, WEB, linked
 from tests.support.api import Answer

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from lingpai.adapters.memory import MemoryStore
-from lingpai.ports import DisableUser
+from lingpai.accounts.storage import DisableUser
 from tests.support.api import Api, make_api
 from tests.support.expect import (
     ADMIN_ONLY,
@@ -20,6 +19,7 @@ from tests.support.expect import (
     standing_api,
     succeeds,
 )
+from tests.support.memory_store import MemoryStore
 from tests.support.people import MACHINE, WEB, is_alive, machine, somebody
 
 ADMIN_PATHS = (

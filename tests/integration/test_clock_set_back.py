@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from lingpai.adapters.keys import MemoryKeys, OpenVault
-from lingpai.clients import new_client
-from lingpai.keys import KeyRing, first_keys, rotate
+from lingpai.clients.service import new_client
+from lingpai.signing_keys.service import KeyRing, first_keys, rotate
+from lingpai.signing_keys.stores import MemoryKeys, OpenVault
 from tests.support.api import Api
 from tests.support.time import Time
 from tests.support.tokens import ALICE, BAD_REFRESH_TOKEN, WEB, opens_nothing, refresh, spring_tokens, stored

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from lingpai.adapters.dynamodb.items import user_item
-from lingpai.model import Detail, User
+from lingpai.accounts.model import Detail, User
+from lingpai.aws.dynamodb.items import user_item
 from tests.support.api import Api
 from tests.support.expect import (
     NO_SUCH_USER,

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from lingpai import passwords
-from lingpai.model import User
+from lingpai.accounts.model import User
+from lingpai.passwords import service as passwords
 from tests.support import stores
 from tests.support.api import Answer, Api, make_api
 from tests.support.dialects import PASSWORD, digests, failed, log_in_by_digests, sdk, usercenter_tokens

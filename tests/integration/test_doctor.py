@@ -12,10 +12,11 @@ import moto
 import pytest
 from typer.testing import CliRunner
 
-from lingpai import keys, roles
-from lingpai.adapters.keys import FileKeys, OpenVault
-from lingpai.clients import new_client
-from lingpai.clock import Clock
+from lingpai.accounts import roles
+from lingpai.clients.service import new_client
+from lingpai.kernel.clock import Clock
+from lingpai.signing_keys import service as keys
+from lingpai.signing_keys.stores import FileKeys, OpenVault
 from local import dynamodb
 from local.operator.app import app
 from local.template import Table

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from lingpai import bootstrap, epochs
-from lingpai.clients import new_client
-from lingpai.ports import ClientWriter
+from lingpai import bootstrap
+from lingpai.clients import epochs
+from lingpai.clients.service import new_client
+from lingpai.clients.storage import ClientWriter
 from local.seed import Seed, apply
 from tests.support import stores
 from tests.support.api import Api, make_api

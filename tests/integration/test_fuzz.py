@@ -12,9 +12,10 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from lingpai import accounts, typed
-from lingpai import numbers as phone_numbers
-from lingpai.web.endpoints import token
+from lingpai.accounts import service as accounts
+from lingpai.kernel import phone_numbers
+from lingpai.kernel import typed_text as typed
+from lingpai.oauth import token_endpoint as token
 from local import gateway
 from tests.support.api import Api
 from tests.support.expect import standing_api

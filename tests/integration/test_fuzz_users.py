@@ -9,8 +9,8 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
-from lingpai import accounts
-from lingpai.web.endpoints.details import LIMITS
+from lingpai.accounts import service as accounts
+from lingpai.accounts.profile_routes import LIMITS
 from tests.support.api import Api
 from tests.support.expect import standing_api
 from tests.support.people import machine

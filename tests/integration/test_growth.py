@@ -88,7 +88,7 @@ def test_clients_are_remembered(dynamodb_endpoint: str, monkeypatch: pytest.Monk
     (clients,) = [one for one in GROWTHS if one.name.startswith("Clients")]
     (name,) = clients.operations(1)
     few = growth.count(dynamodb_endpoint, clients, 10)
-    monkeypatch.setattr("lingpai.clients.Registry.__init__.__defaults__", (9,))
+    monkeypatch.setattr("lingpai.clients.service.Registry.__init__.__defaults__", (9,))
     more = growth.count(dynamodb_endpoint, clients, 10)
     assert (few.costs[name].calls, more.costs[name].calls) == (1, 2)
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from lingpai.web.app import gate, oauth
-from lingpai.web.reply import Reply
+from lingpai.http.app import gate, oauth
+from lingpai.http.response import Reply
 from local import gateway
 from tests.support.api import Answer, Api
 from tests.support.stores import ROOT

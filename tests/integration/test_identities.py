@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from lingpai import accounts, bootstrap
-from lingpai.errors import unavailable
-from lingpai.model import Identity
-from lingpai.ports import DisableUser
+from lingpai import bootstrap
+from lingpai.accounts import service as accounts
+from lingpai.accounts.storage import DisableUser
+from lingpai.identity_providers.model import Identity
+from lingpai.kernel.errors import unavailable
 from tests.support.api import Answer
 from tests.support.expect import asks_for_token, everything, gives, refuses, refuses_token, succeeds
 from tests.support.openid import NONCE

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from lingpai import access
-from lingpai.clients import new_client
-from lingpai.clock import Clock
-from lingpai.errors import LingpaiError
+from lingpai.clients.service import new_client
+from lingpai.kernel.clock import Clock
+from lingpai.kernel.errors import LingpaiError
+from lingpai.sessions import access_tokens as access
 from tests.support.api import NO_STORE, Answer, Api, make_api
 from tests.support.dialects import (
     BY_PASSWORD,

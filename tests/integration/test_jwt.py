@@ -11,10 +11,10 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from lingpai.clients import new_client
-from lingpai.errors import unavailable
-from lingpai.keys import KeyRing
-from lingpai.model import StoredKey
+from lingpai.clients.service import new_client
+from lingpai.kernel.errors import unavailable
+from lingpai.signing_keys.model import StoredKey
+from lingpai.signing_keys.service import KeyRing
 from tests.support.api import Api, make_api, signing_keys
 from tests.support.dialects import (
     BY_PASSWORD,

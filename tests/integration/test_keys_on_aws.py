@@ -8,14 +8,14 @@ import jwt as pyjwt
 import pytest
 
 from lingpai import bootstrap
-from lingpai.adapters.keys import MemoryKeys
-from lingpai.adapters.memory import MemoryStore
-from lingpai.keys import AFTERLIFE, ALGORITHMS, LEAD, PERIOD, PRIVATE_AFTERLIFE
-from lingpai.ports import KeyStore
+from lingpai.signing_keys.service import AFTERLIFE, ALGORITHMS, LEAD, PERIOD, PRIVATE_AFTERLIFE
+from lingpai.signing_keys.storage import KeyStore
+from lingpai.signing_keys.stores import MemoryKeys
 from local import functions
 from tests.support import kms, stores
 from tests.support.api import Api, populate
 from tests.support.kms import KEY_ARN, Kms
+from tests.support.memory_store import MemoryStore
 from tests.support.meter import MemoryMeter
 from tests.support.stores import ROOT, TEMPLATE, settings
 from tests.support.time import START, Time

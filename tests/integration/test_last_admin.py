@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lingpai import accounts
+from lingpai.accounts import service as accounts
 from tests.support.api import Answer, Api, make_api
 from tests.support.expect import refuses, succeeds
 from tests.support.people import machine, somebody

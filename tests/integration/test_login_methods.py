@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from lingpai import access
-from lingpai.model import Session
+from lingpai.sessions import access_tokens as access
+from lingpai.sessions.model import Session
 from tests.support.api import Api
 from tests.support.dialects import digests, sdk
 from tests.support.expect import standing_api

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from lingpai.web import observability
+from lingpai.http import observability
 from local import gateway
 from tests.support.api import Api
 from tests.support.logs import LOGS, Logs, Output

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import jwt as pyjwt
 import pytest
 
-from lingpai import keys
+from lingpai.signing_keys import service as keys
 from tests.support import stores
 from tests.support.api import NO_STORE, Api, make_api
 from tests.support.dialects import BY_PASSWORD, ISSUER, JWT, MACHINE_JWT, PASSPORT, signed_tokens

@@ -11,13 +11,13 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from lingpai import bootstrap
-from lingpai.adapters import metrics
-from lingpai.adapters.memory import MemoryStore
-from lingpai.adapters.metrics import DIMENSIONS, EmfMeter, NoMeter
-from lingpai.errors import SettingsError
+from lingpai.http import metrics
+from lingpai.http.metrics import DIMENSIONS, EmfMeter, NoMeter
+from lingpai.kernel.errors import SettingsError
 from lingpai.settings import Settings
 from tests.support.api import Api, make_api
 from tests.support.logs import LOGS
+from tests.support.memory_store import MemoryStore
 from tests.support.stores import ROOT
 from tests.support.time import Time
 from tests.support.tokens import ALICE, STANDARD, WEB, on_call, refresh

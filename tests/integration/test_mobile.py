@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
-from lingpai.adapters.sms.console import ConsoleSender
-from lingpai.clients import new_client
-from lingpai.clock import Clock
-from lingpai.model import Language, Message
-from lingpai.ports import DisableUser, MaybeSent, NotSent
+from lingpai.accounts.storage import DisableUser
+from lingpai.clients.service import new_client
+from lingpai.kernel.clock import Clock
+from lingpai.kernel.language import Language
+from lingpai.sms.model import Message
+from lingpai.sms.sender import MaybeSent, NotSent
+from lingpai.sms.senders.console import ConsoleSender
 from tests.support import stores
 from tests.support.api import Answer, Api, make_api
 from tests.support.logs import LOGS

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from lingpai import bootstrap, prefixes
+from lingpai import bootstrap
+from lingpai.sms import budget as prefixes
 from tests.support.api import Answer, Api
 from tests.support.fake_sms import ALIYUN, KEY, TWILIO
 from tests.support.logs import LOGS

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lingpai import accounts, passwords
-from lingpai.adapters.dynamodb import DynamoStore
-from lingpai.clients import new_client
+from lingpai.accounts import service as accounts
+from lingpai.aws.dynamodb import DynamoStore
+from lingpai.clients.service import new_client
+from lingpai.passwords import service as passwords
 from local.transfer import files
 from tests.support import stores
 from tests.support.logs import LOGS

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lingpai.clients import new_client
+from lingpai.clients.service import new_client
 from tests.support import stores
 from tests.support.api import Answer, Api, make_api
 from tests.support.tokens import BAD_CODE, DONE, WEB, error, spring_tokens

@@ -18,13 +18,20 @@ from typing import Any
 
 import pytest
 
-from lingpai import accounts, clients, keys, prefixes, roles, sessions
-from lingpai.adapters.keys import FileKeys, OpenVault
-from lingpai.clients import Credentials, hash_secret, new_client
-from lingpai.clock import Clock
-from lingpai.errors import LingpaiError
-from lingpai.model import Client, Detail, StoredKey, User
-from lingpai.ports import Services
+from lingpai.accounts import roles
+from lingpai.accounts import service as accounts
+from lingpai.accounts.model import Detail, User
+from lingpai.clients import service as clients
+from lingpai.clients.model import Client
+from lingpai.clients.service import Credentials, hash_secret, new_client
+from lingpai.kernel.clock import Clock
+from lingpai.kernel.errors import LingpaiError
+from lingpai.services import Services
+from lingpai.sessions import service as sessions
+from lingpai.signing_keys import service as keys
+from lingpai.signing_keys.model import StoredKey
+from lingpai.signing_keys.stores import FileKeys, OpenVault
+from lingpai.sms import budget as prefixes
 from local.operator.keys import standing
 from tests.support.logs import LOGS
 from tests.support.samples import a_client
@@ -733,7 +740,7 @@ def test_a_deployment_without_a_place_for_keys(shell: Shell) -> None:
 
 
 def test_where_a_key_stands() -> None:
-    """The rules of `lingpai.keys`, in words."""
+    """The rules of `lingpai.signing_keys.service`, in words."""
     day = 86400
     made = [StoredKey("ES256", i + 1, f"k{i}", i * day, b"", None) for i in (0, 2, 10)]
     other = StoredKey("RS256", 1, "r", 0, b"", None)

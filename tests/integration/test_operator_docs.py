@@ -10,9 +10,11 @@ import pytest
 import typer.main
 from typer.testing import CliRunner
 
-from lingpai import accounts, roles, sessions
-from lingpai.adapters.keys import FileKeys
-from lingpai.clients import new_client
+from lingpai.accounts import roles
+from lingpai.accounts import service as accounts
+from lingpai.clients.service import new_client
+from lingpai.sessions import service as sessions
+from lingpai.signing_keys.stores import FileKeys
 from local.operator.app import app
 from tests.support.logs import LOGS
 from tests.support.shell import Shell, a_shell

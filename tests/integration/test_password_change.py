@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from lingpai import accounts, sessions
+from lingpai.accounts import service as accounts
+from lingpai.sessions import service as sessions
 from tests.support.api import Api
 from tests.support.expect import asks_for_token, everything, refuses, standing_api, succeeds
 from tests.support.people import APP, PASSWORD, WEB, Person, can_log_in, code_for, is_alive, machine, somebody

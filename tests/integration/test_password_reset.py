@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from lingpai import accounts
-from lingpai.clients import new_client
-from lingpai.model import Guesser
-from lingpai.ports import DisableUser
+from lingpai.accounts import service as accounts
+from lingpai.accounts.storage import DisableUser
+from lingpai.clients.service import new_client
+from lingpai.sms_codes.model import Guesser
 from tests.support import stores
 from tests.support.api import Answer, Api, make_api
 from tests.support.expect import everything, refuses, standing_api, succeeds

@@ -8,8 +8,8 @@ import botocore.session
 import pytest
 
 from lingpai import bootstrap
-from lingpai.adapters import secrets
-from lingpai.errors import unavailable
+from lingpai.aws import secrets
+from lingpai.kernel.errors import unavailable
 from tests.support import stores
 from tests.support.api import Answer, Api, make_api
 from tests.support.logs import LOGS

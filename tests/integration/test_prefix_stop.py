@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from lingpai import prefixes, throttle
-from lingpai.adapters.sms.breaker import Breaker
-from lingpai.adapters.sms.chain import Chain
-from lingpai.model import Message
-from lingpai.ports import MaybeSent, NotSent
+from lingpai.rate_limits import service as throttle
+from lingpai.sms import budget as prefixes
+from lingpai.sms.model import Message
+from lingpai.sms.sender import MaybeSent, NotSent
+from lingpai.sms.senders.breaker import Breaker
+from lingpai.sms.senders.chain import Chain
 from tests.support import stores
 from tests.support.api import Answer, Api, make_api
 from tests.support.meter import MemoryMeter

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from lingpai.errors import LingpaiError
-from lingpai.messages import TEXTS
-from lingpai.ports import DisableUser
-from lingpai.web.oauth_error import oauth_error
-from lingpai.web.reasons import REASONS, reason_field
+from lingpai.accounts.storage import DisableUser
+from lingpai.http.oauth_error import oauth_error
+from lingpai.http.reasons import REASONS, reason_field
+from lingpai.kernel.errors import LingpaiError
+from lingpai.kernel.messages import TEXTS
 from tests.support.api import Api
 from tests.support.dialects import DJANGO, PASSPORT, sdk
 from tests.support.tokens import APP, MACHINE, STANDARD, WEB, refresh

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from lingpai.accounts import openid_key
-from lingpai.errors import unavailable
-from lingpai.ports import ChangeUser, PutIdentity, PutSession
-from lingpai.sessions import parse
+from lingpai.accounts.service import openid_key
+from lingpai.accounts.storage import ChangeUser, PutIdentity
+from lingpai.kernel.errors import unavailable
+from lingpai.sessions.service import parse
+from lingpai.sessions.storage import PutSession
 from tests.support.api import Answer, Api, make_api
 from tests.support.expect import everything, refuses, standing_api, succeeds
 from tests.support.people import PASSWORD, WEB, Person, can_log_in, is_alive, machine, new_number, somebody

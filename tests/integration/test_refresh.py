@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from lingpai import sessions, token_family
-from lingpai.adapters.dynamodb.items import session_item
-from lingpai.clients import new_client
-from lingpai.model import SessionKey
+from lingpai.aws.dynamodb.items import session_item
+from lingpai.clients.service import new_client
+from lingpai.sessions import service as sessions
+from lingpai.sessions import token_family
+from lingpai.sessions.model import SessionKey
 from tests.support import stores
 from tests.support.api import Api, make_api
 from tests.support.time import Time
@@ -254,7 +255,7 @@ def test_reuse_is_logged_and_counted(api: Api) -> None:
 @pytest.mark.security("F16")
 def test_more_refreshes_than_a_session_remembers_are_slowed_down(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody is logged out by it, and the next second but a few is free again."""
-    monkeypatch.setattr("lingpai.adapters.dynamodb.expressions.HISTORY_MAX", 3)
+    monkeypatch.setattr("lingpai.aws.dynamodb.expressions.HISTORY_MAX", 3)
     tokens = [start(api)]
     for _ in range(3):
         tokens.append(spring_tokens(refresh(api, tokens[-1]["refresh_token"])))

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lingpai.web.oauth_error import BASIC_CHALLENGE
+from lingpai.http.oauth_error import BASIC_CHALLENGE
 from tests.support.api import NO_STORE, Answer, Api, make_api
 from tests.support.expect import refuses, succeeds
 from tests.support.people import PASSWORD, WEB, code_for, new_name, new_number, somebody

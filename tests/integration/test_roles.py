@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from lingpai import roles
-from lingpai.errors import unavailable
+from lingpai.accounts import roles
+from lingpai.kernel.errors import unavailable
 from tests.support import stores
 from tests.support.api import Api, make_api
 from tests.support.expect import ADMIN_ONLY, asks_for_token, everything, gives, refuses, refuses_token, succeeds

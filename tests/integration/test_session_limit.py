@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
-from lingpai import accounts, ended_accounts, sessions
-from lingpai.adapters.dynamodb.items import session_item
-from lingpai.model import Session, SessionKey
-from lingpai.token_family import digest
+from lingpai.accounts import ended_accounts
+from lingpai.accounts import service as accounts
+from lingpai.aws.dynamodb.items import session_item
+from lingpai.sessions import service as sessions
+from lingpai.sessions.model import Session, SessionKey
+from lingpai.sessions.token_family import digest
 from tests.support import stores
 from tests.support.api import Api, make_api
 from tests.support.dialects import is_good

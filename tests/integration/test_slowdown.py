@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from lingpai import accounts
-from lingpai.ports import DisableUser
+from lingpai.accounts import service as accounts
+from lingpai.accounts.storage import DisableUser
 from tests.support import stores
 from tests.support.api import Answer, Api, make_api
 from tests.support.expect import gives, refuses

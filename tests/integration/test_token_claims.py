@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from lingpai.clients import inconsistency, new_client
-from lingpai.model import ExtraClaim
+from lingpai.clients.model import ExtraClaim
+from lingpai.clients.service import inconsistency, new_client
 from tests.support import stores
 from tests.support.api import Api, make_api
 from tests.support.dialects import introspected, parts

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lingpai.ports import DisableUser
+from lingpai.accounts.storage import DisableUser
 from tests.support.api import Answer, Api
 from tests.support.dialects import (
     BY_PASSWORD,

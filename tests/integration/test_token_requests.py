@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lingpai.clients import new_client
+from lingpai.clients.service import new_client
 from tests.support.api import Answer, Api, own_headers
 from tests.support.expect import standing_api
 from tests.support.logs import LOGS

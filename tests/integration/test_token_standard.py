@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from lingpai import accounts
-from lingpai.clients import new_client
-from lingpai.ports import DisableUser
+from lingpai.accounts import service as accounts
+from lingpai.accounts.storage import DisableUser
+from lingpai.clients.service import new_client
 from tests.support.api import Answer, Api
 from tests.support.dialects import introspected
 from tests.support.expect import standing_api

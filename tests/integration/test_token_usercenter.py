@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from lingpai.clients import new_client
-from lingpai.ports import DisableUser
+from lingpai.accounts.storage import DisableUser
+from lingpai.clients.service import new_client
 from tests.support.api import Answer, Api
 from tests.support.dialects import (
     ALICE,

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from lingpai import bootstrap
-from lingpai.adapters.memory import MemoryStore
-from lingpai.web import proxy
-from lingpai.web.request import Request
+from lingpai.http import proxy
+from lingpai.http.request import Request
 from tests.support.api import Api, make_api
 from tests.support.logs import LOGS
+from tests.support.memory_store import MemoryStore
 
 pytestmark = pytest.mark.security("RFC9700-4.13", "F39")
 
@@ -95,7 +95,7 @@ def test_the_secret_is_read_when_one_is_presented(monkeypatch: pytest.MonkeyPatc
             asked.append(arguments["SecretId"])
             return {"SecretString": SECRET if len(asked) > 1 else ""}
 
-    monkeypatch.setattr("lingpai.adapters.secrets.aws_client", lambda *_: Manager())
+    monkeypatch.setattr("lingpai.aws.secrets.aws_client", lambda *_: Manager())
     arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:proxy"
     api = make_api(monkeypatch, MemoryStore(), trusted_proxy_secret_secret=arn, limit_register_ip=0)
     assert register(api) == 200

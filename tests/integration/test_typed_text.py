@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from lingpai import accounts
-from lingpai.adapters.memory import MemoryStore
+from lingpai.accounts import service as accounts
 from tests.support.api import Api
 from tests.support.expect import gives, refuses, standing_api, succeeds
+from tests.support.memory_store import MemoryStore
 from tests.support.people import WEB, can_log_in, code_for, new_name, new_number, somebody
 from tests.support.tokens import ALICE, BAD_CODE, DONE, error, spring_tokens
 from tests.support.transfer import bring_in

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lingpai.clients import new_client
+from lingpai.clients.service import new_client
 from tests.support.api import Answer, Api
 from tests.support.dialects import (
     DAY,

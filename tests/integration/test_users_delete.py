@@ -114,7 +114,7 @@ def test_only_an_admin_deletes(api: Api) -> None:
 
 def test_an_account_half_deleted_is_as_good_as_gone(api: Api) -> None:
     """Deletion first disables: whoever is disabled cannot use a token, log in or be changed, until it is finished."""
-    from lingpai.ports import DisableUser
+    from lingpai.accounts.storage import DisableUser
 
     person, name = somebody(api, roles={2}), new_name()
     tokens = person.log_in()

@@ -10,14 +10,18 @@ from typing import Any
 
 import pytest
 
-from lingpai import accounts, bootstrap, roles
-from lingpai.adapters.keys import MemoryKeys, OpenVault
-from lingpai.adapters.sms.console import ConsoleSender
-from lingpai.clients import new_client
-from lingpai.keys import first_keys
-from lingpai.model import Message, StoredKey, User
-from lingpai.passwords import hash_password
-from lingpai.ports import Services
+from lingpai import bootstrap
+from lingpai.accounts import roles
+from lingpai.accounts import service as accounts
+from lingpai.accounts.model import User
+from lingpai.clients.service import new_client
+from lingpai.passwords.service import hash_password
+from lingpai.services import Services
+from lingpai.signing_keys.model import StoredKey
+from lingpai.signing_keys.service import first_keys
+from lingpai.signing_keys.stores import MemoryKeys, OpenVault
+from lingpai.sms.model import Message
+from lingpai.sms.senders.console import ConsoleSender
 from local import functions, gateway
 from tests.support import stores
 from tests.support.logs import LOGS

@@ -15,8 +15,8 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import urlsplit
 
-from lingpai.adapters.aws.client import aws_client
-from lingpai.adapters.dynamodb import DynamoStore
+from lingpai.aws.client import aws_client
+from lingpai.aws.dynamodb import DynamoStore
 from tests.support import stores
 from tests.support.background import answering
 from tests.support.stores import Transport

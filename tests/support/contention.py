@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from lingpai.adapters.dynamodb import DynamoStore
-from lingpai.adapters.dynamodb.store import _pause
+from lingpai.aws.dynamodb import DynamoStore
+from lingpai.aws.dynamodb.store import _pause
 
 _KEYS = ("client_id", "id", "owner", "key", "book", "number")
 # Seconds that a transaction takes between 32 threads on a machine that does nothing else.

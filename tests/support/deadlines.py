@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
 
-from lingpai import deadline
+from lingpai.kernel import deadline
 
 # Seconds that a request has. A machine that runs tests is busy: what it has to do meanwhile takes some milliseconds.
 SHORT = 0.5

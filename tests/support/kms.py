@@ -18,8 +18,8 @@ import botocore.session
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from lingpai.adapters.keys import OpenVault
-from lingpai.adapters.kms import KmsVault
+from lingpai.signing_keys.kms import KmsVault
+from lingpai.signing_keys.stores import OpenVault
 from tests.support.background import answering
 from tests.support.logs import LOGS
 from tests.support.stores import settings

@@ -9,7 +9,7 @@ import traceback
 from dataclasses import dataclass, field
 from typing import Any
 
-from lingpai.web import observability
+from lingpai.http import observability
 from tests.support.stores import ROOT
 
 # Shorter texts turn up in honest places.

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from lingpai import accounts
-from lingpai.model import User
-from lingpai.passwords import hash_password
+from lingpai.accounts import service as accounts
+from lingpai.accounts.model import User
+from lingpai.passwords.service import hash_password
 from tests.support.api import Api
 
 PASSWORD = "a password for anybody"

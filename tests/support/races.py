@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from lingpai.errors import LingpaiError
+from lingpai.kernel.errors import LingpaiError
 
 RACERS = 32
 

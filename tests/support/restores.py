@@ -31,7 +31,7 @@ def main() -> None:
     if "--broken" in sys.argv:
         import secrets
 
-        from lingpai.clock import Clock
+        from lingpai.kernel.clock import Clock
 
         dice = random.Random(secrets.token_bytes())
         time, _, *others = Clock.__init__.__defaults__  # type: ignore[misc]
@@ -71,7 +71,8 @@ def _calls(name: str, handler: Callable[..., Any]) -> dict[str, list[Any]]:
     """The calls to this function, through the process's own services: those that a deployment has."""
     if name == "keys":
         return {"kids": handler({}, None)["made"]}
-    from lingpai import bootstrap, keys
+    from lingpai import bootstrap
+    from lingpai.signing_keys import service as keys
     from local import gateway
     from tests.support.api import Api, populate
     from tests.support.stores import TEMPLATE

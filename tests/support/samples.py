@@ -5,8 +5,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from lingpai.model import Client, Code, Detail, Guess, Session, SessionKey, User
-from lingpai.ports import ClientWriter, ConsumeCode, History, PutSession, Rotation, Store
+from lingpai.accounts.model import Detail, User
+from lingpai.clients.model import Client
+from lingpai.clients.storage import ClientWriter
+from lingpai.sessions.model import Session, SessionKey
+from lingpai.sessions.storage import History, PutSession, Rotation
+from lingpai.sms_codes.model import Code, Guess
+from lingpai.sms_codes.storage import ConsumeCode
+from lingpai.store import Store
 
 NUMBER = "+8613312341234"
 NOW = 1_767_600_000

@@ -13,7 +13,7 @@ from typing import Any
 
 from typer.testing import CliRunner
 
-from lingpai.adapters.dynamodb import DynamoStore
+from lingpai.aws.dynamodb import DynamoStore
 from local.operator.app import app
 from tests.support import stores
 from tests.support.logs import LOGS

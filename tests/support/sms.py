@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from lingpai import bootstrap
-from lingpai.adapters.memory import MemoryStore
-from lingpai.model import Message
-from lingpai.ports import Counters, MaybeSent, Messenger, NotSent
+from lingpai.rate_limits.storage import Counters
 from lingpai.settings import from_environment
+from lingpai.sms.model import Message
+from lingpai.sms.sender import MaybeSent, Messenger, NotSent
 from tests.support.fake_sms import CODE, NUMBER, Vendor
 from tests.support.fake_web import Call, Certificate, Reply, Web
 from tests.support.logs import LOGS
+from tests.support.memory_store import MemoryStore
 from tests.support.time import START, Time
 
 MESSAGE = Message(

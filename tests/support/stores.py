@@ -16,8 +16,8 @@ from typing import Any, Literal
 
 import moto
 
-from lingpai.adapters.aws.client import aws_client
-from lingpai.adapters.dynamodb import DynamoStore
+from lingpai.aws.client import aws_client
+from lingpai.aws.dynamodb import DynamoStore
 from lingpai.settings import Settings
 from local import dynamodb, embedded, template
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from lingpai.clients import new_client
+from lingpai.clients.service import new_client
 from tests.support import openid, wechat
 from tests.support.api import Answer, Api
 from tests.support.expect import standing_api

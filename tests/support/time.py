@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from lingpai.clock import Clock
+from lingpai.kernel.clock import Clock
 
 # 2030-01-01T08:00:00Z, a whole hour: windows of limits begin here. In the future, since DynamoDB Local takes away
 # what has outlived its `ttl` by the real time.

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from lingpai.adapters.dynamodb import DynamoStore
-from lingpai.messages import TEXTS
+from lingpai.aws.dynamodb import DynamoStore
+from lingpai.kernel.messages import TEXTS
 from tests.support.api import NO_STORE, Answer, Api
 from tests.support.expect import refuses_token
 

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from lingpai import bootstrap
-from lingpai.ports import Services, Store
+from lingpai.services import Services
 from lingpai.settings import Settings
+from lingpai.store import Store
 from local.transfer import exporting, files, importing, records
 from local.transfer.adaptive_concurrency import AdaptiveConcurrency
 

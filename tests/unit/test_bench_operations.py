@@ -12,17 +12,17 @@ from benchmarks.profiles import Function, Graph, Weight
 from benchmarks.recorded import Units
 from benchmarks.report import Cost, Operation, Samples
 from benchmarks.warm import WARM_REQUEST
-from lingpai.adapters.keys import FileKeys
+from lingpai.signing_keys.stores import FileKeys
 from tests.support.stores import ROOT
 
 LAYER = ROOT / "layers" / "common"
 
 CODE = """\
 1000 b py::act:/somewhere/benchmarks/warm_request.py
-1010 b py::gate.<locals>.handler:/build/CommonLayer/python/lingpai/web/app.py
+1010 b py::gate.<locals>.handler:/build/CommonLayer/python/lingpai/http/app.py
 1020 b py::JSONEncoder.encode:/usr/lib/python3.13/json/encoder.py
 1030 b py::quote:/usr/lib/python3.13/urllib/parse.py
-1040 b py::sign:/build/CommonLayer/python/lingpai/adapters/aws/signature.py
+1040 b py::sign:/build/CommonLayer/python/lingpai/aws/signature.py
 """
 # Twice: act → handler → encode, quote and, through a function of a library that has no name, sign; sign → quote.
 DUMP = """\
@@ -78,7 +78,7 @@ totals: 20300
 
 
 def test_whose_machine_code_it_is() -> None:
-    assert profiles.functions(CODE)[0x1010] == Function("gate.<locals>.handler", "lingpai/web/app.py")
+    assert profiles.functions(CODE)[0x1010] == Function("gate.<locals>.handler", "lingpai/http/app.py")
     assert profiles.functions(CODE)[0x1020] == Function("JSONEncoder.encode", "json/encoder.py")
     assert profiles.functions("a0 b py::f:<string>\n") == {0xA0: Function("f", "<string>")}
 
@@ -139,7 +139,7 @@ def test_all_that_is_deployed_has_a_room() -> None:
 
 
 def test_the_page_of_profiles() -> None:
-    weights = tuple(Weight(Function(f"f{index}", "lingpai/web/app.py"), 2, 100 - index) for index in range(20))
+    weights = tuple(Weight(Function(f"f{index}", "lingpai/http/app.py"), 2, 100 - index) for index in range(20))
     found = profiles.Profile("a, b", 90_000, {profiles.WEB: 75_000, profiles.JSON: 25_000}, weights)
     page = profiles.page([found])
     assert "| [a, b](#a-b) | 75% | 25% |" in page

@@ -17,7 +17,7 @@ from benchmarks.peers.apps.event import make_event
 from benchmarks.peers.processes import BrokenPeerError, process
 from benchmarks.peers.report import Sample
 from benchmarks.peers.works import CHECK, ES256, OPAQUE, REFRESH, WORKS, Calls, Request, WrongAnswerError, measure
-from lingpai.web.request import from_event, parameters
+from lingpai.http.request import from_event, parameters
 from tests.support import stores
 from tests.support.stores import ROOT
 

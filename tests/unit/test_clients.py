@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from lingpai import rights
-from lingpai.clients import (
+from lingpai.clients.model import Client
+from lingpai.clients.service import (
     CACHE_SIZE,
     DEFAULTS,
     Credentials,
@@ -17,9 +17,9 @@ from lingpai.clients import (
     inconsistency,
     new_client,
 )
-from lingpai.errors import LingpaiError
-from lingpai.model import Client
-from lingpai.ports import ClientLookup
+from lingpai.clients.storage import ClientLookup
+from lingpai.kernel.errors import LingpaiError
+from lingpai.oauth import rights
 from tests.support.time import Time
 
 DAY = 86400

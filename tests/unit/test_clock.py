@@ -6,8 +6,8 @@ from collections import Counter
 import pytest
 
 from lingpai import bootstrap
-from lingpai.clock import FIRST_MACHINE_OWNER, Clock
-from lingpai.errors import SettingsError
+from lingpai.kernel.clock import FIRST_MACHINE_OWNER, Clock
+from lingpai.kernel.errors import SettingsError
 from lingpai.settings import Settings
 from tests.support.time import START, Time
 

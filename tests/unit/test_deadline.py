@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from lingpai import deadline
+from lingpai.kernel import deadline
 from tests.support.deadlines import SHORT, within
 
 

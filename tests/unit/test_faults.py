@@ -14,25 +14,25 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from lingpai.adapters.dynamodb import DynamoStore
-from lingpai.adapters.dynamodb.items import client_item, code_key, session_item, session_key, user_item, user_key
-from lingpai.errors import LingpaiError
-from lingpai.model import Code, RoleBook, SessionKey, User
-from lingpai.ports import (
+from lingpai.accounts.model import RoleBook, User
+from lingpai.accounts.storage import (
     ChangeUser,
     CheckUser,
-    Conflict,
     DeleteIdentity,
     Directory,
     DisableUser,
     EnableUser,
-    EndSession,
     PutIdentity,
-    PutSession,
     PutUser,
-    Rotated,
-    Spent,
 )
+from lingpai.aws.dynamodb import DynamoStore
+from lingpai.aws.dynamodb.items import client_item, code_key, session_item, session_key, user_item, user_key
+from lingpai.kernel.errors import LingpaiError
+from lingpai.kernel.writes import Conflict
+from lingpai.rate_limits.storage import Spent
+from lingpai.sessions.model import SessionKey
+from lingpai.sessions.storage import EndSession, PutSession, Rotated
+from lingpai.sms_codes.model import Code
 from tests.support.contention import cancelled, failure
 from tests.support.samples import NOW, NUMBER, a_client, a_code, a_guess, a_rotation, a_session, a_user, consume
 from tests.support.stores import settings
@@ -203,7 +203,7 @@ def test_a_transaction_that_meets_others_for_ever_is_unavailable() -> None:
 def test_pauses_leave_time_to_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Even the longest of them end well before the function is stopped; and no two callers pause alike."""
     slept: list[float] = []
-    monkeypatch.setattr("lingpai.adapters.dynamodb.store.time.sleep", slept.append)
+    monkeypatch.setattr("lingpai.aws.dynamodb.store.time.sleep", slept.append)
     store = DynamoStore(settings(), client=lambda: Scripted((cancelled("TransactionConflict"),)))
     for _ in range(50):
         unavailable(lambda: TRANSACTIONS["change a user"](store))

@@ -10,9 +10,9 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import assume, given
 
-from lingpai.errors import LingpaiError
-from lingpai.messages import text as text_of
-from lingpai.web import fields
+from lingpai.http import fields
+from lingpai.kernel.errors import LingpaiError
+from lingpai.kernel.messages import text as text_of
 
 
 def said(reader: Callable[..., Any], value: Any, *arguments: Any, **options: Any) -> str:

@@ -17,16 +17,18 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from lingpai import bootstrap, jwt, keys
-from lingpai.adapters.keys import FileKeys, MemoryKeys, OpenVault
-from lingpai.adapters.memory import MemoryStore
-from lingpai.clients import new_client
-from lingpai.clock import Clock
-from lingpai.errors import LingpaiError
-from lingpai.keys import AFTERLIFE, LEAD, KeyRing
-from lingpai.model import Key, KeyPair, StoredKey
-from lingpai.sessions import issue
+from lingpai import bootstrap
+from lingpai.clients.service import new_client
+from lingpai.kernel.clock import Clock
+from lingpai.kernel.errors import LingpaiError
+from lingpai.sessions import jwt
+from lingpai.sessions.service import issue
+from lingpai.signing_keys import service as keys
+from lingpai.signing_keys.model import Key, KeyPair, StoredKey
+from lingpai.signing_keys.service import AFTERLIFE, LEAD, KeyRing
+from lingpai.signing_keys.stores import FileKeys, MemoryKeys, OpenVault
 from tests.support.api import signing_keys
+from tests.support.memory_store import MemoryStore
 from tests.support.stores import settings
 from tests.support.time import START, Time
 
@@ -363,8 +365,8 @@ def _add_ten(path: Path, start: int) -> None:
 # The same in a process of its own.
 _ADD_TEN = """
 import pathlib, sys
-from lingpai.adapters.keys import FileKeys
-from lingpai.model import Key, KeyPair, StoredKey
+from lingpai.signing_keys.stores import FileKeys
+from lingpai.signing_keys.model import Key, KeyPair, StoredKey
 for number in range(int(sys.argv[2]), int(sys.argv[2]) + 10):
     key = StoredKey("ES256", number, f"key-{number}", number, b"public" * 20, b"private" * 200)
     FileKeys(pathlib.Path(sys.argv[1])).add_key(key)

@@ -9,9 +9,9 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from lingpai import errors, messages
-from lingpai.errors import LingpaiError
-from lingpai.messages import TEXTS, preferred
+from lingpai.kernel import errors, messages
+from lingpai.kernel.errors import LingpaiError
+from lingpai.kernel.messages import TEXTS, preferred
 from tests.support.stores import ROOT
 
 SOURCES = sorted((ROOT / "layers/common/lingpai").rglob("*.py"))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lingpai import names
+from lingpai.kernel import names
 
 
 @pytest.mark.parametrize("name", ["mei", "小梅", "Ann Lee", "O'Neil", "İstanbul", "🀄", "user@example.com", "ﷺ"])

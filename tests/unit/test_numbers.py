@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from phonenumbers import PhoneNumberFormat, PhoneNumberType, shortnumberinfo
 
-from lingpai import numbers
-from lingpai.errors import LingpaiError
+from lingpai.kernel import phone_numbers as numbers
+from lingpai.kernel.errors import LingpaiError
 from lingpai.settings import Settings
 from tests.support.stores import settings
 

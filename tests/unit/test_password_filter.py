@@ -17,12 +17,14 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 
-from lingpai import bootstrap, password_filter, passwords
-from lingpai.adapters.memory import MemoryStore
-from lingpai.errors import LingpaiError, SettingsError
-from lingpai.password_filter import FilterError, Header, PasswordFilter
+from lingpai import bootstrap
+from lingpai.kernel.errors import LingpaiError, SettingsError
+from lingpai.passwords import password_filter
+from lingpai.passwords import service as passwords
+from lingpai.passwords.password_filter import FilterError, Header, PasswordFilter
 from tests.blackbox.service import new_password
 from tests.support.api import make_api
+from tests.support.memory_store import MemoryStore
 from tests.support.stores import ROOT, settings
 from tools.password_filter import ListError, build, main
 
@@ -306,8 +308,8 @@ def test_it_is_read_at_the_first_new_password_and_not_before() -> None:
     program = (
         "import json, sys\n"
         "sizes = []\n"
-        "from lingpai import bootstrap, password_filter, passwords\n"
-        "from lingpai.adapters.memory import MemoryStore\n"
+        "from lingpai import bootstrap; from lingpai.passwords import password_filter, service as passwords\n"
+        "from tests.support.memory_store import MemoryStore\n"
         "from tests.support.stores import settings\n"
         "whole = password_filter.Path.read_bytes\n"
         "password_filter.Path.read_bytes = lambda path: (sizes.append(path.name), whole(path))[1]\n"

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 
-from lingpai import passwords
-from lingpai.errors import LingpaiError
+from lingpai.kernel.errors import LingpaiError
+from lingpai.passwords import service as passwords
 from lingpai.settings import Settings
 from tests.support import stores
 

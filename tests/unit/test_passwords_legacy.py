@@ -9,14 +9,17 @@ from typing import Any
 
 import pytest
 
-from lingpai import accounts, bootstrap, legacy_hashes, passwords
-from lingpai.adapters.memory import MemoryStore
-from lingpai.clients import new_client
-from lingpai.errors import LingpaiError
-from lingpai.model import User
-from lingpai.ports import Services
+from lingpai import bootstrap
+from lingpai.accounts import service as accounts
+from lingpai.accounts.model import User
+from lingpai.clients.service import new_client
+from lingpai.kernel.errors import LingpaiError
+from lingpai.passwords import legacy_hashes
+from lingpai.passwords import service as passwords
+from lingpai.services import Services
 from tests.support import stores
 from tests.support.logs import LOGS
+from tests.support.memory_store import MemoryStore
 from tests.support.stores import ROOT, settings
 
 VECTORS: list[dict[str, str]] = json.loads((ROOT / "tests/support/hash_vectors.json").read_text("utf-8"))["vectors"]

@@ -11,13 +11,17 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from lingpai import access, id_tokens, jws, messages, numbers, typed
-from lingpai.adapters.memory import MemoryStore
-from lingpai.errors import LingpaiError
-from lingpai.web import multipart
-from lingpai.web.endpoints import token
-from lingpai.web.request import MAX_BODY, Request, all_parameters, basic_credentials, json_body, parameters
-from lingpai.web.request import refuse_credentials_in_query as check_query
+from lingpai.http import multipart
+from lingpai.http.request import MAX_BODY, Request, all_parameters, basic_credentials, json_body, parameters
+from lingpai.http.request import refuse_credentials_in_query as check_query
+from lingpai.identity_providers import id_tokens
+from lingpai.kernel import jws, messages
+from lingpai.kernel import phone_numbers as numbers
+from lingpai.kernel import typed_text as typed
+from lingpai.kernel.errors import LingpaiError
+from lingpai.oauth import token_endpoint as token
+from lingpai.sessions import access_tokens as access
+from tests.support.memory_store import MemoryStore
 from tests.support.transfer import services_on
 
 pytestmark = pytest.mark.security("F36")

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from lingpai.errors import LingpaiError, unavailable
-from lingpai.web import observability
-from lingpai.web.reply import Reply
-from lingpai.web.request import Request
+from lingpai.http import observability
+from lingpai.http.request import Request
+from lingpai.http.response import Reply
+from lingpai.kernel.errors import LingpaiError, unavailable
 from tests.support.logs import Output
 
 REQUEST = Request("POST", "/oauth/token", {}, "", "", False, "192.0.2.1", "a-request", "https://gate.example")

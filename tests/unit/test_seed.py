@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 
-from lingpai import accounts, bootstrap, passwords, roles
-from lingpai.adapters.memory import MemoryStore
-from lingpai.clients import hash_secret
-from lingpai.ports import Services
+from lingpai import bootstrap
+from lingpai.accounts import roles
+from lingpai.accounts import service as accounts
+from lingpai.clients.service import hash_secret
+from lingpai.passwords import service as passwords
+from lingpai.services import Services
 from local import seed
 from tests.support import stores
+from tests.support.memory_store import MemoryStore
 from tests.support.time import START, Time
 
 CHEAP = stores.settings()

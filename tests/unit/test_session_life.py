@@ -19,12 +19,17 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from lingpai import accounts, bootstrap, ended_accounts, sessions, token_family
-from lingpai.adapters.memory import MemoryStore
-from lingpai.clients import new_client
-from lingpai.errors import LingpaiError
-from lingpai.model import Session, TokenSet, User
+from lingpai import bootstrap
+from lingpai.accounts import ended_accounts
+from lingpai.accounts import service as accounts
+from lingpai.accounts.model import User
+from lingpai.clients.service import new_client
+from lingpai.kernel.errors import LingpaiError
+from lingpai.sessions import service as sessions
+from lingpai.sessions import token_family
+from lingpai.sessions.model import Session, TokenSet
 from tests.support import stores
+from tests.support.memory_store import MemoryStore
 from tests.support.time import Time
 
 GRACE = 30

@@ -6,10 +6,10 @@ from collections import Counter
 import pytest
 from pydantic import ValidationError
 
-from lingpai.errors import SettingsError
+from lingpai.identity_providers.settings import OidcProvider, wechat_apps
+from lingpai.kernel.errors import SettingsError
+from lingpai.rate_limits.settings import RateLimitSettings
 from lingpai.settings import Settings, from_environment
-from lingpai.settings.identity_providers import OidcProvider, wechat_apps
-from lingpai.settings.rate_limits import RateLimitSettings
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:

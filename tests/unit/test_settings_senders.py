@@ -2,7 +2,7 @@
 
 import pytest
 
-from lingpai.errors import SettingsError
+from lingpai.kernel.errors import SettingsError
 from lingpai.settings import Settings, from_environment
 from tests.support.fake_sms import ACCOUNT, ALIYUN, AWS, SNS, TENCENT, TWILIO, VENDORS, Vendor
 

@@ -13,8 +13,8 @@ from botocore.exceptions import NoCredentialsError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lingpai.adapters.aws.credentials import Credentials, finder
-from lingpai.adapters.aws.signature import signed
+from lingpai.aws.credentials import Credentials, finder
+from lingpai.aws.signature import signed
 from tests.support.vendor import Line, serving
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"}

@@ -2,8 +2,8 @@
 
 import pytest
 
+from lingpai.rate_limits.service import Limit, address_limit
 from lingpai.settings import Settings
-from lingpai.throttle import Limit, address_limit
 
 NOW = 3600
 

@@ -7,13 +7,15 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from lingpai import bootstrap, sessions, token_family
-from lingpai.adapters.dynamodb.items import replaced_bytes, session_item
-from lingpai.adapters.memory import MemoryStore
-from lingpai.clients import new_client
-from lingpai.model import Session
-from lingpai.sessions import Presented
+from lingpai import bootstrap
+from lingpai.aws.dynamodb.items import replaced_bytes, session_item
+from lingpai.clients.service import new_client
+from lingpai.sessions import service as sessions
+from lingpai.sessions import token_family
+from lingpai.sessions.model import Session
+from lingpai.sessions.service import Presented
 from tests.support import stores
+from tests.support.memory_store import MemoryStore
 from tests.support.time import Time
 
 pytestmark = pytest.mark.security("F16")

@@ -5,8 +5,8 @@ from pathlib import Path
 import botocore.session
 import pytest
 
-from lingpai.adapters.aws import trust_store as module
-from lingpai.adapters.aws.trust_store import trust_store
+from lingpai.aws import trust_store as module
+from lingpai.aws.trust_store import trust_store
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lingpai import accounts, names, typed
+from lingpai.accounts import service as accounts
+from lingpai.kernel import names
+from lingpai.kernel import typed_text as typed
 from tests.support.stores import settings
 
 UNSEEN = [

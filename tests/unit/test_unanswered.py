@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from lingpai import unanswered
-from lingpai.adapters.memory import MemoryStore
 from lingpai.bootstrap import build
-from lingpai.errors import LingpaiError, conflict, unavailable
-from lingpai.ports import Services
+from lingpai.kernel.errors import LingpaiError, conflict, unavailable
+from lingpai.rate_limits import unanswered
+from lingpai.services import Services
+from tests.support.memory_store import MemoryStore
 from tests.support.stores import settings
 from tests.support.time import Time
 

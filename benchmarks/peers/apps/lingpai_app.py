@@ -31,10 +31,11 @@ def _template() -> template.Template:
 
 def populate() -> dict[str, Any]:
     """See `seed`. The tables are made, and the keys that sign."""
-    from lingpai import bootstrap, sessions
-    from lingpai.adapters.keys import OpenVault
-    from lingpai.clients import new_client
-    from lingpai.keys import first_keys
+    from lingpai import bootstrap
+    from lingpai.clients.service import new_client
+    from lingpai.sessions import service as sessions
+    from lingpai.signing_keys.service import first_keys
+    from lingpai.signing_keys.stores import OpenVault
 
     services = bootstrap.services()
     settings, store = services.settings, services.store

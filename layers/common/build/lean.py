@@ -56,7 +56,7 @@ def main(layer: Path) -> int:
     _trim(layer / "botocore" / "data")
     _leave_out_docstrings(layer / "botocore" / "docs")
     roots = _amazon_roots((layer / "botocore" / "cacert.pem").read_text("utf-8"))
-    (layer / "lingpai" / "adapters" / "aws" / "amazon_roots.pem").write_text(roots, "utf-8")
+    (layer / "lingpai" / "aws" / "amazon_roots.pem").write_text(roots, "utf-8")
     done = compileall.compile_dir(
         layer,
         quiet=1,

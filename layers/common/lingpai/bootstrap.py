@@ -6,23 +6,31 @@ import random
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lingpai import password_filter, passwords
-from lingpai.adapters import metrics, secrets
-from lingpai.adapters.dynamodb import DynamoStore
-from lingpai.adapters.keys import FileKeys, MemoryKeys, OpenVault
-from lingpai.adapters.kms import KmsVault
-from lingpai.adapters.sign import trusted
-from lingpai.adapters.sms.console import ConsoleSender
-from lingpai.clients import Registry
-from lingpai.clock import Clock
-from lingpai.errors import SettingsError
-from lingpai.keys import KeyRing
-from lingpai.ports import Counters, KeyStore, Messenger, Meter, Sender, Services, SignProvider, Store, Vault
+from lingpai.aws import secrets
+from lingpai.aws.dynamodb import DynamoStore
+from lingpai.clients.service import Registry
+from lingpai.http import metrics
+from lingpai.identity_providers import trusted
+from lingpai.identity_providers.provider import SignProvider
+from lingpai.kernel.clock import Clock
+from lingpai.kernel.errors import SettingsError
+from lingpai.kernel.meter import Meter
+from lingpai.passwords import password_filter
+from lingpai.passwords import service as passwords
+from lingpai.rate_limits.storage import Counters
+from lingpai.services import Services
 from lingpai.settings import Settings, from_environment
+from lingpai.signing_keys.kms import KmsVault
+from lingpai.signing_keys.service import KeyRing
+from lingpai.signing_keys.storage import KeyStore, Vault
+from lingpai.signing_keys.stores import FileKeys, MemoryKeys, OpenVault
+from lingpai.sms.sender import Messenger, Sender
+from lingpai.sms.senders.console import ConsoleSender
+from lingpai.store import Store
 
 if TYPE_CHECKING:
-    from lingpai.adapters.https import Https
-    from lingpai.settings.sms import Provider
+    from lingpai.aws.https import Https
+    from lingpai.sms.settings import Provider
 
 
 def build(
@@ -61,11 +69,11 @@ def sign_providers(settings: Settings, clock: Clock) -> dict[str, SignProvider]:
     """Who may say who somebody is here, by the name that a client's record gives."""
     providers: dict[str, SignProvider] = {trusted.NAME: trusted.Trusted()}
     if settings.wechat_apps.get_secret_value() or settings.wechat_apps_secret:
-        from lingpai.adapters.sign import wechat
+        from lingpai.identity_providers import wechat
 
         providers[wechat.NAME] = wechat.WeChat(settings, secrets.secret(settings, "wechat_apps"))
     if settings.oidc_providers:
-        from lingpai.adapters.sign.oidc import OpenId
+        from lingpai.identity_providers.oidc import OpenId
 
         for provider in settings.oidc_providers:
             providers[provider.name] = OpenId(settings, provider, clock)
@@ -79,9 +87,9 @@ def sender(settings: Settings, counters: Counters, clock: Clock, meter: Meter) -
     """Who delivers messages: the console, or the chain that the settings name."""
     if settings.sms_provider == ("console",):
         return ConsoleSender()
-    from lingpai.adapters.https import Https
-    from lingpai.adapters.sms.breaker import Breaker
-    from lingpai.adapters.sms.chain import Chain
+    from lingpai.aws.https import Https
+    from lingpai.sms.senders.breaker import Breaker
+    from lingpai.sms.senders.chain import Chain
 
     https = Https(settings.sms_connect_timeout, settings.sms_read_timeout)
     return Chain(
@@ -98,23 +106,23 @@ def _sender(name: "Provider", settings: Settings, clock: Clock, https: "Https") 
         case "console":
             return ConsoleSender()
         case "aliyun":
-            from lingpai.adapters.sms.aliyun import AliyunSender
+            from lingpai.sms.senders.aliyun import AliyunSender
 
             return AliyunSender(settings, secrets.secret(settings, "aliyun_key"), https, clock)
         case "tencent":
-            from lingpai.adapters.sms.tencent import TencentSender
+            from lingpai.sms.senders.tencent import TencentSender
 
             return TencentSender(settings, secrets.secret(settings, "tencent_secret_key"), https, clock)
         case "aws":
-            from lingpai.adapters.sms.aws import AwsSender
+            from lingpai.sms.senders.aws import AwsSender
 
             return AwsSender(settings, https)
         case "sns":
-            from lingpai.adapters.sms.sns import SnsSender
+            from lingpai.sms.senders.sns import SnsSender
 
             return SnsSender(settings, https)
         case "twilio":
-            from lingpai.adapters.sms.twilio import TwilioSender
+            from lingpai.sms.senders.twilio import TwilioSender
 
             return TwilioSender(settings, secrets.secret(settings, "twilio_token"), https)
 

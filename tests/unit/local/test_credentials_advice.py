@@ -4,7 +4,7 @@ import botocore.exceptions
 import pytest
 from botocore.exceptions import ClientError
 
-from lingpai.errors import unavailable
+from lingpai.kernel.errors import unavailable
 from local.deployment import DeploymentError
 from local.operator.credentials import advice
 

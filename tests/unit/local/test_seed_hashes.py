@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from lingpai import passwords
-from lingpai.adapters.memory import MemoryStore
+from lingpai.passwords import service as passwords
 from local import seed
+from tests.support.memory_store import MemoryStore
 from tests.support.transfer import BCRYPT, PASSWORD, services_on
 
 

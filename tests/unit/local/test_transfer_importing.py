@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from lingpai import accounts
-from lingpai.adapters.memory import MemoryStore
-from lingpai.errors import LingpaiError, unavailable
-from lingpai.model import RoleBook
-from lingpai.ports import PutUser, Write
+from lingpai.accounts import service as accounts
+from lingpai.accounts.model import RoleBook
+from lingpai.accounts.storage import PutUser
+from lingpai.kernel.errors import LingpaiError, unavailable
+from lingpai.kernel.writes import Write
 from local.transfer import files, importing, records
 from local.transfer.adaptive_concurrency import AdaptiveConcurrency, Stopped
+from tests.support.memory_store import MemoryStore
 from tests.support.transfer import BCRYPT, as_file, bring_in, lines_of, plain, services_on, take_out
 
 

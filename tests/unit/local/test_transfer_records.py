@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from lingpai import passwords
-from lingpai.adapters.memory import MemoryStore
-from lingpai.model import Detail, RoleBook, User
+from lingpai.accounts.model import Detail, RoleBook, User
+from lingpai.passwords import service as passwords
 from local.transfer import records
 from local.transfer.records import Refused
+from tests.support.memory_store import MemoryStore
 from tests.support.stores import settings
 from tests.support.transfer import BCRYPT, services_on
 

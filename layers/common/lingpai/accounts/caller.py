@@ -1,0 +1,97 @@
+"""Who calls, by bearer token (RFC 6750), and what they may do."""
+
+from lingpai.accounts.model import RoleBook, User
+from lingpai.accounts.storage import Directory
+from lingpai.clients.model import Right
+from lingpai.http.request import Request
+from lingpai.kernel.errors import forbidden, insufficient_scope, invalid_token, unauthorized
+from lingpai.kernel.frozen import frozen
+from lingpai.oauth import rights
+from lingpai.oauth.rights import Admission
+from lingpai.services import Services
+from lingpai.sessions.model import Session
+
+
+@frozen
+class Caller:
+    """Who presented the token: a user, or a client for itself.
+
+    `roles` are names, `known` what was read with it, `opens` what the token opens.
+    """
+
+    session: Session
+    user: User | None
+    roles: frozenset[str]
+    known: Directory
+    opens: Right = "none"
+
+    @property
+    def book(self) -> RoleBook:
+        """The roles of the deployment."""
+        return self.known.roles
+
+
+def admit(services: Services, request: Request, needs: Right, *, changes: bool) -> Admission:
+    """Let the request's bearer token into a route (see `rights.admit`); LingpaiError `unauthorized` without one."""
+    token = token_of(request)
+    if token is None:
+        raise unauthorized()
+    return rights.admit(services, token, needs, changes=changes)
+
+
+def authenticate(services: Services, request: Request, *also: int) -> Caller:
+    """The caller of a route that needs a right, read together with the users `also`.
+
+    LingpaiError `invalid_token` for nobody, `access_denied` where the route is for admins and the caller is none.
+    """
+    admission = request.admission
+    if admission is None:
+        raise RuntimeError(f"{request.path} states no need")
+    caller = caller_of(services, admission.session, *also, opens=admission.opens)
+    if admission.needs == "admin" and not is_admin(services, caller):
+        raise forbidden()
+    return caller
+
+
+def caller_of(services: Services, session: Session, *also: int, opens: Right = "none") -> Caller:
+    """Who opened the session, read together with the users `also`; LingpaiError `invalid_token` for nobody."""
+    user_id = session.key.user_id
+    if user_id is None:
+        known = services.store.directory(*also)
+        client = services.clients.get_client(session.client_id)
+        if client is None or client.disabled:
+            raise invalid_token()
+        return Caller(session, None, client.roles, known, opens)
+    known = services.store.directory(user_id, *also)
+    user = known.users.get(user_id)
+    if user is None or user.disabled:
+        raise invalid_token()
+    return Caller(session, user, known.roles.names_of(user.roles), known, opens)
+
+
+def token_of(request: Request) -> str | None:
+    """The token in a Bearer header (RFC 6750 section 2.1, the scheme in any case); None without one."""
+    scheme, _, token = request.headers.get("authorization", "").strip().partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+def is_admin(services: Services, caller: Caller) -> bool:
+    """Whether the caller has the role that ADMIN_ROLE names, and a token that opens what admins do."""
+    return caller.opens == "admin" and services.settings.admin_role in caller.roles
+
+
+def require_self_or_admin(services: Services, caller: Caller, user_id: int | None) -> None:
+    """LingpaiError for anyone but an admin and the user of this id.
+
+    `insufficient_scope` where a token that opens more would do, else `access_denied`.
+    """
+    if (caller.user is not None and caller.user.id == user_id) or is_admin(services, caller):
+        return
+    raise insufficient_scope("admin") if services.settings.admin_role in caller.roles else forbidden("self_or_admin")
+
+
+def require_user(caller: Caller) -> User:
+    """The user who calls; LingpaiError `access_denied` for a client's own token."""
+    if caller.user is None:
+        raise forbidden("no_user")
+    return caller.user

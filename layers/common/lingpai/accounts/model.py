@@ -1,0 +1,82 @@
+"""Accounts, their profiles and the roles of a deployment. Times are whole seconds since 1970."""
+
+from dataclasses import field
+
+from lingpai.kernel.frozen import frozen
+
+
+@frozen
+class Detail:
+    """A user's profile, in the words of seed 003. Everything is text; what was never given is None."""
+
+    name: str | None = None
+    age: str | None = None
+    phone: str | None = None
+    gender: str | None = None
+    addr: str | None = None
+    createTime: str | None = None  # noqa: N815  the name on the wire
+    nation: str | None = None
+    instruction: str | None = None
+    images: str | None = None
+    birthday: str | None = None
+
+
+@frozen
+class User:
+    """An account. `mobile` is a proven number in E.164; `openids` maps "provider:app" to the id there (one each).
+
+    `roles` are role ids; `digests` is the hash of the password's MD5 and SHA-1, where digest login is on. An account
+    without a password logs in by code or by sign alone. `imported_from` names the import that made the account.
+
+    `sessions` is how many sessions are alive at most, and `logins` how many were ever opened; None where none was
+    counted yet. Sessions opened at `ended_until` or before have ended (see `ended_accounts`); 0 where that was never
+    so. The store keeps all three (see `session_limit`), so they tell no accounts apart.
+    """
+
+    id: int
+    created_at: int
+    username: str | None = None
+    mobile: str | None = field(default=None, repr=False)
+    openids: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    password: str | None = field(default=None, repr=False)
+    digests: str | None = field(default=None, repr=False)
+    roles: frozenset[int] = frozenset()
+    disabled: bool = False
+    detail: Detail = field(default=Detail(), repr=False)
+    imported_from: str | None = None
+    sessions: int | None = field(default=None, compare=False)
+    logins: int | None = field(default=None, compare=False)
+    ended_until: int = field(default=0, compare=False)
+
+
+@frozen
+class KnownAddress:
+    """An address from which a name was logged in to at `at`, in seconds; `mark` is a hash of both."""
+
+    mark: str
+    at: int
+
+
+@frozen
+class RoleBook:
+    """All roles of the deployment: one document, so that unique names need one compare-and-swap.
+
+    `next_id` only grows: the id of a deleted role is never given again, so an account that still holds
+    it gains nothing.
+    """
+
+    names: tuple[tuple[int, str], ...] = ()
+    next_id: int = 1
+    version: int = 0
+
+    def name_of(self, role_id: int) -> str | None:
+        """The role's name, or None when there is no such role (any more)."""
+        return dict(self.names).get(role_id)
+
+    def names_of(self, ids: frozenset[int]) -> frozenset[str]:
+        """The names of those that there are."""
+        return frozenset(name for role_id, name in self.names if role_id in ids)
+
+    def id_of(self, name: str) -> int | None:
+        """The id of the role of this name, or None."""
+        return next((role_id for role_id, known in self.names if known == name), None)

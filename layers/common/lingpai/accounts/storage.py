@@ -1,0 +1,218 @@
+"""What accounts need from a store: their writes and reads."""
+
+from collections.abc import Mapping
+from dataclasses import field
+from typing import Protocol
+
+from lingpai.accounts.model import KnownAddress, RoleBook, User
+from lingpai.kernel.frozen import frozen
+from lingpai.kernel.writes import Write
+
+
+@frozen
+class OneMore:
+    """Count one more session of the account, opened at `opened_at`.
+
+    Fails where `most` are counted already, where none ever were, or where the session would have ended already
+    (`User.ended_until`).
+    """
+
+    most: int
+    opened_at: int | None = None
+
+    def allows(self, user: User) -> bool:
+        """Whether the account can be counted so as it stands."""
+        return user.sessions is not None and user.sessions < self.most and _lives(user, self.opened_at)
+
+
+@frozen
+class Recounted:
+    """Set the account's count after its sessions were read: `now` are alive, the new one included.
+
+    `logins` is `User.logins` as it was read before. Fails where it has changed: another session was opened. Fails, too,
+    where the new session would have ended already, as for `OneMore`.
+    """
+
+    logins: int | None
+    now: int
+    opened_at: int | None = None
+
+    def allows(self, user: User) -> bool:
+        """Whether the account can be counted so as it stands."""
+        return user.logins == self.logins and _lives(user, self.opened_at)
+
+
+Count = OneMore | Recounted
+
+
+def _lives(user: User, opened_at: int | None) -> bool:
+    """Whether a session opened then is later than those that have ended with the account's others."""
+    return opened_at is None or user.ended_until < opened_at
+
+
+@frozen
+class PutUser(Write):
+    """A new account, with so many sessions. Fails where the id is taken."""
+
+    user: User
+    sessions: int = 0
+
+
+@frozen
+class ChangeUser(Write):
+    """The account `before` becomes `after`.
+
+    Fails where a field that differs is no longer as in `before`, or where the account is gone or disabled. `count` is
+    done with it, and may fail, too.
+    """
+
+    before: User
+    after: User
+    count: Count | None = None
+
+
+@frozen
+class CheckUser(Write):
+    """Fails unless the account is there, not disabled and, where `password` is given, has this hash.
+
+    Writes nothing but `count`, which may fail, too.
+    """
+
+    user_id: int
+    password: str | None = field(default=None, repr=False)
+    count: Count | None = None
+
+
+@frozen
+class CheckRole(Write):
+    """Writes nothing. Fails unless the account is there, not disabled, and has the role of this id."""
+
+    user_id: int
+    role_id: int
+
+
+@frozen
+class DisableUser(Write):
+    """Nobody logs in to the account any more. Fails where there is none."""
+
+    user_id: int
+
+
+@frozen
+class EnableUser(Write):
+    """The account may be used again. Fails where there is none."""
+
+    user_id: int
+
+
+@frozen
+class DeleteUser(Write):
+    """The account is gone. Fails where its names are not exactly those of `user`, so that none of them stays behind."""
+
+    user: User
+
+
+@frozen
+class PutIdentity(Write):
+    """The name `key` now finds the user. Fails where it finds anybody already."""
+
+    key: str = field(repr=False)
+    user_id: int
+
+
+@frozen
+class CheckIdentity(Write):
+    """Writes nothing. Fails unless the name `key` finds the user."""
+
+    key: str = field(repr=False)
+    user_id: int
+
+
+@frozen
+class DeleteIdentity(Write):
+    """The name `key` is free again. Fails where it does not find this user."""
+
+    key: str = field(repr=False)
+    user_id: int
+
+
+@frozen
+class EndOpened(Write):
+    """All sessions of the account that were opened at `until` or before have ended, but for `kept` (0 or 1) of them.
+
+    Fails where the account is gone, or where those opened at `until` or later have ended already.
+    """
+
+    user_id: int
+    until: int
+    kept: int
+
+
+@frozen
+class KnowAddresses(Write):
+    """From these addresses the name `key` was lately logged in to. Fails where it does not find this user."""
+
+    key: str = field(repr=False)
+    user_id: int
+    addresses: tuple[KnownAddress, ...]
+
+
+@frozen
+class Directory:
+    """Users by id (those that exist) with the roles of the deployment, read at one time."""
+
+    users: Mapping[int, User]
+    roles: RoleBook
+
+
+@frozen
+class Page:
+    """Some users, in an order that holds; `next` is where the next page starts, None after the last."""
+
+    users: tuple[User, ...]
+    next: int | None
+
+
+@frozen
+class Door:
+    """Who may be behind a name, from where it was lately logged in to, and the tallies asked for, by key."""
+
+    user_id: int | None
+    addresses: tuple[KnownAddress, ...]
+    tallies: Mapping[str, Mapping[str, int]]
+
+
+class Accounts(Protocol):
+    """Users and the names that find them. Every read sees all writes before it."""
+
+    def find_user_id(self, key: str) -> int | None:
+        """The user that the identity `key` finds."""
+        ...
+
+    def find_user_ids(self, *keys: str) -> Mapping[str, int]:
+        """The users that these identities (at most 100) find, in one call; one that finds nobody is left out."""
+        ...
+
+    def find_door(self, key: str, tallies: tuple[str, ...]) -> Door:
+        """What is known of a login at the identity `key`, in one call."""
+        ...
+
+    def get_user(self, user_id: int) -> User | None:
+        """The account, disabled or not."""
+        ...
+
+    def directory(self, *user_ids: int) -> Directory:
+        """Some accounts and all roles, in one call."""
+        ...
+
+    def list_users(self, limit: int, after: int | None) -> Page:
+        """At most `limit` users: the first ones, or those behind the user id `after`."""
+        ...
+
+
+class Roles(Protocol):
+    """The role book."""
+
+    def save_roles(self, book: RoleBook) -> bool:
+        """Keep `book` as the version after its own; False where the stored version is another by now."""
+        ...

@@ -1,1 +1,0 @@
-"""Third parties who say who somebody is, one module each."""

@@ -1,1 +1,0 @@
-"""Senders of text messages, one module each."""

@@ -1,0 +1,68 @@
+"""`/users/identities*`: what logs in to one's own account; linking and unlinking what third parties say of one."""
+
+from typing import Any
+
+from lingpai.accounts import service as accounts
+from lingpai.accounts.caller import Caller, authenticate, require_user
+from lingpai.accounts.model import User
+from lingpai.authentication import own_account
+from lingpai.http import envelope, fields
+from lingpai.http.request import Request, json_body
+from lingpai.http.response import Reply
+from lingpai.identity_providers import service as third_parties
+from lingpai.identity_providers.model import Proof
+from lingpai.kernel import phone_numbers as numbers
+from lingpai.kernel.jws import TOKEN_MAX
+from lingpai.services import Services
+
+
+def current(services: Services, request: Request) -> Reply:
+    """What can log in to the caller's account; numbers and ids are masked."""
+    return envelope.done(_shown(services, require_user(authenticate(services, request))))
+
+
+def link(services: Services, request: Request) -> Reply:
+    """Who `sign` (and `nonce`) prove to be the caller logs in to this account from now on; other sessions end."""
+    caller, user = _owner(services, request)
+    body = json_body(request)
+    proof = Proof(fields.text(body, "sign", TOKEN_MAX), fields.optional_text(body, "nonce") or None)
+    client, provider = own_account.provider_of(services, caller, fields.optional_text(body, "provider") or None)
+    evidence = own_account.prove(services, request, caller, user, body, by_sign=False)
+    identity = third_parties.identify(services, provider, client, proof, request.source_ip)
+    after = accounts.link_identity(services, user.id, identity, caller.session.key, evidence)
+    return envelope.done(_shown(services, after))
+
+
+def unlink(services: Services, request: Request) -> Reply:
+    """The `provider`, or its one `app`, logs in to this account no more, and other sessions end; `message` as above."""
+    caller, user = _owner(services, request)
+    body = json_body(request)
+    provider, app = fields.text(body, "provider"), fields.optional_text(body, "app") or None
+    evidence = own_account.prove(services, request, caller, user, body, by_sign=False)
+    after = accounts.unlink_identity(services, user.id, provider, app, caller.session.key, evidence)
+    return envelope.done(_shown(services, after))
+
+
+def _owner(services: Services, request: Request) -> tuple[Caller, User]:
+    """Who calls, and whose account that is."""
+    caller = authenticate(services, request)
+    return caller, require_user(caller)
+
+
+def _shown(services: Services, user: User) -> dict[str, Any]:
+    number = numbers.national(user.mobile, services.settings.home_country) if user.mobile else None
+    return {
+        "username": user.username is not None,
+        "password": user.password is not None,
+        "phone": f"{number[:3]}****{number[-4:]}" if number else None,
+        "identities": [
+            {"provider": provider, "app": app, "id": _masked(openid)}
+            for provider, app, openid in accounts.linked(services, user)
+        ],
+    }
+
+
+def _masked(openid: str) -> str:
+    """Enough of the id to know it again: a quarter of it at each end, four characters at most."""
+    shown = min(4, len(openid) // 4)
+    return f"{openid[:shown]}***{openid[len(openid) - shown :]}"

@@ -1,0 +1,108 @@
+"""Password logins slow down under guesses, and their owners are not locked out.
+
+A name has so many wrong tries in a window, and an address (with the network around it) so many for all names. But who
+comes from an address where this name was lately logged in well has tries of their own, which nobody elsewhere can use
+up. What is counted is read with the name itself, refuses before the password is looked at, and is checked again in the
+transaction that opens the session or that counts the wrong try: of a hundred guesses at once, as many are answered as
+of a hundred in turn.
+"""
+
+import hashlib
+
+from lingpai.accounts.model import KnownAddress
+from lingpai.accounts.storage import KnowAddresses
+from lingpai.kernel.errors import LingpaiError
+from lingpai.kernel.frozen import frozen
+from lingpai.kernel.writes import Conflict, Write
+from lingpai.rate_limits import service as throttle
+from lingpai.rate_limits.service import Limit
+from lingpai.rate_limits.storage import CheckTally, SpendTally
+from lingpai.services import Services
+
+_REMEMBERED = 8
+# How old what is remembered of an address may be before it is written anew.
+_FRESH = 86400
+
+
+@frozen
+class Try:
+    """A try to log in to `user_id` (None: nobody) that may be made: `limits` are those that it stands under."""
+
+    key: str
+    user_id: int | None
+    address: str
+    at: int
+    known: tuple[KnownAddress, ...]
+    limits: tuple[Limit, ...]
+
+
+def begin(services: Services, key: str, address: str) -> Try:
+    """Whom the identity `key` finds, in one call; LingpaiError 429 where the name or the address has to wait.
+
+    The answer is the same for a name that finds nobody.
+    """
+    settings, now = services.settings, services.clock.now()
+    mark = address_mark(key, address)
+    strangers = _present(
+        throttle.limit_of(f"login:{_hashed(key)}", {"all": settings.login_tries}, settings.login_window, now),
+        throttle.address_limit(settings, "login", address, now),
+    )
+    familiar = _present(throttle.limit_of(f"login:{mark}", {"all": settings.login_tries}, settings.login_window, now))
+    door = services.store.find_door(key, tuple(limit.key for limit in strangers + familiar))
+    lately = tuple(known for known in door.addresses if known.at > now - settings.login_memory)
+    limits = familiar if any(known.mark == mark for known in lately) else strangers
+    for limit in limits:
+        if limit.reached(door.tallies[limit.key]):
+            raise _refusal(limit, now)
+    return Try(key, door.user_id, mark, now, lately, limits)
+
+
+def failed(services: Services, attempt: Try) -> None:
+    """Count a wrong password; LingpaiError 429 where others were faster, and this answer would be one too many."""
+    if not attempt.limits:
+        return
+    try:
+        services.store.commit(*(limit.spending for limit in attempt.limits))
+    except Conflict as conflict:
+        raise_if_limited(attempt, conflict)
+        raise
+
+
+def succeeded(attempt: Try, user_id: int) -> tuple[Write, ...]:
+    """What has to be written with the session of a right password: that no limit is reached, and the address."""
+    checks = tuple(limit.check for limit in attempt.limits)
+    if not checks:
+        return ()
+    if any(known.mark == attempt.address and known.at > attempt.at - _FRESH for known in attempt.known):
+        return checks
+    others = sorted((known for known in attempt.known if known.mark != attempt.address), key=lambda known: known.at)
+    kept = (*others[-(_REMEMBERED - 1) :], KnownAddress(attempt.address, attempt.at))
+    return (*checks, KnowAddresses(attempt.key, user_id, kept))
+
+
+def raise_if_limited(attempt: Try, conflict: Conflict) -> None:
+    """LingpaiError 429 where the write that failed was one of a limit."""
+    if isinstance(conflict.write, CheckTally | SpendTally):
+        key = conflict.write.key
+        raise _refusal(next(limit for limit in attempt.limits if limit.key == key), attempt.at) from None
+
+
+def _refusal(limit: Limit, now: int) -> LingpaiError:
+    return limit.refusal(now, "slow_down")
+
+
+def _present(*limits: Limit | None) -> tuple[Limit, ...]:
+    return tuple(limit for limit in limits if limit is not None)
+
+
+def address_mark(key: str, address: str) -> str:
+    """One text for a name and an address, or the /64 of an IPv6 address, whose rest its holder changes at will."""
+    import ipaddress
+
+    ip = ipaddress.ip_address(address)
+    known = ip if ip.version == 4 else ipaddress.ip_network((ip, 64), strict=False)
+    return _hashed(f"{key} {known}")
+
+
+def _hashed(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,0 +1,128 @@
+"""Proof that the owner is there, before an account's factors change: a stolen access token alone must not suffice.
+
+A factor is what logs in to the account: its password, its number, an identity at a third party. The owner may change
+one after a recent login in the same session, or with fresh proof in the same request.
+"""
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import field
+
+from lingpai.accounts.model import User
+from lingpai.identity_providers import service as third_parties
+from lingpai.identity_providers.model import Identity
+from lingpai.kernel.errors import LingpaiError, recent_login_required
+from lingpai.kernel.frozen import frozen
+from lingpai.kernel.writes import Write
+from lingpai.passwords import service as passwords
+from lingpai.rate_limits import service as throttle
+from lingpai.rate_limits import unanswered
+from lingpai.rate_limits.storage import SpendTally
+from lingpai.services import Services
+from lingpai.sessions.model import Session
+from lingpai.sms_codes import service as codes
+from lingpai.sms_codes.model import Guesser
+
+
+@frozen
+class FreshProof:
+    """Proof in the same request: the account's password, an identity proven by a third party, or a code.
+
+    The code is one for `change`, sent to the account's present number.
+    """
+
+    password: str | None = field(default=None, repr=False)
+    identity: Identity | None = None
+    code: str | None = field(default=None, repr=False)
+
+
+@frozen
+class Evidence:
+    """Proof of the account that works once, so that the change uses it up.
+
+    `proofs` are of codes sent to its number; `once` are the writes that use up an ID token. `note` names the proof for
+    the repeat of a request that was not answered (see `unanswered`).
+    """
+
+    proofs: tuple[codes.Proof, ...] = ()
+    once: tuple[SpendTally, ...] = ()
+    note: tuple[object, ...] = field(default=(), repr=False)
+
+    @property
+    def writes(self) -> tuple[Write, ...]:
+        """The writes that use all of it up."""
+        return (*(proof.consume for proof in self.proofs), *self.once)
+
+
+# For a recent login or a password, which may prove more changes.
+NOTHING_USED = Evidence()
+
+
+def is_recent(services: Services, session: Session) -> bool:
+    """Whether the user logged in to this session within RECENT_LOGIN seconds; False where the time is not known."""
+    age = services.clock.now() - session.auth_time
+    return bool(session.auth_time) and age <= services.settings.recent_login
+
+
+def require(services: Services, user: User, session: Session, given: FreshProof, guesser: Guesser) -> Evidence:
+    """What the change uses up; LingpaiError `recent_login_required` where nothing proves the account.
+
+    A login that is recent is enough. Wrong proof is no proof, and guesses at it are counted as everywhere. A code that
+    was used up by the same request, which was not answered, is good for its repeat.
+    """
+    try:
+        return _require(services, user, session, given, guesser)
+    except LingpaiError as error:
+        if error.code != "recent_login_required" or given.code is None:
+            raise
+        if user.mobile is None:
+            # Else the number has counted the guess.
+            count_password_try(services, user.id)
+        if not unanswered.is_repeat(services, *_note(session, given.code)):
+            raise
+        return NOTHING_USED
+
+
+def noted(services: Services, evidence: Evidence) -> AbstractContextManager[None]:
+    """Within it the evidence is used up: where it ends by a 503, the repeat may bring the same evidence."""
+    return unanswered.noted(services, *evidence.note) if evidence.note else nullcontext()
+
+
+def _note(session: Session, proof: str) -> tuple[object, ...]:
+    return ("proven", session.key.owner, session.key.id, proof)
+
+
+def _require(services: Services, user: User, session: Session, given: FreshProof, guesser: Guesser) -> Evidence:
+    if is_recent(services, session):
+        return NOTHING_USED
+    if given.password is not None:
+        check_password(services, user, given.password)
+        return NOTHING_USED
+    if given.identity is not None and set(given.identity.names) & set(user.openids):
+        once = third_parties.single_use(given.identity)
+        return Evidence(once=once, note=_note(session, once[0].key) if once else ())
+    if given.code is not None and user.mobile is not None:
+        return Evidence((_old_code(services, user.mobile, given.code, guesser),), note=_note(session, given.code))
+    raise recent_login_required()
+
+
+def count_password_try(services: Services, user_id: int) -> None:
+    """Count a try at the password of an account that is logged in to; LingpaiError 429 where none is left."""
+    settings, tries = services.settings, {"all": services.settings.login_tries}
+    limit = throttle.limit_of(f"oldpassword:{user_id}", tries, settings.login_window, services.clock.now())
+    throttle.spend(services, limit, "slow_down")
+
+
+def check_password(services: Services, user: User, password: str) -> None:
+    """LingpaiError unless it is the account's password; each try is counted before."""
+    count_password_try(services, user.id)
+    if not passwords.verify(password, user.password, services.settings):
+        raise recent_login_required("wrong_password")
+
+
+def _old_code(services: Services, number: str, code: str, guesser: Guesser) -> codes.Proof:
+    try:
+        return codes.check(services, number, code, guesser, "change")
+    except LingpaiError as error:
+        if error.code != "invalid_grant":
+            raise
+        raise recent_login_required(error.reason) from error

@@ -1,0 +1,1 @@
+"""Clients: records, authentication, epochs."""

@@ -1,0 +1,78 @@
+"""Clients: the applications that may ask for tokens."""
+
+from dataclasses import field
+from typing import TYPE_CHECKING, Literal
+
+from lingpai.kernel.frozen import frozen
+
+if TYPE_CHECKING:
+    from lingpai.sessions.model import SessionKey
+
+# What a token opens at Lingpai's own API: nothing, the account it belongs to, or what admins do.
+Right = Literal["none", "account", "admin"]
+# What tokens may say of the user beside `sub` (RFC 9068 section 2.2.3.1, RFC 7662 section 2.2).
+ExtraClaim = Literal["roles", "username"]
+
+
+@frozen
+class Client:
+    """An application that may ask for tokens (RFC 6749 section 2). Without a `secret_hash` it is public.
+
+    `api` is what its tokens open at Lingpai's own API, None for the default of its dialect. `introspect` lets it ask
+    about other clients' tokens, `claims` is what its tokens say of the user. Tokens issued under an earlier
+    `valid_from` are refused. `codes_from` names the clients whose codes a `usercenter` client takes, since it has no
+    call to ask for one. `forwards_address` lets it tell the address of its end user (`web.request.end_user_address`).
+    """
+
+    id: str
+    dialect: str
+    grants: frozenset[str]
+    scopes: tuple[str, ...]
+    access_ttl: int
+    refresh_ttl: int
+    session_ttl: int
+    secret_hash: bytes | None = field(default=None, repr=False)
+    token_format: str = "opaque"
+    token_alg: str = "ES256"
+    roles: frozenset[str] = frozenset()
+    sign_provider: str | None = None
+    sign_app: str = "default"
+    disabled: bool = False
+    api: Right | None = None
+    introspect: bool = False
+    claims: frozenset[ExtraClaim] = frozenset()
+    valid_from: int = 0
+    codes_from: frozenset[str] = frozenset()
+    forwards_address: bool = False
+
+    @property
+    def confidential(self) -> bool:
+        """Whether the client has a secret that it must present (RFC 6749 section 2.1)."""
+        return self.secret_hash is not None
+
+
+@frozen
+class WaitingClient:
+    """A client that an address has presented too many wrong secrets for: it is refused there until `ends_at`.
+
+    `dialect` is that of its record, None where there is none.
+    """
+
+    ends_at: int
+    dialect: str | None
+
+
+@frozen
+class EndedAccount:
+    """An account whose sessions have ended while too many of them were left to delete (see `ended_accounts`).
+
+    They are those that were opened at `until` or before, but for the one of the id `kept`.
+    """
+
+    user_id: int
+    until: int
+    kept: bytes | None = None
+
+    def has_ended(self, key: "SessionKey", opened_at: int) -> bool:
+        """Whether this session of the account is one of them."""
+        return opened_at <= self.until and key.id != self.kept

@@ -1,0 +1,217 @@
+"""Who asks for tokens: the client's record, kept at hand for a while, and the proof that it is the client."""
+
+import hashlib
+import hmac
+from collections.abc import Iterable
+from dataclasses import field, replace
+from urllib.parse import unquote_plus
+
+from lingpai.clients.model import Client, EndedAccount, ExtraClaim, Right
+from lingpai.clients.storage import Clients, ClientSource
+from lingpai.kernel.clock import Clock
+from lingpai.kernel.errors import invalid_client
+from lingpai.kernel.frozen import frozen
+from lingpai.sessions.model import SessionKey
+from lingpai.signing_keys.service import AFTERLIFE
+
+CACHE_SIZE = 1000
+ID_MAX = 255
+# Ids that begin so are kept for records of Lingpai's own.
+RESERVED = "lingpai:"
+# Access tokens that live longer say nothing of a user but who it is, in seconds.
+CLAIMS_TTL_MAX = 3600
+
+DAY = 86400
+REFRESH_TTL = 30 * DAY
+# Rotation does not extend it: after this a person logs in again.
+SESSION_TTL = 180 * DAY
+
+
+@frozen
+class Defaults:
+    """What a client's record holds unless it says otherwise; lengths of life in seconds."""
+
+    access_ttl: int
+    grants: frozenset[str]
+    scopes: tuple[str, ...] = ()
+    token_format: str = "opaque"
+    token_alg: str = "ES256"
+    api: Right = "none"
+
+
+DEFAULTS = {
+    "django": Defaults(7 * DAY, frozenset({"password", "refresh_token"}), ("read", "write", "groups")),
+    "passport": Defaults(365 * DAY, frozenset({"password"}), token_format="jwt", token_alg="RS256"),
+    "usercenter": Defaults(DAY, frozenset({"password", "mobile", "refresh_token"}), api="account"),
+    "spring": Defaults(15 * DAY, frozenset({"client_credentials", "refresh_token", "password", "mobile"}), api="admin"),
+    "standard": Defaults(3600, frozenset({"client_credentials", "refresh_token"})),
+}
+
+
+def new_client(
+    client_id: str,
+    dialect: str,
+    secret: str | None = None,
+    *,
+    grants: Iterable[str] | None = None,
+    scopes: tuple[str, ...] | None = None,
+    access_ttl: int | None = None,
+    refresh_ttl: int | None = None,
+    session_ttl: int | None = None,
+    token_format: str | None = None,
+    token_alg: str | None = None,
+    roles: Iterable[str] = (),
+    sign_provider: str | None = None,
+    sign_app: str = "default",
+    api: Right | None = None,
+    introspect: bool = False,
+    claims: Iterable[ExtraClaim] = (),
+    codes_from: Iterable[str] = (),
+    forwards_address: bool = False,
+) -> Client:
+    """A client's record with its dialect's defaults for what is not given; without a secret it is public.
+
+    A signed access token lives no longer than the key that signed it stays published.
+    """
+    defaults = DEFAULTS[dialect]
+    if grants is None:
+        grants = defaults.grants | ({"sign"} if dialect == "spring" and sign_provider else set())
+        if is_numeric(client_id):
+            grants -= {"client_credentials"}
+    token_format = token_format or defaults.token_format
+    access_ttl = access_ttl or defaults.access_ttl
+    if token_format == "jwt":
+        access_ttl = min(access_ttl, AFTERLIFE)
+    return Client(
+        id=client_id,
+        dialect=dialect,
+        grants=frozenset(grants),
+        scopes=defaults.scopes if scopes is None else scopes,
+        access_ttl=access_ttl,
+        refresh_ttl=refresh_ttl or REFRESH_TTL,
+        session_ttl=max(session_ttl or SESSION_TTL, access_ttl),
+        secret_hash=hash_secret(secret) if secret else None,
+        token_format=token_format,
+        token_alg=token_alg or defaults.token_alg,
+        roles=frozenset(roles),
+        sign_provider=sign_provider,
+        sign_app=sign_app,
+        api=api,
+        introspect=introspect,
+        claims=frozenset(claims),
+        codes_from=frozenset(codes_from),
+        forwards_address=forwards_address,
+    )
+
+
+def is_numeric(client_id: str) -> bool:
+    """Whether the id has digits only, as user ids have: then it may not be the `sub` of a token."""
+    return client_id.isdecimal()
+
+
+def inconsistency(client: Client) -> str | None:
+    """What makes the record one that may not be written, as `field: reason`; None where nothing does."""
+    if client.id.startswith(RESERVED):
+        return f"client_id: ids that begin with {RESERVED} are kept for Lingpai's own records"
+    if "client_credentials" in client.grants and is_numeric(client.id):
+        return "grant_types: a client whose id has digits only may not use client_credentials: users have such ids"
+    if client.dialect == "standard" and client.api is not None:
+        return "api: the tokens of a standard client open what their scopes say: lingpai:account, lingpai:admin"
+    if client.claims and client.access_ttl > CLAIMS_TTL_MAX:
+        return f"claims: what tokens say of a user grows old: they need an access_token_ttl of {CLAIMS_TTL_MAX} at most"
+    return None
+
+
+@frozen
+class Credentials:
+    """What a request says of its client: id, and the secret where one is given."""
+
+    client_id: str
+    secret: str | None = field(default=None, repr=False)
+
+
+class Registry:
+    """Clients with a memory: a record read within the last `ttl` seconds is not read again.
+
+    Only records that exist are remembered, `size` of them at most, so that made-up ids cannot push out
+    real ones.
+    """
+
+    def __init__(self, source: ClientSource, clock: Clock, ttl: int, size: int = CACHE_SIZE) -> None:
+        self._source = source
+        self._clock = clock
+        self._ttl = ttl
+        self._size = size
+        self._known: dict[str, tuple[int, Client]] = {}
+        self._ended: dict[int, EndedAccount] = {}
+
+    def get_client(self, client_id: str) -> Client | None:
+        """The client's record, at most `ttl` seconds old, or None. Its `valid_from` is the deployment's where later."""
+        now = self._clock.elapsed()
+        read_at, client = self._known.get(client_id, (0, None))
+        if client is not None and now < read_at + self._ttl:
+            return client
+        found = self._source.look_up_client(client_id)
+        if found.ended is not None:
+            self._ended = {account.user_id: account for account in found.ended}
+        client = found.client
+        if client is not None and client.valid_from < found.valid_from:
+            client = replace(client, valid_from=found.valid_from)
+        self._known.pop(client_id, None)
+        if client is not None:
+            if len(self._known) >= self._size:
+                self._known.pop(next(iter(self._known)), None)
+            self._known[client_id] = (now, client)
+        return client
+
+    def has_ended(self, key: SessionKey, opened_at: int) -> bool:
+        """See `ports.KnownClients`; at most `ttl` seconds old where `get_client` was called before."""
+        account = self._ended.get(key.owner)
+        return account is not None and account.has_ended(key, opened_at)
+
+    def ended_account(self, user_id: int) -> EndedAccount | None:
+        """See `ports.KnownClients`."""
+        return self._ended.get(user_id)
+
+
+def authenticate(clients: Clients, credentials: Credentials | None) -> Client:
+    """The client that the credentials prove; LingpaiError `invalid_client` for any other, and for none.
+
+    RFC 6749 section 2.3. A client with a secret must present it. One without is taken by its word: it is public
+    (section 2.1).
+    """
+    if credentials is None:
+        raise invalid_client()
+    client = _find(clients, credentials.client_id)
+    stored = (client.secret_hash if client else None) or bytes(32)
+    # All of them are compared, whichever is right.
+    right = [hmac.compare_digest(hash_secret(spelling), stored) for spelling in _spellings(credentials.secret or "")]
+    if client is None or client.disabled or (client.confidential and not any(right)):
+        raise invalid_client(dialect=client.dialect if client else None)
+    return client
+
+
+def _find(clients: Clients, client_id: str) -> Client | None:
+    """The client of this id, in either spelling; one longer than any id is looked up nowhere."""
+    for spelling in _spellings(client_id):
+        client = clients.get_client(spelling) if 0 < len(spelling) <= ID_MAX else None
+        if client is not None:
+            return client
+    return None
+
+
+def hash_secret(secret: str) -> bytes:
+    """SHA-256 of a client's secret: it is long and random, so a slow hash would protect nothing."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def _spellings(credential: str) -> tuple[str, ...]:
+    """An id or secret as it came, and form-decoded as RFC 6749 section 2.3.1 wants it: clients in use do either."""
+    if "%" not in credential and "+" not in credential:
+        return (credential,)
+    return (credential, form_decoded(credential))
+
+
+def form_decoded(credential: str) -> str:
+    """The id or secret as RFC 6749 section 2.3.1 decodes it: one text for all spellings that it may come in."""
+    return unquote_plus(credential)

@@ -1,0 +1,10 @@
+"""Clients: where they are kept, and how long a record is cached."""
+
+from lingpai.kernel.setting_types import FeatureSettings, Limit
+
+
+class ClientSettings(FeatureSettings):
+    """Clients: where they are kept, and how long a record is cached."""
+
+    clients_table: str = "ClientsTable"
+    client_cache_ttl: Limit = 60

@@ -1,0 +1,39 @@
+"""The envelope of seed 003's own endpoints: `{"status", "message"}`, `{"status", "error"}`."""
+
+from typing import Any
+
+from lingpai.http.oauth_error import BASIC_CHALLENGE, description
+from lingpai.http.request import Request
+from lingpai.http.response import Reply, error_headers, json_reply
+from lingpai.kernel.errors import LingpaiError
+from lingpai.kernel.messages import text
+
+_NO_MESSAGE = object()
+
+
+def done(message: Any = _NO_MESSAGE) -> Reply:
+    """Success, with `message` where there is one to give (None is one)."""
+    return json_reply(200, {"status": 200} if message is _NO_MESSAGE else {"status": 200, "message": message})
+
+
+def refused(error: LingpaiError, request: Request) -> Reply:
+    """The error in the caller's language, its status in the body as well.
+
+    A missing or bad bearer token is answered as RFC 6750 section 3 and Spring do: `{error, error_description}`.
+    """
+    headers = error_headers(error)
+    if error.code in ("unauthorized", "invalid_token"):
+        # RFC 6750 section 3.1: no error code for a request that lacked any authentication.
+        reason = ', error="invalid_token"' if error.code == "invalid_token" else ""
+        headers["WWW-Authenticate"] = f'Bearer realm="lingpai"{reason}'
+        return json_reply(401, {"error": error.code, "error_description": description(error)}, headers)
+    if error.code == "invalid_client":
+        headers |= BASIC_CHALLENGE
+    content = {"status": error.status, "error": text(error.reason, request.language, error.values)}
+    if error.code == "insufficient_scope":
+        # RFC 6750 section 3.1.
+        scope = f"lingpai:{error.values['needed']}"
+        headers["WWW-Authenticate"] = f'Bearer realm="lingpai", error="insufficient_scope", scope="{scope}"'
+    if error.code in ("insufficient_scope", "recent_login_required"):
+        content["reason"] = error.code
+    return json_reply(error.status, content, headers)

@@ -1,0 +1,55 @@
+"""What goes back: status, headers, JSON body."""
+
+from collections.abc import Mapping
+from dataclasses import field
+from typing import Any
+
+import orjson
+
+from lingpai.kernel.errors import LingpaiError
+from lingpai.kernel.frozen import frozen
+
+# RFC 6749 section 5.1: every answer that holds a token.
+NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+JSON = "application/json;charset=UTF-8"
+
+
+@frozen
+class Reply:
+    """An answer. `body` is JSON text, empty for none.
+
+    `error`, `client_id`, `grant` and `dialect` (of the client's record) are for the log and the metrics.
+    """
+
+    status: int
+    body: str = field(default="", repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    error: LingpaiError | None = None
+    client_id: str | None = None
+    grant: str | None = None
+    dialect: str | None = None
+
+    def about(
+        self,
+        client_id: str | None = None,
+        grant: str | None = None,
+        dialect: str | None = None,
+        error: LingpaiError | None = None,
+    ) -> "Reply":
+        """The same answer, with what the log and the metrics tell of it."""
+        return Reply(self.status, self.body, self.headers, error, client_id, grant, dialect)
+
+
+def json_reply(status: int, content: Any, headers: Mapping[str, str] | None = None) -> Reply:
+    """`content` as JSON, never to be kept by a cache on the way."""
+    return Reply(status, orjson.dumps(content).decode(), {**NO_STORE, **headers} if headers else NO_STORE)
+
+
+def error_headers(error: LingpaiError) -> dict[str, str]:
+    """What an error says in its headers: when to come back, which methods are taken."""
+    headers = {}
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(error.retry_after)
+    if error.allow:
+        headers["Allow"] = ", ".join(error.allow)
+    return headers

@@ -1,0 +1,200 @@
+"""An OpenID provider's own word (Google, Apple, any other): `sign` is an ID token, made for one of our apps there."""
+
+import json
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from lingpai.clients.model import Client
+from lingpai.identity_providers import https, id_tokens
+from lingpai.identity_providers.id_tokens import Presented, PublicKey
+from lingpai.identity_providers.model import Identity, Proof, SingleUse
+from lingpai.kernel import deadline
+from lingpai.kernel.clock import Clock
+from lingpai.kernel.errors import LingpaiError, SettingsError, invalid_grant, unavailable
+from lingpai.kernel.setting_types import secure_url
+
+if TYPE_CHECKING:
+    from lingpai.identity_providers.settings import IdentityProviderSettings, OidcProvider
+
+# Whatever the deployment calls a provider: who somebody is hangs on issuer and subject alone (OpenID Connect Core 1.0
+# section 5.7), so that a name given to another issuer opens nobody's account.
+PROVIDER = "oidc"
+# Any audience of the provider's; else the one that the client's record names.
+_ANY_APP = "default"
+_ANSWER_MAX = 256 * 1024
+# How long keys that cannot be read again are used all the same.
+_KEPT = 86400
+
+
+class OpenId:
+    """One OpenID provider, see `ports.SignProvider`."""
+
+    proves = True
+
+    def __init__(self, settings: "IdentityProviderSettings", provider: "OidcProvider", clock: Clock) -> None:
+        self._provider = provider
+        self._clock = clock
+        given = provider.jwks
+        self._keys = _Ring(settings, provider, clock) if given is None else _Given(provider.name, given)
+        self._issuer = Identity(PROVIDER, provider.issuer, "").issuer
+
+    def asks(self, client: Client, proof: Proof) -> bool:  # noqa: ARG002  the keys are read for all tokens
+        """See `ports.SignProvider`. Keys are read once in OIDC_KEYS_PAUSE at most, whatever is presented."""
+        return False
+
+    def resolve(self, client: Client, proof: Proof) -> Identity:
+        """The subject of the ID token, which works once: it is to be remembered until it expires."""
+        provider, now = self._provider, self._clock.now()
+        audiences = provider.audiences
+        if client.sign_app != _ANY_APP:
+            if client.sign_app not in audiences:
+                raise _unavailable(provider, f"{client.sign_app!r} is none of its audiences")
+            audiences = (client.sign_app,)
+        token = id_tokens.present(proof.sign)
+        key = self._keys.find(token)
+        claims = id_tokens.check(token, key, provider, audiences, proof.nonce, now)
+        use = self._clock.random_bytes(8).hex()
+        single_use = SingleUse(f"idtoken:{token.fingerprint}", claims.good_until + _KEPT, use)
+        return replace(self.identity(client, claims.subject), single_use=single_use)
+
+    def identity(self, client: Client, openid: str) -> Identity:  # noqa: ARG002  a provider's subjects are no app's own
+        """See `ports.SignProvider`."""
+        return Identity(PROVIDER, self._provider.issuer, openid)
+
+    def app(self, issuer: str) -> str | None:
+        """See `ports.SignProvider`: the issuer's address."""
+        return self._provider.issuer if issuer == self._issuer else None
+
+
+class _Given:
+    """The keys that stand in the settings; SettingsError for one that cannot verify an ID token."""
+
+    def __init__(self, name: str, jwks: str) -> None:
+        self._keys: list[PublicKey] = []
+        for number, jwk in enumerate(json.loads(jwks)["keys"], start=1):
+            try:
+                self._keys += id_tokens.read_keys(json.dumps({"keys": [jwk]}).encode())
+            except ValueError:
+                raise SettingsError(
+                    f"OIDC_PROVIDERS: {name}.jwks: key {number} is no public key that verifies ID tokens"
+                ) from None
+
+    def find(self, token: Presented) -> PublicKey:
+        """The key that the token names; LingpaiError `invalid_grant` where there is none."""
+        return _known(id_tokens.choose(tuple(self._keys), token))
+
+
+class _Ring:
+    """The provider's keys, kept for OIDC_KEYS_TTL, and for a day where they cannot be read again.
+
+    A key that is not known makes them be read again, once in OIDC_KEYS_PAUSE: whoever makes names up makes no calls.
+    """
+
+    def __init__(self, settings: "IdentityProviderSettings", provider: "OidcProvider", clock: Clock) -> None:
+        self._settings = settings
+        self._provider = provider
+        # The clock of the times below.
+        self._elapsed = clock.elapsed
+        self._lock = threading.Lock()
+        self._keys: tuple[PublicKey, ...] = ()
+        self._read_at = 0
+        self._failed_at = 0
+        self._sought_at = 0
+        self._found_uri = ""
+        self._found_at = 0
+
+    def find(self, token: Presented) -> PublicKey:
+        """The key that the token names; LingpaiError `invalid_grant` where there is none, 503 where nobody can tell."""
+        kept, now = self._keys, self._elapsed()
+        keys = self._current(now)
+        key = id_tokens.choose(keys, token)
+        # Those that were read a moment ago for this token are not read again: a function has the time for one reading.
+        if key is None and keys is kept:
+            key = id_tokens.choose(self._sought(now), token)
+        return _known(key)
+
+    def _current(self, now: int) -> tuple[PublicKey, ...]:
+        """The keys, read again where they are old."""
+        if self._is_fresh(now):
+            return self._keys
+        with self._lock:
+            if self._is_fresh(now):
+                return self._keys
+            usable = bool(self._keys) and now < self._read_at + _KEPT
+            paused = self._failed_at + self._settings.oidc_keys_pause - now
+            if paused > 0:
+                if usable:
+                    return self._keys
+                raise unavailable("provider_unavailable", paused)
+            try:
+                self._read(now)
+            except LingpaiError:
+                if not usable:
+                    raise
+            return self._keys
+
+    def _sought(self, now: int) -> tuple[PublicKey, ...]:
+        """The keys, read again because one is missed."""
+        with self._lock:
+            if now >= max(self._sought_at, self._failed_at) + self._settings.oidc_keys_pause:
+                self._sought_at = now
+                self._read(now)
+            return self._keys
+
+    def _is_fresh(self, now: int) -> bool:
+        return bool(self._keys) and now < self._read_at + self._settings.oidc_keys_ttl
+
+    def _read(self, now: int) -> None:
+        """Read the keys; LingpaiError 503 where that fails, and those that are there stay."""
+        try:
+            self._keys = id_tokens.read_keys(https.get(self._settings, self._uri(now), _ANSWER_MAX))
+            self._read_at = now
+        except (https.NotAnswered, ValueError) as error:
+            if not deadline.is_over():
+                self._failed_at = now
+                self._found_uri = ""
+            raise _unavailable(self._provider, f"keys: {error}") from None
+
+    def _uri(self, now: int) -> str:
+        """Where the keys are: the setting, or what discovery says (OpenID Connect Discovery 1.0 section 4)."""
+        if self._provider.jwks_uri is not None:
+            return self._provider.jwks_uri
+        if not self._found_uri or now >= self._found_at + self._settings.oidc_keys_ttl:
+            address = f"{self._provider.issuer.rstrip('/')}/.well-known/openid-configuration"
+            self._found_uri = _keys_uri(https.get(self._settings, address, _ANSWER_MAX), self._provider)
+            self._found_at = now
+        return self._found_uri
+
+
+def _known(key: PublicKey | None) -> PublicKey:
+    """The key; LingpaiError `invalid_grant` where the provider has none that the token names."""
+    if key is None:
+        raise invalid_grant("bad_id_token")
+    return key
+
+
+def _keys_uri(document: bytes, provider: "OidcProvider") -> str:
+    """The `jwks_uri` of a provider's metadata; ValueError where it is not this provider's, or has none."""
+    try:
+        found: Any = json.loads(document)
+    except (ValueError, RecursionError):
+        raise ValueError("the metadata is not JSON") from None
+    if not isinstance(found, dict) or found.get("issuer") != provider.issuer:
+        raise ValueError("the metadata is another issuer's")
+    uri = found.get("jwks_uri")
+    if not isinstance(uri, str):
+        raise ValueError("the metadata has no jwks_uri")  # noqa: TRY004  it is the content that is wrong
+    try:
+        secure_url(uri)
+    except ValueError as error:
+        raise ValueError(f"jwks_uri {error}") from None
+    # A provider out there has no business with what listens beside us.
+    if urlsplit(uri).scheme != urlsplit(provider.issuer).scheme:
+        raise ValueError("jwks_uri is less secure than the issuer")
+    return uri
+
+
+def _unavailable(provider: "OidcProvider", detail: str) -> LingpaiError:
+    return unavailable("provider_unavailable", detail=f"{PROVIDER} {provider.name}: {detail}")

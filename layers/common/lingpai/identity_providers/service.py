@@ -1,0 +1,32 @@
+"""Questions to third parties about who somebody is, limited for each client and address.
+
+Without limits, made-up codes would use up the provider's quota and the functions' time for everybody.
+"""
+
+from lingpai.clients.model import Client
+from lingpai.identity_providers.model import Identity, Proof
+from lingpai.identity_providers.provider import SignProvider
+from lingpai.rate_limits import service as throttle
+from lingpai.rate_limits.storage import SpendTally
+from lingpai.services import Services
+
+
+def identify(services: Services, provider: SignProvider, client: Client, proof: Proof, address: str | None) -> Identity:
+    """The identity that the proof shows; `address` is that of the person who presents it, None where it is not counted.
+
+    What the provider would ask its third party is counted before it is asked, for the address (`LIMIT_SIGN_IP`,
+    `LIMIT_SIGN_NET`) and for the client (`LIMIT_SIGN_CLIENT`), an hour each: LingpaiError 429 where none is left.
+    The other errors are those of `SignProvider.resolve`.
+    """
+    if provider.asks(client, proof):
+        settings, now = services.settings, services.clock.now()
+        if address is not None:
+            throttle.spend(services, throttle.address_limit(settings, "sign", address, now))
+        throttle.spend(services, throttle.client_limit(settings, "sign", client.id, now))
+    return provider.resolve(client, proof)
+
+
+def single_use(identity: Identity) -> tuple[SpendTally, ...]:
+    """The write that uses up what has proven the identity, where it may be used once."""
+    once = identity.single_use
+    return () if once is None else (SpendTally(once.key, {"all": 1, f"use-{once.use}": 1}, once.until),)

@@ -1,0 +1,152 @@
+"""Identity providers: WeChat and OpenID providers."""
+
+import json
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+
+from lingpai.kernel.setting_types import FeatureSettings, Seconds, TimeOut, Url, Words
+from lingpai.kernel.validation_errors import error_text
+
+_WECHAT_APP = re.compile(r"wx[0-9A-Za-z]{4,62}")
+_PROVIDER_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+# Sign providers of their own, and the provider that all of OpenID Connect is to an account.
+_NOT_OPENID = {"oidc", "trusted", "wechat"}
+
+
+def wechat_apps(text: str) -> dict[str, str]:
+    """The secrets by app id in `wx123:secret,wx456:secret`; ValueError names the entry that is none, not its text."""
+    found: dict[str, str] = {}
+    for number, entry in enumerate((word for word in text.split(",") if word.strip()), start=1):
+        app, _, secret = (part.strip() for part in entry.partition(":"))
+        if not _WECHAT_APP.fullmatch(app) or not secret or not secret.isascii() or not secret.isalnum():
+            raise ValueError(
+                f"entry {number} is not an app id, a colon and its secret, as in wx0123456789abcdef:secret"
+            )
+        if found.setdefault(app, secret) != secret:
+            raise ValueError(f"entry {number} gives {app} another secret")
+    return found
+
+
+Party = Annotated[str, Field(min_length=1, max_length=255)]
+
+
+def _key_set(value: object) -> object:
+    """A JWK set (RFC 7517) as its text; ValueError where it is none, or holds a private key."""
+    keys = value.get("keys") if isinstance(value, dict) else None
+    if not isinstance(keys, list) or not keys or not all(isinstance(key, dict) for key in keys):
+        raise ValueError('is no JWK set, as in {"keys": [{"kty": "RSA", "kid": "…", "n": "…", "e": "AQAB"}]}')
+    for number, key in enumerate(keys, start=1):
+        if "d" in key:
+            raise ValueError(f"key {number} is a private one: give its public half alone")
+    return json.dumps(value)
+
+
+class OidcProvider(BaseModel):
+    """An OpenID provider whose ID tokens are taken (OpenID Connect Core 1.0).
+
+    `issuer` is what tokens name and accounts are kept under, `issuer_aliases` are what they may name in its place;
+    `audiences` are the client ids that the deployment's apps have there, `authorized_parties` those that a token may
+    name in `azp` besides. Its keys are `jwks`, a JWK set as text; or they are read at `jwks_uri`, which is found by
+    discovery where it is not given. `nonce`: taken where a token has one, always `required`, or required to be the
+    SHA-256 of what is sent here (`hashed`). Tokens that expire later than in `token_life_max` seconds are refused.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    name: str
+    issuer: Url
+    audiences: Annotated[tuple[Party, ...], Field(min_length=1)]
+    issuer_aliases: tuple[Party, ...] = ()
+    authorized_parties: tuple[Party, ...] = ()
+    jwks_uri: Url | None = None
+    jwks: Annotated[str, BeforeValidator(_key_set)] | None = None
+    nonce: Literal["if_present", "required", "hashed"] = "if_present"
+    # A token is remembered as used until it expires: by default, as long as no provider's lives.
+    token_life_max: Annotated[int, Field(gt=0, le=100 * 366 * 86400)] = 31 * 86400
+
+    @field_validator("issuer")
+    @classmethod
+    def _no_query(cls, issuer: str) -> str:
+        """OpenID Connect Discovery 1.0 section 3."""
+        if "?" in issuer:
+            raise ValueError("may not have a query")
+        return issuer
+
+    @field_validator("jwks")
+    @classmethod
+    def _one_source(cls, jwks: str | None, info: ValidationInfo) -> str | None:
+        if jwks is not None and info.data.get("jwks_uri") is not None:
+            raise ValueError("stands beside jwks_uri: give one of them")
+        return jwks
+
+
+def _oidc_providers(value: object) -> object:
+    """The providers in a JSON object, by name: `{"google": {"issuer": "https://…", "audiences": ["…"]}}`."""
+    if not isinstance(value, str):
+        return value
+    try:
+        content = json.loads(value, object_pairs_hook=_once_each)
+    except (ValueError, RecursionError):
+        raise ValueError("is not JSON, or has a name twice") from None
+    if not isinstance(content, dict):
+        raise ValueError('is not a JSON object, as in {"google": {"issuer": "…", "audiences": ["…"]}}')  # noqa: TRY004  it is the content that is wrong
+    return tuple(_oidc_provider(name, entry) for name, entry in content.items())
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError
+    return dict(pairs)
+
+
+def _oidc_provider(name: str, entry: Any) -> OidcProvider:
+    if not _PROVIDER_NAME.fullmatch(name) or name in _NOT_OPENID:
+        raise ValueError(f"{name!r} is no name for a provider")
+    if not isinstance(entry, dict) or "name" in entry:
+        raise ValueError(f"{name} is not an object with issuer and audiences")
+    try:
+        return OidcProvider.model_validate({**entry, "name": name})
+    except ValidationError as error:
+        wrong = (f"{name}.{'.'.join(str(part) for part in e['loc'])}: {error_text(e)}" for e in error.errors())
+        raise ValueError("; ".join(wrong)) from None
+
+
+class IdentityProviderSettings(FeatureSettings):
+    """Identity providers: WeChat and OpenID providers."""
+
+    wechat_apps: SecretStr = SecretStr("")
+    wechat_apps_secret: str = ""
+    wechat_url: Url = "https://api.weixin.qq.com"
+
+    oidc_providers: Annotated[tuple[OidcProvider, ...], BeforeValidator(_oidc_providers)] = ()
+    oidc_keys_ttl: Seconds = 3600
+    oidc_keys_pause: Seconds = 30
+    link_providers: Words = ()
+
+    sign_connect_timeout: TimeOut = 1.5
+    sign_timeout: TimeOut = 3.0
+
+    @field_validator("wechat_apps")
+    @classmethod
+    def _readable(cls, apps: SecretStr) -> SecretStr:
+        wechat_apps(apps.get_secret_value())
+        return apps
+
+    @field_validator("link_providers")
+    @classmethod
+    def _known(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        known = {provider.name for provider in info.data.get("oidc_providers", ())}
+        if strangers := [name for name in names if name not in known]:
+            raise ValueError(f"OIDC_PROVIDERS has no {', '.join(strangers)}")
+        return names

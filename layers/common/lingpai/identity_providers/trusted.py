@@ -1,0 +1,39 @@
+"""A client that is itself trusted to say who somebody is: `sign` is the third party's id, as it is."""
+
+import unicodedata
+
+from lingpai.clients.model import Client
+from lingpai.identity_providers.model import Identity, Proof
+from lingpai.kernel.errors import invalid_grant, unauthorized_client
+
+NAME = "trusted"
+OPENID_MAX = 256
+
+
+class Trusted:
+    """The provider `trusted`, see `ports.SignProvider`."""
+
+    # It is the client's word. The client proves itself with its secret, which no user's access token stands for.
+    proves = False
+
+    def asks(self, client: Client, proof: Proof) -> bool:  # noqa: ARG002  nobody is asked
+        """See `ports.SignProvider`."""
+        return False
+
+    def resolve(self, client: Client, proof: Proof) -> Identity:
+        """The identity `sign` of the client's app; only for a client that has a secret and thus proved itself."""
+        if not client.confidential:
+            raise unauthorized_client("sign")
+        sign = proof.sign
+        if len(sign) > OPENID_MAX or any(unicodedata.category(character)[0] == "C" for character in sign):
+            raise invalid_grant("bad_sign")
+        return self.identity(client, sign)
+
+    def identity(self, client: Client, openid: str) -> Identity:
+        """See `ports.SignProvider`."""
+        return Identity(NAME, client.sign_app, openid)
+
+    def app(self, issuer: str) -> str | None:
+        """See `ports.SignProvider`: any app, since which of them there are is for the clients' records to say."""
+        provider, _, app = issuer.partition(":")
+        return app.replace("%3A", ":").replace("%25", "%") if provider == NAME else None

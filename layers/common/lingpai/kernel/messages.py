@@ -1,0 +1,224 @@
+"""The texts that people read: reason → (Chinese, English), and which of the two a caller wants.
+
+The English ones also serve as OAuth `error_description`, which must be plain ASCII (RFC 6749 section 5.2).
+"""
+
+from typing import Any
+
+from lingpai.kernel.language import Language
+from lingpai.sms.model import Topic
+
+TEXTS: dict[str, tuple[str, str]] = {
+    # requests
+    "malformed_body": ("请求体无法解析：{zh}", "The body cannot be read: {en}"),
+    "body_too_large": ("请求体超过 {limit} 字节", "The body is larger than {limit} bytes"),
+    "wrong_method": ("请使用 {methods} 方法", "Use the method {methods}"),
+    "duplicate_parameter": ("参数 {name} 重复", "The parameter {name} is given twice"),
+    "missing_parameter": ("缺少参数 {name}", "The parameter {name} is missing"),
+    "wrong_type": ("参数 {name} 必须是{zh}", "The parameter {name} must be {en}"),
+    "control_character": ("参数 {name} 含有控制字符", "The parameter {name} holds a control character"),
+    "too_long": (
+        "参数 {name} 不能超过 {limit} 个字符",
+        "The parameter {name} is longer than {limit} characters",
+    ),
+    "credentials_in_query": (
+        "参数 {name} 不能放在网址中，请放在请求体里",
+        "Send {name} in the body, not in the query string: addresses end up in logs",
+    ),
+    "done": ("操作成功", "Done"),
+    # clients and grants
+    "bad_client": ("客户端认证失败", "Client authentication failed"),
+    "unreadable_basic": ("Authorization 头无法解析", "The Authorization header is not a readable Basic one"),
+    "clients_disagree": ("客户端标识不一致", "The client ids in the header and the body differ"),
+    "grant_not_allowed": ("该客户端不能使用授权方式 {grant}", "This client may not use the grant {grant}"),
+    "unknown_grant": ("不支持的授权方式 {grant}", "Unsupported grant type: {grant}"),
+    "bad_scope": (
+        "scope 无效或超出授权范围",
+        "The scope is unknown, malformed or wider than what was granted",
+    ),
+    "bad_credentials": ("用户名或密码错误", "Bad credentials"),
+    "bad_code": ("验证码错误或已失效", "The code is wrong, used or expired"),
+    "bad_refresh_token": ("刷新令牌无效", "Invalid refresh token"),
+    "token_of_another_client": ("令牌属于另一个客户端", "The token was issued to another client"),
+    "sign_unknown": (
+        "登录凭证无效、已过期或不属于该应用",
+        "The sign is not a code that this app was given just now",
+    ),
+    "sign_used": ("登录凭证已被使用", "The sign was used before: get a new one"),
+    "sign_blocked": ("微信已限制该用户登录", "WeChat does not let this user log in"),
+    "bad_id_token": ("ID Token 无效", "The sign is no ID token that its provider has signed"),
+    "id_token_foreign": ("ID Token 不是签发给该应用的", "The ID token was made by or for somebody else"),
+    "id_token_expired": ("ID Token 已过期或尚未生效", "The ID token has expired or is not good yet"),
+    "id_token_used": ("ID Token 已被使用", "The ID token was used before: get a new one"),
+    "bad_nonce": ("nonce 不匹配", "The nonce is not that of the ID token"),
+    "provider_busy": ("登录过于频繁，请稍后再试", "Too many logins at the provider: wait before the next"),
+    "provider_unavailable": (
+        "第三方登录暂时不可用，请稍后再试",
+        "The identity provider cannot be asked: try again in a moment",
+    ),
+    "bad_sign": ("第三方标识无效", "The sign was not accepted"),
+    "account_disabled": ("账号不可用", "The account cannot be used"),
+    # bearer tokens
+    "no_token": ("请先登录", "Full authentication is required to access this resource"),
+    "bad_token": ("令牌无效或已过期", "The access token is invalid or has expired"),
+    "admin_only": ("没有权限：需要管理员", "Not allowed: only an admin may do this"),
+    "self_or_admin": (
+        "没有权限：只能操作自己的账号",
+        "Not allowed: only the account itself or an admin may do this",
+    ),
+    "self_only": ("只能修改自己的密码", "Only the account itself may change its password"),
+    "no_user": ("该令牌属于客户端，不属于用户", "This token belongs to a client, not to a user"),
+    # users
+    "bad_mobile": ("手机号无效", "This is not a valid mobile number"),
+    "country_not_served": ("不支持该国家或地区的手机号", "Numbers of this country are not served"),
+    "prefix_not_served": ("不支持该号段的手机号", "Numbers of this range are not served"),
+    "bad_username": ("用户名无效：{zh}", "This username cannot be used: {en}"),
+    "username_is_mobile": (
+        "形如手机号的用户名只能由该号码的账号使用",
+        "A username that looks like a mobile number can be used only by the account that owns the number",
+    ),
+    "username_taken": ("用户名已被使用", "This username is taken"),
+    "mobile_taken": ("该手机号已属于另一个账号", "This number belongs to another account"),
+    "openid_taken": ("该 openId 已属于另一个账号", "This openId belongs to another account"),
+    "password_too_short": ("密码至少 {limit} 个字符", "A password needs at least {limit} characters"),
+    "password_too_long": ("密码最多 {limit} 个字符", "A password has at most {limit} characters"),
+    "password_common": (
+        "该密码过于常见或曾经泄露，请换一个",
+        "This password is common or has leaked before: choose another",
+    ),
+    "password_is_name": ("密码不能与用户名相同", "The password must differ from the username"),
+    "password_unreadable": ("密码含有无法使用的字符", "The password holds a character that cannot be used"),
+    "recent_login_required": (
+        "请重新登录，或提供密码或验证码，再更改登录方式",
+        "Log in again, or prove the account by its password or a code, before you change how it is logged in to",
+    ),
+    "wrong_password": ("密码不正确", "The password is wrong"),
+    "wrong_old_password": ("原密码不正确", "The old password is wrong"),
+    "no_old_password": ("该账号还没有密码", "The account has no password yet"),
+    "temporary_token": ("临时令牌只能查询，不能更改", "A temporary token reads, and changes nothing"),
+    "insufficient_scope": (
+        "没有权限：该令牌不能调用此接口（需要 {needed}）",
+        "Not allowed: this access token does not open this, which needs {needed}",
+    ),
+    "provider_not_allowed": (
+        "该客户端不能关联此登录方式",
+        "No identity of this provider can be linked through this client",
+    ),
+    "link_unproven": (
+        "该登录方式只能由管理员关联",
+        "This provider proves nothing to us: ask an admin to link it",
+    ),
+    "identity_in_place": (
+        "账号已关联该平台的另一个身份，请先解除",
+        "The account has another identity of this provider: unlink that first",
+    ),
+    "identity_not_found": ("账号未关联该身份", "The account has no such identity"),
+    "last_way_in": ("不能解除唯一的登录方式", "This is the only way to log in to the account: link another one first"),
+    "registration_closed": ("未开放注册，请联系管理员", "New accounts are not made here: ask an admin for one"),
+    "user_not_found": ("用户不存在", "There is no such user"),
+    "id_or_username": ("请提供 id 或 username", "Give an id or a username"),
+    "bad_date": ("参数 {name} 的格式应为 {format}", "The parameter {name} must look like {format}"),
+    "changed_meanwhile": ("数据刚被修改，请重试", "It was changed meanwhile: read it again and retry"),
+    # roles and lists
+    "role_not_found": ("角色不存在：{role}", "There is no such role: {role}"),
+    "bad_role_name": ("角色名为空或含有不可见字符", "This role name is empty or holds an invisible character"),
+    "too_many_roles": ("角色最多 {limit} 个", "There can be {limit} roles at most"),
+    "role_missing": ("角色不存在", "There is no such role"),
+    "role_taken": ("角色名已被使用", "This role name is taken"),
+    "last_admin": (
+        "至少要保留一名管理员：没有找到其他管理员，请先让另一个账号成为管理员，或由其他管理员操作",
+        "An admin must remain, and no other was found: make another account an admin, or ask another admin to do this",
+    ),
+    "role_kept": ("管理员角色不能改名或删除", "The admin role cannot be renamed or deleted"),
+    "bad_cursor": ("cursor 无效", "The cursor is not one that this list gave"),
+    "out_of_range": (
+        "参数 {name} 应在 {low} 到 {high} 之间",
+        "The parameter {name} must be from {low} to {high}",
+    ),
+    # limits
+    "resend_too_soon": (
+        "验证码发送过于频繁，请稍后再试",
+        "A code was sent just now: wait before asking again",
+    ),
+    "too_many_codes": ("验证码发送次数已达上限", "Too many codes were sent to this number"),
+    "too_many_tries": (
+        "验证码错误次数过多，请稍后再试",
+        "Too many tries for this number: wait before the next",
+    ),
+    "refreshed_too_often": ("刷新过于频繁，请稍后再试", "Refreshed too often: wait before the next"),
+    "slow_down": (
+        "登录失败次数过多，请稍后再试",
+        "Too many failed attempts: wait before the next",
+    ),
+    "limit_reached": ("请求过于频繁，请稍后再试", "Too many requests: wait before the next"),
+    # faults
+    "store_unavailable": ("服务暂时不可用，请稍后再试", "The service is busy: try again in a moment"),
+    "not_sent": ("验证码发送失败，请稍后再试", "The code could not be sent: ask for another one later"),
+    "maybe_sent": (
+        "验证码可能已发出，请稍候查收，未收到再重试",
+        "The code may be on its way: wait for it before asking for another one",
+    ),
+    "number_unreachable": ("该手机号无法接收短信", "This number cannot receive text messages"),
+    "passwords_unchecked": (
+        "暂时无法检查新密码，请稍后再试",
+        "New passwords cannot be checked at the moment: try again later",
+    ),
+    "no_signing_key": ("该服务没有签名密钥", "This deployment has no key to sign tokens with"),
+}
+
+# What of a header is read: browsers send a few.
+_LANGUAGES = 50
+
+# What a message says: topic → (Chinese, English).
+_CODE = ("您的验证码是 {code}，{minutes} 分钟内有效。", "Your code is {code}. It is valid for {minutes} minutes.")
+MESSAGES: dict[Topic, tuple[str, str]] = {
+    "login": _CODE,
+    "link": _CODE,
+    "reset": (
+        "您正在重设密码，验证码是 {code}，{minutes} 分钟内有效。请勿告诉任何人。",
+        "Your code to set a new password is {code}. It is valid for {minutes} minutes. Tell it to nobody.",
+    ),
+    "change": (
+        "您正在更改账号的登录方式，验证码是 {code}，{minutes} 分钟内有效。请勿告诉任何人。",
+        "Your code to change how you log in is {code}. It is valid for {minutes} minutes. Tell it to nobody.",
+    ),
+    "notice": (
+        "您的账号已不再使用此手机号登录。如非本人操作，请立即联系我们。",
+        "This number no longer logs in to your account. If you did not change it, contact us at once.",
+    ),
+}
+
+
+def text(reason: str, language: Language, values: dict[str, Any]) -> str:
+    """The text for `reason` in `language`, with `values` filled in."""
+    chinese, english = TEXTS[reason]
+    return (chinese if language == "zh" else english).format(**values)
+
+
+def message(topic: Topic, language: Language, values: dict[str, Any]) -> str:
+    """The text of a message about `topic`, with `values` filled in."""
+    chinese, english = MESSAGES[topic]
+    return (chinese if language == "zh" else english).format(**values)
+
+
+def preferred(accept_language: str) -> Language:
+    """The language that an `Accept-Language` header (RFC 9110 section 12.5.4) prefers; Chinese by default."""
+    best: dict[Language, float] = {"zh": 0.0, "en": 0.0}
+    for entry in accept_language.split(",")[:_LANGUAGES]:
+        tag, _, parameter = entry.partition(";")
+        primary = tag.strip().lower().partition("-")[0]
+        for language, quality in best.items():
+            if language == primary:
+                best[language] = max(quality, _quality(parameter))
+    return "en" if best["en"] > best["zh"] else "zh"
+
+
+def _quality(parameter: str) -> float:
+    """The weight behind `q=`; 1 when there is none, 0 for one that cannot be read."""
+    name, _, value = parameter.partition("=")
+    if not name.strip():
+        return 1.0
+    try:
+        return float(value) if name.strip().lower() == "q" else 1.0
+    except ValueError:
+        return 0.0

@@ -1,0 +1,1 @@
+"""OAuth 2.0: scopes, grants, the token endpoint, introspection, revocation, metadata."""

@@ -1,0 +1,68 @@
+"""The grants (RFC 6749 section 4, and extensions): one module each, with its name, parameters and handler."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from lingpai.clients.model import Client
+from lingpai.kernel.errors import invalid_request, unauthorized_client
+from lingpai.oauth import scopes
+from lingpai.oauth.grants import client_credentials, digest, mobile, password, refresh_token, sign, validate_code
+from lingpai.oauth.model import TokenRequest
+from lingpai.services import Services
+from lingpai.sessions.model import TokenSet
+
+
+class Grant(Protocol):
+    """What a grant module has: its name, the name in client records that allows it, the parameters it needs."""
+
+    @property
+    def NAME(self) -> str:  # noqa: N802  a constant of the module
+        """The name of the grant."""
+        ...
+
+    @property
+    def PERMISSION(self) -> str:  # noqa: N802  a constant of the module
+        """The grant that a client's record must name for it."""
+        ...
+
+    @property
+    def REQUIRED(self) -> tuple[str, ...]:  # noqa: N802  a constant of the module
+        """The parameters without which it cannot answer."""
+        ...
+
+    def handle(self, services: Services, asked: TokenRequest) -> TokenSet:
+        """Tokens for the client that asks, or a LingpaiError."""
+        ...
+
+
+REGISTRY: dict[str, Grant] = {
+    grant.NAME: grant for grant in (password, digest, refresh_token, client_credentials, mobile, validate_code, sign)
+}
+
+# What one of them reads, or all of them; every other parameter is ignored.
+PARAMETERS = frozenset(
+    {"grant_type", "scope", "nonce"}.union(*(grant.REQUIRED for grant in REGISTRY.values())),
+)
+
+
+def run(
+    services: Services,
+    client: Client,
+    name: str,
+    parameters: Mapping[str, str],
+    address: str,
+    *,
+    forwarded: bool = False,
+) -> TokenSet:
+    """Let the grant `name` of the registry answer, if the client may use it and gives what it needs.
+
+    `address` is where the request comes from, or (`forwarded`) the end user's.
+    """
+    grant = REGISTRY[name]
+    if grant.PERMISSION not in client.grants:
+        raise unauthorized_client(name)
+    for parameter in grant.REQUIRED:
+        if not parameters.get(parameter):
+            raise invalid_request("missing_parameter", name=parameter)
+    scope = scopes.wanted(client, parameters.get("scope"))
+    return grant.handle(services, TokenRequest(client, scope, parameters, address, forwarded))

@@ -1,0 +1,14 @@
+"""Refreshing (RFC 6749 section 6): new tokens for a refresh token, which works once."""
+
+from lingpai.oauth.model import TokenRequest
+from lingpai.services import Services
+from lingpai.sessions import service as sessions
+from lingpai.sessions.model import TokenSet
+
+NAME = PERMISSION = "refresh_token"
+REQUIRED = ("refresh_token",)
+
+
+def handle(services: Services, asked: TokenRequest) -> TokenSet:
+    """Tokens for `refresh_token`; `scope` may narrow what the session was granted."""
+    return sessions.refresh(services, asked.client, asked.parameters["refresh_token"], asked.scope)

@@ -1,0 +1,27 @@
+"""A third party's word (seed 003: an openId): who it is, by the provider that the client's record names.
+
+`nonce` is what an ID token was asked for with; other providers have no use for it.
+"""
+
+from lingpai.accounts import service as accounts
+from lingpai.identity_providers import service as third_parties
+from lingpai.identity_providers.model import Proof
+from lingpai.kernel.errors import unauthorized_client
+from lingpai.oauth import scopes
+from lingpai.oauth.model import TokenRequest
+from lingpai.services import Services
+from lingpai.sessions.model import TokenSet
+
+NAME = PERMISSION = "sign"
+REQUIRED = ("sign",)
+
+
+def handle(services: Services, asked: TokenRequest) -> TokenSet:
+    """Tokens for whoever `sign` stands for; the account is made the first time."""
+    granted = scopes.granted(asked.client, asked.scope)
+    provider = services.sign_providers.get(asked.client.sign_provider or "")
+    if provider is None:
+        raise unauthorized_client(NAME)
+    proof = Proof(asked.parameters["sign"], asked.parameters.get("nonce"))
+    identity = third_parties.identify(services, provider, asked.client, proof, asked.guesser.address)
+    return accounts.log_in_by_identity(services, asked.client, granted, identity)

@@ -1,0 +1,28 @@
+"""Token requests."""
+
+from collections.abc import Mapping
+from dataclasses import field
+
+from lingpai.clients.model import Client
+from lingpai.kernel.frozen import frozen
+from lingpai.sms_codes.model import Guesser
+
+
+@frozen
+class TokenRequest:
+    """What a grant is asked (RFC 6749 section 4): by which client, from which address, with which parameters.
+
+    `scope` is what was asked for, None for nothing in particular. `address` is the end user's where `forwarded` says
+    that the client told it, else the client's.
+    """
+
+    client: Client
+    scope: tuple[str, ...] | None
+    parameters: Mapping[str, str] = field(repr=False)
+    address: str
+    forwarded: bool = False
+
+    @property
+    def guesser(self) -> Guesser:
+        """Whom a guess at a code counts for."""
+        return Guesser.of(self.client, self.address, forwarded=self.forwarded)

@@ -1,0 +1,155 @@
+"""The standards beside the dialects: introspection, revocation, metadata, keys; and whether the service is well."""
+
+from dataclasses import replace
+from typing import Any
+
+from lingpai.clients import epochs
+from lingpai.clients.model import Client
+from lingpai.clients.request_authentication import authenticated_client
+from lingpai.http import observability
+from lingpai.http.request import CLIENT, Request, parameters, require
+from lingpai.http.response import Reply, json_reply
+from lingpai.kernel.errors import invalid_client
+from lingpai.services import Services
+from lingpai.sessions import access_tokens as access
+from lingpai.sessions import jwt, token_claims
+from lingpai.sessions import service as sessions
+from lingpai.sessions.model import Session
+
+# Keys change rarely, and a new one is published a day before it signs.
+_JWKS_AGE = {"Cache-Control": "public, max-age=3600"}
+
+_TOKEN = CLIENT | {"token", "token_type_hint"}
+
+
+def introspect(services: Services, request: Request) -> Reply:
+    """What a token is good for (RFC 7662), for a client with a secret.
+
+    `{"active":false}` for every other text, for a token of another client unless the record has `introspect`, and for
+    another client's refresh token, which nobody else has to see.
+    """
+    given = parameters(request, _TOKEN)
+    client = authenticated_client(services, request, given)
+    if not client.confidential:
+        # Section 2.1: the endpoint must require authorization, or tokens could be tried out.
+        raise invalid_client()
+    token = _token(given)
+    # Section 2.2: a token that is not active is not told about, not even why. `token_type_hint` (section 2.1) may be
+    # ignored, since the shape of a token and its secret tell its kind.
+    with observability.log_client(client):
+        found = _introspected_access(services, client, token) or _introspected_refresh(services, client, token)
+    return json_reply(200, found or {"active": False}).about(client.id)
+
+
+def revoke(services: Services, request: Request) -> Reply:
+    """End what a token belongs to (RFC 7009): 200 whether it was known or not (section 2.2)."""
+    given = parameters(request, _TOKEN)
+    client = authenticated_client(services, request, given)
+    with observability.log_client(client):
+        access.revoke(services, _token(given), client)
+    return json_reply(200, {}).about(client.id)
+
+
+def metadata(services: Services, _: Request) -> Reply:
+    """What this server is and offers (RFC 8414 section 2)."""
+    issuer = services.issuer
+    methods = ["client_secret_basic", "client_secret_post"]
+    answer = json_reply(
+        200,
+        {
+            "issuer": issuer,
+            "token_endpoint": f"{issuer}/oauth/token",
+            "jwks_uri": f"{issuer}/.well-known/jwks.json",
+            # Required, and empty: there is no authorization endpoint (section 2, `authorization_endpoint`).
+            "response_types_supported": [],
+            "grant_types_supported": [
+                "client_credentials",
+                "password",
+                "refresh_token",
+                "urn:lingpai:grant:mobile-code",
+                "urn:lingpai:grant:sign",
+            ],
+            "token_endpoint_auth_methods_supported": [*methods, "none"],
+            "revocation_endpoint": f"{issuer}/oauth/revoke",
+            "revocation_endpoint_auth_methods_supported": [*methods, "none"],
+            "introspection_endpoint": f"{issuer}/oauth/introspect",
+            "introspection_endpoint_auth_methods_supported": methods,
+        },
+    )
+    return _vary_by_origin(services, answer)
+
+
+def jwks(services: Services, _: Request) -> Reply:
+    """The public keys that verify signed tokens (RFC 7517 section 5), the next ones included."""
+    answer = json_reply(200, {"keys": jwt.public_keys(services.keys.published())})
+    return _vary_by_origin(services, replace(answer, headers=_JWKS_AGE))
+
+
+def health(services: Services, _: Request) -> Reply:
+    """Whether the store answers: 200, or the 503 that every other endpoint would give."""
+    services.store.look_up_client("health")
+    return json_reply(200, {"status": "ok"})
+
+
+def _vary_by_origin(services: Services, reply: Reply) -> Reply:
+    """The answer with `Vary: Origin` where CORS is on.
+
+    API Gateway adds the origin that may read it, so a cache must keep one copy for each (Fetch standard, "CORS protocol
+    and HTTP caches").
+    """
+    if not services.settings.cors_origins:
+        return reply
+    return replace(reply, headers={**reply.headers, "Vary": "Origin"})
+
+
+def _token(given: dict[str, str]) -> str:
+    require(given, "token")
+    return given["token"]
+
+
+def _introspected_access(services: Services, client: Client, token: str) -> dict[str, Any] | None:
+    found = access.unless_refused(lambda: access.read(services, token))
+    if found is None or not (client.introspect or found.session.client_id == client.id):
+        return None
+    session = found.session
+    # RFC 9068 section 4: who takes a signed token has to see that it is the one whom the token is for.
+    audience = {} if found.audience is None else {"aud": found.audience}
+    return {
+        **_claims(services, session),
+        **_scope(session.access_scope),
+        "token_type": "Bearer",
+        "exp": min(session.access_expires_at, session.ends_at),
+        **audience,
+        **_about(services, session),
+    }
+
+
+def _about(services: Services, session: Session) -> dict[str, Any]:
+    """What the record of the token's own client lets be told of its user."""
+    client = services.clients.get_client(session.client_id)
+    return token_claims.about(services, client, session.key.user_id) if client else {}
+
+
+def _introspected_refresh(services: Services, client: Client, token: str) -> dict[str, Any] | None:
+    session = sessions.by_refresh_token(services.store, token, services.clock.now())
+    if session is None or session.client_id != client.id or not epochs.is_current(services.clients, session):
+        return None
+    expires_at = min(session.refresh_expires_at, session.ends_at)
+    return _claims(services, session) | {**_scope(session.scope), "exp": expires_at}
+
+
+def _scope(scope: tuple[str, ...]) -> dict[str, str]:
+    """RFC 7662 section 2.2; a scope has one token at least (RFC 6749 section 3.3), so an empty one is left out."""
+    return {"scope": " ".join(scope)} if scope else {}
+
+
+def _claims(services: Services, session: Session) -> dict[str, Any]:
+    user_id = session.key.user_id
+    return {
+        "active": True,
+        "client_id": session.client_id,
+        "sub": session.client_id if user_id is None else str(user_id),
+        "sub_type": "client" if user_id is None else "user",
+        "iat": session.rotated_at or session.created_at,
+        "iss": services.issuer,
+    }

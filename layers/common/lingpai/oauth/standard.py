@@ -1,0 +1,37 @@
+"""`standard`: RFC 6749 to the letter, for anything new."""
+
+from collections.abc import Mapping
+
+from lingpai.http.oauth_error import oauth_error
+from lingpai.http.request import Request
+from lingpai.http.response import Reply, json_reply
+from lingpai.kernel.errors import LingpaiError
+from lingpai.oauth import grant_type
+from lingpai.sessions.model import TokenSet
+
+# Extension grants are named by URIs (RFC 6749 section 4.5).
+EXTENSIONS = {"urn:lingpai:grant:mobile-code": "mobile", "urn:lingpai:grant:sign": "sign"}
+
+
+def grant(given: Mapping[str, str]) -> str:
+    """The grant that `grant_type` names, extension grants included."""
+    return grant_type.named(given, EXTENSIONS)
+
+
+def success(tokens: TokenSet, _: Request) -> Reply:
+    """RFC 6749 section 5.1."""
+    content: dict[str, str | int] = {
+        "access_token": tokens.access_token,
+        "token_type": "Bearer",
+        "expires_in": tokens.expires_in,
+    }
+    if tokens.refresh_token is not None:
+        content["refresh_token"] = tokens.refresh_token
+    if tokens.scope:
+        content["scope"] = " ".join(tokens.scope)
+    return json_reply(200, content)
+
+
+def failure(error: LingpaiError, _: Request) -> Reply:
+    """RFC 6749 section 5.2."""
+    return oauth_error(error)

@@ -1,0 +1,48 @@
+"""`/oauth/token`, `/mobile/token`, `/sign/token`: a client, a grant, and the answer in the client's dialect."""
+
+from lingpai.clients.request_authentication import authenticated_client
+from lingpai.http.request import CLIENT, Request, all_parameters, end_user_address
+from lingpai.http.response import Reply
+from lingpai.kernel.errors import LingpaiError
+from lingpai.legacy import dialects
+from lingpai.oauth import grants
+from lingpai.services import Services
+
+_KNOWN = CLIENT | dialects.usercenter.PARAMETERS | grants.PARAMETERS
+
+
+def oauth_token(services: Services, request: Request) -> Reply:
+    """The token endpoint (RFC 6749 section 3.2): the grant is `grant_type`."""
+    return _answer(services, request, None)
+
+
+def mobile_token(services: Services, request: Request) -> Reply:
+    """Seed 003: tokens for a number and the code sent to it."""
+    return _answer(services, request, "mobile")
+
+
+def sign_token(services: Services, request: Request) -> Reply:
+    """Seed 003: tokens for an openId or another third party's id."""
+    return _answer(services, request, "sign")
+
+
+def _answer(services: Services, request: Request, grant: str | None) -> Reply:
+    raw: dict[str, str] = {}
+    client, refusal = None, None
+    try:
+        raw = all_parameters(request, _KNOWN)
+        given = {name: value for name, value in raw.items() if value}
+        client = authenticated_client(services, request, given)
+        dialect = dialects.of_record(client.dialect)
+        grant = grant or dialect.grant(given)
+        address = end_user_address(request, client)
+        tokens = grants.run(services, client, grant, given, address or request.source_ip, forwarded=address is not None)
+        reply = dialect.success(tokens, request)
+    except LingpaiError as error:
+        refusal = error
+        known = client.dialect if client else error.dialect
+        dialect = dialects.of_record(known) if known else dialects.resembled(request, raw)
+        reply = dialect.failure(error, request)
+    if client is None:
+        return reply.about(None, grant, error=refusal)
+    return reply.about(client.id, grant, client.dialect, refusal)

@@ -1,0 +1,1 @@
+"""Passwords: hashing, the filter of common ones, hashes that other systems made."""

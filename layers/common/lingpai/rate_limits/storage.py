@@ -1,0 +1,68 @@
+"""What rate limits need from a store."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from lingpai.kernel.frozen import frozen
+from lingpai.kernel.writes import Write
+
+
+@frozen
+class CheckTally(Write):
+    """Writes nothing. Fails where a count of the tally has reached its limit."""
+
+    key: str
+    limits: Mapping[str, int]
+
+
+@frozen
+class SpendTally(Write):
+    """One is added to each count that `limits` names. Fails where one of them has reached its limit."""
+
+    key: str
+    limits: Mapping[str, int]
+    ttl: int
+
+
+@frozen
+class Spent:
+    """Whether the counts were added to, and what they are by now."""
+
+    done: bool
+    counts: Mapping[str, int]
+
+
+class Counters(Protocol):
+    """Tallies: named counts under one key, exact under concurrency. What was never counted is 0.
+
+    The name of a count holds neither dots nor brackets.
+    """
+
+    def spend(self, key: str, limits: Mapping[str, int], ttl: int, amount: int = 1) -> Spent:
+        """Add one to each count that `limits` names, unless one of them has reached its limit: in one write.
+
+        With an amount of 0 it only tells whether it would; the work is the same.
+        """
+        ...
+
+    def give_back(self, key: str, name: str, amount: int = 1, add: str | None = None) -> None:
+        """Take `amount` off the count, which does not fall below 0, and add one to the count `add`.
+
+        A tally that is not there (any more) is left alone.
+        """
+        ...
+
+    def take_back(self, spent: SpendTally) -> None:
+        """Take off what this write has added, if it was done.
+
+        One of its counts must have a name that no other write uses, so that this write can be recognised.
+        """
+        ...
+
+    def counts(self, key: str) -> Mapping[str, int]:
+        """The counts of the tally; sees all writes before it."""
+        ...
+
+    def clear(self, key: str) -> None:
+        """Forget the tally."""
+        ...

@@ -1,0 +1,40 @@
+"""Everything a use case may need, put together by `bootstrap`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lingpai.clients.model import WaitingClient
+    from lingpai.clients.storage import KnownClients
+    from lingpai.identity_providers.provider import SignProvider
+    from lingpai.kernel.clock import Clock
+    from lingpai.kernel.meter import Meter
+    from lingpai.settings import Settings
+    from lingpai.signing_keys.storage import Keys
+    from lingpai.sms.sender import Messenger
+    from lingpai.store import Store
+
+
+# Told apart by identity: what is made of them for an address is kept under them (`web.app`).
+@dataclass(frozen=True, slots=True, eq=False)
+class Services:
+    """Everything a use case may need, put together by `bootstrap`.
+
+    `waiting_clients` is what this process knows of wrong secrets (`client_login`), `pepper` keys the digests of codes,
+    `issuer` is the address that tokens are issued under (RFC 8414 section 2); `proxy_secret` is what a trusted proxy
+    proves itself by, None where there is none.
+    """
+
+    settings: "Settings"
+    clock: "Clock"
+    store: "Store"
+    clients: "KnownClients"
+    sms: "Messenger"
+    meter: "Meter"
+    sign_providers: "Mapping[str, SignProvider]"
+    pepper: Callable[[], bytes] = field(repr=False)
+    keys: "Keys"
+    issuer: str = ""
+    waiting_clients: "dict[str, WaitingClient]" = field(default_factory=dict, repr=False)
+    proxy_secret: Callable[[], str] | None = field(default=None, repr=False)

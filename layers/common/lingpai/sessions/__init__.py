@@ -1,0 +1,1 @@
+"""Sessions: token families, and access tokens in all their forms."""

@@ -1,0 +1,176 @@
+"""Access tokens in all their forms: opaque, signed, temporary. What each may do, and how each ends.
+
+An opaque one is found by its selector and proven by its secret (`sessions`). A signed one of a user names its session
+in `jti` and ends with it; one that a client got for itself stands alone, and is listed when it is revoked. A temporary
+one is derived from an opaque or signed one, is kept nowhere and ends with it.
+"""
+
+import hmac
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+from lingpai.clients import epochs
+from lingpai.clients.model import Client
+from lingpai.kernel.errors import LingpaiError, forbidden, invalid_token, unsupported_token_type
+from lingpai.kernel.frozen import frozen
+from lingpai.services import Services
+from lingpai.sessions import jwt, token_family
+from lingpai.sessions import service as sessions
+from lingpai.sessions import session_id as selector
+from lingpai.sessions.model import Session
+
+TEMPORARY_TTL = 300
+
+_STAMP_BYTES = 4
+_TEMPORARY_SHAPE = re.compile(r"[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{48}")
+
+
+@frozen
+class AccessToken:
+    """A good access token: its session, with the scope and expiry of this token.
+
+    `audience` is the API that a signed token is for, None for other forms. A `temporary` token only reads.
+    """
+
+    session: Session
+    audience: str | None = None
+    temporary: bool = False
+
+
+def read(services: Services, token: str) -> AccessToken:
+    """The access token in `token`, whatever its form: opaque, signed or temporary.
+
+    One call; none for a text that has the shape of no token. LingpaiError `invalid_token` for any that is not good.
+    """
+    found = _read(services, token)
+    if not epochs.is_current(services.clients, found.session):
+        raise invalid_token()
+    return found
+
+
+def check(services: Services, token: str) -> Session:
+    """As `read`, for the session alone."""
+    return read(services, token).session
+
+
+def temporary(services: Services, token: str) -> str:
+    """A token of five minutes that does what `token` does, and can be traded for nothing (seed 002)."""
+    if _TEMPORARY_SHAPE.fullmatch(token):
+        raise invalid_token()
+    session = check(services, token)
+    if session.key.user_id is None:
+        raise forbidden("no_user")
+    now = services.clock.now()
+    stamp = min(now + TEMPORARY_TTL, session.access_expires_at, session.ends_at).to_bytes(_STAMP_BYTES)
+    proof = _proof(services, _hash_of(services, token), stamp)
+    return f"{selector.of(session.key)}.{selector.encode(stamp + proof)}"
+
+
+def revoke(services: Services, token: str, client: Client | None) -> None:
+    """End what a token of any form belongs to (RFC 7009), in one call. An unknown token is as good as revoked.
+
+    With `client`, only what is the client's own: LingpaiError for another's. LingpaiError `unsupported_token_type` for
+    a temporary token, which changes nothing.
+    """
+    if token.count(".") == 2:
+        _revoke_signed(services, token, client)
+    elif _TEMPORARY_SHAPE.fullmatch(token):
+        _refuse_temporary(services, token, client)
+    elif presented := sessions.parse(token):
+        sessions.revoke(services.store, presented.key, token_family.digest(presented.secret), client)
+
+
+def unless_refused[T](read: Callable[[], T]) -> T | None:
+    """What `read` gives; None for a token that it refuses. A fault of the store is no refusal: it is raised."""
+    try:
+        return read()
+    except LingpaiError as error:
+        if error.status == 503:
+            raise
+        return None
+
+
+def _read(services: Services, token: str) -> AccessToken:
+    if token.count(".") == 2:
+        return _read_signed(services, token)
+    if _TEMPORARY_SHAPE.fullmatch(token):
+        return AccessToken(_check_temporary(services, token), temporary=True)
+    return AccessToken(sessions.check(services.store, token, services.clock.now(), services.settings.refresh_grace))
+
+
+def _read_signed(services: Services, token: str) -> AccessToken:
+    claims = jwt.verify(services, token)
+    if claims.key.user_id is None:
+        if services.store.is_listed(claims.key):
+            raise invalid_token()
+        return AccessToken(_alone(claims), claims.audience)
+    session = services.store.get_session(claims.key)
+    if session is None:
+        raise invalid_token()
+    opened = sessions.opened(session, claims.hashed, services.clock.now(), services.settings.refresh_grace)
+    return AccessToken(opened, claims.audience)
+
+
+def _revoke_signed(services: Services, token: str, client: Client | None) -> None:
+    claims = unless_refused(lambda: jwt.verify(services, token))
+    if claims is None:
+        return
+    if claims.key.user_id is None:
+        sessions.refuse_other_client(claims.client_id, client)
+        services.store.list_revoked(claims.key, ttl=claims.expires_at)
+    else:
+        sessions.revoke(services.store, claims.key, claims.hashed, client)
+
+
+def _alone(claims: jwt.Claims) -> Session:
+    """A session that is kept nowhere: all there is to know of it stands in the token."""
+    return Session(
+        key=claims.key,
+        client_id=claims.client_id,
+        scope=claims.scope,
+        created_at=claims.issued_at,
+        ends_at=claims.expires_at,
+        access_hash=b"",
+        access_expires_at=claims.expires_at,
+        access_scope=claims.scope,
+        epoch=claims.epoch,
+    )
+
+
+def _check_temporary(services: Services, token: str) -> Session:
+    """As its parent may be used, the grace time after a refresh included, but until its own expiry."""
+    now = services.clock.now()
+    selected, _, rest = token.partition(".")
+    raw = selector.decode(rest)
+    stamp, proof = raw[:_STAMP_BYTES], raw[_STAMP_BYTES:]
+    expires_at = int.from_bytes(stamp)
+    if expires_at <= now:
+        raise invalid_token()
+    key = selector.parse(selected)
+    session = services.store.get_session(key) if key else None
+    for parent in (session.access_hash, session.previous_access_hash) if session else ():
+        if session and parent and hmac.compare_digest(proof, _proof(services, parent, stamp)):
+            opened = sessions.opened(session, parent, now, services.settings.refresh_grace)
+            return replace(opened, access_expires_at=expires_at)
+    raise invalid_token()
+
+
+def _refuse_temporary(services: Services, token: str, client: Client | None) -> None:
+    """LingpaiError for a good temporary token, which changes nothing; a bad one is as good as revoked."""
+    session = unless_refused(lambda: _check_temporary(services, token))
+    if session is not None:
+        sessions.refuse_other_client(session.client_id, client)
+        raise unsupported_token_type()
+
+
+def _hash_of(services: Services, token: str) -> bytes:
+    """The hash of a good access token's secret."""
+    if presented := sessions.parse(token):
+        return token_family.digest(presented.secret)
+    return jwt.verify(services, token).hashed
+
+
+def _proof(services: Services, parent: bytes, stamp: bytes) -> bytes:
+    """For the access token of this hash. Who reads the table alone cannot make it: the pepper is not there."""
+    return hmac.digest(services.pepper(), b"temporary:" + parent + stamp, "sha256")

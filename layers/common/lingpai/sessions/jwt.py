@@ -1,0 +1,153 @@
+"""Signed access tokens: their claims, signing, verifying, and the keys as others may have them."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import orjson
+
+from lingpai.clients.model import Client
+from lingpai.kernel import jws
+from lingpai.kernel.clock import LEEWAY
+from lingpai.kernel.errors import invalid_token
+from lingpai.kernel.frozen import frozen
+from lingpai.services import Services
+from lingpai.sessions import session_id as selector
+from lingpai.sessions.model import Session, SessionKey
+from lingpai.signing_keys.model import Key
+
+# Nothing else may stand in a header of ours: no key of the sender's own (`jwk`, `jku`, `x5u`), no `crit`.
+_HEADERS = {"alg", "jti", "kid", "typ"}
+# RFC 9068 section 2.1.
+ACCESS_TOKEN = "at+jwt"
+
+
+@frozen
+class Claims:
+    """What a verified token says. Times in seconds since 1970."""
+
+    key: SessionKey
+    hashed: bytes
+    client_id: str
+    audience: str
+    scope: tuple[str, ...]
+    issuer: str
+    issued_at: int
+    not_before: int
+    expires_at: int
+    epoch: int
+
+
+def sign(
+    services: Services, client: Client, session: Session, hashed: bytes, about: Mapping[str, Any] = MappingProxyType({})
+) -> str:
+    """The access token of the session as a JWT, whose secret has this hash. The same gives the same, to the byte.
+
+    Its `jti` names the session and the hash: whoever reads one in a log has found no token.
+
+    Passport's claims (seed 001) for its clients, those of RFC 9068 for all others, and `about` (`token_claims`).
+    """
+    issued_at = session.rotated_at or session.created_at
+    key = services.keys.signing(client.token_alg, issued_at)
+    jti = f"{selector.of(session.key)}.{selector.encode(hashed)}"
+    user_id = session.key.user_id
+    subject = client.id if user_id is None else str(user_id)
+    expires_at = min(session.access_expires_at, session.ends_at)
+    headers: dict[str, Any]
+    claims: dict[str, Any]
+    if client.dialect == "passport":
+        headers = {"typ": "JWT", "jti": jti, "kid": key.kid}
+        claims = {
+            "aud": audience(services, client),
+            "jti": jti,
+            "iat": issued_at,
+            "nbf": issued_at,
+            "exp": expires_at,
+            "sub": subject,
+            "scopes": list(session.access_scope),
+            "iss": services.issuer,
+        }
+    else:
+        headers = {"typ": ACCESS_TOKEN, "kid": key.kid}
+        claims = {
+            "iss": services.issuer,
+            "exp": expires_at,
+            "aud": audience(services, client),
+            "sub": subject,
+            "client_id": client.id,
+            "iat": issued_at,
+            "jti": jti,
+        }
+        # RFC 9068 section 2.2.3: a scope has one token at least (RFC 6749 section 3.3).
+        if session.access_scope:
+            claims["scope"] = " ".join(session.access_scope)
+    if user_id is None and session.epoch:
+        # Kept nowhere else: see `epochs`.
+        claims["epoch"] = session.epoch
+    claims |= about
+    return jws.sign(headers, claims, key.private, key.algorithm)
+
+
+def audience(services: Services, client: Client) -> str:
+    """Whom the client's signed tokens are for: AUDIENCE or the issuer; of Passport's the client (seed 001)."""
+    return client.id if client.dialect == "passport" else services.settings.audience or services.issuer
+
+
+def verify(services: Services, token: str) -> Claims:
+    """What a token of ours says that is good here and now; LingpaiError `invalid_token` for any other.
+
+    Another function's clock may have been ahead when it signed: a token may begin up to LEEWAY seconds from now. It
+    ends to the second.
+    """
+    claims, now = _read(services, token), services.clock.now()
+    if claims.issuer != services.issuer or not claims.not_before - LEEWAY <= now < claims.expires_at:
+        raise invalid_token()
+    return claims
+
+
+def _read(services: Services, token: str) -> Claims:
+    """What a token says that we signed, expired or not; LingpaiError `invalid_token` for any other (RFC 8725).
+
+    The key is ours, found by `kid`, and the algorithm is the key's: what the token says of either is only compared.
+    """
+    try:
+        header = jws.read_header(token)
+        key = services.keys.find(header["kid"])
+        if key is None or set(header) - _HEADERS:
+            raise invalid_token()
+        return _claims(header, orjson.loads(jws.verify(token, key.public, key.algorithm)))
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
+        raise invalid_token() from None
+
+
+def _claims(header: dict[str, Any], claims: dict[str, Any]) -> Claims:
+    passport = header["typ"] == "JWT"
+    selected, _, hashed = claims["jti"].partition(".")
+    key = selector.parse(selected)
+    if key is None:
+        raise invalid_token()
+    return Claims(
+        key=key,
+        hashed=selector.decode(hashed),
+        client_id=claims["aud"] if passport else claims["client_id"],
+        audience=claims["aud"],
+        scope=tuple(claims["scopes"] if passport else claims.get("scope", "").split()),
+        issuer=claims["iss"],
+        issued_at=int(claims["iat"]),
+        not_before=int(claims.get("nbf", claims["iat"])),
+        expires_at=int(claims["exp"]),
+        epoch=int(claims.get("epoch", 0)),
+    )
+
+
+def public_keys(keys: tuple[Key, ...]) -> list[dict[str, Any]]:
+    """The public halves as a JWK set has them (RFC 7517 sections 4 and 5)."""
+    from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+
+    found = []
+    for key in keys:
+        algorithm = ECAlgorithm if key.algorithm == "ES256" else RSAAlgorithm
+        public = algorithm.to_jwk(key.public, as_dict=True)
+        public.pop("key_ops", None)
+        found.append({**public, "kid": key.kid, "use": "sig", "alg": key.algorithm})
+    return found

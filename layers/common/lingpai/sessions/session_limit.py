@@ -1,0 +1,69 @@
+"""At most SESSIONS_MAX live sessions for each account (docs/decisions/0017-session-limit.md).
+
+The account keeps how many sessions were opened since those alive were last counted. A login adds one in the transaction
+that opens its session, which fails when the limit is reached. Only then are the sessions looked at: those alive are
+counted anew, and the oldest end where they are too many. So only one login in many takes more calls.
+"""
+
+from dataclasses import replace
+
+from lingpai.accounts.model import User
+from lingpai.accounts.storage import ChangeUser, CheckUser, Count, OneMore, PutUser, Recounted
+from lingpai.kernel.errors import unavailable
+from lingpai.kernel.writes import Conflict, Write
+from lingpai.services import Services
+from lingpai.sessions.storage import EndSession, PutSession
+
+_ATTEMPTS = 20
+# An account from before the limit may have any number of sessions. Each login ends at most so many: a transaction has
+# room for no more.
+_ENDED_AT_ONCE = 50
+
+
+def open_session(services: Services, put: PutSession, writes: tuple[Write, ...]) -> None:
+    """Put a user's session together with `writes`, and count it in the account that they check, change or put.
+
+    Without a write of an account among `writes` it is not counted. Conflict as from `commit`, but never for the count.
+    """
+    most = services.settings.sessions_max
+    count: Count = OneMore(most, put.session.created_at)
+    ended: tuple[EndSession, ...] = ()
+    for _ in range(_ATTEMPTS):
+        try:
+            services.store.commit(*(_counting(write, count) for write in writes), put, *ended)
+            return
+        except Conflict as failed:
+            # Where the count was allowed, another condition of the transaction failed.
+            if failed.user is None or failed.user.disabled or count.allows(failed.user):
+                raise Conflict(_counting(failed.write, None)) from None
+            # All sessions of the account have ended until a time that the clock here has not reached yet.
+            opened_at = max(put.session.created_at, failed.user.ended_until + 1)
+            put = replace(put, session=replace(put.session, created_at=opened_at))
+            count, ended = OneMore(most, opened_at), ()
+            if not count.allows(failed.user):
+                count, ended = _make_room(services, failed.user, most, opened_at)
+    raise unavailable()
+
+
+def _counting(write: Write, count: Count | None) -> Write:
+    """The write with this count, where it is one of an account."""
+    match write:
+        case CheckUser() | ChangeUser():
+            return replace(write, count=count)
+        case PutUser():
+            return replace(write, sessions=1 if count else 0)
+        case _:
+            return write
+
+
+def _make_room(services: Services, user: User, most: int, opened_at: int) -> tuple[Recounted, tuple[EndSession, ...]]:
+    """The count of the live sessions and one more, and the writes that end the oldest beyond the limit."""
+    now = services.clock.now()
+    alive = [
+        span
+        for span in services.store.session_spans(user.id)
+        if span.over_at > now and not services.clients.has_ended(span.key, span.opened_at)
+    ]
+    alive.sort(key=lambda span: (span.opened_at, span.key.id))
+    ended = tuple(EndSession(span.key) for span in alive[: max(0, len(alive) + 1 - most)][:_ENDED_AT_ONCE])
+    return Recounted(user.logins, len(alive) + 1 - len(ended), opened_at), ended

@@ -1,0 +1,29 @@
+"""What signed tokens and introspection say of a user beside `sub`, for clients whose record asks for it (`claims`).
+
+`roles` are names (RFC 9068 section 2.2.3.1), `username` is the account's own (RFC 7662 section 2.2), never its number.
+A token that lives longer than an hour has no such claims: they would be out of date.
+"""
+
+from typing import Any
+
+from lingpai.clients.model import Client
+from lingpai.clients.service import CLAIMS_TTL_MAX
+from lingpai.services import Services
+
+
+def about(services: Services, client: Client, user_id: int | None) -> dict[str, Any]:
+    """The claims that the client's record asks for: of the user, or of the client itself where there is none.
+
+    One call for a user, none where nothing is asked for. An account that is only being made has no roles.
+    """
+    if not client.claims or client.access_ttl > CLAIMS_TTL_MAX:
+        return {}
+    if user_id is None:
+        known: dict[str, Any] = {"roles": sorted(client.roles)}
+    else:
+        directory = services.store.directory(user_id)
+        user = directory.users.get(user_id)
+        known = {"roles": sorted(directory.roles.names_of(user.roles)) if user else []}
+        if user is not None and user.username is not None:
+            known["username"] = user.username
+    return {name: value for name, value in known.items() if name in client.claims}

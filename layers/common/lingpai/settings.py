@@ -1,0 +1,60 @@
+"""Everything that an operator may set: one frozen model, made of the features' parts, read once from the environment.
+
+The environment variable of a setting is its name in capitals. Times are in seconds unless the name says otherwise. A
+limit of 0 is off.
+"""
+
+from collections.abc import Mapping
+
+from pydantic import ValidationError
+
+from lingpai.accounts.settings import AccountSettings
+from lingpai.authentication.settings import AuthenticationSettings
+from lingpai.aws.settings import AwsSettings
+from lingpai.clients.settings import ClientSettings
+from lingpai.http.settings import HttpSettings
+from lingpai.identity_providers.settings import IdentityProviderSettings
+from lingpai.kernel.errors import SettingsError
+from lingpai.kernel.settings import KernelSettings
+from lingpai.kernel.validation_errors import error_text
+from lingpai.oauth.settings import OAuthSettings
+from lingpai.passwords.settings import PasswordSettings
+from lingpai.rate_limits.settings import RateLimitSettings
+from lingpai.sessions.settings import SessionSettings
+from lingpai.signing_keys.settings import SigningKeySettings
+from lingpai.sms import settings as sms
+from lingpai.sms.settings import SmsSettings
+from lingpai.sms_codes.settings import SmsCodeSettings
+
+
+# pydantic takes the fields of the last part first: docs/settings.md has the same order.
+class Settings(
+    IdentityProviderSettings,
+    RateLimitSettings,
+    SmsCodeSettings,
+    SmsSettings,
+    AuthenticationSettings,
+    PasswordSettings,
+    AccountSettings,
+    SigningKeySettings,
+    OAuthSettings,
+    SessionSettings,
+    ClientSettings,
+    HttpSettings,
+    AwsSettings,
+    KernelSettings,
+):
+    """The settings of a deployment, with their defaults."""
+
+
+def from_environment(environment: Mapping[str, str]) -> Settings:
+    """Read the settings from `environment`; SettingsError with one line for each that cannot be used."""
+    given = {name: value for name in Settings.model_fields if (value := environment.get(name.upper(), "")) != ""}
+    try:
+        settings = Settings.model_validate(given)
+    except ValidationError as error:
+        lines = [f"{str(problem['loc'][0]).upper()}: {error_text(problem)}" for problem in error.errors()]
+        raise SettingsError("\n".join(lines)) from None
+    if lines := list(sms.missing(settings)):
+        raise SettingsError("\n".join(lines))
+    return settings

@@ -1,0 +1,63 @@
+"""Key pairs made and wrapped by AWS KMS: whoever reads the table of keys alone cannot sign.
+
+KMS makes a pair and gives out its private half only encrypted under a symmetric key that never leaves KMS
+(GenerateDataKeyPairWithoutPlaintext). The encryption context says which key it is, and Decrypt wants the same: the
+private half of one row is of no use in another. (The thumbprint could not say it: it is known after the call alone.)
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from lingpai.aws.client import aws_client
+from lingpai.kernel.errors import unavailable
+from lingpai.signing_keys.model import KeyPair, StoredKey
+
+if TYPE_CHECKING:
+    from lingpai.settings import Settings
+
+_SPECS = {"ES256": "ECC_NIST_P256", "RS256": "RSA_2048"}
+
+
+class KmsVault:
+    """A vault on the KMS key that `keys_kms_key` names; `connect` gives the client when first needed."""
+
+    def __init__(self, settings: "Settings", connect: Callable[[], Any] | None = None) -> None:
+        self._settings = settings
+        self._connect = connect or (lambda: aws_client(settings, "kms"))
+        self._client: Any = None
+
+    def make_pair(self, algorithm: str, number: int) -> KeyPair:
+        """See `ports.Vault`: one call, for which kms:GenerateDataKeyPairWithoutPlaintext is needed."""
+        made = self._call(
+            "GenerateDataKeyPairWithoutPlaintext",
+            KeyPairSpec=_SPECS[algorithm],
+            EncryptionContext=_context(algorithm, number),
+        )
+        return KeyPair(made["PublicKey"], made["PrivateKeyCiphertextBlob"])
+
+    def open_private(self, key: StoredKey) -> bytes:
+        """See `ports.Vault`: one call, for which kms:Decrypt is needed."""
+        opened = self._call(
+            "Decrypt", CiphertextBlob=key.private, EncryptionContext=_context(key.algorithm, key.number)
+        )
+        private: bytes = opened["Plaintext"]
+        return private
+
+    def _call(self, operation: str, **arguments: Any) -> dict[str, Any]:
+        """One call under the deployment's own key; what KMS refuses is a 503, whose detail names its error."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            if self._client is None:
+                self._client = self._connect()
+            answer: dict[str, Any] = self._client.call(operation, {"KeyId": self._settings.keys_kms_key, **arguments})
+        except ClientError as error:
+            raise unavailable("no_signing_key", detail=f"KMS {operation}: {error.response['Error']['Code']}") from error
+        except BotoCoreError as error:
+            raise unavailable("no_signing_key", detail=f"KMS {operation}: {type(error).__name__}") from error
+        return answer
+
+
+def _context(algorithm: str, number: int) -> dict[str, str]:
+    """What is bound to the private half, and stands in CloudTrail; nothing secret."""
+    return {"purpose": "lingpai signing key", "algorithm": algorithm, "number": str(number)}

@@ -1,0 +1,219 @@
+"""The keys that sign tokens: when each is made, is published, signs, and is taken away.
+
+The keys of an algorithm are numbered. A key signs from `signs_from` until the next one does. It is published from the
+moment it is in the ring until no token that it signed can be alive; so a new key is known to everyone before it signs.
+Its private half goes as soon as it signs no more.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from lingpai.kernel.clock import Clock
+from lingpai.kernel.errors import unavailable
+from lingpai.kernel.frozen import frozen
+from lingpai.sessions import session_id as selector
+from lingpai.signing_keys.model import Key, SigningKey, StoredKey
+from lingpai.signing_keys.storage import KeyStore, Vault
+
+ALGORITHMS = ("ES256", "RS256")
+
+# How long a key is published before it signs: longer than anyone keeps a copy of the JWKS.
+LEAD = 24 * 3600
+# How long a key signs.
+PERIOD = 90 * 24 * 3600
+# How long a retired key keeps its private half: longer than any answer is repeated, signed as it was the first time.
+PRIVATE_AFTERLIFE = 24 * 3600
+# How long a retired key is still published: the longest life of an access token (a year) and a day.
+AFTERLIFE = 366 * 24 * 3600
+
+
+@frozen
+class _Ready:
+    """A key as it is kept, and its public half ready for use."""
+
+    stored: StoredKey
+    key: Key
+
+
+class KeyRing:
+    """The keys of a deployment, read anew after `ttl` seconds.
+
+    Each private half is opened once, when it is first to sign: whoever only verifies needs the store alone.
+    """
+
+    def __init__(self, store: KeyStore, vault: Vault, clock: Clock, ttl: int) -> None:
+        self._store = store
+        self._vault = vault
+        self._clock = clock
+        self._ttl = ttl
+        self._read_at: int | None = None
+        self._keys: tuple[_Ready, ...] = ()
+        self._opened: dict[str, SigningKey] = {}
+
+    def published(self) -> tuple[Key, ...]:
+        """See `ports.Keys`."""
+        now, ready = self._clock.now(), self._all()
+        stored = [entry.stored for entry in ready]
+        return tuple(entry.key for entry in ready if now < retired_at(entry.stored, stored) + AFTERLIFE)
+
+    def signing(self, algorithm: str, at: int) -> SigningKey:
+        """See `ports.Keys`."""
+        begun = self._begun(algorithm, at)
+        if not begun and self._read_at != self._clock.elapsed():
+            # Another process may have made the first keys a moment ago.
+            self._read_at = None
+            begun = self._begun(algorithm, at)
+        if not begun:
+            raise unavailable("no_signing_key")
+        return self._open(begun[-1])
+
+    def find(self, kid: str) -> Key | None:
+        """See `ports.Keys`; one that another process has just made is looked for, too."""
+        found = self._published(kid)
+        if found is None and self._read_at != self._clock.elapsed():
+            self._read_at = None
+            found = self._published(kid)
+        return found
+
+    def _begun(self, algorithm: str, at: int) -> list[_Ready]:
+        return [entry for entry in self._all() if entry.stored.algorithm == algorithm and entry.stored.signs_from <= at]
+
+    def _published(self, kid: str) -> Key | None:
+        now, ready = self._clock.now(), self._all()
+        for entry in ready:
+            if entry.key.kid == kid:
+                stored = [each.stored for each in ready]
+                return entry.key if now < retired_at(entry.stored, stored) + AFTERLIFE else None
+        return None
+
+    def _all(self) -> tuple[_Ready, ...]:
+        now = self._clock.elapsed()
+        if self._read_at is None or now >= self._read_at + self._ttl:
+            known = {entry.key.kid: entry.key for entry in self._keys}
+            stored = sorted(self._store.load_keys(), key=lambda key: (key.signs_from, key.number))
+            self._keys = tuple(_Ready(key, known.get(key.kid) or _ready(key)) for key in stored)
+            kept = {key.kid for key in stored if key.private is not None}
+            self._opened = {kid: opened for kid, opened in self._opened.items() if kid in kept}
+            self._read_at = now
+        return self._keys
+
+    def _open(self, entry: _Ready) -> SigningKey:
+        """The private half, which has to be that of the public one: else nobody could verify what it signs."""
+        stored = entry.stored
+        if stored.kid not in self._opened:
+            if stored.private is None:
+                raise unavailable("no_signing_key", detail=f"{named(stored)} has no private half any more")
+            private = _load_private(self._vault.open_private(stored))
+            if private.public_key() != entry.key.public:
+                raise unavailable("no_signing_key", detail=f"the halves of {named(stored)} do not belong together")
+            self._opened[stored.kid] = SigningKey(stored.kid, stored.algorithm, private)
+        return self._opened[stored.kid]
+
+
+# --- making them, and taking them away ----------------------------------------------------------------------------
+
+
+@frozen
+class Tended:
+    """What was done to the keys of a deployment, by their ids; `emptied` are those that lost their private halves."""
+
+    made: tuple[str, ...] = ()
+    emptied: tuple[str, ...] = ()
+    deleted: tuple[str, ...] = ()
+
+
+def first_keys(store: KeyStore, vault: Vault, clock: Clock) -> tuple[StoredKey, ...]:
+    """Make a key, ready to sign at once, for each algorithm that has none; those that were made."""
+    known = {key.algorithm for key in store.load_keys()}
+    made = (_make(store, vault, algorithm, 1, clock.now()) for algorithm in ALGORITHMS if algorithm not in known)
+    return tuple(key for key in made if key is not None)
+
+
+def rotate(store: KeyStore, vault: Vault, clock: Clock, algorithm: str, lead: int = LEAD) -> StoredKey | None:
+    """A new key in the ring that signs after `lead` seconds; the one that signs then is retired.
+
+    None where another process made one at the same time: that one is the next.
+    """
+    numbers = [key.number for key in store.load_keys() if key.algorithm == algorithm]
+    return _make(store, vault, algorithm, max(numbers, default=0) + 1, clock.now() + lead)
+
+
+def tend(store: KeyStore, vault: Vault, clock: Clock, period: int = PERIOD, lead: int = LEAD) -> Tended:
+    """Make the keys that are due, and take away what is no longer needed: a private half first, a key at its end.
+
+    The first keys sign at once. A next one is due `lead` seconds before the newest has signed for `period` seconds.
+    To be called again and again, by as many as like: each key is made once, whatever number of calls meet.
+    """
+    made = list(first_keys(store, vault, clock))
+    now, stored = clock.now(), store.load_keys()
+    emptied, deleted = [], []
+    for algorithm in ALGORITHMS:
+        mine = [key for key in stored if key.algorithm == algorithm]
+        if now >= max(key.signs_from for key in mine) + period - lead:
+            following = _make(store, vault, algorithm, max(key.number for key in mine) + 1, now + lead)
+            made += [following] if following else []
+        for key in mine:
+            over = now - retired_at(key, mine)
+            if over >= AFTERLIFE:
+                store.delete_key(key)
+                deleted.append(key.kid)
+            elif over >= PRIVATE_AFTERLIFE and key.private is not None:
+                store.forget_private(key)
+                emptied.append(key.kid)
+    return Tended(tuple(key.kid for key in made), tuple(emptied), tuple(deleted))
+
+
+def retired_at(key: StoredKey, stored: Sequence[StoredKey]) -> int:
+    """When a later key of the same algorithm takes over; a time that never comes where there is none."""
+    later = (other.signs_from for other in stored if other.algorithm == key.algorithm)
+    return min((at for at in later if at > key.signs_from), default=2**62)
+
+
+def named(key: StoredKey) -> str:
+    """The key as an operator knows it: ES256.3."""
+    return f"{key.algorithm}.{key.number}"
+
+
+def thumbprint(public: bytes) -> str:
+    """The id of a public key in DER: its JWK thumbprint by SHA-256, in base64url (RFC 7638 section 3)."""
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+    numbers = (loaded := _load_public(public)).public_numbers()
+    members = (
+        {"e": _encode(numbers.e), "kty": "RSA", "n": _encode(numbers.n)}
+        if isinstance(loaded, RSAPublicKey)
+        else {"crv": "P-256", "kty": "EC", "x": _encode(numbers.x, 32), "y": _encode(numbers.y, 32)}
+    )
+    text = json.dumps(members, separators=(",", ":"), sort_keys=True)
+    return selector.encode(hashlib.sha256(text.encode()).digest())
+
+
+def _make(store: KeyStore, vault: Vault, algorithm: str, number: int, signs_from: int) -> StoredKey | None:
+    """The key that was made; None where one of this number is there by now."""
+    pair = vault.make_pair(algorithm, number)
+    key = StoredKey(algorithm, number, thumbprint(pair.public), signs_from, pair.public, pair.private)
+    return key if store.add_key(key) else None
+
+
+def _ready(key: StoredKey) -> Key:
+    return Key(key.kid, key.algorithm, key.signs_from, _load_public(key.public))
+
+
+def _load_public(der: bytes) -> Any:
+    from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+    return load_der_public_key(der)
+
+
+def _load_private(der: bytes) -> Any:
+    from cryptography.hazmat.primitives.serialization import load_der_private_key
+
+    # The checks of an RSA key cost 36 ms; this one comes from the vault that made it.
+    return load_der_private_key(der, None, unsafe_skip_rsa_key_validation=True)
+
+
+def _encode(number: int, length: int | None = None) -> str:
+    """A number as a JWK has it (RFC 7518 section 2, Base64urlUInt)."""
+    return selector.encode(number.to_bytes(length or (number.bit_length() + 7) // 8))

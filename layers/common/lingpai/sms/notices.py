@@ -1,0 +1,65 @@
+"""Messages that tell a number that it no longer logs in to its account.
+
+They are counted for the prefix, the client and the day, before anything is changed. The limits of the number itself do
+not apply: an attacker could use them up before, to keep the message away.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lingpai.kernel import messages
+from lingpai.kernel.errors import LingpaiError
+from lingpai.kernel.frozen import frozen
+from lingpai.kernel.language import Language
+from lingpai.rate_limits import service as throttle
+from lingpai.rate_limits.service import Limit
+from lingpai.services import Services
+from lingpai.sms import budget as prefixes
+from lingpai.sms.model import Message
+from lingpai.sms.sender import MaybeSent, NotSent
+
+
+@frozen
+class Notice:
+    """The client whose limits count the message, and its language."""
+
+    client_id: str
+    language: Language
+
+
+@contextmanager
+def counted(services: Services, notice: Notice | None, number: str | None) -> Iterator[Message | None]:
+    """The message to send to `number` (E.164) after the block; its counts are given back where the block fails.
+
+    None where there is no number or no notice, and where a limit is reached: the change is made all the same.
+    """
+    with throttle.given_back(services) as taken:
+        if notice is None or number is None or not _is_within_limits(services, notice, number, taken):
+            yield None
+        else:
+            text = messages.message("notice", notice.language, {})
+            yield Message(number, "", text, services.clock.now(), language=notice.language, purpose="notice")
+
+
+def send(services: Services, message: Message) -> None:
+    """Send the message. A failure is only counted, since the change is made."""
+    try:
+        services.sms.send(message)
+    except (NotSent, MaybeSent):
+        services.meter.count("NoticesLost")
+
+
+def _is_within_limits(services: Services, notice: Notice, number: str, taken: list[Limit | None]) -> bool:
+    now = services.clock.now()
+    limits = prefixes.message_limits(services, prefixes.destination(services, number), notice.client_id, now)
+    try:
+        with throttle.given_back(services) as spent:
+            for limit in limits:
+                spent.append(throttle.spend(services, limit))
+    except LingpaiError as error:
+        if error.status != 429:
+            raise
+        services.meter.count("NoticesLost")
+        return False
+    taken += spent
+    return True

@@ -1,0 +1,1 @@
+"""SMS senders, and the chain that tries one after the other."""

@@ -1,0 +1,113 @@
+"""What became of a message, in words that all senders share.
+
+A vendor's error code is looked up in that vendor's table. The codes of a table are the vendor's own; one that ends
+in parts (`Throttling.User`) is found by its first ones (`Throttling`) as well.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from lingpai.aws.https import Answer, Https, Lost, Unreached
+from lingpai.sms.sender import MaybeSent, NotSent
+
+# Why a message was not sent:
+# - bad_number: nobody can send to this number (invalid, landline, opted out, blacklisted)
+# - number_limit: this number has had its share from this vendor
+# - throttled: the vendor takes no more from us right now
+# - suspended: no balance, a spending limit, a closed account
+# - misconfigured: credentials, template, signature or sender are not what the vendor wants
+# - refused: any other error that the vendor names
+# - unreachable: no connection
+# and `in_doubt`: the vendor itself does not know what became of it.
+Reason = Literal[
+    "bad_number",
+    "number_limit",
+    "throttled",
+    "suspended",
+    "misconfigured",
+    "refused",
+    "unreachable",
+    "in_doubt",
+]
+Table = Mapping[str, Reason]
+
+_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.:/-]{0,79}|[0-9]{1,5}")
+
+
+class Refused(NotSent):
+    """Not sent, for this reason."""
+
+    def __init__(self, provider: str, code: str, reason: Reason) -> None:
+        super().__init__(f"{provider}: {code} ({reason})", bad_number=reason == "bad_number")
+        self.reason = reason
+
+
+def table(**codes: str) -> dict[str, Reason]:
+    """A table from the codes of each reason, with spaces between them."""
+    return {code: reason for reason, listed in codes.items() for code in listed.split()}  # type: ignore[misc]
+
+
+def failed(provider: str, code: object, known: Table, status: int) -> NotSent | MaybeSent:
+    """The failure that a vendor's error code tells; where the answer has no code in it, that of an unreadable one.
+
+    An unknown code is a refusal, unless the HTTP status says that the vendor broke down (500 and above): then nobody
+    knows what it did before.
+    """
+    if not isinstance(code, str) or not code:
+        return unreadable(provider, status)
+    reason = _find(code, known) or ("in_doubt" if status >= 500 else "refused")
+    shown = code if _CODE.fullmatch(code) else "a code that cannot be shown"
+    if reason == "in_doubt":
+        return MaybeSent(f"{provider}: {shown} (in_doubt)")
+    return Refused(provider, shown, reason)
+
+
+def unreadable(provider: str, status: int) -> MaybeSent:
+    """The failure of an answer that is not the vendor's."""
+    return MaybeSent(f"{provider}: HTTP {status}, unreadable (in_doubt)")
+
+
+def lost(provider: str, error: Lost) -> MaybeSent:
+    """The failure of an answer that never came."""
+    return MaybeSent(f"{provider}: answer lost, {error} (in_doubt)")
+
+
+def post(provider: str, https: Https, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    """What the vendor answers; Refused where it was never reached, MaybeSent where its answer was lost."""
+    try:
+        return https.post(url, headers, body)
+    except Unreached as error:
+        raise Refused(provider, str(error), "unreachable") from error
+    except Lost as error:
+        raise lost(provider, error) from error
+
+
+def read(answer: Answer) -> Any:
+    """The JSON of an answer, None where it is none."""
+    try:
+        return json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def member(value: Any, *path: str | int) -> Any:
+    """What stands at `path` in a vendor's JSON, None where there is no such place."""
+    for step in path:
+        match value, step:
+            case dict(), str():
+                value = value.get(step)
+            case list(), int() if 0 <= step < len(value):
+                value = value[step]
+            case _:
+                return None
+    return value
+
+
+def _find(code: str, known: Table) -> Reason | None:
+    while code:
+        if code in known:
+            return known[code]
+        code = code.rpartition(".")[0]
+    return None

@@ -1,0 +1,183 @@
+"""SMS: who sends messages (docs/senders.md), what they say, and the budget of each prefix."""
+
+from collections.abc import Iterator, Mapping
+from string import Formatter
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+
+from lingpai.kernel.setting_types import Country, FeatureSettings, Limit, Seconds, SecretArn, TimeOut, words
+
+# Which messages a template or a signature is for: a language, or one purpose in it; `abroad`: outside mainland China.
+_KINDS = tuple(
+    f"{side}{language}{purpose}"
+    for side in ("", "abroad.")
+    for language in ("zh", "en")
+    for purpose in ("", ".login", ".link", ".reset", ".change", ".notice")
+)
+
+
+def _kinds(value: object) -> object:
+    """`zh=A,en.link=B` as pairs of kind and value; a value alone is for everything, as if it stood under `zh`."""
+    entries = words(value)
+    if not isinstance(value, str) or not isinstance(entries, list):
+        return value
+    pairs = [tuple(part.strip() for part in word.split("=", 1)) if "=" in word else ("zh", word) for word in entries]
+    unknown = [kind for kind, _ in pairs if kind not in _KINDS]
+    if unknown:
+        raise ValueError(f"{unknown[0]!r} is not one of {', '.join(_KINDS)}")
+    if len(dict(pairs)) < len(pairs) or not all(chosen for _, chosen in pairs):
+        raise ValueError("each kind needs one value")
+    return pairs
+
+
+def _variables(words: tuple[str, ...]) -> tuple[str, ...]:
+    """What a template is filled in with; without the code it would be a message for nothing."""
+    if [word.rpartition("=")[2] for word in words].count("code") != 1:
+        raise ValueError("needs code once")
+    return words
+
+
+def _sms_text(value: str) -> str:
+    """A text with the place `{code}` in it and, if it likes, `{minutes}`."""
+    try:
+        places = [f"{name}{form}{how or ''}" for _, name, form, how in Formatter().parse(value) if name is not None]
+        value.format(code="", minutes=0)
+    except (ValueError, LookupError, AttributeError):
+        places = []
+    if value and (places.count("code") != 1 or set(places) - {"code", "minutes"}):
+        raise ValueError("needs {code} once, and has no other place than {minutes}")
+    return value
+
+
+def _notice_text(value: str) -> str:
+    """A text with nothing to fill in."""
+    if "{" in value or "}" in value:
+        raise ValueError("has no places, and no braces")
+    return value
+
+
+def _providers(value: tuple[str, ...]) -> tuple[str, ...]:
+    """Each once; one that delivers nothing would swallow what the next could deliver."""
+    if len(set(value)) < len(value):
+        raise ValueError("names a provider twice")
+    if "console" in value and len(value) > 1:
+        raise ValueError("console delivers nothing, so it stands alone")
+    return value
+
+
+Countries = Annotated[tuple[Country, ...], BeforeValidator(words)]
+Prefixes = Annotated[tuple[Annotated[str, Field(pattern=r"^\+[1-9][0-9]{0,14}$")], ...], BeforeValidator(words)]
+Provider = Literal["console", "aliyun", "tencent", "aws", "sns", "twilio"]
+Kinds = Annotated[tuple[tuple[str, str], ...], BeforeValidator(_kinds)]
+Variables = Annotated[
+    tuple[Annotated[str, Field(pattern="^([A-Za-z0-9_]+=)?(code|minutes)$")], ...],
+    BeforeValidator(words),
+    AfterValidator(_variables),
+]
+SmsText = Annotated[str, AfterValidator(_sms_text)]
+# A text without a code in it.
+NoticeText = Annotated[str, AfterValidator(_notice_text)]
+# A host with or without a port; and what may stand in a header.
+_LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+Host = Annotated[str, Field(pattern=rf"^{_LABEL}(\.{_LABEL})*(:[0-9]{{1,5}})?$")]
+Plain = Annotated[str, Field(pattern="^[!-~]*$")]
+
+
+class SmsSettings(FeatureSettings):
+    """SMS: who sends messages (docs/senders.md), what they say, and the budget of each prefix."""
+
+    # Countries whose numbers are served, and mobile numbers that get no codes all the same.
+    sms_countries: Countries = ("CN",)
+    sms_refused_prefixes: Prefixes = ()
+
+    # The senders, in the order in which they are tried, and their time-outs.
+    sms_provider: Annotated[
+        tuple[Provider, ...], BeforeValidator(words), Field(min_length=1), AfterValidator(_providers)
+    ] = ("console",)
+    sms_connect_timeout: TimeOut = 1.5
+    sms_read_timeout: TimeOut = 3.0
+    sms_deadline: TimeOut = 8.0
+    sms_breaker_failures: Limit = 5
+    sms_breaker_pause: Seconds = 30
+
+    # The budget of each prefix for a day (UTC).
+    limit_sms_prefix: Limit = 2000
+    sms_prefix_digits: Annotated[int, Field(ge=0, le=10)] = 4
+    sms_unproven: Limit = 100
+    sms_proof: Annotated[int, Field(ge=1)] = 4
+
+    # Texts for senders that have no templates.
+    sms_text_zh_login: SmsText = ""
+    sms_text_zh_link: SmsText = ""
+    sms_text_en_login: SmsText = ""
+    sms_text_en_link: SmsText = ""
+    sms_text_zh_reset: SmsText = ""
+    sms_text_en_reset: SmsText = ""
+    sms_text_zh_change: SmsText = ""
+    sms_text_en_change: SmsText = ""
+    sms_text_zh_notice: NoticeText = ""
+    sms_text_en_notice: NoticeText = ""
+
+    aliyun_key_id: Plain = ""
+    aliyun_key: SecretStr = SecretStr("")
+    aliyun_key_secret: SecretArn = ""
+    aliyun_endpoint: Host = "dysmsapi.aliyuncs.com"
+    aliyun_sign_names: Kinds = ()
+    aliyun_templates: Kinds = ()
+    aliyun_variables: Variables = ("code",)
+
+    tencent_secret_id: Plain = ""
+    tencent_secret_key: SecretStr = SecretStr("")
+    tencent_secret_key_secret: SecretArn = ""
+    tencent_endpoint: Host = "sms.tencentcloudapi.com"
+    tencent_region: Annotated[str, Field(pattern="^[a-z0-9-]+$")] = "ap-guangzhou"
+    tencent_app_id: Annotated[str, Field(pattern="^[0-9]*$")] = ""
+    tencent_sign_names: Kinds = ()
+    tencent_templates: Kinds = ()
+    tencent_variables: Variables = ("code", "minutes")
+    tencent_sender_id: str = ""
+
+    aws_sms_region: Annotated[str, Field(pattern="^[a-z0-9-]*$")] = ""
+    aws_sms_origination: Plain = ""
+    aws_sms_configuration_set: Plain = ""
+
+    sns_sender_id: Annotated[str, Field(pattern="^([A-Za-z0-9-]{1,11})?$")] = ""
+    sns_origination_number: Annotated[str, Field(pattern=r"^(\+?[0-9]{3,15})?$")] = ""
+
+    twilio_account_sid: Annotated[str, Field(pattern="^(AC[0-9a-fA-F]{32})?$")] = ""
+    twilio_api_key_sid: Annotated[str, Field(pattern="^(SK[0-9a-fA-F]{32})?$")] = ""
+    twilio_token: SecretStr = SecretStr("")
+    twilio_token_secret: SecretArn = ""
+    twilio_from: str = ""
+    twilio_endpoint: Host = "api.twilio.com"
+
+
+# What each provider cannot do without.
+_NEEDED: Mapping[Provider, tuple[str, ...]] = {
+    "aliyun": ("aliyun_key_id", "aliyun_key", "aliyun_sign_names", "aliyun_templates"),
+    "tencent": ("tencent_secret_id", "tencent_secret_key", "tencent_app_id", "tencent_templates"),
+    "aws": ("aws_sms_origination",),
+    "twilio": ("twilio_account_sid", "twilio_token", "twilio_from"),
+}
+
+
+def missing(settings: SmsSettings) -> Iterator[str]:
+    """A line for each setting that the chosen providers need and that is not there, or not whole."""
+    if settings.sms_deadline <= settings.sms_connect_timeout + settings.sms_read_timeout:
+        yield "SMS_DEADLINE: not longer than SMS_CONNECT_TIMEOUT and SMS_READ_TIMEOUT together"
+    for provider in settings.sms_provider:
+        needed = _NEEDED.get(provider, ())
+        if provider == "tencent" and "CN" in settings.sms_countries:
+            needed = (*needed, "tencent_sign_names")
+        for name in needed:
+            value = getattr(settings, name)
+            if isinstance(value, SecretStr):
+                if not value.get_secret_value() and not getattr(settings, f"{name}_secret"):
+                    yield f"{name.upper()}: SMS_PROVIDER {provider} needs it, or {name.upper()}_SECRET"
+            elif not value:
+                yield f"{name.upper()}: SMS_PROVIDER {provider} needs it"
+            elif isinstance(value, tuple) and "zh" not in (kinds := dict(value)):
+                # Chinese is what a message falls back to, so it has to be there for every purpose.
+                for kind in sorted({"zh.login", "zh.link"} - set(kinds)):
+                    yield f"{name.upper()}: has nothing for {kind}"

@@ -1,0 +1,49 @@
+"""`/mobile/code/*` (seed 003): send a code, and tell whether one is right."""
+
+from typing import cast, get_args
+
+from lingpai.clients.request_authentication import authenticated_client
+from lingpai.http import envelope, observability
+from lingpai.http.request import CLIENT, Request, limited_address, parameters, require
+from lingpai.http.response import Reply
+from lingpai.kernel import phone_numbers as numbers
+from lingpai.kernel.errors import invalid_request
+from lingpai.services import Services
+from lingpai.sms.model import Purpose
+from lingpai.sms_codes import service as codes
+
+
+def get(services: Services, request: Request) -> Reply:
+    """Send a code to `mobile`. The answer never tells whether the number has an account."""
+    given = parameters(request, CLIENT | {"mobile", "purpose"})
+    client = authenticated_client(services, request, given)
+    with observability.log_client(client):
+        asked = codes.Asked(_number(services, given), client.id, request.language, _purpose(given))
+        codes.send(services, asked, limited_address(request, client))
+    return envelope.done().about(client.id)
+
+
+def verify(services: Services, request: Request) -> Reply:
+    """Whether `code` is the one sent to `mobile`. It stays good, and the asking counts as a guess."""
+    given = parameters(request, {"mobile", "code"})
+    number = _number(services, given)
+    require(given, "code")
+    codes.verify(services, number, given["code"], request.source_ip)
+    return envelope.done()
+
+
+def _purpose(given: dict[str, str]) -> Purpose | None:
+    """What the code shall do, and that alone; without it the code logs in, and links a number to an account."""
+    named = given.get("purpose")
+    if named is None:
+        return None
+    if named not in get_args(Purpose):
+        raise invalid_request(
+            "wrong_type", name="purpose", zh=" login、link、reset 或 change", en="login, link, reset or change"
+        )
+    return cast("Purpose", named)
+
+
+def _number(services: Services, given: dict[str, str]) -> str:
+    require(given, "mobile")
+    return numbers.parse_mobile(given["mobile"], services.settings)

@@ -1,0 +1,309 @@
+"""Codes sent to mobile numbers: made, counted, compared, used up.
+
+A guess is counted before it is compared. It is counted for the number, or for the name that was given: at most
+`CODE_TRIES` guesses in a window, also where a hundred come at once or a new code is sent. It is counted for the code,
+too, which takes five in all. A code is good at the client that asked for it, and for its purpose.
+"""
+
+import hmac
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from lingpai.kernel import messages, names
+from lingpai.kernel import typed_text as typed
+from lingpai.kernel.clock import CODE_DIGITS
+from lingpai.kernel.errors import LingpaiError, invalid_grant, invalid_request, too_many_requests, unavailable
+from lingpai.kernel.frozen import frozen
+from lingpai.kernel.language import Language
+from lingpai.rate_limits import service as throttle
+from lingpai.rate_limits import unanswered
+from lingpai.services import Services
+from lingpai.sms import budget as prefixes
+from lingpai.sms.model import Message, Purpose
+from lingpai.sms.sender import MaybeSent, NotSent
+from lingpai.sms_codes.model import Code, Guess, Guesser
+from lingpai.sms_codes.storage import ConsumeCode
+
+if TYPE_CHECKING:
+    from lingpai.rate_limits.service import Limit
+    from lingpai.settings import Settings
+
+# Guesses at one code, on all routes together.
+GUESSES_PER_CODE = 5
+
+_CODE_SHAPE = re.compile(rf"[0-9]{{{CODE_DIGITS}}}")
+_SAVE_ATTEMPTS = 5
+# The purposes of a code that was asked for without one.
+_BY_DEFAULT = ("login", "link")
+
+
+@frozen
+class Asked:
+    """A request for a code: for which number (E.164), at which client, for what (None: to log in and to link)."""
+
+    number: str
+    client_id: str
+    language: Language
+    purpose: Purpose | None = None
+
+
+@frozen
+class Proof:
+    """A code that was given back right: the write that uses it up, and which sending it belongs to.
+
+    `is_known`: it was given back before. `counts`: it is the number's first proof of that day.
+    """
+
+    consume: ConsumeCode
+    expires_at: int
+    sent_at: int
+    is_known: bool
+    counts: bool
+
+
+# --- sending ----------------------------------------------------------------------------------------------
+
+
+def send(services: Services, asked: Asked, address: str) -> None:
+    """Send a new code, unless a limit is reached: the number's, or one of those around it.
+
+    Narrow limits are asked first, so that a request which they refuse takes nothing from those that all share. What a
+    message has taken is given back where it was not sent.
+    """
+    settings, now = services.settings, services.clock.now()
+    before = services.store.get_code(asked.number)
+    _refuse_resend(services, before, now)
+    throttle.spend(services, throttle.address_limit(settings, "sms", address, now))
+    destination = prefixes.destination(services, asked.number)
+    try:
+        with throttle.given_back(services) as taken:
+            prefix = prefixes.spend(services, destination)
+            if prefix.stopped:
+                _send_under_a_stop(services, asked, destination, before, now)
+                return
+            taken.append(prefix.limit)
+            for limit in throttle.message_limits(settings, asked.client_id, now):
+                taken.append(throttle.spend(services, limit))
+            code = services.clock.new_code()
+            after = _save(services, asked, before, code, now)
+            _deliver(services, _message(settings, asked, code, now), before, after)
+    except MaybeSent as error:
+        raise unavailable("maybe_sent", settings.code_resend or 1, error.detail) from error
+    prefixes.sent(services, destination)
+
+
+def _send_under_a_stop(
+    services: Services, asked: Asked, destination: prefixes.Destination, before: Code | None, now: int
+) -> None:
+    """Send a code to a number that has an account; do the same for any other, but send nothing.
+
+    The answer is the same whether a message was sent or not, so it does not tell who has an account.
+    """
+    has_account = bool(services.store.find_user_ids(names.mobile_key(asked.number)))
+    share = 1 if has_account else 0
+    with throttle.given_back(services) as taken:
+        for limit in prefixes.message_limits(services, destination, asked.client_id, now):
+            spent = throttle.spend(services, limit, amount=share)
+            if has_account:
+                taken.append(spent)
+        code = services.clock.new_code()
+        _save(services, asked, before, code, now)
+    if not has_account:
+        services.sms.pretend()
+        return
+    try:
+        services.sms.send(_message(services.settings, asked, code, now))
+    except (NotSent, MaybeSent):
+        # Not told, since it would show that the number has an account. The chain has counted it.
+        return
+    prefixes.sent(services, destination)
+
+
+def _message(settings: "Settings", asked: Asked, code: str, now: int) -> Message:
+    minutes = settings.code_ttl // 60
+    purpose = asked.purpose or "login"
+    text = messages.message(purpose, asked.language, {"code": code, "minutes": minutes})
+    return Message(asked.number, code, text, now, minutes, asked.language, purpose)
+
+
+def _save(services: Services, asked: Asked, before: Code | None, code: str, now: int) -> Code:
+    """Keep the new code, and give what is kept.
+
+    Guesses that are counted meanwhile do not matter; after another sending the number's limits are asked again. A code
+    that was used up meanwhile is not made good again, if this one is not sent. Where the store does not tell whether
+    the code is kept, it is taken back, and nothing is sent.
+    """
+    settings = services.settings
+    sending = services.clock.random_bytes(8).hex()
+    for _ in range(_SAVE_ATTEMPTS):
+        known = before or Code(asked.number)
+        after = replace(
+            known,
+            digest=_digest(services, asked.number, code),
+            expires_at=now + settings.code_ttl,
+            sent=(*(at for at in known.sent if at > now - throttle.DAY), now),
+            proven=False,
+            client_id=asked.client_id,
+            purpose=asked.purpose,
+            guesses=0,
+        )
+        if known.tries_until <= now:
+            after = replace(after, tries=0, tries_until=now + settings.code_tries_window)
+        try:
+            saved = services.store.save_code(before, after, _ttl(settings, now), sending)
+        except LingpaiError:
+            _unsend(services, before, after, sending)
+            raise
+        if saved:
+            return after
+        before = services.store.get_code(asked.number)
+        _refuse_resend(services, before, now)
+    raise unavailable()
+
+
+def _deliver(services: Services, message: Message, before: Code | None, after: Code) -> None:
+    """Send the message; LingpaiError where it was not sent, MaybeSent where that is not known.
+
+    After a failure of the providers the number may ask again at once: its code is as it was `before`.
+    """
+    try:
+        services.sms.send(message)
+    except NotSent as error:
+        if error.bad_number:
+            raise invalid_request("number_unreachable", detail=error.detail) from error
+        _unsend(services, before, after)
+        raise unavailable("not_sent", services.settings.code_resend or 1, error.detail) from error
+
+
+def _unsend(services: Services, before: Code | None, after: Code, sending: str = "") -> None:
+    """Put back what was known of the number before a code that nobody got, guesses apart: they count.
+
+    A later sending or login is left as it is. With `sending` it is not known whether `after` was saved: then `before`
+    is marked, so that the write does nothing if it still arrives.
+    """
+    ttl = _ttl(services.settings, services.clock.now())
+    earlier = replace(before or Code(after.number), tries=after.tries, tries_until=after.tries_until, unsent=sending)
+    if services.store.save_code(after, earlier, ttl) or not sending:
+        return
+    services.store.save_code(before, replace(before or Code(after.number), unsent=sending), ttl)
+
+
+def _ttl(settings: "Settings", now: int) -> int:
+    return now + 2 * max(throttle.DAY, settings.code_ttl)
+
+
+def _refuse_resend(services: Services, known: Code | None, now: int) -> None:
+    """LingpaiError 429 when the number has had its codes: one in 60 s, 5 an hour, 10 a day by default."""
+    sent = known.sent if known else ()
+    settings = services.settings
+    _refuse_after(sent, 1, settings.code_resend, now, "resend_too_soon")
+    _refuse_after(sent, settings.code_per_hour, throttle.HOUR, now, "too_many_codes")
+    _refuse_after(sent, settings.code_per_day, throttle.DAY, now, "too_many_codes")
+
+
+def _refuse_after(sent: tuple[int, ...], count: int, window: int, now: int, reason: str) -> None:
+    """LingpaiError 429 where `count` sendings lie within the last `window` seconds; a count or window of 0 is off."""
+    recent = [at for at in sent if at > now - window]
+    if count and len(recent) >= count:
+        raise too_many_requests(reason, retry_after=recent[-count] + window - now)
+
+
+# --- giving back ------------------------------------------------------------------------------------------
+
+
+def begin(services: Services, key: str, guesser: Guesser) -> int | None:
+    """The user whom the identity `key` finds; LingpaiError 429 where the client's wrong guesses are spent.
+
+    One call, whether somebody is found or not. To be called before `check` where the client is known.
+    """
+    limit = _client_limit(services, guesser)
+    door = services.store.find_door(key, (limit.key,) if limit else ())
+    if limit is not None and limit.reached(door.tallies[limit.key]):
+        raise limit.refusal(services.clock.now())
+    return door.user_id
+
+
+def verify(services: Services, number: str, code: str, address: str) -> None:
+    """Whether the code is right, as a LingpaiError where it is not. It stays good, and the asking counts as a guess.
+
+    It tests the number's newest code, whatever its client and purpose.
+    """
+    proof = check(services, number, code, Guesser(None, address), None)
+    consume = proof.consume
+    if not proof.is_known and services.store.mark_proven(number, consume.digest, consume.proof_day):
+        _proven(services, proof)
+
+
+def check(
+    services: Services, number: str, code: str, guesser: Guesser, purpose: Purpose | None, *, by_name: bool = False
+) -> Proof:
+    """Count one guess and compare it; the write of the proof uses the code up, and `consumed` is to follow it.
+
+    `number` is in E.164, or stands for a name without one. LingpaiError `invalid_grant` for a code that is wrong, used,
+    expired, another client's or for another purpose (None: for any). 429 where no guesses are left for the number, for
+    the name of its account (`by_name`), for the address or for the client.
+    """
+    code = typed.digits(code)
+    if not _CODE_SHAPE.fullmatch(code):
+        # What cannot be a code is wrong and counts as no guess.
+        raise invalid_grant("bad_code")
+    settings, now = services.settings, services.clock.now()
+    if guesser.address is not None:
+        throttle.spend(services, throttle.address_limit(settings, "verify", guesser.address, now))
+    guess = Guess(now, settings.code_tries_window, settings.code_tries, by_name)
+    known = services.store.count_try(number, guess)
+    tries, until = known.tries_at(guess)
+    if tries > settings.code_tries:
+        raise too_many_requests("too_many_tries", retry_after=max(1, until - now))
+    digest = _digest(services, number, code)
+    is_good = known.guesses <= GUESSES_PER_CODE and now < known.expires_at and _serves(known, guesser, purpose)
+    if not hmac.compare_digest(digest, known.digest or bytes(len(digest))) or not is_good:
+        throttle.spend(services, _client_limit(services, guesser))
+        raise invalid_grant("bad_code")
+    sent_at = known.sent[-1]
+    day = sent_at // throttle.DAY
+    consume = ConsumeCode(number, digest, now, day, by_name, services.clock.random_bytes(8).hex())
+    return Proof(consume, known.expires_at, sent_at, known.proven, counts=known.proof_day != day)
+
+
+@contextmanager
+def reopened(services: Services, proof: Proof) -> Iterator[None]:
+    """Make the code good again where the block ends by a 503: if it was used up, the caller got nothing for it."""
+    with unanswered.on_unavailable(lambda: services.store.reopen_code(proof.consume, proof.expires_at)):
+        yield
+
+
+def consumed(services: Services, proof: Proof) -> None:
+    """The code was used up: whoever has the number has proven it, if not before."""
+    if not proof.is_known:
+        _proven(services, proof)
+
+
+def _proven(services: Services, proof: Proof) -> None:
+    prefixes.proven(services, proof.consume.number, proof.sent_at, counts=proof.counts)
+
+
+def _serves(known: Code, guesser: Guesser, purpose: Purpose | None) -> bool:
+    """Whether the code was asked for by this client, or one whose codes it takes, and for this purpose."""
+    if purpose is not None and purpose not in (_BY_DEFAULT if known.purpose is None else (known.purpose,)):
+        return False
+    client = guesser.client
+    # Codes sent before clients were kept name none.
+    if client is None or known.client_id in (None, client.id):
+        return True
+    return client.dialect == "usercenter" and known.client_id in client.codes_from
+
+
+def _client_limit(services: Services, guesser: Guesser) -> "Limit | None":
+    """The limit for wrong guesses of a client that does not tell its end users' addresses; None for other guessers."""
+    if guesser.address is not None or guesser.client is None:
+        return None
+    return throttle.client_limit(services.settings, "verify", guesser.client.id, services.clock.now())
+
+
+def _digest(services: Services, number: str, code: str) -> bytes:
+    """HMAC-SHA256 under the deployment's pepper: who reads the table alone cannot try the million codes."""
+    return hmac.digest(services.pepper(), f"{number}:{code}".encode(), "sha256")
