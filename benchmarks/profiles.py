@@ -54,7 +54,7 @@ MEANING = {
     SIGNING: "`lingpai.aws`: the signature and the credentials",
     CONNECTION: "`lingpai.aws.connections`, `http.client`, `ssl`, `socket`: HTTP, and TLS with its cipher",
     JSON: "the standard library's; what orjson reads and writes counts to who has it done",
-    CRYPTOGRAPHY: "argon2-cffi, cryptography, PyJWT, and `lingpai.sessions.jwt` and `lingpai.kernel.jws`, which call them",
+    CRYPTOGRAPHY: "argon2-cffi, cryptography, PyJWT, and `sessions.jwt` and `kernel.jws`, which call them",
     BOTOCORE: "botocore",
 }
 # The process that measures, and what stands around it.

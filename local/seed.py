@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -20,7 +20,6 @@ from lingpai.accounts.roles import check_name
 from lingpai.clients import epochs
 from lingpai.clients.model import Client, ExtraClaim, Right
 from lingpai.clients.service import inconsistency, new_client
-from lingpai.clients.storage import ClientWriter
 from lingpai.http.fields import has_control
 from lingpai.identity_providers.settings import wechat_apps
 from lingpai.kernel import messages
@@ -33,6 +32,9 @@ from lingpai.oauth.standard import EXTENSIONS
 from lingpai.passwords import service as passwords
 from lingpai.services import Services
 from lingpai.settings import Settings
+
+if TYPE_CHECKING:
+    from lingpai.clients.storage import ClientWriter
 
 GRANTS = sorted({grant.PERMISSION for grant in REGISTRY.values()})
 ROLE_ID_MAX = 2**53 - 1

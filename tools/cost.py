@@ -414,7 +414,7 @@ def _senders() -> int:
     provider = TEMPLATE.read_text("utf-8").partition("\n  SmsProvider:")[2].partition("\n  Limit")[0]
     listed = re.search(r"AllowedValues: \[(.*)\]", provider)
     # Without a list there may be any of the senders that there are.
-    folder = ROOT / "layers" / "common" / "lingpai" / "adapters" / "sms"
+    folder = ROOT / "layers" / "common" / "lingpai" / "sms" / "senders"
     sources = [path.read_text("utf-8") for path in folder.glob("*.py") if path.name != "chain.py"]
     classes = sum(source.count("    def send(self, message: Message)") for source in sources)
     return len(listed[1].split(",")) if listed else classes

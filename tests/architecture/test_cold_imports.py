@@ -85,7 +85,7 @@ def test_what_is_imported_cold(path: Path) -> None:
 
 def test_the_layer_has_every_operation_that_is_called() -> None:
     """layers/common/build/lean.py cuts botocore's model of DynamoDB to its list."""
-    source = "".join(path.read_text("utf-8") for path in (LAYER / "lingpai" / "adapters" / "dynamodb").glob("*.py"))
+    source = "".join(path.read_text("utf-8") for path in (LAYER / "lingpai" / "aws" / "dynamodb").glob("*.py"))
     called = set(re.findall(r'_(?:call|tally)\(\s*"(\w+)"', source)) | {"PutItem", "DeleteItem", "UpdateItem"}
     lean = (LAYER / "build" / "lean.py").read_text("utf-8")
     listed = set(re.findall(r'^    "(\w+)",$', lean.partition("OPERATIONS = (")[2].partition(")")[0], re.MULTILINE))

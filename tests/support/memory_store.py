@@ -113,6 +113,8 @@ class MemoryStore:
                 return _below(self.tallies.get(key, {}), limits)
             case KnowAddresses(key, user_id):
                 return self.identities.get(key) == user_id
+            case _:
+                raise TypeError(f"no action for {type(write).__name__}")
 
     def _do(self, write: Write) -> None:
         match write:
@@ -157,6 +159,8 @@ class MemoryStore:
                 self.spend(key, limits, ttl)
             case KnowAddresses(key, _, addresses):
                 self.addresses[key] = addresses
+            case _:
+                raise TypeError(f"no action for {type(write).__name__}")
 
     # --- clients
 
@@ -284,7 +288,7 @@ class MemoryStore:
             del self.sessions[key]
             return Ended(True, None)
 
-    def list_revoked(self, key: SessionKey, ttl: int) -> None:  # noqa: ARG002  memory keeps all
+    def list_revoked(self, key: SessionKey, ttl: int) -> None:
         """See `ports.Sessions`."""
         with self.lock:
             self.revoked.add(key)
@@ -319,7 +323,7 @@ class MemoryStore:
         """See `ports.Codes`."""
         return self.codes.get(number)
 
-    def save_code(self, before: Code | None, after: Code, ttl: int, sending: str = "") -> bool:  # noqa: ARG002  memory keeps all
+    def save_code(self, before: Code | None, after: Code, ttl: int, sending: str = "") -> bool:
         """See `ports.Codes`."""
         with self.lock:
             known = self.codes.get(after.number)
@@ -370,7 +374,7 @@ class MemoryStore:
             self.codes[number] = known
             return known
 
-    def spend(self, key: str, limits: Mapping[str, int], ttl: int, amount: int = 1) -> Spent:  # noqa: ARG002  memory keeps all
+    def spend(self, key: str, limits: Mapping[str, int], ttl: int, amount: int = 1) -> Spent:
         """See `ports.Counters`."""
         with self.lock:
             counts = self.tallies.get(key, {})

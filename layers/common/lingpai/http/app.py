@@ -24,7 +24,7 @@ from lingpai.http.security_headers import security_headers
 from lingpai.kernel import deadline
 from lingpai.kernel.errors import LingpaiError, SettingsError, method_not_allowed
 from lingpai.kernel.frozen import frozen
-from lingpai.legacy import dialects
+from lingpai.legacy import usercenter
 from lingpai.services import Services
 
 Endpoint = Callable[[Services, Request], Reply]
@@ -68,7 +68,7 @@ def seed(
 
 def user_center(path: str, endpoint: Endpoint) -> Route:
     """A route of seed 002: every answer has status 200."""
-    return Route(path, endpoint, dialects.usercenter.failure)
+    return Route(path, endpoint, usercenter.failure)
 
 
 def gate(*routes: Route) -> Handler:

@@ -4,11 +4,11 @@ from lingpai.clients.request_authentication import authenticated_client
 from lingpai.http.request import CLIENT, Request, all_parameters, end_user_address
 from lingpai.http.response import Reply
 from lingpai.kernel.errors import LingpaiError
-from lingpai.legacy import dialects
+from lingpai.legacy import dialects, usercenter
 from lingpai.oauth import grants
 from lingpai.services import Services
 
-_KNOWN = CLIENT | dialects.usercenter.PARAMETERS | grants.PARAMETERS
+_KNOWN = CLIENT | usercenter.PARAMETERS | grants.PARAMETERS
 
 
 def oauth_token(services: Services, request: Request) -> Reply:

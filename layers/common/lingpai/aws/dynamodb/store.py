@@ -332,6 +332,8 @@ class DynamoStore:
                 kept = [[address.mark, address.at] for address in addresses]
                 arguments = expressions(IdentityItem.user_id == user_id, IdentityItem.addresses.set(kept))
                 return {"Update": {"TableName": tables.identities_table, "Key": identity_key(key), **arguments}}
+            case _:
+                raise TypeError(f"no action for {type(write).__name__}")
 
     def _account_action(
         self, user_id: int, condition: "Condition", actions: list["Action"], count: Count | None
