@@ -556,7 +556,7 @@ def test_the_keys_may_stand_in_the_setting() -> None:
         {**openid.public_jwk("ES256", "one"), "use": "enc"},
         openid.public_jwk("RSA-1024", "short"),
     ],
-    ids=str,
+    ids=["empty", "shared secret", "short point", "for encryption", "short RSA"],
 )
 def test_a_key_in_the_setting_that_can_be_none_is_named_at_the_start(key: dict[str, Any]) -> None:
     entry = {"jwks": {"keys": [openid.public_jwk("ES256", "one"), key]}}
