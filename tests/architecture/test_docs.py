@@ -86,6 +86,12 @@ def test_picture() -> None:
         assert f'="docs/{path.name}"' in README
 
 
+def test_packages() -> None:
+    """The table of packages has each of them."""
+    packages = {path.parent.name for path in (ROOT / "layers" / "common" / "lingpai").glob("*/__init__.py")}
+    assert {row[0] for row in table(README, "Package")} == packages
+
+
 def test_settings() -> None:
     """The table of settings is `Settings`: each field, in its order, with its default."""
     told = [(row[0], row[1]) for row in table(SETTINGS, "Variable")]
