@@ -1,10 +1,12 @@
 """What README.md and the other pages say of the code is so."""
 
+import inspect
 import json
+import pkgutil
 import re
 import tomllib
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
@@ -26,11 +28,17 @@ PAGES = sorted(
     for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"))
     if not path.relative_to(ROOT).as_posix().startswith(".")
 )
+GUIDES = [page for page in PAGES if page.name != "CHANGELOG.md" and page.parent.name != "decisions"]
+CODE = ("layers", "functions", "local", "sdk", "tests", "tools", "benchmarks", "docs", "events")
 README = (ROOT / "README.md").read_text("utf-8")
 SETTINGS = (ROOT / "docs" / "settings.md").read_text("utf-8")
 LOCAL = (ROOT / "docs" / "local.md").read_text("utf-8")
 SEED = (ROOT / "docs" / "seed.md").read_text("utf-8")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)|(?:src|srcset)=\"([^\"]+)\"")
+
+_PATH = re.compile(r"`([A-Za-z_][\w./-]*(?:\.py|/))`")
+_PACKAGES = "|".join(path.stem for path in (ROOT / "layers" / "common" / "lingpai").iterdir() if path.name[0] != "_")
+_NAME = re.compile(rf"`((?:{_PACKAGES})(?:\.(?!py`)\w+)+)(\([^`]*\))?`")
 
 
 def table(page: str, first_column: str) -> Iterator[list[str]]:
@@ -90,6 +98,28 @@ def test_packages() -> None:
     """The table of packages has each of them."""
     packages = {path.parent.name for path in (ROOT / "layers" / "common" / "lingpai").glob("*/__init__.py")}
     assert {row[0] for row in table(README, "Package")} == packages
+
+
+def test_paths() -> None:
+    """Each module and folder that a page names in code marks is there, wherever its path begins."""
+    files = [f"/{path.relative_to(ROOT).as_posix()}" for folder in CODE for path in (ROOT / folder).rglob("*.*")]
+    folders = {f"{parent}/" for path in files for parent in PurePosixPath(path).parents}
+    named = {(page.name, path) for page in GUIDES for path in _PATH.findall(page.read_text("utf-8"))}
+    assert len(named) > 20
+    there = (*files, *folders)
+    assert [each for each in sorted(named) if not any(path.endswith(f"/{each[1]}") for path in there)] == []
+
+
+def test_names_of_the_code() -> None:
+    """Each dotted name of `lingpai` that a guide for contributors has is there, with these parameters."""
+    guides = [ROOT / "CONTRIBUTING.md", ROOT / "docs" / "senders.md"]
+    named = {found for page in guides for found in _NAME.findall(page.read_text("utf-8"))}
+    assert len(named) > 15
+    for name, parameters in sorted(named):
+        found = pkgutil.resolve_name(f"lingpai.{name}")
+        if parameters:
+            told = [parameter.strip() for parameter in parameters.strip("()").split(",")]
+            assert told == [each for each in inspect.signature(found).parameters if each != "self"], name
 
 
 def test_settings() -> None:
