@@ -91,6 +91,13 @@ class _Response(http.client.HTTPResponse):
             self.headers = None  # type: ignore[assignment]  # so that it reads the next head
             super().begin()
 
+    def read(self, amt: int | None = None) -> bytes:
+        """Read the body. `http.client` lets a chunk of negative length pass to the file, which refuses it."""
+        try:
+            return super().read(amt)
+        except ValueError as error:
+            raise http.client.IncompleteRead(b"") from error
+
 
 class Connection(http.client.HTTPConnection):
     """An open connection, for one request after the other."""
@@ -116,8 +123,6 @@ class Connection(http.client.HTTPConnection):
             content = response.read(largest + 1)
         except (OSError, http.client.HTTPException) as error:
             raise Lost(type(error).__name__) from error
-        except ValueError as error:  # a chunk of negative length
-            raise Lost("IncompleteRead") from error
         if len(content) > largest:
             raise Lost("answer too long")
         if response.length:
