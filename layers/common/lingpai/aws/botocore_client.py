@@ -46,13 +46,15 @@ class BotocoreClient:
         return getattr(self._client, name)
 
     def _send_checked(self, request: Any) -> Any:
-        """What botocore calls for each try.
+        """What botocore calls for each try. Once the deadline has passed, no try begins, and no pause before one."""
+        _refuse_late()
+        try:
+            return self._checked(self._send(request), request)
+        finally:
+            _refuse_late()
 
-        By itself it makes an empty answer of a body that is no JSON, and takes a wrong checksum after the last try.
-        """
-        if deadline.is_over():
-            raise _OutOfTimeError
-        answer = self._send(request)
+    def _checked(self, answer: Any, request: Any) -> Any:
+        """The answer. botocore makes an empty one of a body that is no JSON, and takes a wrong checksum in the end."""
         body: bytes = answer.content
         try:
             check_sum(answer.headers, body)
@@ -61,7 +63,11 @@ class BotocoreClient:
         if answer.headers.get("content-length", str(len(body))) != str(len(body)):
             raise ConnectionClosedError(endpoint_url=request.url, error="the answer breaks off")
         if answer.status_code == 200 and read(body, self._service.binary) is None:
-            target = request.headers["X-Amz-Target"]
-            operation = target.decode() if isinstance(target, bytes) else str(target)
-            raise UnreadableError(operation=operation.rpartition(".")[2])
+            target: bytes = request.headers["X-Amz-Target"]
+            raise UnreadableError(operation=target.decode().rpartition(".")[2])
         return answer
+
+
+def _refuse_late() -> None:
+    if deadline.is_over():
+        raise _OutOfTimeError
