@@ -54,7 +54,7 @@ def test_functions_import_little(path: Path) -> None:
         "cryptography",
         "hypothesis",
         "jwt",
-        "lingpai.aws.https",
+        "lingpai.outbound.https",
         "lingpai.sms.senders.chain",
         "local",
         "moto",

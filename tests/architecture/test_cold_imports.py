@@ -30,7 +30,7 @@ COLD = {
 BOTOCORE = {"botocore", "botocore.exceptions", "botocore.retries", "botocore.retries.quota"}
 # Of lingpai: what only some requests or settings need.
 LATER = {
-    "lingpai.aws.https",
+    "lingpai.outbound.https",
     "tests.support.memory_store",
     "lingpai.identity_providers.oidc",
     "lingpai.identity_providers.wechat",

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from lingpai.aws import addresses
-from lingpai.aws.https import Https, Lost, Unreached
+from lingpai.outbound import addresses
+from lingpai.outbound.https import Https, Lost, Unreached
 from tests.support.deadlines import SHORT, STEP, run_out, within
 from tests.support.fake_sms import TWILIO
 from tests.support.fake_web import Call, Reply

@@ -29,7 +29,7 @@ from lingpai.sms.senders.console import ConsoleSender
 from lingpai.store import Store
 
 if TYPE_CHECKING:
-    from lingpai.aws.https import Https
+    from lingpai.outbound.https import Https
     from lingpai.sms.settings import Provider
 
 
@@ -87,7 +87,7 @@ def sender(settings: Settings, counters: Counters, clock: Clock, meter: Meter) -
     """Who delivers messages: the console, or the chain that the settings name."""
     if settings.sms_provider == ("console",):
         return ConsoleSender()
-    from lingpai.aws.https import Https
+    from lingpai.outbound.https import Https
     from lingpai.sms.senders.breaker import Breaker
     from lingpai.sms.senders.chain import Chain
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from lingpai.aws.connections import ConnectionPool
 from lingpai.aws.credentials import Credentials, finder
 from lingpai.aws.json_client import JsonClient, RetryPolicy
 from lingpai.aws.json_format import SERVICES
 from lingpai.aws.trust_store import BOTOCORES, trust_store
+from lingpai.outbound.connections import ConnectionPool
 
 if TYPE_CHECKING:
     from lingpai.settings import Settings

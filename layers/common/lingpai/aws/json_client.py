@@ -18,11 +18,11 @@ from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 from botocore.retries.quota import RetryQuota
 
 from lingpai.aws import json_format
-from lingpai.aws.connections import Answer, ConnectionPool, Lost, Unreached
 from lingpai.aws.credentials import Credentials
 from lingpai.aws.json_format import Service, UnreadableError
 from lingpai.aws.signature import signed
 from lingpai.kernel import deadline
+from lingpai.outbound.connections import Answer, ConnectionPool, Lost, Unreached
 
 # Errors that a retry may mend; so may whatever has one of these statuses.
 _THROTTLED = {

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from lingpai.kernel.setting_types import secure_url
 
 if TYPE_CHECKING:
-    from lingpai.aws.https import Https
     from lingpai.identity_providers.settings import IdentityProviderSettings
+    from lingpai.outbound.https import Https
 
 
 class NotAnswered(Exception):
@@ -23,7 +23,7 @@ class NotAnswered(Exception):
 
 def get(settings: "IdentityProviderSettings", url: str, limit: int) -> bytes:
     """The body of the answer 200, at most `limit` bytes; NotAnswered for any other, or none in time."""
-    from lingpai.aws.https import Lost, Unreached
+    from lingpai.outbound.https import Lost, Unreached
 
     headers = {"Accept": "application/json", "User-Agent": "lingpai"}
     try:
@@ -40,6 +40,6 @@ def get(settings: "IdentityProviderSettings", url: str, limit: int) -> bytes:
 @functools.cache
 def _https(connect_timeout: float, answer_timeout: float) -> "Https":
     """Kept, since the machine's certificates take long to load; imported when first needed, since it is heavy."""
-    from lingpai.aws.https import Https
+    from lingpai.outbound.https import Https
 
     return Https(connect_timeout, answer_timeout)

@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from lingpai.aws.https import Https
 from lingpai.kernel.clock import Clock
+from lingpai.outbound.https import Https
 from lingpai.sms.model import Message
 from lingpai.sms.senders import send_errors as outcomes
 from lingpai.sms.senders import templates as wording

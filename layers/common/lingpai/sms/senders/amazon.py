@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from lingpai.aws.client import botocore_session
-from lingpai.aws.https import Https, Lost, Unreached
+from lingpai.outbound.https import Https, Lost, Unreached
 from lingpai.sms.sender import MaybeSent, NotSent
 from lingpai.sms.senders import send_errors as outcomes
 

@@ -7,7 +7,7 @@ SendTextMessage takes no client token. So no request is made a second time.
 
 from typing import TYPE_CHECKING, Any
 
-from lingpai.aws.https import Https
+from lingpai.outbound.https import Https
 from lingpai.sms.model import Message
 from lingpai.sms.sender import MaybeSent, NotSent
 from lingpai.sms.senders import send_errors as outcomes

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from lingpai.aws.https import Answer, Https, Lost, Unreached
+from lingpai.outbound.https import Answer, Https, Lost, Unreached
 from lingpai.sms.sender import MaybeSent, NotSent
 
 # Why a message was not sent:

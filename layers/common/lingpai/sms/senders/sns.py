@@ -8,7 +8,7 @@ https://docs.aws.amazon.com/sns/latest/dg/sms_sending-overview.html
 
 from typing import TYPE_CHECKING, Any
 
-from lingpai.aws.https import Https
+from lingpai.outbound.https import Https
 from lingpai.sms.model import Message
 from lingpai.sms.sender import MaybeSent, NotSent
 from lingpai.sms.senders import send_errors as outcomes

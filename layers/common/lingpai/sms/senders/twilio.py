@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
-from lingpai.aws.https import Https
+from lingpai.outbound.https import Https
 from lingpai.sms.model import Message
 from lingpai.sms.senders import send_errors as outcomes
 from lingpai.sms.senders import templates as wording

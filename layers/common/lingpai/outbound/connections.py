@@ -16,7 +16,7 @@ from io import BufferedReader, RawIOBase
 from typing import Any
 from urllib.parse import urlsplit
 
-from lingpai.aws import addresses
+from lingpai.outbound import addresses
 
 # Idle connections that a pool keeps.
 _KEPT = 10

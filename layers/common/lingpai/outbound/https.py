@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from functools import cached_property
 from urllib.parse import urlsplit
 
-from lingpai.aws.connections import Answer, Connection, Lost, Unreached, connect
 from lingpai.kernel import deadline
+from lingpai.outbound.connections import Answer, Connection, Lost, Unreached, connect
 
 __all__ = ["LARGEST_ANSWER", "Answer", "Https", "Lost", "Unreached"]
 
