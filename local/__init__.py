@@ -1,1 +1,1 @@
-"""The server for a machine without Docker or AWS: `python -m local`."""
+"""The development server (`python -m local`) and the operator's command line (`lingpai`)."""

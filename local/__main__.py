@@ -6,7 +6,7 @@ import sys
 
 def run() -> int:
     """Serve until SIGINT or SIGTERM; return the exit code."""
-    # Both alike, whatever the shell that started this had them at, and before the slow imports.
+    # A shell may have started this process with signals ignored. Set before the slow imports.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

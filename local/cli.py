@@ -1,4 +1,4 @@
-"""The operator's command line, `lingpai`: its entry point. What it can do is in `local.operator`.
+"""Entry point of the operator's command line, `lingpai`. The commands are in `local.operator`.
 
 In: the arguments, and the environment (docs/settings.md). Out: an exit code, as docs/operator.md has them.
 """

@@ -1,7 +1,7 @@
-"""What functions that `sam local` runs in containers need from this machine.
+"""What functions in containers of `sam local` need from the local server.
 
-In: the services of a local server that has its demo data. Out: the signing keys in the store's table, the data that the
-events name (`local.examples`), and a port at which containers reach the embedded DynamoDB.
+They need its signing keys in the store's table, the data that the events name (`local.examples`), and a port at which
+containers reach the embedded DynamoDB.
 """
 
 import ipaddress
@@ -18,12 +18,12 @@ from local.environment import HOST
 from local.gateway import Reply, Request, message
 from local.http_server import Answer, PortError, bind, port_of, serving
 
-# The name by which Docker lets containers find this machine; on Linux by `--add-host` (samconfig.toml).
+# Docker's name for the host inside containers; on Linux it is set by `--add-host` (samconfig.toml).
 NAME = "host.docker.internal"
 
 
 def copy_keys(services: Services) -> None:
-    """Put the keys of the file into the table of keys: a container cannot read the file."""
+    """Copy the signing keys from their file to the table: a container cannot read the file."""
     table = DynamoStore(services.settings)
     for key in bootstrap.key_store(services.settings).load_keys():
         table.add_key(key)
@@ -31,9 +31,9 @@ def copy_keys(services: Services) -> None:
 
 @contextmanager
 def embedded_store(port: int, turn: AbstractContextManager[object]) -> Iterator[int]:
-    """Serve the embedded DynamoDB at `port` of 127.0.0.1 and of Docker's bridge; gives the port, drawn where it is 0.
+    """Serve the embedded DynamoDB at `port` of 127.0.0.1 and of Docker's bridge; yields the port. 0 takes any free one.
 
-    `turn` is held while the store is asked. PortError where 127.0.0.1 has no such port to give.
+    The store is asked with the lock `turn` held. Raises PortError if 127.0.0.1 has no such port free.
     """
     try:
         listeners = [bind(port)]
@@ -45,7 +45,7 @@ def embedded_store(port: int, turn: AbstractContextManager[object]) -> Iterator[
     port = port_of(listeners[0])
     bridge = _bridge_address()
     if bridge is not None:
-        # Docker Desktop has its bridge inside a virtual machine, and leads containers to 127.0.0.1.
+        # Docker Desktop's bridge is in a virtual machine; there containers reach 127.0.0.1 instead.
         with suppress(OSError):
             listeners.append(bind(port, bridge))
     answer = _answer(turn, {f"{host}:{port}" for host in (HOST, "localhost", NAME, bridge)})
@@ -56,7 +56,7 @@ def embedded_store(port: int, turn: AbstractContextManager[object]) -> Iterator[
 
 
 def _answer(turn: AbstractContextManager[object], hosts: set[str]) -> Answer:
-    """The answers of the port. Requests to other names than `hosts` are refused (DNS rebinding)."""
+    """Return the handler of the port. It refuses other Host headers than `hosts` (DNS rebinding)."""
 
     def answer(request: Request) -> Reply:
         if request.header("host") not in hosts:
@@ -67,7 +67,7 @@ def _answer(turn: AbstractContextManager[object], hosts: set[str]) -> Answer:
 
 
 def _bridge_address() -> str | None:
-    """The address of this machine on the network of Docker's containers; None where no Docker engine tells one."""
+    """Return this machine's address on Docker's bridge network; None without a Docker engine."""
     docker = shutil.which("docker")
     if docker is None:
         return None

@@ -1,7 +1,7 @@
-"""A deployed stack, as its operator finds it.
+"""Look up a deployed stack.
 
-In: the stack's name, and AWS credentials that may read it. Out: the address of its API, and the settings by which
-this process's services work on its tables as its own functions do.
+In: the stack's name, and AWS credentials that may read it. Out: the API's address, and the settings with which this
+process uses the stack's tables as its functions do.
 """
 
 from collections.abc import Mapping
@@ -12,8 +12,8 @@ import botocore.config
 import botocore.exceptions
 
 _CONFIG = botocore.config.Config(connect_timeout=5, read_timeout=30, retries={"total_max_attempts": 3})
-# Settings of the functions that the template takes from a parameter of the stack, and that its operator's part needs.
-# Who sends is none of them: the operator's part sends nothing, and need not have what a sender cannot do without.
+# The stack's parameters that are settings of the operator's command too. SmsProvider is none of them: the command
+# sends nothing, and need not have the settings that a sender requires.
 _PARAMETERS = {
     "DigestLogin": "DIGEST_LOGIN",
     "WechatAppsSecret": "WECHAT_APPS_SECRET",
@@ -24,15 +24,14 @@ _SENDERS = "SmsProvider"
 
 
 class DeploymentError(Exception):
-    """The stack cannot be found or read. The text says why."""
+    """The stack cannot be found or read. The message says why."""
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """What CloudFormation says of a stack. `tables` and `parameters` bear the names of the settings that they are.
+    """What CloudFormation tells about a stack. `tables` and `parameters` have the names of settings.
 
-    `keys_key` is the ARN of the KMS key that wraps the keys which sign; `senders` what its functions have as
-    SMS_PROVIDER.
+    `keys_key` is the ARN of the KMS key that wraps signing keys; `senders` is the functions' SMS_PROVIDER.
     """
 
     stack: str
@@ -45,12 +44,12 @@ class Deployment:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The settings of the stack's functions, as far as the stack itself gives them."""
+        """The settings of the stack's functions that the stack tells."""
         return {**self.tables, **self.parameters, "KEYS_KMS_KEY": self.keys_key, "AWS_REGION": self.region}
 
 
 def find(stack: str) -> Deployment:
-    """The stack of this name; DeploymentError where there is none that holds this service."""
+    """Return the stack of this name; raises DeploymentError if there is none, or it is of another service."""
     client = boto3.session.Session().client("cloudformation", config=_CONFIG)
     try:
         found = client.describe_stacks(StackName=stack)["Stacks"][0]
@@ -74,7 +73,7 @@ def find(stack: str) -> Deployment:
 
 
 def pepper(deployment: Deployment) -> str:
-    """The key of the codes' hashes. Whoever has it can tell a code from the table: it is for tests of a deployment."""
+    """Return the key of the codes' hashes. It reveals codes in the table, so it is for checks and tests only."""
     session = boto3.session.Session()
     try:
         resource = session.client("cloudformation", config=_CONFIG).describe_stack_resource(

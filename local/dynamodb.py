@@ -1,7 +1,6 @@
-"""The store of the local server: a DynamoDB inside this process, or one at an endpoint.
+"""The store of the local server: a DynamoDB inside this process, or one at `DYNAMODB_ENDPOINT`.
 
-In: `DYNAMODB_ENDPOINT`, if set. Out: a process whose AWS clients reach that store and no AWS account, and the
-tables of the template in it.
+The environment is set so that AWS clients of this process reach that store and no AWS account.
 """
 
 import urllib.parse
@@ -20,17 +19,17 @@ from local.template import Table
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-# What would lead a client of this process elsewhere than to the local store.
+# Variables that would direct AWS clients to another store.
 _ELSEWHERE = ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_SESSION_TOKEN")
 
 
 class StoreError(Exception):
-    """The store cannot be used. The text says which and why."""
+    """The store cannot be used. The message says which and why."""
 
 
 @dataclass(frozen=True)
 class Store:
-    """Where the data is. `serial`: it must be asked by one request at a time."""
+    """Where the data is, and whether it outlives the process. A `serial` store takes one request at a time."""
 
     where: str
     kept: bool
@@ -38,9 +37,9 @@ class Store:
 
 
 def embedded_answer(operation: str, body: bytes) -> tuple[int, bytes]:
-    """What the embedded store of this process answers to a DynamoDB request: HTTP status and JSON.
+    """Return the embedded store's answer to a DynamoDB request: HTTP status and JSON.
 
-    `operation` as in the header X-Amz-Target, `DynamoDB_20120810.GetItem` for one.
+    `operation` is the value of X-Amz-Target, for example `DynamoDB_20120810.GetItem`.
     """
     import botocore.awsrequest
     from moto.core.models import botocore_stubber
@@ -52,7 +51,7 @@ def embedded_answer(operation: str, body: bytes) -> tuple[int, bytes]:
         headers={
             "X-Amz-Target": operation,
             "Content-Type": "application/x-amz-json-1.0",
-            # Whose data and which region's it is about; nobody verifies it.
+            # moto takes account and region from it, and verifies no signature.
             "Authorization": f"AWS4-HMAC-SHA256 Credential=local/20300101/{region}/dynamodb/aws4_request",
         },
         data=body,
@@ -65,7 +64,7 @@ def embedded_answer(operation: str, body: bytes) -> tuple[int, bytes]:
 
 @contextmanager
 def open_store(endpoint: str | None, environ: MutableMapping[str, str]) -> Iterator[Store]:
-    """Point this process's AWS clients at the local store, by `environ`, as long as the context lasts."""
+    """Direct AWS clients of this process to the local store, by `environ`, as long as the context lasts."""
     if endpoint:
         with _remote(endpoint, environ) as store:
             yield store
@@ -93,12 +92,12 @@ def _embedded(environ: MutableMapping[str, str]) -> Iterator[Store]:
     import moto
 
     with moto.mock_aws(), embedded.bounded_memory():
-        # Two conditional writes at once would both win in it, so its callers have to queue.
+        # In moto two conditional writes at once would both succeed.
         yield Store(where="embedded DynamoDB", kept=False, serial=True)
 
 
 def connect(region: str | None = None) -> "DynamoDBClient":
-    """A client of the store that this process's environment names; quick to notice that nobody answers.
+    """Return a client of the store that the environment names. It soon gives up on a store that does not answer.
 
     `region` is for an environment that names none.
     """
@@ -107,9 +106,9 @@ def connect(region: str | None = None) -> "DynamoDBClient":
 
 
 def create_tables(client: "DynamoDBClient", tables: Iterable[Table], prefix: str = "") -> list[str]:
-    """Create what is missing of `tables`, each named `prefix` + its logical id; return all the names.
+    """Create the missing ones of `tables`, each named `prefix` + its name; return all names.
 
-    A table that is there already stays as it is. Raises StoreError when the store does not answer.
+    Existing tables are left alone. Raises StoreError when the store does not answer.
     """
     try:
         return [_create(client, table, prefix + table.name) for table in tables]

@@ -1,7 +1,7 @@
-"""Keeps moto, which is the embedded DynamoDB, from growing with each request.
+"""Keep the memory of moto, the embedded DynamoDB, from growing with each request.
 
-moto is made for tests, and tests end soon: it keeps a list of every object that it ever made, and copies every table
-of a transaction for each of the transaction's items.
+moto is made for short tests: it keeps a list of every object that it made, and copies every table of a transaction
+for each of the transaction's items.
 """
 
 import copy
@@ -16,32 +16,32 @@ type Transact = Callable[[Any, list[dict[str, Any]]], None]
 
 @contextmanager
 def bounded_memory() -> Iterator[None]:
-    """moto keeps what its tables hold, and no more, as long as the context lasts."""
+    """Patch moto so that it keeps only what its tables hold, as long as the context lasts."""
     from moto.core.common_models import BaseModel
     from moto.dynamodb.models import DynamoDBBackend
     from moto.dynamodb.models.table import Table
 
     with (
         patch.object(BaseModel, "__new__", staticmethod(_make)),
-        # For its undoing of a transaction, which `_undoing` does instead.
-        patch.object(Table, "__deepcopy__", _itself, create=True),
-        patch.object(Table, "get_item", _leaving_no_trace(Table.get_item)),
-        patch.object(DynamoDBBackend, "transact_write_items", _undoing(DynamoDBBackend.transact_write_items)),
+        # moto copies tables to roll back a transaction; `_with_rollback` does that instead.
+        patch.object(Table, "__deepcopy__", _uncopied, create=True),
+        patch.object(Table, "get_item", _without_side_effect(Table.get_item)),
+        patch.object(DynamoDBBackend, "transact_write_items", _with_rollback(DynamoDBBackend.transact_write_items)),
     ):
         yield
 
 
 def _make(cls: type[Any], *_: Any, **__: Any) -> Any:
-    """An object of one of moto's models, on no list."""
+    """Make an object of one of moto's models without adding it to a list."""
     return object.__new__(cls)
 
 
-def _itself(table: Any, _: dict[int, Any]) -> Any:
+def _uncopied(table: Any, _: dict[int, Any]) -> Any:
     return table
 
 
-def _leaving_no_trace(get_item: GetItem) -> GetItem:
-    """`get_item` that makes no entry for a partition that it does not find."""
+def _without_side_effect(get_item: GetItem) -> GetItem:
+    """Wrap `get_item` so that it adds no entry for a partition that is not there."""
 
     def get_or_none(table: Any, hash_key: Any, range_key: Any = None, *projection: Any) -> Any:
         if range_key is not None and hash_key not in table.items:
@@ -51,10 +51,10 @@ def _leaving_no_trace(get_item: GetItem) -> GetItem:
     return get_or_none
 
 
-def _undoing(transact: Transact) -> Transact:
-    """`transact`, after whose failure the items that it names are as they were before."""
+def _with_rollback(transact: Transact) -> Transact:
+    """Wrap `transact` so that its items are restored when it fails."""
 
-    def transact_or_undo(backend: Any, items: list[dict[str, Any]]) -> None:
+    def transact_or_roll_back(backend: Any, items: list[dict[str, Any]]) -> None:
         before = [
             (table, hash_key, range_key, copy.deepcopy(table.get_item(hash_key, range_key)))
             for table, hash_key, range_key in _written(backend, items)
@@ -69,11 +69,11 @@ def _undoing(transact: Transact) -> Transact:
                     entries[key] = item
             raise
 
-    return transact_or_undo
+    return transact_or_roll_back
 
 
 def _written(backend: Any, items: list[dict[str, Any]]) -> Iterator[tuple[Any, Any, Any]]:
-    """The table and key of each write; what is malformed is left to moto, which refuses it before it writes."""
+    """Yield the table and key of each write. moto refuses malformed ones before it writes."""
     for kind, write in (pair for item in items for pair in item.items()):
         table = backend.tables.get(write.get("TableName"))
         attributes = write.get("Item" if kind == "Put" else "Key", {})

@@ -1,16 +1,16 @@
-"""The data that the events of `events/` name: accounts, sessions, codes and a role, the same on every machine.
+"""The data that the events of `events/` refer to: accounts, sessions, codes and a role, the same on every machine.
 
-An event carries tokens, codes and ids. `put` makes the store hold what they stand for, so that each event is answered
-as a client's request would be. Everybody can read them: they are for a store on one's own machine.
+Events hold tokens, codes and ids. `put` stores what belongs to them, so that each event succeeds like a client's
+request. Their secrets are public: they are for local stores only.
 
-Each event that changes something has an account or a session of its own, so no event stands in another's way. What an
-event uses up is there again after the next `put`.
+Each event that changes something has its own account or session, so events do not affect each other. `put` restores
+what an event has used up.
 """
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
@@ -25,10 +25,11 @@ from lingpai.kernel.errors import LingpaiError
 from lingpai.services import Services
 from lingpai.sessions import login_methods
 from lingpai.sessions import service as sessions
-from lingpai.sms.model import Message, Purpose
+from lingpai.sms.model import Purpose
+from lingpai.sms.senders.console import ConsoleSender
 from lingpai.sms_codes import service as codes
 
-# The logins are of 2099-01-01T00:00:00Z, and the codes of next year: until then they are good and count as recent.
+# Logins are dated 2099-01-01T00:00:00Z and codes one year ahead, so until then they are valid and recent.
 LOGGED_IN_AT = 4_070_908_800
 AHEAD = 365 * 86400
 PASSWORD = "correct horse battery"
@@ -45,13 +46,13 @@ _CLAIMS = {
 }
 
 
-# What stands in the places of one event, by their names: token, refresh_token, id, mobile, code.
+# The values of one event, by name: token, refresh_token, id, mobile, code.
 type Values = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class _Account:
-    """An account of the examples. `admin`: it has the role of that name."""
+    """An account of the examples. `admin` gives it the admin role."""
 
     id: int
     admin: bool = False
@@ -76,7 +77,7 @@ _ACCOUNTS = {
     "example-linker": _Account(111),
 }
 
-# By event: whose session, and by which client.
+# By event: the session's account and client.
 _SESSIONS = {
     "oauth-destory-token": (READER, "23"),
     "oauth-destroy-token": (READER, "23"),
@@ -107,10 +108,10 @@ _SESSIONS = {
     "users-update": ("example-phone", "web-client"),
 }
 
-# By event: the account that it is about, where that is not the caller's own.
+# By event: the account that it is about, if it is not the caller's own.
 _ABOUT = {"users-delete": "example-leaver", "users-role-update": "example-member"}
 
-# By event: the number that a code went to, the client that asked for it, and what it is for.
+# By event: the number that the code was sent to, the client that asked for it, and its purpose.
 _CODES: Mapping[str, tuple[str, str, Purpose]] = {
     "mobile-code-verify": ("+8613312341241", "web-client", "login"),
     "mobile-token": ("+8613312341242", "web-client", "login"),
@@ -121,24 +122,10 @@ _CODES: Mapping[str, tuple[str, str, Purpose]] = {
 }
 
 
-@dataclass
-class _Outbox:
-    """A sender that keeps the messages."""
-
-    sent: list[Message] = field(default_factory=list)
-
-    def send(self, message: Message) -> None:
-        """See `ports.Sender`."""
-        self.sent.append(message)
-
-    def pretend(self) -> None:
-        """See `ports.Messenger`."""
-
-
 def put(services: Services) -> Mapping[str, Values]:
-    """Put the examples into a store that holds the demo data; the values by event.
+    """Put the examples into a store that holds the demo data; returns the values by event.
 
-    What an earlier call has put is replaced.
+    Examples of an earlier call are replaced.
     """
     _put_role(services)
     _put_accounts(services)
@@ -150,7 +137,7 @@ def put(services: Services) -> Mapping[str, Values]:
 
 
 def _put_role(services: Services) -> None:
-    """Add the role, unless it was deleted from this store: no id of a role is given twice."""
+    """Add the role, unless it was deleted from this store: ids of roles are not reused."""
     role_id, _ = ROLE
     book = services.store.directory().roles
     if role_id >= book.next_id:
@@ -160,7 +147,7 @@ def _put_role(services: Services) -> None:
 def _put_accounts(services: Services) -> None:
     roles = services.store.directory().roles
     admin = roles.id_of(services.settings.admin_role)
-    # One hash for all: to make one takes long.
+    # One hash for all accounts, since hashing is slow.
     hashed = accounts.with_password(services, User(id=0, created_at=0), PASSWORD)
     for name, account in _ACCOUNTS.items():
         if services.store.get_user(account.id) is not None:
@@ -178,7 +165,7 @@ def _put_accounts(services: Services) -> None:
 
 
 def _session(services: Services, name: str) -> Values:
-    """The tokens of the event's own session, and the id of the account that it is about."""
+    """Open the event's session; returns its tokens and the id of the account that the event is about."""
     account, client_id = _SESSIONS[name]
     client = services.clients.get_client(client_id)
     if client is None:
@@ -198,15 +185,15 @@ def _session(services: Services, name: str) -> Values:
 
 
 def _code(services: Services, name: str) -> Values:
-    """The event's number, and the code that was sent there."""
+    """Send the event's code; returns the number and the code."""
     number, client_id, purpose = _CODES[name]
-    outbox = _Outbox()
+    sms = ConsoleSender()
     clock = Clock(lambda: services.clock.time() + AHEAD, _drawn(name))
-    own = replace(services, clock=clock, sms=outbox)
-    # A number that has had a code a moment ago keeps it.
+    own = replace(services, clock=clock, sms=sms)
+    # A number that was sent a code a moment ago keeps that one.
     with suppress(LingpaiError):
         codes.send(own, codes.Asked(number, client_id, "zh", purpose), "127.0.0.1")
-    code = outbox.sent[0].code if outbox.sent else ""
+    code = sms.outbox[0].code if sms.outbox else ""
     return {"mobile": number.removeprefix("+86"), "code": code}
 
 
@@ -223,7 +210,7 @@ def _unused_id_token(services: Services) -> str:
 
 
 def _drawn(name: str) -> Callable[[int], bytes]:
-    """Numbers that are the same for this event every time."""
+    """Return a source of random bytes that is the same for this event every time."""
     numbers = _numbers(name)
     return lambda length: next(numbers)[:length]
 

@@ -1,8 +1,7 @@
 """The Lambda functions, called in this process.
 
-In: the template and the folder it stands in. Out: `invoke(logical id, event)`, which calls the function's
-handler with a context such as Lambda gives. A function's folder never gets on `sys.path`: one of them is
-called `token`, as is a module of Python.
+In: the template and its folder. Out: `invoke(logical id, event)`, which calls the function's handler with a context
+like Lambda's. The functions' folders are not on `sys.path`: one is called `token`, like a module of Python.
 """
 
 import importlib.util
@@ -19,12 +18,12 @@ from local.template import Function, Template
 
 
 class LoadError(Exception):
-    """A function's code is not where the template says. The text names it."""
+    """A function's code is not where the template says. The message names it."""
 
 
 @dataclass(frozen=True)
 class LambdaContext:
-    """What Lambda tells a handler about the call."""
+    """The context that Lambda passes to a handler."""
 
     function_name: str
     memory_limit_in_mb: int
@@ -38,7 +37,7 @@ class LambdaContext:
     client_context: None = None
 
     def get_remaining_time_in_millis(self) -> int:
-        """How long the function may still run."""
+        """The milliseconds that the function may still run."""
         return max(0, int((self.deadline - time.monotonic()) * 1000))
 
 
@@ -46,9 +45,9 @@ type Handler = Callable[[dict[str, Any], LambdaContext], object]
 
 
 def set_environment(template: Template, environ: MutableMapping[str, str]) -> None:
-    """Give `environ` the variables of all the functions, which here share one process.
+    """Set in `environ` the variables of all functions, which share one process here.
 
-    What is set already wins, so that any setting can be overridden; empty is as good as not set.
+    Variables that are set and not empty are kept, so any setting can be overridden.
     """
     for function in template.functions:
         for name, value in function.environment.items():
@@ -57,7 +56,7 @@ def set_environment(template: Template, environ: MutableMapping[str, str]) -> No
 
 
 def load(template: Template, root: Path) -> Callable[[str, dict[str, Any]], object]:
-    """Import every function; return what calls one. Their environment has to be set before."""
+    """Import every function; return a callable that invokes one. Their environment has to be set before."""
     handlers = {function.name: (function, _import(function, root)) for function in template.functions}
 
     def invoke(name: str, event: dict[str, Any]) -> object:
@@ -68,7 +67,7 @@ def load(template: Template, root: Path) -> Callable[[str, dict[str, Any]], obje
 
 
 def make_context(function: Function, region: str = "us-east-1") -> LambdaContext:
-    """A context for one call."""
+    """Return the context for one call."""
     return LambdaContext(
         function_name=function.name,
         memory_limit_in_mb=function.memory,
@@ -85,7 +84,7 @@ def _import(function: Function, root: Path) -> Handler:
     path = root / function.code / f"{module_name}.py"
     if not path.is_file():
         raise LoadError(f"{function.name}: {path} is not there")
-    # Under a name of its own: five functions call theirs `app`.
+    # Each function's module is called `app`, so each needs a unique name.
     unique = f"_lingpai_function_{function.name}"
     spec = importlib.util.spec_from_file_location(unique, path)
     if spec is None or spec.loader is None:

@@ -1,12 +1,11 @@
-"""The HTTP API in front of the functions: what Amazon API Gateway does, with payload format 2.0.
+"""The HTTP API in front of the functions, as Amazon API Gateway with payload format 2.0.
 
-In: an HTTP request as it came. Out: the reply as AWS would send it. Between them the request becomes an event
-by `make_event`, a function answers it, and its result becomes a reply by `to_reply`.
+In: an HTTP request. Out: the reply that AWS would send. `make_event` makes the request an event, a function answers
+it, and `to_reply` makes the result a reply.
 
-Known of AWS beyond its documentation, and kept here: a path arrives decoded, a query string does not; a body
-is plain text only under `text/*`, JSON, XML and JavaScript, and base64 under every other type and under none;
-a route for ANY takes OPTIONS too, so a preflight reaches the function, and the gateway only sets the CORS
-headers of its answer.
+Behaviour of AWS that its documentation does not mention: a path arrives decoded, a query string does not. A body is
+text only under `text/*`, JSON, XML and JavaScript; with any other type, or none, it is base64. A route for ANY also
+takes OPTIONS, so a preflight request reaches the function, and the gateway only sets the answer's CORS headers.
 """
 
 import base64
@@ -31,7 +30,7 @@ METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
 
 _GREEDY = "/{proxy+}"
 _TEXT_TYPES = frozenset({"application/json", "application/javascript", "application/xml"})
-# Between two hops only, or made anew by the gateway.
+# Hop-by-hop headers, and those that the gateway sets itself.
 _NOT_FORWARDED = frozenset(
     {
         "connection",
@@ -54,12 +53,12 @@ type Headers = tuple[tuple[str, str], ...]
 
 
 class _FormatError(Exception):
-    """A function's result that is not a response of payload format 2.0."""
+    """A function's result is not a response of payload format 2.0."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """An HTTP request as it came: the target is not decoded, the headers keep their order and duplicates."""
+    """An HTTP request. The target is not decoded; the headers keep their order and duplicates."""
 
     method: str
     target: str
@@ -95,7 +94,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class Gateway:
-    """An HTTP API. `invoke` calls a function by its logical id; `turn` is held while it does."""
+    """An HTTP API. `invoke` calls a function by its logical id, holding the lock `turn`."""
 
     routes: Sequence[Route]
     invoke: Callable[[str, dict[str, Any]], object]
@@ -107,13 +106,13 @@ class Gateway:
 
 
 def message(status: int, text: str) -> Reply:
-    """An answer of the gateway itself."""
+    """Return an answer that the gateway gives by itself."""
     body = json.dumps({"message": text}, separators=(",", ":")).encode()
     return Reply(status, (("content-type", "application/json"),), body)
 
 
 def answer(gateway: Gateway, request: Request) -> Reply:
-    """What the API answers; an exception of a function is logged and becomes a bare 500."""
+    """Answer the request. An exception in a function is logged and becomes a 500."""
     request_id = _request_id()
     reply = _answer(gateway, request, request_id)
     if gateway.origins:
@@ -133,17 +132,17 @@ def _answer(gateway: Gateway, request: Request, request_id: str) -> Reply:
     try:
         with gateway.turn:
             result = gateway.invoke(route.function, event)
-        # The runtime hands JSON on: what is not JSON fails there, too.
+        # Lambda's runtime passes JSON on, so a result that is not JSON fails there too.
         return to_reply(json.loads(json.dumps(result, ensure_ascii=False)))
-    except (Exception, SystemExit):  # noqa: BLE001 (whatever a function does, the API stands)
+    except (Exception, SystemExit):  # noqa: BLE001 (a function's failure must not end the server)
         _log.exception("%s failed on %s %s", route.function, request.method, route.path)
         return message(500, "Internal Server Error")
 
 
 def match(routes: Sequence[Route], method: str, path: str) -> Route | None:
-    """The route for a decoded path: a full match first, then the longest `{proxy+}`, then `$default`.
+    """Find the route for a decoded path: a full match first, then the longest `{proxy+}`, then `$default`.
 
-    On the same path the method itself goes before ANY.
+    On the same path a route for the method takes precedence over ANY.
     """
 
     def rank(route: Route) -> tuple[int, bool]:
@@ -162,7 +161,7 @@ def match(routes: Sequence[Route], method: str, path: str) -> Route | None:
 def make_event(
     request: Request, route: Route, *, request_id: str, now: datetime, domain: str, port: int
 ) -> dict[str, Any]:
-    """The event of payload format 2.0 for this request."""
+    """Return the event of payload format 2.0 for this request."""
     event: dict[str, Any] = {
         "version": "2.0",
         "routeKey": route.key,
@@ -230,15 +229,15 @@ def _event_body(request: Request) -> tuple[str, bool]:
         try:
             return request.body.decode(), False
         except UnicodeDecodeError:
-            pass  # not the text that it claims to be
+            pass  # its Content-Type is wrong
     return base64.b64encode(request.body).decode(), True
 
 
 def to_reply(result: object) -> Reply:
-    """The reply for a function's result, which has been through JSON.
+    """Return the reply for a function's result, which consists of JSON types.
 
-    An object with `statusCode` is a whole response; anything else becomes the body of a 200. A response that
-    does not keep the format is a 500, as on AWS.
+    An object with `statusCode` is a whole response; anything else becomes the body of a 200. A malformed response is
+    a 500, as on AWS.
     """
     if isinstance(result, dict) and "statusCode" in result:
         try:
@@ -290,12 +289,12 @@ def _reply_headers(headers: object, cookies: object) -> Headers:
 
 
 def _encoded(text: str) -> bytes:
-    # Half of a surrogate pair cannot be sent; JSON can name it.
+    # JSON can hold half of a surrogate pair, which has no UTF-8.
     return text.encode(errors="replace")
 
 
 def is_preflight(request: Request) -> bool:
-    """Whether a browser asks if it may send a request."""
+    """Tell whether this is a CORS preflight request."""
     return (
         request.method == "OPTIONS"
         and request.header("origin") is not None
@@ -304,7 +303,7 @@ def is_preflight(request: Request) -> bool:
 
 
 def add_cors(reply: Reply, request: Request, rules: CorsRules, origins: Sequence[str]) -> Reply:
-    """The reply with the gateway's CORS headers, which take the place of the function's own."""
+    """Return the reply with the gateway's CORS headers instead of the function's own."""
     headers = [(name, value) for name, value in reply.headers if not name.lower().startswith("access-control-")]
     origin = request.header("origin")
     if origin is not None and any(_allows(allowed, origin) for allowed in origins):
@@ -322,7 +321,7 @@ def add_cors(reply: Reply, request: Request, rules: CorsRules, origins: Sequence
 
 
 def _allows(allowed: str, origin: str) -> bool:
-    """`*`, `https://*` and `http://*` are the patterns that the gateway knows."""
+    """Tell whether the pattern allows the origin. The gateway knows `*`, `https://*` and `http://*`."""
     return allowed in {"*", origin} or (allowed.endswith("://*") and origin.startswith(allowed[:-1]))
 
 

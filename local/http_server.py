@@ -1,9 +1,9 @@
-"""The HTTP server of this machine: waitress, with the refusals of an HTTP API.
+"""The HTTP server of the development server: waitress, with API Gateway's limits and errors.
 
-In: a listening socket, and `answer(request) -> reply`. Out: answers on it, and a line for each.
+In: a listening socket, and `answer(request) -> reply`. Out: answers, and a line of log for each.
 
-waitress reads requests, keeps connections open and runs `answer` in threads. What it leaves open is here: requests
-that it takes although they are not HTTP, limits, and errors as JSON (docs/decisions/0018-development-server.md).
+waitress reads requests, keeps connections open and calls `answer` in threads. This module refuses what waitress
+accepts and API Gateway does not, and writes errors as JSON (docs/decisions/0021-development-server.md).
 """
 
 import errno
@@ -35,7 +35,7 @@ _MAX_HEADERS = 100
 _DISCARD = 5.0
 
 _log = logging.getLogger(__name__)
-# A queue is what more requests than threads make, and no fault.
+# waitress warns of each request that waits for a thread.
 logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
 type Answer = Callable[[Request], Reply]

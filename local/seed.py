@@ -1,8 +1,8 @@
 """The seed: clients, roles and users that a deployment starts with, from a JSON file.
 
-Everything is checked before anything is written, and what is wrong is told entry by entry. Applying a seed twice
-changes nothing the second time: roles and users that are there stay as they are, and clients that are there keep
-their secret and whether they are disabled.
+The whole file is checked before anything is written, and each fault is reported with its entry. Applying a seed is
+idempotent: existing roles and users are left alone, and existing clients keep their secret and whether they are
+disabled.
 """
 
 import itertools
@@ -38,17 +38,17 @@ if TYPE_CHECKING:
 
 GRANTS = sorted({grant.PERMISSION for grant in REGISTRY.values()})
 ROLE_ID_MAX = 2**53 - 1
-# Secrets are stored as a fast hash, which protects only what cannot be guessed.
+# Secrets are stored as a fast hash, which protects only secrets that cannot be guessed.
 SECRET_MIN = 16
 _ATTEMPTS = 5
 
 
 class SeedError(Exception):
-    """A seed that cannot be used; `args[0]` has a line for each thing that is wrong."""
+    """The seed cannot be used; `args[0]` has a line for each fault."""
 
 
 def _grant(name: object) -> object:
-    """The grant's name; the URN of an extension grant stands for it."""
+    """Return the grant's name; also accepts the URN of an extension grant."""
     known = EXTENSIONS.get(str(name), name)
     if not isinstance(known, str) or known not in GRANTS:
         raise ValueError(f"there is no grant {name!r}; there are: {', '.join(GRANTS)}")
@@ -56,17 +56,17 @@ def _grant(name: object) -> object:
 
 
 def _words(value: object) -> object:
-    """Words between spaces as a list: OAuth writes scopes so."""
+    """Split words, the form in which OAuth writes scopes."""
     return value.split() if isinstance(value, str) else value
 
 
 def _as_text(value: object) -> object:
-    """A client id may be a whole number in JSON."""
+    """Accept a whole number as text."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _unpadded(value: object) -> object:
-    """A hash without the blanks of a column of fixed width, and without base64's padding."""
+    """Remove the blanks of a fixed-width column, and base64 padding, from a hash."""
     return passwords.without_padding(value) if isinstance(value, str) else value
 
 
@@ -76,7 +76,7 @@ _ENTRY = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class SeedClient(BaseModel):
-    """A client; lengths of life in seconds. Without a secret it is public."""
+    """A client, with lifetimes in seconds. Without a secret it is public."""
 
     model_config = _ENTRY
 
@@ -200,7 +200,7 @@ DEMO = {
 
 
 def load(path: str | None, settings: Settings | None = None) -> Seed:
-    """The seed in the file, or the demo data without one; SeedError says what is wrong, entry by entry."""
+    """Read the seed from the file, or the demo data without one; raises SeedError with a line for each fault."""
     if path is None:
         return Seed.model_validate(DEMO)
     try:
@@ -222,11 +222,11 @@ def load(path: str | None, settings: Settings | None = None) -> Seed:
 
 @dataclass(frozen=True)
 class Applied:
-    """What a seed did not do as its file says, since others have decided otherwise.
+    """Where the store differs from the file after the seed was applied.
 
-    `kept_clients` are the ids of clients that keep a secret or a state which differs from the file's; `new_role_ids`
-    are the ids of roles, by name, whose own id in the file may have been another role's; `lacking_users` are the names
-    of users that were there without all the roles of the file, so that they may be somebody else's.
+    `kept_clients` are the ids of clients that keep another secret or state than the file's. `new_role_ids` are the ids,
+    by name, of roles whose id in the file may have been another role's. `lacking_users` are the names of existing users
+    without all roles of the file: they may be somebody else's.
     """
 
     kept_clients: tuple[str, ...]
@@ -234,7 +234,7 @@ class Applied:
     lacking_users: tuple[str, ...] = ()
 
     def notes(self) -> Iterator[str]:
-        """A line for each, for people."""
+        """Yield a line for each difference, for people."""
         for client_id in self.kept_clients:
             kept = "keeps its own secret, or stays disabled"
             yield f"the client {client_id} {kept}: `lingpai seed --overwrite` changes that"
@@ -245,7 +245,7 @@ class Applied:
 
 
 def short_secrets(seed: Seed) -> list[str]:
-    """The ids of the clients whose secrets could be guessed from their hash: those under SECRET_MIN characters."""
+    """Return the ids of clients with secrets under SECRET_MIN characters, which could be guessed from their hash."""
     return [
         client.client_id
         for client in seed.clients
@@ -256,22 +256,22 @@ def short_secrets(seed: Seed) -> list[str]:
 def apply(seed: Seed, services: Services, *, overwrite: bool = False) -> Applied:
     """Write the seed to the store.
 
-    With `overwrite`, clients that are there get the secret of the file and are enabled. Raises SeedError, before
-    anything is written, where a role of the file has the id of the admin role.
+    With `overwrite`, existing clients get the secret of the file and are enabled. Raises SeedError, before anything is
+    written, if another role of the file has the id of the admin role.
     """
     _refuse_admin_by_another_name(seed.roles, services)
     kept = [
         entry.client_id for entry in seed.clients if not _put_client(services, to_client(entry), overwrite=overwrite)
     ]
     book, new_ids = _add_roles(seed.roles, services)
-    # By its name now, or by the id that the seed gave it: it may have been renamed since.
+    # By its name, or by its id in the seed if it was renamed since.
     roles = {role.roleName: book.id_of(role.roleName) or role.id for role in seed.roles}
     lacking = [user.label for user in seed.users if not _add_user(user, roles, services)]
     return Applied(tuple(kept), new_ids, tuple(lacking))
 
 
 def to_client(entry: SeedClient) -> Client:
-    """The entry as a client's record."""
+    """Return the entry as a client's record."""
     return new_client(
         entry.client_id,
         entry.dialect,
@@ -295,7 +295,7 @@ def to_client(entry: SeedClient) -> Client:
 
 
 def _put_client(services: Services, client: Client, *, overwrite: bool) -> bool:
-    """Write the client; False where the record that is there keeps another secret or state."""
+    """Write the client; returns False if the existing record keeps another secret or state."""
     writer: ClientWriter = services.store  # type: ignore[assignment]  # every store that can be seeded is one
     for _ in range(_ATTEMPTS):
         before = writer.get_client(client.id)
@@ -310,7 +310,7 @@ def _put_client(services: Services, client: Client, *, overwrite: bool) -> bool:
 
 
 def _onto(before: Client, client: Client, next_valid_from: int, *, overwrite: bool) -> Client:
-    """The file's `client` in place of the record `before`. What was issued under a secret ends where it is replaced."""
+    """Return the record that replaces `before`. Replacing its secret ends what was issued under the old one."""
     if not overwrite:
         return replace(client, secret_hash=before.secret_hash, disabled=before.disabled, valid_from=before.valid_from)
     same = client.secret_hash == before.secret_hash
@@ -318,9 +318,9 @@ def _onto(before: Client, client: Client, next_valid_from: int, *, overwrite: bo
 
 
 def _add_roles(roles: Sequence[SeedRole], services: Services) -> tuple[RoleBook, Mapping[str, int]]:
-    """The role book with these roles, and those of them that have another id than the seed gives.
+    """Add the roles; returns the role book, and the ids of those that got another id than the seed gives.
 
-    An id below the book's next one may have been a role's that was deleted, which accounts still hold.
+    An id below the book's next one may have been that of a deleted role, which accounts still hold.
     """
     while True:
         book = services.store.directory().roles
@@ -338,7 +338,7 @@ def _add_roles(roles: Sequence[SeedRole], services: Services) -> tuple[RoleBook,
 
 
 def _refuse_admin_by_another_name(roles: Sequence[SeedRole], services: Services) -> None:
-    """A role that is there under another name was renamed since; but the admin role cannot be renamed."""
+    """Refuse a role with the admin role's id. Other roles may have been renamed, but the admin role cannot be."""
     admin_role = services.settings.admin_role
     admin_id = services.store.directory().roles.id_of(admin_role)
     for role in roles:
@@ -347,7 +347,7 @@ def _refuse_admin_by_another_name(roles: Sequence[SeedRole], services: Services)
 
 
 def _add_user(entry: SeedUser, roles: Mapping[str, int], services: Services) -> bool:
-    """Add the user; False where an account of its names is there that has not all of its roles."""
+    """Add the user; returns False if an account with its names exists and lacks some of its roles."""
     settings = services.settings
     user = replace(
         _account(entry, settings),
@@ -368,7 +368,7 @@ def _add_user(entry: SeedUser, roles: Mapping[str, int], services: Services) -> 
 
 
 def _account(entry: SeedUser, settings: Settings) -> User:
-    """The entry's names as an account's. A username that is the account's own number needs no row of its own."""
+    """Return an account with the entry's names. A username that is its own mobile number is left out."""
     mobile = numbers.as_mobile(entry.mobile, settings.home_country) if entry.mobile else None
     is_number = mobile is not None and numbers.as_mobile(entry.username or "", settings.home_country) == mobile
     return User(
@@ -381,9 +381,9 @@ def _account(entry: SeedUser, settings: Settings) -> User:
 
 
 def _contradictions(seed: Seed, settings: Settings) -> Iterator[str]:
-    """What no entry shows alone: names given twice or that cannot be, roles that are not there, numbers that are none.
+    """Yield faults that a single field does not show: duplicates, unknown roles, invalid names and numbers.
 
-    Names are the same where they find the same account, however they are spelt.
+    Two spellings of a name that find the same account are duplicates.
     """
     yield from _repeated("clients", "client_id", [client.client_id for client in seed.clients])
     yield from _repeated("roles", "id", [role.id for role in seed.roles])
@@ -426,12 +426,12 @@ def _contradictions(seed: Seed, settings: Settings) -> Iterator[str]:
 
 
 def unusable(client: SeedClient, settings: Settings) -> str | None:
-    """Why the entry may not become a client's record here, as `field: reason`; None where it may."""
+    """Return why the entry cannot be a client of this deployment, as `field: reason`; None if it can."""
     return inconsistency(to_client(client)) or _unprovided(client, settings)
 
 
 def _unprovided(client: SeedClient, settings: Settings) -> str | None:
-    """Why nobody could log in by this client's sign provider here; None where somebody could, or it names none."""
+    """Return what is wrong with the client's identity provider in this deployment; None if nothing is."""
     wechat = bool(settings.wechat_apps.get_secret_value() or settings.wechat_apps_secret)
     audiences = {provider.name: provider.audiences for provider in settings.oidc_providers}
     name, app = client.sign_provider, client.sign_app
@@ -447,7 +447,7 @@ def _unprovided(client: SeedClient, settings: Settings) -> str | None:
 
 
 def _repeated[T](kind: str, field: str, values: Sequence[T], same: Callable[[T], object] = repr) -> Iterator[str]:
-    """A line for each of `values` that stands there more than once: `same` gives what two spellings have in common."""
+    """Yield a line for each of `values` that is given more than once; `same` maps spellings of one value together."""
     spellings: dict[object, list[T]] = {}
     for value in values:
         spellings.setdefault(same(value), []).append(value)
@@ -457,7 +457,7 @@ def _repeated[T](kind: str, field: str, values: Sequence[T], same: Callable[[T],
 
 
 def _entry(content: dict[str, Any], location: tuple[int | str, ...]) -> str:
-    """Where in the file: `clients[0] (web-client): dialect`."""
+    """Return the place in the file: `clients[0] (web-client): dialect`."""
     kind, *rest = location
     if not rest or not isinstance(rest[0], int):
         return ".".join(str(part) for part in location)

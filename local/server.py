@@ -1,7 +1,7 @@
-"""The local server put together: store, functions, gateway and HTTP server, from the environment alone.
+"""The development server: store, functions, gateway and HTTP server, set up from the environment.
 
 In: the environment (`PORT`, `SEED`, `DYNAMODB_ENDPOINT`, and every setting of the service). Out: an exit
-code, 0 once it was told to stop, 2 with clear lines on stderr where it could not start.
+code: 0 when it was told to stop, 2 with the reason on stderr when it could not start.
 """
 
 import json
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Summary:
-    """Who is in the seed: clients as (id, secret, dialect), users as (name, password, mobile)."""
+    """The seed as the banner shows it: clients as (id, secret, dialect), users as (name, password, mobile)."""
 
     clients: tuple[tuple[str, str | None, str], ...] = ()
     users: tuple[tuple[str | None, str | None, str | None], ...] = ()
@@ -54,7 +54,7 @@ def _run(environ: MutableMapping[str, str]) -> int:
         described = template.load(template.FILE)
         functions.set_environment(described, environ)
 
-        # Only now: what they import may read its environment.
+        # Imported late: these modules may read the environment that was set above.
         from lingpai import bootstrap
         from lingpai.kernel.errors import SettingsError
         from lingpai.settings import from_environment
@@ -86,9 +86,9 @@ def _run(environ: MutableMapping[str, str]) -> int:
                     origins=services.settings.cors_origins,
                     turn=threading.Lock() if store.serial else nullcontext(),
                 )
-                # A sender that delivers has no outbox.
+                # Only the console sender has an outbox.
                 answer = make_answer(api, lambda: getattr(services.sms, "outbox", ()))
-                # A DynamoDB at an address of its own is asked there.
+                # Only the embedded store needs an address at this server.
                 answer = for_this_machine(answer if store.kept else with_store(answer, api))
                 with ExitStack() as stack:
                     if for_containers and not store.kept:
@@ -109,16 +109,16 @@ def serve(server: HttpServer) -> None:
     """Answer requests until a signal interrupts; then finish those under way."""
     with suppress(KeyboardInterrupt):
         server.serve_forever()
-    # It stops in a moment, so a second Ctrl-C must not tear it.
+    # A second Ctrl-C must not interrupt the orderly end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     server.stop()
 
 
 def for_this_machine(answer: Answer) -> Answer:
-    """`answer`, its paths below `/_local/` only for who calls this machine by its own name.
+    """Restrict the paths below `/_local/` to requests whose Host header names this machine.
 
-    A web page whose own name was made to lead here (DNS rebinding) is refused: its browser sends that name.
+    A web page whose own name resolves to 127.0.0.1 (DNS rebinding) is refused: its browser sends that name.
     """
 
     def answer_or_refuse(request: gateway.Request) -> gateway.Reply:
@@ -131,7 +131,7 @@ def for_this_machine(answer: Answer) -> Answer:
 
 
 def make_answer(api: gateway.Gateway, outbox: Callable[[], Sequence[Any]]) -> Answer:
-    """The API, and beside it the messages "sent": `GET /_local/sms`, which no deployment has."""
+    """Serve the API and, at `GET /_local/sms`, the messages that were "sent". No deployment has that path."""
 
     def answer(request: gateway.Request) -> gateway.Reply:
         if request.path != SMS_PATH:
@@ -146,7 +146,7 @@ def make_answer(api: gateway.Gateway, outbox: Callable[[], Sequence[Any]]) -> An
 
 
 def with_store(answer: Answer, api: gateway.Gateway) -> Answer:
-    """`answer`, and beside it the embedded store: `POST /_local/dynamodb/`, for `lingpai --local`."""
+    """Serve the embedded store at `POST /_local/dynamodb/` as well, for `lingpai --local`."""
 
     def answer_or_ask(request: gateway.Request) -> gateway.Reply:
         if request.path.rstrip("/") != STORE_PATH:
@@ -157,7 +157,7 @@ def with_store(answer: Answer, api: gateway.Gateway) -> Answer:
 
 
 def summarise(seed: "Seed", *, secrets: bool) -> Summary:
-    """The seed as the banner shows it; the secrets of a person's own file stay in that file."""
+    """Return what the banner shows of the seed. Secrets of the caller's own seed file are not shown."""
     return Summary(
         clients=tuple(
             (client.client_id, client.client_secret if secrets else None, client.dialect) for client in seed.clients
@@ -167,7 +167,7 @@ def summarise(seed: "Seed", *, secrets: bool) -> Summary:
 
 
 def banner(port: int, store: dynamodb.Store, summary: Summary, seconds: float) -> str:
-    """What a person reads at the start: where it is, whether data stays, who there is, what to try."""
+    """The text at the start: the address, whether data is kept, clients and users, commands to try."""
     url = f"http://{HOST}:{port}"
     kept = "data is kept" if store.kept else "data is gone when it stops"
     clients = [(name, secret or "", dialect) for name, secret, dialect in summary.clients]
@@ -197,7 +197,7 @@ def _table(title: str, rows: Sequence[tuple[str, ...]]) -> list[str]:
 
 
 def _tour(url: str, summary: Summary) -> list[str]:
-    """A few lines to paste, each right as it stands."""
+    """Commands to paste into a shell."""
     client = next(((name, secret) for name, secret, dialect in summary.clients if dialect == "spring"), None)
     user = next((row for row in summary.users if row[0] and row[1]), None)
     lines = [f"curl {url}/health"]
@@ -211,9 +211,9 @@ def _tour(url: str, summary: Summary) -> list[str]:
 
 
 def say(line: str) -> None:
-    """A line for the person at the terminal; ignored where nobody reads the terminal.
+    """Print a line; a closed output is ignored.
 
-    Written in one piece, which `print` does not do: the lines of several threads must not run into each other.
+    The line is written by one call, which `print` does not do: lines of several threads would mix.
     """
     with suppress(OSError, ValueError):
         sys.stdout.write(f"{line}\n")

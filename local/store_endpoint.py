@@ -7,9 +7,9 @@ from local.gateway import Reply, Request, message
 
 
 def answer(request: Request, turn: AbstractContextManager[object]) -> Reply:
-    """What the embedded DynamoDB answers to a request of its protocol; 403 for any other. `turn` is held meanwhile.
+    """Answer a request of DynamoDB's protocol by the embedded store, holding the lock `turn`; others get 403.
 
-    A page of another site cannot call it: browsers send the header that names the operation only after a preflight.
+    A page of another site cannot call it: browsers send the X-Amz-Target header only after a preflight request.
     """
     operation = request.header("x-amz-target")
     if request.method != "POST" or not operation:

@@ -1,1 +1,1 @@
-"""The operator's command line, `lingpai`: one module for each group of commands, put together in `app`."""
+"""The operator's command line, `lingpai`: one module for each group of commands; `app` joins them."""

@@ -1,4 +1,4 @@
-"""All commands in one."""
+"""The application that joins all commands."""
 
 import typer
 

@@ -1,6 +1,6 @@
-"""What doctor looks at. Each check reads alone and gives findings.
+"""The checks of `lingpai doctor`. Each reads only, and yields findings.
 
-One that breaks is a finding too, and the others go on.
+A check that fails with an error is a finding too, and the others go on.
 """
 
 import json
@@ -36,19 +36,19 @@ from local.operator.target import Target
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-# How old a key may grow with none to follow it where no schedule makes the next one, in seconds.
+# The age in seconds at which a key needs a successor, where no schedule makes one.
 KEY_AGE = 180 * 24 * 3600
-# AWS refuses requests whose time is five minutes off.
+# In seconds. AWS refuses requests whose clock is five minutes off.
 _SKEW_WARN, _SKEW_FAIL = 30, 300
 _SHORTEST_PEPPER = 16
 _ANSWERS_WITHIN = 5.0
 _LONGEST_ANSWER = 1 << 20
 _DENIED = {"AccessDenied", "AccessDeniedException"}
-_NOBODYS_KEY: Mapping[str, Any] = {"S": "doctor:nobody", "N": "0", "B": b"\0"}
+_ABSENT_KEY: Mapping[str, Any] = {"S": "doctor:nobody", "N": "0", "B": b"\0"}
 
 
 class State(StrEnum):
-    """How grave it is."""
+    """How serious a finding is."""
 
     ok = "ok"
     warn = "warn"
@@ -57,7 +57,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found; the text says how to mend what is wrong."""
+    """The result of a check; the text says how to mend a fault."""
 
     check: str
     state: State
@@ -66,7 +66,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Case:
-    """What is looked at: `url` is the API's, None where nobody knows; `send_test` a number that wants a message."""
+    """The deployment to check. `url` is the API's, if known; `send_test` is a number to send a message to."""
 
     target: Target
     services: Services
@@ -75,12 +75,12 @@ class Case:
 
     @cached_property
     def client(self) -> "DynamoDBClient":
-        """Of the tables' store."""
+        """The client of the tables' store."""
         return dynamodb.connect(self.services.settings.aws_region)
 
     @cached_property
     def tables(self) -> tuple[template.Table, ...]:
-        """As the template describes them, with the names that they have here."""
+        """The tables as the template describes them, with the names that they have in this deployment."""
         described = template.load(template.FILE).tables
         return tuple(environment.named(described, self.services.settings))
 
@@ -89,7 +89,7 @@ type Check = Callable[[Case], Iterator[Finding]]
 
 
 def all_of(case: Case) -> Iterator[Finding]:
-    """Every finding, in an order that holds."""
+    """Yield every finding, always in the same order."""
     store = list(_guarded("store", store_answers, case))
     yield from store
     answers = all(finding.state is not State.fail for finding in store if finding.check == "store")
@@ -113,12 +113,12 @@ def all_of(case: Case) -> Iterator[Finding]:
 
 
 def store_answers(case: Case) -> Iterator[Finding]:
-    """Whether DynamoDB answers, and what time it has."""
+    """Check that DynamoDB answers, and compare the clocks."""
     finding = Finding("store", State.ok, "DynamoDB answers")
     try:
         answer: Any = case.client.list_tables(Limit=1)["ResponseMetadata"]
     except botocore.exceptions.ClientError as error:
-        # Refused, and so answered: who may not list tables may still use them.
+        # A refusal is an answer: a caller who may not list tables may still use them.
         answer = error.response["ResponseMetadata"]
         if error.response["Error"]["Code"] not in _DENIED:
             text = credentials.advice(error) or f"DynamoDB refuses: {error}"
@@ -135,14 +135,9 @@ def store_answers(case: Case) -> Iterator[Finding]:
 
 
 def tables(case: Case) -> Iterator[Finding]:
-    """Each table: there, with the key that the code asks by, items that expire, a past to go back to, and readable."""
-    for table, name in zip(case.tables, _logical_names(), strict=True):
-        yield from _table(case, table, name)
-
-
-def _logical_names() -> list[str]:
-    described = template.load(template.FILE).tables
-    return [table.name.removesuffix("Table").lower() for table in described]
+    """Check each table: its key, access, time to live and point-in-time recovery."""
+    for described, table in zip(template.load(template.FILE).tables, case.tables, strict=True):
+        yield from _table(case, table, described.name.removesuffix("Table").lower())
 
 
 def _table(case: Case, table: template.Table, name: str) -> Iterator[Finding]:
@@ -172,7 +167,7 @@ def _table(case: Case, table: template.Table, name: str) -> Iterator[Finding]:
 def _readable(case: Case, table: template.Table, real: str, name: str) -> Iterator[Finding]:
     kinds = {entry["AttributeName"]: entry["AttributeType"] for entry in table.create["AttributeDefinitions"]}
     key = {
-        entry["AttributeName"]: {kinds[entry["AttributeName"]]: _NOBODYS_KEY[kinds[entry["AttributeName"]]]}
+        entry["AttributeName"]: {kinds[entry["AttributeName"]]: _ABSENT_KEY[kinds[entry["AttributeName"]]]}
         for entry in table.create["KeySchema"]
     }
     try:
@@ -183,6 +178,10 @@ def _readable(case: Case, table: template.Table, real: str, name: str) -> Iterat
         yield Finding(f"access {name}", State.ok, "can be read")
 
 
+def _verdict(check: str, good: bool, text: str, mend: str, otherwise: State = State.warn) -> Finding:
+    return Finding(check, State.ok, text) if good else Finding(check, otherwise, mend)
+
+
 def _expires(case: Case, real: str, name: str, attribute: str) -> Iterator[Finding]:
     try:
         told: Any = case.client.describe_time_to_live(TableName=real)["TimeToLiveDescription"]
@@ -191,7 +190,7 @@ def _expires(case: Case, real: str, name: str, attribute: str) -> Iterator[Findi
         return
     on = told.get("TimeToLiveStatus") in {"ENABLED", "ENABLING"} and told.get("AttributeName") == attribute
     mend = f"what has expired is never deleted: turn on time to live of {real}, by the attribute {attribute}"
-    yield Finding(f"ttl {name}", State.ok if on else State.warn, f"by the attribute {attribute}" if on else mend)
+    yield _verdict(f"ttl {name}", on, f"by the attribute {attribute}", mend)
 
 
 def _recoverable(case: Case, real: str, name: str) -> Iterator[Finding]:
@@ -202,27 +201,27 @@ def _recoverable(case: Case, real: str, name: str) -> Iterator[Finding]:
         return
     on = told.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus") == "ENABLED"
     mend = f"what is lost cannot be brought back: turn on point-in-time recovery of {real}"
-    yield Finding(f"recovery {name}", State.ok if on else State.fail, "to a point in time" if on else mend)
+    yield _verdict(f"recovery {name}", on, "to a point in time", mend, State.fail)
 
 
 def roles(case: Case) -> Iterator[Finding]:
-    """Whether anybody could be an admin."""
+    """Check that the admin role exists."""
     admin = case.services.settings.admin_role
     there = case.services.store.directory().roles.id_of(admin) is not None
     mend = f"there is no role {admin}, so nobody is an admin: `lingpai seed` makes roles"
-    yield Finding("roles", State.ok if there else State.warn, f"{admin} is there" if there else mend)
+    yield _verdict("roles", there, f"{admin} is there", mend)
 
 
 def clients(case: Case) -> Iterator[Finding]:
-    """Whether anybody could ask for a token."""
+    """Check that there is an enabled client."""
     found = clients_of(case.services).list_clients()
     count = sum(not client.disabled for client in found)
     mend = "there is no client, so nobody gets a token: `lingpai client create`"
-    yield Finding("clients", State.ok if count else State.warn, f"{count} enabled of {len(found)}" if count else mend)
+    yield _verdict("clients", count > 0, f"{count} enabled of {len(found)}", mend)
 
 
 def signing_keys(case: Case) -> Iterator[Finding]:
-    """Of each algorithm: a key that signs, not too old, or one to follow it."""
+    """Check that each algorithm has a key that signs, and that it is not too old without a successor."""
     wanted = _algorithms_wanted(case)
     settings, store = case.services.settings, place_of(case.services)
     if store is None:
@@ -257,7 +256,7 @@ def signing_keys(case: Case) -> Iterator[Finding]:
 
 
 def _algorithms_wanted(case: Case) -> set[str]:
-    """What clients are to get JWTs by; nothing where that cannot be read, which another check says."""
+    """Return the algorithms that clients get JWTs by; none if they cannot be read, which another check reports."""
     try:
         found = clients_of(case.services).list_clients()
     except (LingpaiError, botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError):
@@ -266,7 +265,7 @@ def _algorithms_wanted(case: Case) -> set[str]:
 
 
 def pepper(case: Case) -> Iterator[Finding]:
-    """Whether the key of the codes' hashes can be read; what it is stays untold."""
+    """Check that the key of the codes' hashes can be read. It is not shown."""
     if case.target.stack is not None:
         secret = deployment.pepper(case.target.stack).encode()
     else:
@@ -275,16 +274,14 @@ def pepper(case: Case) -> Iterator[Finding]:
             yield Finding("pepper", State.warn, "is not named here: CODE_PEPPER_SECRET, or --stack, says where it is")
             return
         secret = case.services.pepper()
-    if len(secret) < _SHORTEST_PEPPER:
-        yield Finding("pepper", State.fail, "is too short: codes could be told from their hashes. Make a long one")
-    else:
-        yield Finding("pepper", State.ok, "can be read")
+    mend = "is too short: codes could be told from their hashes. Make a long one"
+    yield _verdict("pepper", len(secret) >= _SHORTEST_PEPPER, "can be read", mend, State.fail)
 
 
 def sms(case: Case) -> Iterator[Finding]:
-    """Who delivers messages. What the settings lack has been said by now: the command would not have begun.
+    """Say who delivers messages.
 
-    Not so of a stack, whose functions alone have them.
+    Missing settings of a sender end the command before this check. A stack's are known to its functions only.
     """
     stack = case.target.stack
     senders = stack.senders if stack else ",".join(case.services.settings.sms_provider)
@@ -299,7 +296,7 @@ def sms(case: Case) -> Iterator[Finding]:
 
 
 def _sending(case: Case) -> tuple[Settings, Sender]:
-    """What a message is sent by; SettingsError where this environment lacks what the senders of a stack need."""
+    """Return settings and sender; raises SettingsError if this environment lacks what the stack's senders need."""
     services, stack = case.services, case.target.stack
     if stack is None:
         return services.settings, services.sms
@@ -308,18 +305,17 @@ def _sending(case: Case) -> tuple[Settings, Sender]:
 
 
 def health(case: Case) -> Iterator[Finding]:
-    """Whether the API answers, and its store it."""
+    """Check that the API and its store answer."""
     if case.url is None:
         yield Finding("health", State.warn, "where the API answers is not known: --url says it")
         return
-    answer = _fetch(f"{case.url.rstrip('/')}/health")
-    right = answer == {"status": "ok"}
-    text = f"{case.url} answers" if right else f"{case.url}/health gives another answer: is this the API?"
-    yield Finding("health", State.ok if right else State.fail, text)
+    good = _fetch(f"{case.url.rstrip('/')}/health") == {"status": "ok"}
+    mend = f"{case.url}/health gives another answer: is this the API?"
+    yield _verdict("health", good, f"{case.url} answers", mend, State.fail)
 
 
 def jwks(case: Case) -> Iterator[Finding]:
-    """Whether the API publishes the keys that there are."""
+    """Check that the API publishes the keys in the store."""
     if case.url is None:
         return
     answer = _fetch(f"{case.url.rstrip('/')}/.well-known/jwks.json")
@@ -341,7 +337,7 @@ def jwks(case: Case) -> Iterator[Finding]:
 
 
 def test_message(case: Case) -> Iterator[Finding]:
-    """A message by the provider, where one was asked for."""
+    """Send a test message, if one was asked for."""
     if case.send_test is None:
         return
     check = "test message"
@@ -371,7 +367,7 @@ def test_message(case: Case) -> Iterator[Finding]:
 
 
 def _guarded(name: str, check: Check, case: Case) -> Iterator[Finding]:
-    """The check's findings; what breaks it becomes one."""
+    """Yield the check's findings; an error becomes one."""
     try:
         yield from check(case)
     except LingpaiError as error:
@@ -393,7 +389,7 @@ def _guarded(name: str, check: Check, case: Case) -> Iterator[Finding]:
 
 
 def _fetch(url: str) -> Any:
-    """The JSON at the address."""
+    """Return the JSON at the address."""
     parts = urllib.parse.urlsplit(url)
     if parts.scheme not in {"http", "https"}:
         raise ValueError(f"{url} is no address such as https://login.example.com")

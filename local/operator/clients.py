@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from dataclasses import replace
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from pydantic import ValidationError
 
 from lingpai.clients import epochs
-from lingpai.clients.model import Client
+from lingpai.clients.model import Client, Right
 from lingpai.clients.service import ID_MAX, hash_secret
 from lingpai.kernel.clock import Clock
 from lingpai.kernel.validation_errors import error_text
@@ -25,40 +25,20 @@ group = typer.Typer(name="client", no_args_is_help=True, help="The applications 
 _ONCE = "Keep the secret now: it is shown this once, and stored as a hash alone."
 
 
-class DialectName(StrEnum):
-    """The dialects by name."""
-
-    django = "django"
-    passport = "passport"
-    spring = "spring"
-    standard = "standard"
-    usercenter = "usercenter"
+Dialect = Literal["django", "passport", "spring", "standard", "usercenter"]
+TokenFormat = Literal["opaque", "jwt"]
 
 
-class TokenFormat(StrEnum):
-    """What its access tokens are."""
-
-    opaque = "opaque"
-    jwt = "jwt"
-
-
+# Enums because Typer takes no list of a Literal.
 class Algorithm(StrEnum):
-    """What signs its tokens."""
+    """What signs tokens."""
 
     ES256 = "ES256"
     RS256 = "RS256"
 
 
-class RightName(StrEnum):
-    """What its tokens open at Lingpai's own API."""
-
-    none = "none"
-    account = "account"
-    admin = "admin"
-
-
 class ClaimName(StrEnum):
-    """What its tokens say of the user."""
+    """What tokens say of the user."""
 
     roles = "roles"
     username = "username"
@@ -74,7 +54,7 @@ KeepTokens = Annotated[
 def create(
     context: CommandContext,
     client_id: ClientId,
-    dialect: Annotated[DialectName, typer.Option(help="Whose requests it sends, and whose answers it reads.")],
+    dialect: Annotated[Dialect, typer.Option(help="Whose requests it sends, and whose answers it reads.")],
     *,
     public: Annotated[bool, typer.Option("--public", help="Without a secret: an app that could not keep one.")] = False,
     grant: Annotated[
@@ -101,7 +81,7 @@ def create(
         str | None, typer.Option(metavar="NAME", help="Who resolves its sign: trusted, wechat, …")
     ] = None,
     sign_app: Annotated[str, typer.Option(metavar="NAME", help="Whose openIds it brings.")] = "default",
-    api: Annotated[RightName | None, typer.Option(help="What its tokens open at Lingpai's own API.")] = None,
+    api: Annotated[Right | None, typer.Option(help="What its tokens open at Lingpai's own API.")] = None,
     resource_server: Annotated[
         bool, typer.Option("--resource-server", help="It may introspect the tokens of other clients.")
     ] = False,
@@ -124,18 +104,18 @@ def create(
     secret = None if public else new_secret(Clock())
     entry = _checked(
         client_id=client_id,
-        dialect=dialect.value,
+        dialect=dialect,
         grant_types=grant or None,
         scopes=scope or None,
         access_token_ttl=access_ttl,
         refresh_token_ttl=refresh_ttl,
         session_ttl=session_ttl,
-        token_format=token_format.value if token_format else None,
+        token_format=token_format,
         token_alg=token_alg.value if token_alg else None,
         roles=role or (),
         sign_provider=sign_provider,
         sign_app=sign_app,
-        api=api.value if api else None,
+        api=api,
         introspect=resource_server,
         claims=tuple(name.value for name in claim or ()),
         codes_from=codes_from or (),
@@ -216,12 +196,12 @@ def enable(context: CommandContext, client_id: ClientId) -> None:
 
 
 def new_secret(clock: Clock) -> str:
-    """256 random bits as 43 characters, all of them safe in a form, a header and a shell."""
+    """Return 256 random bits as 43 characters that need no quoting in forms, headers and shells."""
     return selector.encode(clock.new_secret())
 
 
 def document(client: Client) -> dict[str, Any]:
-    """The record as JSON has it, by the names of a seed file."""
+    """The record as JSON, with the field names of a seed file."""
     return {
         "client_id": client.id,
         "dialect": client.dialect,
@@ -247,7 +227,7 @@ def document(client: Client) -> dict[str, Any]:
 
 
 def _checked(**given: Any) -> SeedClient:
-    """What was given as a seed has it, by a seed's rules; Failed with a line for each thing that is wrong."""
+    """Check the options by a seed's rules; raises Failed with a line for each fault."""
     try:
         return SeedClient.model_validate({name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
@@ -256,7 +236,7 @@ def _checked(**given: Any) -> SeedClient:
 
 
 def found(services: Services, client_id: str) -> Client:
-    """The client's record; Missing where there is none."""
+    """Return the client's record; raises Missing if there is none."""
     client = services.store.get_client(client_id)
     if client is None:
         raise Missing(f"there is no client {client_id}; `lingpai client list` has those that there are")
@@ -264,7 +244,7 @@ def found(services: Services, client_id: str) -> Client:
 
 
 def next_valid_from(services: Services, client: Client) -> int:
-    """The `valid_from` that ends all that was issued to the client so far."""
+    """Return the `valid_from` that ends everything issued to the client so far."""
     return epochs.next_of(clients_of(services), client, services.clock.now())
 
 
@@ -278,7 +258,7 @@ def _switch(
             sure()
         after = replace(before, disabled=disabled)
         if not keep_tokens:
-            # Also of a client that is disabled already: it may have been allowed to keep them.
+            # Also for a client that is disabled already: its tokens may have been kept then.
             after = replace(after, valid_from=next_valid_from(services, before))
         if after != before:
             change(services, before, after)
@@ -290,7 +270,7 @@ def _switch(
 
 
 def change(services: Services, before: Client, after: Client) -> None:
-    """Write `after` in place of `before`; Refused where somebody else has changed it meanwhile."""
+    """Replace `before` by `after`; raises Refused if somebody else changed the record meanwhile."""
     if not clients_of(services).change_client(before, after):
         raise Refused(f"somebody else changed the client {before.id} meanwhile, and nothing was done: run it again")
 
@@ -310,7 +290,7 @@ def _warn_of_roles(services: Services, client: Client) -> None:
 
 
 def say_when(services: Services) -> None:
-    """Tell how long functions may go on with the record that they have read."""
+    """Say how long functions may still use the record that they have read."""
     say(f"the functions know it within {services.settings.client_cache_ttl} s")
 
 

@@ -1,4 +1,4 @@
-"""What every command has: the options that stand before or after its name, and the context it runs in."""
+"""What every command has: the common options, before or after its name, and the context it runs in."""
 
 import importlib.metadata
 import inspect
@@ -61,15 +61,15 @@ _VERSION = inspect.Parameter(
 
 @dataclass(frozen=True)
 class Options:
-    """The options that any command takes, wherever they stand."""
+    """The common options of a command."""
 
     stack: str | None = None
     local: bool = False
     as_json: bool = False
     yes: bool = False
 
-    def also(self, given: Mapping[str, Any]) -> "Options":
-        """With what was given further on; a usage error where that contradicts."""
+    def merge(self, given: Mapping[str, Any]) -> "Options":
+        """Return these options joined with those given further on; contradictions are a usage error."""
         stack = given.get("stack")
         if None not in (self.stack, stack) and stack != self.stack:
             raise typer.BadParameter(f"--stack: names both {self.stack} and {stack}")
@@ -82,35 +82,38 @@ class Options:
 
 @dataclass(frozen=True)
 class CommandContext:
-    """A command at work: where, and how it answers."""
+    """A running command: the deployment it works on, and how it answers."""
 
     options: Options
     target: Target
 
     @contextmanager
     def services(self, parallel: int = 1) -> Iterator[Services]:
-        """The services of the place; `parallel` connections to its store at most."""
+        """Open the target's services, with at most `parallel` connections to its store."""
         with target.services(self.target, parallel) as opened:
             yield opened
 
     def confirm(self, question: str) -> None:
-        """Go on only if the operator agrees."""
+        """Ask the operator; raises Refused if they do not agree."""
         console.confirm(f"{self.target.name}: {question}", yes=self.options.yes)
 
     def show(self, document: Mapping[str, Any], for_people: str | Table, unread: str = "") -> None:
-        """The result: `document` where JSON was asked for, else `for_people`. `unread` is said where nobody reads."""
+        """Print the result: `document` as JSON if that was asked for, else `for_people`.
+
+        `unread` is said if the output is closed: it says how to get over what was not shown.
+        """
         console.show(console.as_json(document) if self.options.as_json else for_people, unread)
 
 
 def clients_of(services: Services) -> ClientWriter:
-    """The store as the operator has it, who may write clients."""
+    """Return the services' store, by which an operator also writes clients."""
     writer: ClientWriter = services.store  # type: ignore[assignment]  # every store that the command opens is one
     return writer
 
 
 @contextmanager
 def _readable_errors() -> Iterator[None]:
-    """Say in our words what is wrong with an argument: Typer has pydantic read them, and quotes it."""
+    """Replace pydantic's words, which Typer quotes for an invalid argument, by ours."""
     try:
         yield
     except typer.BadParameter as error:
@@ -140,7 +143,7 @@ def command[**P](group: typer.Typer, name: str, *, asks: bool = False) -> Callab
 
     def register(function: Work[P]) -> Work[P]:
         def run(context: typer.Context, **given: Any) -> None:
-            options = _options_of(context).also({key: given.pop(key) for key in common})
+            options = _options_of(context).merge({key: given.pop(key) for key in common})
             stoppable = console.signals({signal.SIGTERM: signal.default_int_handler})
             with console.report_errors(), stoppable, target.opened(options.stack, local=options.local) as opened:
                 function(CommandContext(options, opened), **given)  # type: ignore[call-arg]  # typer gives what the signature asks
@@ -154,10 +157,10 @@ def command[**P](group: typer.Typer, name: str, *, asks: bool = False) -> Callab
 
 
 def accept_options(group: typer.Typer, *, version: bool = False) -> None:
-    """Lets the common options stand right behind the group's name, too; with `version`, also `--version`."""
+    """Let the common options, and with `version` also `--version`, stand behind the group's name."""
 
     def take(context: typer.Context, **given: Any) -> None:
-        context.obj = _options_of(context).also(given)
+        context.obj = _options_of(context).merge(given)
 
     _describe(take, None, [_VERSION] if version else [], _OPTIONS)
     group.callback(cls=_Group)(take)
@@ -173,7 +176,7 @@ def _describe(
     own: list[inspect.Parameter],
     common: Mapping[str, tuple[Any, Any]],
 ) -> None:
-    """Give `run` the signature that Typer reads: the context, the command's own parameters, the common options."""
+    """Give `run` the signature for Typer: the context, the command's own parameters, the common options."""
     keyword = inspect.Parameter.KEYWORD_ONLY
     context = inspect.Parameter("context", keyword, annotation=typer.Context)
     kept = [parameter.replace(kind=keyword) for parameter in own]

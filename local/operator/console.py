@@ -1,4 +1,4 @@
-"""How the command talks: results on standard output, everything else on standard error, and what its end means."""
+"""Print results on standard output and everything else on standard error, and end with an exit code."""
 
 import contextlib
 import io
@@ -27,31 +27,31 @@ from local.transfer.files import FileError
 
 DONE, REFUSED, FAILED, MISSING, STOPPED = 0, 1, 2, 3, 130
 
-# Wide enough for any row: what reads a pipe wants no line broken.
+# Wide enough for any row: lines for a pipe are not broken.
 _PIPE_WIDTH = 4000
 
 screen = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
 
 
 class Refused(Exception):
-    """It was not done, or not all of it: the text says why, and what to do. Exit code 1."""
+    """It was not done, or not all of it; the message says why and what to do. Exit code 1."""
 
 
 class Failed(Exception):
-    """It cannot begin or go on: the text says why, and what to do. Exit code 2."""
+    """It cannot begin or go on; the message says why and what to do. Exit code 2."""
 
 
 class Missing(Exception):
-    """What the command is about is not there. Exit code 3."""
+    """The thing that the command names does not exist. Exit code 3."""
 
 
 class Unread(Exception):
-    """Nobody reads the output any more; the text says what they missed. Exit code 2."""
+    """The output is closed; the message says what was not shown. Exit code 2."""
 
 
 @contextmanager
 def report_errors() -> Iterator[None]:
-    """Tells what ends it in a line, and ends the process with the code for it."""
+    """Report an error by a line on standard error, and end the process with its exit code."""
     try:
         yield
     except Refused as error:
@@ -80,20 +80,20 @@ def report_errors() -> Iterator[None]:
 
 
 def end(code: int, *lines: str) -> None:
-    """Say these lines and end with this code."""
+    """Print the lines on standard error and end with this code."""
     say(*lines)
     raise typer.Exit(code)
 
 
 def say(*lines: str) -> None:
-    """Say it to the person at the terminal, who may have gone."""
+    """Print the lines on standard error; a closed one is ignored."""
     with contextlib.suppress(BrokenPipeError):
         for line in lines:
             screen.print(line)
 
 
 def show(output: str | Table, unread: str = "") -> None:
-    """Put the result on standard output, all of it and now; Unread where nobody takes it, saying `unread`."""
+    """Print the result on standard output and flush it; raises Unread with `unread` if it is closed."""
     try:
         if isinstance(output, Table) and sys.stdout.isatty():
             Console(highlight=False).print(output)
@@ -105,12 +105,12 @@ def show(output: str | Table, unread: str = "") -> None:
 
 
 def as_json(document: Mapping[str, Any]) -> str:
-    """The one document of a command that was asked for JSON."""
+    """Return the document of a command with `--json`."""
     return json.dumps(document, ensure_ascii=False, indent=2)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    """Rows under a heading each, for people. What stands in a cell is text and nothing else."""
+    """Return the rows as a table for people. A cell's text is never markup."""
     drawn = Table(*columns, box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for row in rows:
         drawn.add_row(*(Text(cell) for cell in row))
@@ -118,7 +118,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
 
 
 def field_table(fields: Mapping[str, str]) -> Table:
-    """One thing: its fields below each other."""
+    """Return the fields of one thing, one below the other."""
     drawn = Table(show_header=False, box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name, value in fields.items():
         drawn.add_row(Text(name, style="bold"), Text(value))
@@ -126,17 +126,17 @@ def field_table(fields: Mapping[str, str]) -> Table:
 
 
 def format_time(at: int) -> str:
-    """Seconds since 1970 as people read them."""
+    """Format seconds since 1970 for people."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def join_words(values: Iterable[str]) -> str:
-    """Texts as one cell."""
+    """Join texts into one cell."""
     return " ".join(values) or "–"
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Go on only if the operator agrees; Refused where they do not, or where there is nobody to ask."""
+    """Ask the operator; raises Refused if they do not agree, or if there is no terminal to ask on."""
     if yes:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -148,7 +148,7 @@ def confirm(question: str, *, yes: bool) -> None:
 
 @contextmanager
 def signals(handlers: Mapping[int, Callable[[int, FrameType | None], Any]]) -> Iterator[None]:
-    """These handlers, as long as the context lasts."""
+    """Set these signal handlers as long as the context lasts."""
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
@@ -159,7 +159,7 @@ def signals(handlers: Mapping[int, Callable[[int, FrameType | None], Any]]) -> I
 
 @contextmanager
 def finish_first() -> Iterator[None]:
-    """Not to be stopped by the first signal: a secret that is stored must be shown, or nobody ever knows it."""
+    """Ignore the first signal: a secret that is stored must also be shown, or nobody ever knows it."""
 
     def wait(number: int, _: FrameType | None) -> None:
         signal.signal(number, signal.default_int_handler)
@@ -170,7 +170,7 @@ def finish_first() -> Iterator[None]:
 
 
 def _plain(drawn: Table) -> str:
-    """The table as lines of text, however long, without blanks at their ends."""
+    """Return the table as lines of text of any length, without blanks at their ends."""
     console = Console(file=io.StringIO(), width=_PIPE_WIDTH, color_system=None)
     with console.capture() as captured:
         console.print(drawn)
@@ -198,6 +198,6 @@ def _advice(error: BaseException | None) -> tuple[str, ...]:
 
 
 def _forget_output() -> None:
-    """Nor does the interpreter's last flush have to fail."""
+    """Redirect standard output to nowhere, so that the interpreter's last flush does not fail."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -28,7 +28,7 @@ _NOT_TAKEN = {
 
 
 def advice(error: BaseException | None) -> str | None:
-    """A line of advice for an error about credentials or the region, or one caused by such an error; else None."""
+    """Return advice for an error about credentials or the region, or one that such an error caused; else None."""
     while error is not None:
         match error:
             case botocore.exceptions.NoRegionError():

@@ -1,4 +1,4 @@
-"""`lingpai doctor`: what of a deployment is as it should be, what is not, and how to mend it."""
+"""`lingpai doctor`: checks a deployment and says how to mend what is wrong."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""`lingpai keys`: what signs tokens."""
+"""`lingpai keys`: the keys that sign tokens."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ from local.operator.console import Failed, Refused, format_time, table
 
 group = typer.Typer(name="keys", no_args_is_help=True, help="The keys that sign tokens.")
 
-# What `keys.retired_at` says of a key that nothing follows.
+# The value of `keys.retired_at` for a key that no other follows.
 _FOREVER = 2**62
 
 
 @dataclass(frozen=True)
 class Known:
-    """A key and where it stands: next, signing, retired (published still) or gone. Times in seconds since 1970."""
+    """A key and its state: next, signing, retired (still published) or gone. Times in seconds since 1970."""
 
     key: StoredKey
     state: str
@@ -33,7 +33,7 @@ class Known:
     published_until: int | None
 
     def document(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """The key as JSON."""
         return {
             "kid": self.key.kid,
             "algorithm": self.key.algorithm,
@@ -111,21 +111,21 @@ def rotate(
 
 
 def store_of(services: Services) -> KeyStore:
-    """Where the deployment keeps its keys; Failed where it has no place for them."""
+    """Return the store of the deployment's keys; raises Failed if it has none."""
     if (store := place_of(services)) is None:
         raise Failed("this deployment has no place for keys: neither KEYS_KMS_KEY nor KEYS_FILE names one")
     return store
 
 
 def place_of(services: Services) -> KeyStore | None:
-    """Where the deployment keeps its keys, or None: what this process has in memory is nobody's."""
+    """Return the store of the deployment's keys, or None: keys in this process's memory are not the deployment's."""
     tables = services.store if isinstance(services.store, DynamoStore) else None
     store = bootstrap.key_store(services.settings, tables)
     return None if isinstance(store, MemoryKeys) else store
 
 
 def standing(stored: Iterable[StoredKey], now: int) -> list[Known]:
-    """Each key and where it stands (`lingpai.signing_keys.service` has the rules), by algorithm and time."""
+    """Return each key with its state (see `lingpai.signing_keys.service`), ordered by algorithm and time."""
     ordered = sorted(stored, key=lambda key: (key.algorithm, key.signs_from, key.number))
     # Of two that begin at the same moment the later one signs.
     signing = {key.algorithm: key.kid for key in ordered if key.signs_from <= now}

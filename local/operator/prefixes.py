@@ -81,17 +81,17 @@ def _stopped(traffic: Traffic, settings: Settings) -> bool:
 
 
 def _prefix(text: str, settings: Settings) -> str:
-    """The prefix that the text is, or lies in: as `prefixes` counts it."""
+    """Return the prefix that the text is or begins with, in the form in which messages are counted."""
     import phonenumbers
 
     digits = settings.sms_prefix_digits
-    plain = re.sub(r"[\s-]", "", text)
+    number = re.sub(r"[\s-]", "", text)
     try:
-        if not _SHAPE.fullmatch(plain):
+        if not _SHAPE.fullmatch(number):
             raise Failed("PREFIX: begins with + and the calling code, as in +861331")
-        code = numbers.prefix(plain, 0)[1]
+        code = numbers.prefix(number, 0)[1]
     except phonenumbers.NumberParseException:
         raise Failed("PREFIX: its calling code is no country's; it begins as in +861331") from None
-    if len(plain) < len(code) + digits:
+    if len(number) < len(code) + digits:
         raise Failed(f"PREFIX: has {digits} digits behind the calling code {code} (SMS_PREFIX_DIGITS)")
-    return plain[: len(code) + digits]
+    return number[: len(code) + digits]

@@ -1,4 +1,4 @@
-"""`lingpai seed`: a deployment given its first clients, roles and users."""
+"""`lingpai seed`: gives a deployment its first clients, roles and users."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""Which deployment a command works on: a stack, the local server, or the one that the environment names."""
+"""The deployment that a command works on: a stack, the local server, or the one that the environment names."""
 
 import os
 import urllib.error
@@ -16,16 +16,16 @@ from local import deployment, dynamodb, environment
 from local.deployment import Deployment
 from local.operator.console import Failed
 
-# Seconds: a transaction of a hundred items is no login.
+# In seconds. A transaction of a hundred items takes longer than a login.
 _STORE_TIMEOUTS = {"store_connect_timeout": 5.0, "store_read_timeout": 20.0}
 _ANSWERS_WITHIN = 5.0
-# What names another deployment than the stack does; and who sends, which only a message for a test asks for.
+# Variables that would name another deployment than the stack, and the sender, which the stack's functions have.
 _NOT_THE_STACKS = ("DYNAMODB_ENDPOINT", "KEYS_FILE", "CODE_PEPPER", "CODE_PEPPER_SECRET", "SMS_PROVIDER")
 
 
 @dataclass(frozen=True)
 class Target:
-    """A deployment: what it is called, where its API answers if that is known, and its stack if it is one."""
+    """A deployment: its name in messages, the address of its API if known, and its stack if it is one."""
 
     name: str
     url: str | None
@@ -35,12 +35,12 @@ class Target:
 
 @contextmanager
 def opened(stack: str | None, *, local: bool) -> Iterator[Target]:
-    """The deployment; as long as the context lasts this process's environment is that of its functions."""
+    """Find the deployment, and set this process's environment to its functions' as long as the context lasts."""
     before = dict(os.environ)
     try:
         if "AWS_REGION" not in os.environ and "AWS_DEFAULT_REGION" in os.environ:
             os.environ["AWS_REGION"] = os.environ["AWS_DEFAULT_REGION"]
-        # botocore reads the one, the settings the other.
+        # boto3 reads AWS_DEFAULT_REGION, the settings AWS_REGION.
         if "AWS_REGION" in os.environ:
             os.environ["AWS_DEFAULT_REGION"] = os.environ["AWS_REGION"]
         if stack is not None:
@@ -58,7 +58,7 @@ def opened(stack: str | None, *, local: bool) -> Iterator[Target]:
 
 @contextmanager
 def services(target: Target, parallel: int = 1) -> Iterator[Services]:
-    """The services of the place; `parallel` connections to its store at most."""
+    """Open the target's services, with at most `parallel` connections to its store."""
     settings = _patient(from_environment(os.environ), os.environ)
     endpoint = None if target.stack else os.environ.get("DYNAMODB_ENDPOINT")
     with dynamodb.open_store(endpoint, os.environ) if endpoint else nullcontext():
@@ -77,7 +77,7 @@ def _stack(name: str, environ: MutableMapping[str, str]) -> Target:
 
 
 def _local(environ: MutableMapping[str, str]) -> Target:
-    """The local server's settings, and its store: one of its own at DYNAMODB_ENDPOINT, or the one that it embeds."""
+    """Set the local server's settings and its store: the one at DYNAMODB_ENDPOINT, or the embedded one."""
     try:
         port = environment.read_port(environ)
     except environment.SettingError as error:
@@ -91,7 +91,7 @@ def _local(environ: MutableMapping[str, str]) -> Target:
                 "\nFor a DynamoDB that keeps its data set DYNAMODB_ENDPOINT, here and for `make run`."
             )
         environ["DYNAMODB_ENDPOINT"] = url + environment.STORE_PATH
-    # No profile or session of AWS's: nothing here is theirs.
+    # Nothing here is on AWS, so its profiles and sessions must not apply.
     for other in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
         environ.pop(other, None)
     environ["AWS_ACCESS_KEY_ID"] = environ["AWS_SECRET_ACCESS_KEY"] = "local"
@@ -108,9 +108,9 @@ def _answers(url: str) -> bool:
 
 
 def _patient(settings: Settings, environ: Mapping[str, str]) -> Settings:
-    """With time for the store. botocore asks it, which knows the ways of an operator's machine (profiles, proxies).
+    """Return the settings with longer timeouts, and without metrics, which would mix with the results.
 
-    No metrics either: they would stand between the results.
+    The store is asked through botocore, which supports the profiles and proxies of an operator's machine.
     """
     patient = {name: value for name, value in _STORE_TIMEOUTS.items() if not environ.get(name.upper())}
     return settings.model_copy(update={**patient, "aws_transport": "botocore", "metrics_namespace": ""})

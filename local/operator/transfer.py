@@ -1,4 +1,4 @@
-"""`lingpai users`: accounts moved in from another system, and out again."""
+"""`lingpai users`: imports and exports accounts."""
 
 import json
 import os
@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
-from enum import StrEnum
 from pathlib import Path
 from types import FrameType
 from typing import IO, Annotated, Any
@@ -24,18 +23,11 @@ from local.transfer.adaptive_concurrency import AdaptiveConcurrency
 group = typer.Typer(name="users", no_args_is_help=True, help="Move users in from another system, and out again.")
 
 
-class FormatName(StrEnum):
-    """The formats by name."""
-
-    csv = "csv"
-    jsonl = "jsonl"
-
-
 @command(group, "import")
 def import_users(
     context: CommandContext,
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="CSV or JSON lines.")],
-    kind: Annotated[FormatName | None, typer.Option("--format", help="Where the file's name does not tell.")] = None,
+    kind: Annotated[files.Format | None, typer.Option("--format", help="Where the file's name does not tell.")] = None,
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every line, write nothing.")] = False,
     rejects: Annotated[Path | None, typer.Option(help="Write refused lines here, each with its reason.")] = None,
@@ -65,7 +57,7 @@ def import_users(
     start = time.monotonic()
     report = importing.Report()
     with ExitStack() as stack:
-        kind_known = files.format_of(file, kind.value if kind else None)
+        kind_known = files.format_of(file, kind)
         stream = stack.enter_context(encodings.opened(file, encoding))
         services = stack.enter_context(context.services(parallel))
         book = services.store.directory().roles
@@ -93,7 +85,7 @@ def import_users(
 def export_users(
     context: CommandContext,
     file: Annotated[Path | None, typer.Argument(dir_okay=False, help="Standard output where there is none.")] = None,
-    kind: Annotated[FormatName | None, typer.Option("--format", help="Where the file's name does not tell.")] = None,
+    kind: Annotated[files.Format | None, typer.Option("--format", help="Where the file's name does not tell.")] = None,
     *,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
 ) -> None:
@@ -104,7 +96,7 @@ def export_users(
     start = time.monotonic()
     count = 0
     with ExitStack() as stack:
-        kind_known = files.format_of(file, kind.value if kind else None)
+        kind_known = files.format_of(file, kind)
         if file is None and sys.stdout.isatty():
             raise Failed("password hashes are not for a terminal: name a FILE, or send the output on")
         stream = stack.enter_context(_output(file, force=force) if file else nullcontext(sys.stdout))
@@ -141,7 +133,7 @@ def _output(file: Path, *, force: bool) -> Iterator[IO[str]]:
 
 @contextmanager
 def _stoppable() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C or SIGTERM sets; the second one ends the process."""
+    """Yield an event that the first Ctrl-C or SIGTERM sets; the second ends the process."""
     stop = threading.Event()
 
     def ask(number: int, _: FrameType | None) -> None:
@@ -166,7 +158,7 @@ def _progress() -> Progress:
 
 
 def _teller(write: files.Writer | None, most: int) -> Callable[[int, str, Mapping[str, Any]], None]:
-    """Tells of refused lines, the first ones on the terminal, all of them to `write`."""
+    """Return a callback that reports refused lines: the first `most` on the terminal, all of them to `write`."""
     told = 0
 
     def tell(line: int, reason: str, record: Mapping[str, Any]) -> None:

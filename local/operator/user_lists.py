@@ -1,4 +1,4 @@
-"""`lingpai user list` and `lingpai user find`: accounts looked through one after the other."""
+"""`lingpai user list` and `lingpai user find`, which read accounts one after the other."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -69,14 +69,14 @@ def find_users(
 
 
 def _searched(user: User, country: str) -> str:
-    """What a search looks at, a line for each: a text with a line end in it is found nowhere."""
+    """Return the texts that a search looks at, one a line, so that no match spans two of them."""
     spellings = [user.mobile, numbers.national(user.mobile, country)] if user.mobile else []
     openids = [openid for _, openid in user.openids]
     return "\n".join(folded(text) for text in (user.username, *spellings, *openids, user.detail.name) if text)
 
 
 def _show(context: CommandContext, services: Services, users: Iterator[User], limit: int) -> int:
-    """Show at most `limit` of the accounts; gives how many it shows."""
+    """Show at most `limit` of the accounts; returns how many."""
     book = services.store.directory().roles
     shown = list(islice(users, limit))
     more = next(users, None) is not None

@@ -72,7 +72,7 @@ def create(
         user = User(id=clock.new_user_id(), created_at=clock.now(), mobile=number)
         if username:
             name = accounts.as_username(settings, username, owner=user)
-            # A name that is the account's own number needs no row of its own: the number finds it.
+            # A name that is the account's own number needs no identity of its own: the number finds the account.
             if numbers.as_mobile(name, settings.home_country) is None:
                 user = replace(user, username=name)
         book = services.store.directory().roles
@@ -140,7 +140,7 @@ def delete(context: CommandContext, who: Who) -> None:
     with context.services() as services:
         user = _found(services, who)
         context.confirm(
-            f"{_named(user)} is deleted for good, with its names and its profile.{_admins_word(services, user)}"
+            f"{_named(user)} is deleted for good, with its names and its profile.{_last_admin_warning(services, user)}"
         )
         accounts.delete(services, user.id)
     context.show({"id": user.id, "deleted": True}, f"{_named(user)} is deleted")
@@ -151,7 +151,9 @@ def disable(context: CommandContext, who: Who) -> None:
     """Let nobody log in to the account any more, and end its sessions. It keeps its names; `enable` brings it back."""
     with context.services() as services:
         user = _found(services, who)
-        context.confirm(f"{_named(user)} is disabled, and all of its sessions end.{_admins_word(services, user)}")
+        context.confirm(
+            f"{_named(user)} is disabled, and all of its sessions end.{_last_admin_warning(services, user)}"
+        )
         ended = accounts.disable(services, user.id)
     changed = not user.disabled
     said = f"{_named(user)} is disabled{'' if changed else ' already'}; {ended} sessions ended"
@@ -221,7 +223,7 @@ def revoke_role(context: CommandContext, who: Who, role: RoleName) -> None:
 
 
 def document(user: User, book: RoleBook) -> dict[str, Any]:
-    """The account as JSON has it; no hash is in it."""
+    """The account as JSON, without hashes."""
     return {
         "id": user.id,
         "username": user.username,
@@ -236,9 +238,9 @@ def document(user: User, book: RoleBook) -> dict[str, Any]:
 
 
 def _found(services: Services, who: str) -> User:
-    """The account that the operator means.
+    """Find the account by username, mobile number or id.
 
-    A username may look like somebody's id: where a text means two accounts it is refused, lest the wrong one is hit.
+    A username may look like another account's id. A text that fits two accounts is refused.
     """
     kind, colon, rest = who.partition(":")
     by_id = _by_id(services, rest if (kind, colon) == ("id", ":") else who)
@@ -276,7 +278,7 @@ def _change_role(context: CommandContext, who: str, name: str, *, granted: bool)
         changed = (role_id in user.roles) != granted
         if changed:
             if not granted:
-                word = _admins_word(services, user) if name == services.settings.admin_role else ""
+                word = _last_admin_warning(services, user) if name == services.settings.admin_role else ""
                 context.confirm(f"{_named(user)} loses the role {name}.{word}")
             wanted = frozenset({role_id})
             user = accounts.change(
@@ -290,7 +292,7 @@ def _change_role(context: CommandContext, who: str, name: str, *, granted: bool)
 
 
 def role_id_of(book: RoleBook, name: str) -> int:
-    """The id of the role of this name; Missing where there is none."""
+    """Return the id of the role of this name; raises Missing if there is none."""
     try:
         (role_id,) = accounts.role_ids(book, [name])
     except LingpaiError:
@@ -300,7 +302,7 @@ def role_id_of(book: RoleBook, name: str) -> int:
 
 
 def role_names(book: RoleBook, user: User) -> list[str]:
-    """Without those that were deleted since: they give nothing."""
+    """Return the names of the account's roles; roles that were deleted since are left out."""
     return sorted(name for role_id, name in book.names if role_id in user.roles)
 
 
@@ -318,8 +320,8 @@ def _alive(services: Services, user: User) -> list[Session]:
     return sorted(alive, key=lambda session: session.created_at, reverse=True)
 
 
-def _admins_word(services: Services, user: User) -> str:
-    """The warning that a question adds for the last admin, whom only this command can remove."""
+def _last_admin_warning(services: Services, user: User) -> str:
+    """Return a warning for the question about an account that seems to be the last admin, else nothing."""
     admin_role = services.store.directory().roles.id_of(services.settings.admin_role)
     if admin_role is None or admin_role not in user.roles or last_admin.find_another(services, admin_role, user.id):
         return ""
@@ -331,7 +333,7 @@ def _read_password() -> str:
 
 
 def _named(user: User) -> str:
-    """How a message calls the account: never by its number."""
+    """Return the account's name for messages, which never is its mobile number."""
     return f"{user.username} ({user.id})" if user.username else f"the account {user.id}"
 
 

@@ -1,1 +1,1 @@
-"""Users moved in and out: files of accounts, read and written as streams, whatever their length."""
+"""Import and export of accounts. Files are read and written as streams, so their size does not matter."""

@@ -1,4 +1,4 @@
-"""As many calls at once as the store takes: one more after each good round, half as many after a refusal."""
+"""Adapt the number of concurrent calls to the store: raised slowly after successes, halved after a refusal."""
 
 import random
 import threading
@@ -13,13 +13,13 @@ _LONGEST_PAUSE = 5.0
 
 
 class Stopped(Exception):
-    """The person said stop while the store took nothing."""
+    """The import was stopped while it waited for the store."""
 
 
 class AdaptiveConcurrency:
-    """Lets at most `limit` calls run at once, from 1 to `most`. For many threads.
+    """Let at most `limit` calls run at once, from 1 to `most`. For use by many threads.
 
-    A store that refuses for `patience` seconds on end is given up; `stop` ends the waiting for one.
+    It gives up after `patience` seconds in which the store refused every call. `stop` ends the waiting.
     """
 
     def __init__(self, most: int, stop: threading.Event, patience: float = 60) -> None:
@@ -33,9 +33,9 @@ class AdaptiveConcurrency:
         self._busy_since: float | None = None
 
     def run[T](self, call: Callable[[], T]) -> T:
-        """What `call` gives, tried again while the store is busy.
+        """Return what `call` returns; the call is repeated while the store is busy.
 
-        Raises the LingpaiError `temporarily_unavailable` when patience is at its end, Stopped when told to stop.
+        Raises the LingpaiError `temporarily_unavailable` after `patience` seconds, and Stopped when told to stop.
         """
         refusals = 0
         while True:
@@ -56,7 +56,7 @@ class AdaptiveConcurrency:
 
     @contextmanager
     def _slot(self) -> Iterator[float]:
-        """A place among those that run; gives the time at which it was taken."""
+        """Wait until another call may run; yields the time at which it started."""
         with self._turn:
             self._turn.wait_for(lambda: self._running < int(self.limit))
             self._running += 1
@@ -75,7 +75,7 @@ class AdaptiveConcurrency:
     def _busy(self, error: LingpaiError, started: float) -> None:
         with self._turn:
             now = time.monotonic()
-            # Those that ran side by side and were all refused were too many once, not many times.
+            # Calls that ran at the same time and were all refused halve the limit once.
             if started >= self._cut_at:
                 self.limit = max(self.limit / 2, 1.0)
                 self._cut_at = now

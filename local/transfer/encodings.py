@@ -1,4 +1,4 @@
-"""The encoding of a file: UTF-8, or the one that its owner names. Anything else is refused before a line is read."""
+"""The encoding of a file: UTF-8, or the one that is named. Other files are refused before a line is imported."""
 
 import codecs
 import itertools
@@ -11,7 +11,7 @@ from typing import IO
 from local.transfer.files import FileError
 
 _CHUNK = 1 << 20
-# By the name that people know, and the one that Python has; the first that fits is the likely one.
+# The usual name and Python's. The first that fits is taken for the likely one.
 _EAST_ASIAN = (("GBK", "gbk"), ("GB 18030", "gb18030"), ("Big5", "big5"))
 _MARKS = (
     (codecs.BOM_UTF32_LE, ("UTF-32", "utf-32")),
@@ -22,7 +22,7 @@ _MARKS = (
 
 
 def is_known(name: str) -> bool:
-    """Whether it names an encoding of text."""
+    """Tell whether it is the name of a text encoding."""
     try:
         codecs.lookup(name)
         "".encode(name)
@@ -33,9 +33,9 @@ def is_known(name: str) -> bool:
 
 @contextmanager
 def opened(path: Path, encoding: str | None) -> Iterator[IO[bytes]]:
-    """The file as UTF-8; one that is in another `encoding` is converted into a temporary file.
+    """Open the file as UTF-8; a file in another `encoding` is converted into a temporary file.
 
-    All of it is looked at first: FileError, with the line, for a file that is not UTF-8, or not in `encoding`.
+    The whole file is read first. Raises FileError, with the line, if it is not UTF-8, or not in `encoding`.
     """
     with path.open("rb") as stream:
         if encoding is None or codecs.lookup(encoding).name == "utf-8":
@@ -49,7 +49,7 @@ def opened(path: Path, encoding: str | None) -> Iterator[IO[bytes]]:
 
 def _require_utf8(stream: IO[bytes], path: Path) -> None:
     head = stream.read(_CHUNK)
-    # UTF-16 without a mark is full of zeros, each of which is UTF-8.
+    # ASCII text in UTF-16 has a zero byte in each character, which is valid UTF-8.
     if (head.startswith(tuple(mark for mark, _ in _MARKS)) or b"\0" in head) and (found := likely(head)):
         raise FileError(f"{path}: is not UTF-8{_hint(found)}")
     stream.seek(0)
@@ -82,19 +82,19 @@ def _convert(stream: IO[bytes], converted: IO[bytes], encoding: str, path: Path)
 
 
 def likely(sample: bytes) -> tuple[str, str] | None:
-    """The encoding that bytes which are not UTF-8 probably are in: its name, and what Python calls it."""
+    """Guess the encoding of bytes that are not UTF-8: its usual name and Python's."""
     for mark, encoding in _MARKS:
         if sample.startswith(mark):
             return encoding
     if zeros := sample.count(0):
-        # The zero of an ASCII character stands behind it where the low byte is first.
+        # In little-endian order the zero byte follows the ASCII character.
         last = sum(sample[at] == 0 for at in range(1, len(sample), 2))
         if zeros * 10 < len(sample):
             return None
         return ("UTF-16", "utf-16-le") if last * 2 > zeros else ("UTF-16", "utf-16-be")
     text = sample.decode("utf-8", "replace")
     if sum(character >= "\u0800" for character in text) > 2 * text.count("\ufffd"):
-        return None  # UTF-8 that was damaged
+        return None  # damaged UTF-8
     high = [byte >= 0x80 for byte in sample]
     beside = sum(one and other for one, other in itertools.pairwise(high))
     if 3 * beside >= sum(high):

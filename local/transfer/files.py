@@ -1,9 +1,9 @@
 """Files of accounts: CSV with a header, or JSON lines, in UTF-8. Read line by line, written whole or not at all.
 
-Whatever the length of a file, one line of it is in memory; lines that are longer than an account may be are not.
+Only one line of a file is in memory, and lines longer than any account are skipped.
 
-A program for tables takes a cell that begins with one of `=+-@`, or with a tab or line end, for a formula, and runs it.
-In a CSV such a cell is written with an apostrophe before it, which is taken away when the cell is read.
+Spreadsheet programs run a cell that begins with one of `=+-@`, a tab or a line end as a formula. Such a cell is
+written with an apostrophe before it, which is removed when the cell is read.
 """
 
 import csv
@@ -24,22 +24,22 @@ from local.transfer import records
 Format = Literal["csv", "jsonl"]
 
 SUFFIXES: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
-# DynamoDB keeps 400 KB under one key, names of attributes included.
+# A DynamoDB item has at most 400 KB, names of attributes included.
 MAX_LINE = 350_000
-# A formula, also behind apostrophes: a cell that has them already gets one more, and loses one when it is read.
+# Also behind apostrophes: a cell that already has some gets one more, and loses one when it is read.
 _FORMULA = re.compile("'*[=+\\-@\t\r\n＝＋－＠]")
 _BOM = b"\xef\xbb\xbf"
 
 
 class FileError(Exception):
-    """A file that cannot be read on; the text says where and why."""
+    """The file cannot be read any further; the message says where and why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A record of a file and the number of its first line; `problem` says why it could not be read.
+    """A record of a file and the number of its first line. `problem` says why it could not be read.
 
-    `size` is what it takes in the file, in bytes.
+    `size` is its length in the file, in bytes.
     """
 
     number: int
@@ -49,7 +49,7 @@ class Line:
 
 
 def format_of(path: Path | None, given: Format | None) -> Format:
-    """The format that was given, else that of the file's name; raises FileError where neither tells."""
+    """Return the given format, else that of the file's name; raises FileError if neither tells it."""
     known = given or (SUFFIXES.get(path.suffix.lower()) if path else None)
     if known is None:
         raise FileError("the name does not tell the format: say --format csv or --format jsonl")
@@ -57,7 +57,7 @@ def format_of(path: Path | None, given: Format | None) -> Format:
 
 
 def columns(stream: IO[bytes], kind: Format) -> tuple[str, ...]:
-    """What a file beside this one has for columns: those of its header; raises FileError for a bad one."""
+    """Return the columns for a file of rejects: those of this file's header. Raises FileError for a bad header."""
     if kind == "jsonl":
         return records.FIELDS
     stream.seek(0)
@@ -69,7 +69,7 @@ def columns(stream: IO[bytes], kind: Format) -> tuple[str, ...]:
 
 
 def lines(stream: IO[bytes], kind: Format) -> Iterator[Line]:
-    """The records of the file, from its start; raises FileError where nothing behind could be trusted."""
+    """Yield the records of the file from its start; raises FileError at a fault after which no line can be trusted."""
     stream.seek(0)
     return _jsonl(stream) if kind == "jsonl" else _csv(stream)
 
@@ -111,7 +111,7 @@ def _no_number(text: str) -> None:
 
 
 def _csv(stream: IO[bytes]) -> Iterator[Line]:
-    # A field is never longer than its record; the module's own limit is for all readers of the process.
+    # The csv module's limit for a field is 128 KB, and is one for the whole process.
     csv.field_size_limit(MAX_LINE)
     taken = [0]
     reader = _reader(_text_lines(stream, taken))
@@ -133,7 +133,7 @@ def _csv(stream: IO[bytes]) -> Iterator[Line]:
 
 
 def _reader(lines: Iterator[str]) -> Any:
-    """Reads CSV; fields may be parted by tabs or semicolons, as Excel does, if the header is."""
+    """Return a CSV reader. Fields may be separated by tabs or semicolons (Excel) if the header's are."""
     first = next(lines, "")
     delimiter = next((mark for mark in ",\t;" if mark in first), ",")
     return csv.reader(itertools.chain([first] if first else [], lines), strict=True, delimiter=delimiter)
@@ -159,7 +159,7 @@ def _header(row: list[str]) -> list[str]:
 
 
 def _text_lines(stream: IO[bytes], taken: list[int]) -> Iterator[str]:
-    """The lines as text; raises FileError for what is not UTF-8. Counts bytes in `taken`."""
+    """Yield the lines as text, counting bytes in `taken`; raises FileError for a line that is not UTF-8."""
     for number, (raw, length) in enumerate(_raw_lines(stream), start=1):
         if raw is None:
             raise FileError(f"line {number}: is longer than {MAX_LINE} bytes")
@@ -172,7 +172,7 @@ def _text_lines(stream: IO[bytes], taken: list[int]) -> Iterator[str]:
 
 
 def _raw_lines(stream: IO[bytes]) -> Iterator[tuple[bytes | None, int]]:
-    """Each line with its end, and its length; None for one that is too long, which is read over."""
+    """Yield each line, with its line end, and its length; None for a line that is too long, which is skipped."""
     first = True
     while raw := stream.readline(MAX_LINE + 1):
         length = len(raw)
@@ -191,7 +191,7 @@ def _raw_lines(stream: IO[bytes]) -> Iterator[tuple[bytes | None, int]]:
 
 
 class Writer(Protocol):
-    """Writes one record."""
+    """A function that writes one record."""
 
     def __call__(self, record: Mapping[str, Any]) -> None:
         """Write it."""
@@ -199,7 +199,7 @@ class Writer(Protocol):
 
 
 def writer(stream: IO[str], kind: Format, columns: tuple[str, ...]) -> Writer:
-    """What writes records to `stream`; of a CSV, the header at once."""
+    """Return a function that writes records to `stream`. The header of a CSV is written at once."""
     if kind == "jsonl":
         return lambda record: _write_json(stream, record)
     rows = csv.writer(stream, lineterminator="\n")
@@ -216,7 +216,7 @@ def _write_row(rows: Any, columns: tuple[str, ...], record: Mapping[str, Any]) -
 
 
 def _escaped(cell: str) -> str:
-    """The cell in a form that no program takes for a formula; `_unescaped` undoes it."""
+    """Return the cell so that no program takes it for a formula; `_unescaped` is the inverse."""
     return "'" + cell if _FORMULA.match(cell) else cell
 
 
@@ -238,9 +238,9 @@ def _cell(value: Any) -> str:
 
 @contextmanager
 def private(path: Path, *, overwrite: bool = True) -> Iterator[IO[str]]:
-    """A file that its owner alone may read, and that is at `path` when all of it is written.
+    """Open a file that only its owner can read; it appears at `path` once it is complete.
 
-    What is no character is written as JSON would escape it. Without `overwrite` a file that is there stays, and is a
+    Halves of surrogate pairs are written as JSON escapes. Without `overwrite` an existing file is kept, and raises
     FileExistsError.
     """
     if not overwrite and path.exists():

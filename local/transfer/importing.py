@@ -1,11 +1,11 @@
-"""Accounts from a file into the store.
+"""Import accounts from a file into the store.
 
-The whole file is read and judged before anything is written. Then it is read again, and the good lines are written in
-transactions of several accounts each, many at once. An account is there with all its names or not at all, so an import
-that ends anywhere, killed or stopped, is finished by running it again: what is there already is found and counted.
+The whole file is checked before anything is written. Then it is read again, and the valid lines are written in
+concurrent transactions of several accounts each. An account is written with all its names or not at all, so an import
+that was stopped or killed is finished by running it again: accounts that are there already are found and counted.
 
-Each account remembers the name of the import that made it. One that anybody else made is not the line's account, though
-it has the line's names: a stranger may have registered them first.
+Each account keeps the name of the import that made it. An account that something else made is not taken for the line's,
+even if it has the line's names: a stranger may have registered them first.
 """
 
 import threading
@@ -25,12 +25,12 @@ from local.transfer.adaptive_concurrency import AdaptiveConcurrency, Stopped
 from local.transfer.name_index import NameIndex, open_name_index
 from local.transfer.records import Account, Refused, Rules
 
-# What a transaction holds: items, and of its 4 MB what the lines may take.
+# Limits of a transaction: its items, and the part of its 4 MB that lines may take.
 _ITEMS = 100
 _BYTES = 1_000_000
-# Refusals that a report keeps to be shown; the count has all.
+# So many refusals are kept to be shown; all are counted.
 SHOWN = 50
-# All roles of a deployment are one document.
+# All roles of a deployment are in one item.
 MOST_NEW_ROLES = 1000
 _ATTEMPTS = 5
 DEFAULT_NAME = "import"
@@ -38,7 +38,7 @@ DEFAULT_NAME = "import"
 
 @dataclass
 class Report:
-    """How an import goes; for many threads. `refused` are the first lines of those that were, with the reason."""
+    """The progress of an import, for use by many threads. `first_refused` has line numbers and reasons."""
 
     on_progress: Callable[[int], None] = lambda _: None
     on_refused: Callable[[int, str, Mapping[str, Any]], None] = lambda *_: None
@@ -51,7 +51,7 @@ class Report:
     guard: threading.Lock = field(default_factory=threading.Lock)
 
     def refuse(self, line: int, reason: str, record: Mapping[str, Any]) -> None:
-        """Count and tell a refused line."""
+        """Count and report a refused line."""
         with self.guard:
             self.refused += 1
             if len(self.first_refused) < SHOWN:
@@ -65,14 +65,14 @@ class Report:
             self.already_there += already_there
 
     def progress(self, amount: int) -> None:
-        """So many bytes or accounts further."""
+        """Report progress, in bytes while checking and in accounts while writing."""
         with self.guard:
             self.on_progress(amount)
 
 
 @dataclass(frozen=True)
 class Source:
-    """A file of accounts, by which rules it is read, and the name that its accounts remember."""
+    """A file of accounts, the rules to read it by, and the import's name, which its accounts keep."""
 
     stream: IO[bytes]
     kind: files.Format
@@ -81,9 +81,9 @@ class Source:
 
 
 def check(source: Source, index: NameIndex, report: Report, stop: threading.Event) -> set[str]:
-    """Read every line and judge it; gives the roles that the good ones name and that are not there (`new_roles`).
+    """Check every line; returns the roles that valid lines name and that are not there (`new_roles`).
 
-    Raises FileError where the file cannot be read on.
+    Raises FileError if the file cannot be read any further.
     """
     new_roles: set[str] = set()
     for line in files.lines(source.stream, source.kind):
@@ -107,11 +107,10 @@ def check(source: Source, index: NameIndex, report: Report, stop: threading.Even
 
 
 def write(source: Source, index: NameIndex, report: Report, stop: threading.Event, parallel: int) -> None:
-    """Write the lines that `check` let pass, in at most `parallel` transactions at once.
+    """Write the lines that `check` accepted, in at most `parallel` transactions at once.
 
-    `stop` lets the transactions under way finish and takes up no more. Raises the LingpaiError
-    `temporarily_unavailable` when the store takes nothing for a minute, and whatever else a call raises, once those
-    under way have ended.
+    After `stop` the running transactions finish and no more begin. Raises the LingpaiError `temporarily_unavailable`
+    if the store refuses every call for a minute, and other errors of a call, once the running transactions have ended.
     """
     concurrency = AdaptiveConcurrency(parallel, stop)
     work = _Writer(source.rules.services, source.name, concurrency, report)
@@ -131,7 +130,7 @@ def write(source: Source, index: NameIndex, report: Report, stop: threading.Even
         except Stopped:
             pass
         finally:
-            # After an error or a stop, those that have not begun need not.
+            # After an error or a stop, batches that wait are not written.
             for future in running:
                 future.cancel()
             with suppress(Stopped):
@@ -148,7 +147,7 @@ def run(
     dry_run: bool = False,
     on_checked: Callable[[int], None] = lambda _: None,
 ) -> None:
-    """Check the file, then write what is good in it. Raises what `check` and `write` raise.
+    """Check the file, then write its valid lines. Raises what `check` and `write` raise.
 
     `on_checked` is told how many accounts will be written.
     """
@@ -165,7 +164,7 @@ def run(
 
 
 def add_roles(services: Services, names: Iterable[str]) -> RoleBook:
-    """The role book with these roles; gives it as it is then."""
+    """Add the roles that are missing; returns the role book with them."""
     while True:
         book = services.store.directory().roles
         missing = sorted(set(names) - {name for _, name in book.names})
@@ -176,7 +175,7 @@ def add_roles(services: Services, names: Iterable[str]) -> RoleBook:
 
 
 def batches(accounts: Iterable[Account]) -> Iterator[list[Account]]:
-    """As many accounts as a transaction holds, each with all its names."""
+    """Group accounts, each with all its names, into transactions."""
     batch: list[Account] = []
     items = size = 0
     for account in accounts:
@@ -198,7 +197,7 @@ def _account(line: files.Line, rules: Rules) -> Account:
 
 
 def _good(source: Source, index: NameIndex, report: Report) -> Iterator[Account]:
-    """The lines again, without those that were refused."""
+    """Read the lines again, without those that were refused."""
     refused = index.refused()
     next_refused = next(refused, None)
     for line in files.lines(source.stream, source.kind):
@@ -207,7 +206,7 @@ def _good(source: Source, index: NameIndex, report: Report) -> Iterator[Account]
             continue
         try:
             yield _account(line, source.rules)
-        except Refused as changed:  # the file, or the roles, since the line was judged
+        except Refused as changed:  # the file or the roles have changed since the check
             report.refuse(line.number, str(changed), line.record)
 
 
@@ -222,7 +221,7 @@ def _kind(key: str) -> str:
 
 
 class _Ids:
-    """User ids of this process: each other than all before it, which ids drawn within one millisecond may not be."""
+    """Unique user ids. Without this, two drawn within one millisecond could be equal."""
 
     def __init__(self, services: Services) -> None:
         self._clock = services.clock
@@ -236,7 +235,7 @@ class _Ids:
 
 
 class _Writer:
-    """Writes batches; for many threads."""
+    """Write batches, in many threads."""
 
     def __init__(self, services: Services, source: str, concurrency: AdaptiveConcurrency, report: Report) -> None:
         self._services = services
@@ -245,7 +244,7 @@ class _Writer:
         self._concurrency = concurrency
         self._report = report
         self._ids = _Ids(services)
-        # Whether the last batch met accounts that are there: then looking first is cheaper than being refused.
+        # After a batch with existing accounts, looking them up first is cheaper than a refused transaction.
         self._look_first = False
 
     def write(self, batch: list[Account]) -> None:
@@ -282,9 +281,9 @@ class _Writer:
         self._refuse(account, "changed while it was written; run the import again")
 
     def _missing(self, batch: list[Account], users: Mapping[int, User]) -> list[Account]:
-        """Those whose names find nobody; the others are counted, or refused where a name is another account's.
+        """Return the accounts whose names are free; others are counted, or refused if a name is another account's.
 
-        `users` are the accounts that this import may have put itself, by line.
+        `users` are the accounts, by line, that this import may have written itself.
         """
         keys = [key for account in batch for key in account.keys]
         found = self._concurrency.run(lambda: self._store.find_user_ids(*keys))
@@ -296,17 +295,17 @@ class _Writer:
             if not owners:
                 missing.append(account)
             elif own is not None and not account.user.id and set(owners.values()) == {own.id}:
-                # Put by a transaction whose answer was lost.
+                # Written by a transaction whose answer was lost.
                 self._report.count(imported=1)
             elif len(owners) == len(account.keys) and _is_one(set(owners.values()), account.user.id):
                 there.append((account, owners))
             else:
-                self._refuse(account, _whose(owners, account))
-        self._tell_apart(there)
+                self._refuse(account, _describe_owners(owners, account))
+        self._count_or_refuse(there)
         return missing
 
-    def _tell_apart(self, there: list[tuple[Account, Mapping[str, int]]]) -> None:
-        """Count the accounts that this import made; refuse the lines whose accounts it did not make."""
+    def _count_or_refuse(self, there: list[tuple[Account, Mapping[str, int]]]) -> None:
+        """Count existing accounts that this import made; refuse the lines of others."""
         if not there:
             return
         ids = {owner for _, owners in there for owner in owners.values()}
@@ -339,14 +338,14 @@ def _is_one(owners: set[int], wanted: int) -> bool:
     return len(owners) == 1 and (not wanted or owners == {wanted})
 
 
-def _whose(owners: Mapping[str, int], account: Account) -> str:
+def _describe_owners(owners: Mapping[str, int], account: Account) -> str:
     taken = [f"{_kind(key)}: belongs to the account {owner}" for key, owner in owners.items()]
     free = sorted({_kind(key) for key in account.keys if key not in owners})
     return "; ".join(taken) + (f", which the {' and the '.join(free)} does not find" if free else "")
 
 
 def _made_by(maker: str | None, owners: Mapping[str, int], account: Account) -> str:
-    told = _whose(owners, account)
+    told = _describe_owners(owners, account)
     if maker is None:
         return f"{told}, which no import made: somebody may have registered the name"
     return f"{told}, which the import {maker!r} made: is it the same source? Then name it by --source"

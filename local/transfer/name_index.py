@@ -1,4 +1,4 @@
-"""Which names a file has had so far, and which of its lines were refused: on disk, so that memory stays flat."""
+"""Which names a file has had so far, and which of its lines were refused. Kept on disk, so memory stays flat."""
 
 import hashlib
 import secrets
@@ -13,14 +13,14 @@ _CACHE = 16 * 1024
 
 
 class NameIndex:
-    """Names are kept as keyed digests: the numbers and openids of a deployment are nobody's to read on a disk."""
+    """An index of names by keyed digests, so that mobile numbers and openids cannot be read from the disk."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
         self._key = secrets.token_bytes(32)
 
     def first_line(self, names: Iterable[str], line: int) -> tuple[str, int] | None:
-        """The first of these names that an earlier line has, and that line; where none has, they are now of `line`."""
+        """Return the first of these names that an earlier line has, and that line; else add them for `line`."""
         digests = {name: hashlib.blake2b(name.encode(), digest_size=16, key=self._key).digest() for name in names}
         for name, digest in digests.items():
             row = self._database.execute("SELECT line FROM names WHERE digest = ?", (digest,)).fetchone()
@@ -30,20 +30,20 @@ class NameIndex:
         return None
 
     def refuse(self, line: int) -> None:
-        """Remember that this line, which comes after those refused so far, was refused."""
+        """Add a refused line."""
         self._database.execute("INSERT INTO refused VALUES (?)", (line,))
 
     def refused(self) -> Iterator[int]:
-        """The refused lines, in order."""
+        """Return the refused lines, in order."""
         return (row[0] for row in self._database.execute("SELECT line FROM refused ORDER BY line"))
 
 
 @contextmanager
 def open_name_index() -> Iterator[NameIndex]:
-    """An empty one in a file of its own, removed at the end."""
+    """Open an empty index in a temporary file."""
     with (
         tempfile.TemporaryDirectory(prefix="lingpai-") as folder,
-        closing(sqlite3.connect(Path(folder) / "seen", isolation_level=None)) as database,
+        closing(sqlite3.connect(Path(folder) / "names", isolation_level=None)) as database,
     ):
         for statement in (
             "PRAGMA journal_mode = OFF",

@@ -1,7 +1,7 @@
-"""One account as a record of a file, and back.
+"""Convert between an account and a record of a file.
 
-A record has the fields of FIELDS, as text or, in JSON lines, by type as well. Only a name is needed: a username, a
-mobile or an openid.
+A record has the fields of FIELDS, as text or, in JSON lines, as other JSON types. Only a name is required: a username,
+a mobile or an openid.
 """
 
 import dataclasses
@@ -36,20 +36,20 @@ FIELDS = (
     "disabled",
     "profile",
 )
-# What a file of refused lines says beside the fields; an import reads over it.
+# Additional columns of a file of refused lines. An import ignores them.
 REMARKS = ("line", "reason")
 # A column for one field of the profile: `profile.name`.
 PROFILE_PREFIX = "profile."
 PROFILE = tuple(part.name for part in dataclasses.fields(Detail))
 DEFAULT_OPENID_APP = "trusted:default"
 
-# The last second of the year 9999, which is as far as a date reaches.
+# The last second of the year 9999, which is the last that datetime knows.
 _LAST_SECOND = 253_402_300_799
-# All names of an account are put in one transaction, which holds 100 items.
-# What DynamoDB takes as a key.
+# DynamoDB's limit for a key, in bytes.
 _LONGEST_KEY = 2048
-# An item holds 400 KB, and the profile is kept in it as JSON in ASCII: a Chinese character takes six bytes.
+# An item holds 400 KB, names of attributes and the rest of the account included.
 _LARGEST_PROFILE = 350_000
+# All names of an account are written by one transaction, which holds 100 items.
 _MOST_NAMES = 50
 _PROVIDER_APP = re.compile(r"[^:\s]+:[^:\s]+")
 _DIGESTS = re.compile(r"([0-9a-fA-F]{32}):([0-9a-fA-F]{40})")
@@ -59,14 +59,14 @@ _FALSE = {"false", "f", "no", "n", "0"}
 
 
 class Refused(Exception):
-    """A line that cannot be taken over; the text says why, and shows no hash, no number and no openid."""
+    """The line cannot be imported. The message says why, without hashes, numbers and openids."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a line is read by: the deployment's settings, its roles, and whose openids the plain ones are.
+    """The rules for reading a line: the deployment's settings and roles, and the app of the field `openid`.
 
-    With `new_roles` a role that is not there is no fault.
+    With `new_roles` a line may name roles that are not there.
     """
 
     services: Services
@@ -77,9 +77,10 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A line that can be taken over.
+    """A line that can be imported.
 
-    `user` has the password's hash as it came (see `kept`), and the id 0 where the line has none. `size` is in bytes.
+    `user` has the password's hash as it was in the file (see `kept`), and the id 0 if the line has none. `size` is in
+    bytes.
     """
 
     line: int
@@ -90,22 +91,22 @@ class Account:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """Every name of it."""
+        """The keys of all its names."""
         return accounts.keys_of(self.user)
 
 
 def rules(services: Services, book: RoleBook, openid_app: str, *, new_roles: bool) -> Rules:
-    """The rules, with the roles of `book`."""
+    """Return the rules with the roles of `book`."""
     return Rules(services, {name: role_id for role_id, name in book.names}, openid_app, new_roles)
 
 
 def is_app(name: str) -> bool:
-    """Whether it names a provider and its app, as in `wechat:wx123`."""
+    """Tell whether it is a provider and its app, as in `wechat:wx123`."""
     return _PROVIDER_APP.fullmatch(name) is not None
 
 
 def unknown(names: Sequence[str]) -> list[str]:
-    """Those of the names that are no field of a record."""
+    """Return the names that are not fields of a record."""
     return [
         name
         for name in names
@@ -116,7 +117,7 @@ def unknown(names: Sequence[str]) -> list[str]:
 
 
 def read(record: Mapping[str, Any], rules: Rules, line: int = 0, size: int = 0) -> Account:
-    """The account in a record; raises Refused."""
+    """Return the account in a record; raises Refused."""
     if strangers := unknown(list(record)):
         raise Refused(f"{', '.join(strangers)}: no such field")
     given = {name: value for name, value in record.items() if value is not None and value != ""}
@@ -141,13 +142,13 @@ def read(record: Mapping[str, Any], rules: Rules, line: int = 0, size: int = 0) 
 
 
 def is_fast(account: Account) -> bool:
-    """Whether `kept` has to hash something for it."""
+    """Tell whether `kept` will have to hash something for the account."""
     user = account.user
     return bool((user.password and passwords.is_fast(user.password)) or (user.digests and _DIGESTS.match(user.digests)))
 
 
 def kept(user: User, services: Services) -> User:
-    """The account as it is stored: no fast hash as it came. Each costs the work of hashing a password."""
+    """Return the account as it is stored. Fast hashes are hashed again by argon2, which takes its time."""
     settings = services.settings
     password = passwords.as_kept(user.password, settings) if user.password is not None else None
     digests = user.digests
@@ -157,7 +158,7 @@ def kept(user: User, services: Services) -> User:
 
 
 def written(user: User, book: RoleBook) -> dict[str, Any]:
-    """The record of an account, of which `read` and `kept` make the same account. Roles that are gone are left out."""
+    """Return the record of an account; `read` and `kept` make the same account of it. Deleted roles are left out."""
     names = dict(book.names)
     record = {
         "id": user.id,
@@ -179,7 +180,7 @@ def written(user: User, book: RoleBook) -> dict[str, Any]:
 
 
 def _named(user: User, rules: Rules) -> User:
-    """The account with names that find it; its own number, given as its username, is no second name."""
+    """Check the account's names. A username that is its own mobile number is left out."""
     home = rules.services.settings.home_country
     if user.username is not None:
         typed, settings = user.username, rules.services.settings
@@ -237,7 +238,7 @@ def _hash(given: Mapping[str, Any], name: str) -> str | None:
 
 
 def _digests(given: Mapping[str, Any]) -> str | None:
-    """The hash that stands for both digests, or the digests themselves: MD5 and SHA-1 in hex, a colon between."""
+    """Return the hash of both digests, or the digests themselves: MD5 and SHA-1 in hex, separated by a colon."""
     text = _hash(given, "digests")
     if text is None or _DIGESTS.fullmatch(text):
         return text
@@ -247,7 +248,7 @@ def _digests(given: Mapping[str, Any]) -> str | None:
 
 
 def _roles(given: Mapping[str, Any]) -> tuple[str, ...]:
-    """A list, or text: a JSON list, or names with commas between."""
+    """Read a list, a JSON list as text, or names separated by commas."""
     value = given.get("roles", ())
     if isinstance(value, str):
         value = _json("roles", value) if value.lstrip().startswith("[") else value.split(",")
@@ -284,7 +285,7 @@ def _detail(given: Mapping[str, Any], utc_offset_minutes: int) -> Detail:
 
 
 def _text(given: Mapping[str, Any], name: str) -> str | None:
-    """Text, or a whole number in its place: JSON dumps write numbers so."""
+    """Read text, or a whole number in its place, as JSON dumps may write it."""
     value = given.get(name)
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
@@ -294,7 +295,7 @@ def _text(given: Mapping[str, Any], name: str) -> str | None:
 
 
 def _sound(name: str, value: str, *, lines: bool = False) -> str:
-    """The text itself, if the API would take it: no control character but, with `lines`, tabs and line ends."""
+    """Return the text if it has no control characters; `lines` allows tabs and line ends."""
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -314,7 +315,7 @@ def _number(given: Mapping[str, Any], name: str, low: int, high: int) -> int | N
 
 
 def _moment(given: Mapping[str, Any], name: str, rules: Rules) -> int:
-    """Whole seconds since 1970, given so or as ISO 8601 (UTC where it has no offset); now where it is not given."""
+    """Read seconds since 1970 or ISO 8601 (UTC without an offset) as whole seconds; now if it is missing."""
     value = given.get(name)
     if value is None:
         return rules.services.clock.now()
@@ -340,7 +341,7 @@ def _flag(given: Mapping[str, Any], name: str) -> bool:
 
 
 def _object(given: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """An object, or text that is one in JSON."""
+    """Read an object, or an object in JSON as text."""
     value = given.get(name, {})
     if isinstance(value, str):
         value = _json(name, value)
@@ -357,7 +358,7 @@ def _json(name: str, text: str) -> Any:
 
 
 def _allowed[T](name: str, check: Callable[[], T]) -> T:
-    """What `check` gives; its LingpaiError as the reason."""
+    """Return what `check` returns; a LingpaiError becomes Refused with its message."""
     try:
         return check()
     except LingpaiError as error:
