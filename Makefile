@@ -136,25 +136,17 @@ OIDC_PROVIDER := benchmarks/peers/oidc-provider
 npm-install = mkdir -p $(@D) && cp $^ $(@D) \
 	&& (cd $(@D) && npm ci --silent --ignore-scripts --no-audit --no-fund) && touch $@
 
-.PHONY: bench-timing
-bench-timing: $(VENV) dynamodb-local ## Measure whether the time of an answer tells who has an account (ARGS='--pairs 200')
-	@.venv/bin/python -m benchmarks.timing $(ARGS)
-
 .PHONY: bench
 bench: $(VENV) build-here dynamodb-local ## Measure starts and operations and write docs/performance.md (needs valgrind; ARGS='--only token-refresh')
-	@.venv/bin/python -m benchmarks.cold_start $(if $(ARGS),,--undo --write) $(ARGS)
-	@.venv/bin/python -m benchmarks.warm $(if $(ARGS),,--write) $(ARGS)
-	@$(if $(ARGS),:,.venv/bin/python -m benchmarks.layer_size --write)
-	@$(if $(ARGS),:,.venv/bin/python -m benchmarks.memory --write)
-	@$(if $(ARGS),:,.venv/bin/python -m benchmarks.growth --write)
+	@$(bench) cold-start $(or $(ARGS),--write)
+	@$(bench) warm $(or $(ARGS),--write)
+	@$(if $(ARGS),:,$(bench) growth --write)
 
-.PHONY: bench-local-memory
-bench-local-memory: $(VENV) ## Measure how the memory of `make run` grows (a quarter of an hour, Linux; ARGS='--requests 2000 --users 0')
-	@.venv/bin/python -m benchmarks.local_memory $(ARGS)
+bench = .venv/bin/python -m benchmarks
 
 .PHONY: bench-peers
 bench-peers: $(VENV) $(PEERS) .cache/peers-oidc-provider/.installed dynamodb-local ## Measure what a request costs beside other OAuth servers (needs node; ARGS='--rounds 3')
-	@.venv/bin/python -m benchmarks.peers $(ARGS)
+	@$(bench) peers $(ARGS)
 
 .PHONY: security-page
 security-page: $(VENV) ## Write docs/security.md: requirements and the tests that show them
@@ -170,7 +162,7 @@ cost: $(VENV) ## Write docs/cost.md: what a deployment costs and how it scales
 
 .PHONY: cost-data
 cost-data: $(VENV) dynamodb-local ## Count and measure what docs/cost.md is computed from, and write it (a minute; ARGS='--runs 200')
-	@.venv/bin/python -m benchmarks.operations docs/cost.json $(ARGS)
+	@$(bench) cost-data docs/cost.json $(ARGS)
 	@.venv/bin/python -m tools.cost
 
 ##: Ship it

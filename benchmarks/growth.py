@@ -1,21 +1,19 @@
 """How operations grow: with an account's roles, profile and sessions, and with a deployment's roles and clients.
 
-    .venv/bin/python -m benchmarks.growth [--runs 30] [--write]    # needs DynamoDB Local
-
 In: deployments on DynamoDB Local that have so many of one thing and are else alike. Out, for each operation that
 touches it: calls of DynamoDB, units as benchmarks/operations.py counts them, and the median of the processor's time in
 the handler, the bare transport included, in clear and without the slow hash of passwords; and the bytes of the item
-that grows. With --write, the tables of docs/performance.md. The exit code is 2 where it could not be run.
+that grows. With --write, the tables of docs/performance.md.
 """
 
 import argparse
 import statistics
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from benchmarks.markdown import table
+from benchmarks import report
+from benchmarks.machine import require_dynamodb_local
 from benchmarks.operations import (
     OPERATIONS,
     PASSWORD,
@@ -29,7 +27,7 @@ from benchmarks.operations import (
     size_of,
     timed,
 )
-from benchmarks.report import write_section
+from benchmarks.report import table
 from lingpai.accounts import profile_routes as details
 from lingpai.accounts import roles
 from lingpai.accounts import service as accounts
@@ -322,15 +320,15 @@ def told(growth: Growth, found: Sequence[Grown]) -> str:
     return table(head, rows)
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Count, measure and report; give the exit code."""
-    parser = argparse.ArgumentParser(prog="benchmarks.growth", description=(__doc__ or "").partition("\n")[0])
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command takes."""
     parser.add_argument("--runs", type=int, default=RUNS, help=f"how often each operation is timed ({RUNS})")
     parser.add_argument("--write", action="store_true", help="write the tables of docs/performance.md")
-    given = parser.parse_args(arguments)
-    if (reason := stores.missing()) is not None:
-        print(f"DynamoDB Local: {reason}", file=sys.stderr)
-        return 2
+
+
+def main(given: argparse.Namespace) -> None:
+    """Count, measure and report; CannotRun where that is not possible here."""
+    require_dynamodb_local()
     tables = []
     with stores.dynamodb_local() as endpoint:
         for growth in GROWTHS:
@@ -340,9 +338,4 @@ def main(arguments: Sequence[str]) -> int:
             tables.append(told(growth, found))
             print(tables[-1], end="\n\n", flush=True)
     if given.write:
-        write_section("growth", "\n\n".join(tables))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+        report.write("growth", "\n\n".join(tables))

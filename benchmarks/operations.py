@@ -1,7 +1,5 @@
 """What each operation of the service costs: calls, DynamoDB units, processor time, bytes of log; counted, not guessed.
 
-    .venv/bin/python -m benchmarks.operations docs/cost.json    # `make cost-data`; needs DynamoDB Local
-
 The requests go through the real handlers. Units are what DynamoDB Local says it consumed (ReturnConsumedCapacity), but
 at least what AWS takes for that many items, since it forgets some: a read unit for each key asked for, there or not,
 and two write units for each item of a transaction. A write that a condition refused answers without units: AWS takes
@@ -18,7 +16,6 @@ import io
 import json
 import platform
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -27,8 +24,10 @@ from typing import Any
 
 import pytest
 
+from benchmarks.machine import require_dynamodb_local
 from lingpai import bootstrap
 from lingpai.http.metrics import EmfMeter
+from lingpai.http.observability import logger
 from lingpai.kernel.clock import FIRST_MACHINE_OWNER
 from lingpai.settings import Settings
 from local import gateway
@@ -340,15 +339,15 @@ def items(api: Api, name: str) -> list[dict[str, Any]]:
         start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
 
-def main(arguments: list[str]) -> int:
-    """Count, measure and write; return the exit code."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("file", type=Path)
-    parser.add_argument("--runs", type=int, default=RUNS)
-    given = parser.parse_args(arguments)
-    if (reason := stores.missing()) is not None:
-        print(f"DynamoDB Local: {reason}", file=sys.stderr)
-        return 2
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    parser.add_argument("file", type=Path, help="what to write, as JSON (docs/cost.json)")
+    parser.add_argument("--runs", type=int, default=RUNS, help=f"how often each operation is timed ({RUNS})")
+
+
+def main(given: argparse.Namespace) -> None:
+    """Count, measure and write; CannotRun where that is not possible here."""
+    require_dynamodb_local()
     with stores.dynamodb_local() as endpoint:
         with silence():
             counted, kept = count(endpoint), sizes(endpoint)
@@ -356,7 +355,6 @@ def main(arguments: list[str]) -> int:
             measured = [_measured(api, one, given.runs) for one in counted]
     content = {"measured_on": _machine_told(), "bytes": kept, "operations": [asdict(one) for one in measured]}
     given.file.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
-    return 0
 
 
 def _measured(api: Api, one: Counted, runs: int) -> Counted:
@@ -391,8 +389,13 @@ def timed(api: Api) -> tuple[Api, list[float]]:
 @contextlib.contextmanager
 def silence() -> Iterator[io.StringIO]:
     """Catch what is logged within the block."""
+    handler: Any = logger.registered_handler
     with contextlib.redirect_stdout(io.StringIO()) as written:
-        yield written
+        before = handler.setStream(written)
+        try:
+            yield written
+        finally:
+            handler.setStream(before)
 
 
 def _machine_told() -> dict[str, Any]:
@@ -401,7 +404,3 @@ def _machine_told() -> dict[str, Any]:
         "processor": platform.machine(),
         **{name: importlib.metadata.version(name) for name in VERSIONS},
     }
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -5,7 +5,6 @@ What is measured is the function and not the store, so the store is a server els
 
 import base64
 import contextlib
-import io
 import json
 import time
 import urllib.parse
@@ -19,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.operations import MACHINE_JWT, PASSWORD, WEB, Wire
+from benchmarks.operations import MACHINE_JWT, PASSWORD, WEB, Wire, silence
 from lingpai import bootstrap
 from lingpai.aws.dynamodb import DynamoStore
 from lingpai.kernel.clock import Clock
@@ -75,8 +74,8 @@ class _Case:
     # Another client than the event's, and the name of the case with it.
     client: tuple[str, str] | None = None
     name: str = ""
-    # What of it is cryptography that takes any time, by its names in benchmarks/warm_request.py.
-    cryptography: tuple[str, ...] = ()
+    # With a password: argon2id is most of it.
+    slow: bool = False
     status: int = 200
     # Seconds: codes and tokens are made as if it were later, so that they outlive the measuring.
     ahead: int = 86400
@@ -146,7 +145,6 @@ _WARM_CASES = (
         "TokenFunction",
         client=MACHINE_JWT,
         name="token-client-credentials, signed",
-        cryptography=("es256 sign",),
     ),
     _Case("oauth-introspect", "TokenFunction", _bearer("alice", "correct horse battery")),
     _Case(
@@ -154,7 +152,6 @@ _WARM_CASES = (
         "TokenFunction",
         _machine_token,
         name="oauth-introspect, signed",
-        cryptography=("es256 verify",),
         # A signed token says when it was made, and is not good before.
         ahead=-5,
     ),
@@ -162,15 +159,15 @@ _WARM_CASES = (
     _Case("user-by-token", "TokenFunction", _access),
     _Case("token-refresh", "TokenFunction", _refresh),
     _Case("oauth-revoke", "TokenFunction", _bearer("alice", "correct horse battery"), client=WEB),
-    _Case("token-password", "TokenFunction", _by_password, cryptography=("argon2",)),
-    _Case("token-password", "TokenFunction", name="token-password, new address", cryptography=("argon2",)),
-    _Case("token-passport", "TokenFunction", _by_password, cryptography=("argon2", "rs256 sign")),
+    _Case("token-password", "TokenFunction", _by_password, slow=True),
+    _Case("token-password", "TokenFunction", name="token-password, new address", slow=True),
+    _Case("token-passport", "TokenFunction", _by_password, slow=True),
     _Case(
         "token-password",
         "TokenFunction",
         lambda _: {"password": "wrong horse"},
         name="token-password, wrong",
-        cryptography=("argon2",),
+        slow=True,
         status=400,
     ),
     _Case("mobile-code-get", "MobileFunction"),
@@ -186,7 +183,7 @@ _WARM_CASES = (
     _Case("sign-token", "SignFunction", name="sign-token, new account"),
     _Case("users-current", "UsersFunction", _bearer("alice", "correct horse battery")),
     _Case("user-detail-current", "UsersFunction", _bearer("alice", "correct horse battery")),
-    _Case("users-register", "UsersFunction", cryptography=("argon2",)),
+    _Case("users-register", "UsersFunction", slow=True),
     _Case("roles-list", "RolesFunction", _bearer("admin", "admin-of-the-gate")),
 )
 
@@ -197,7 +194,8 @@ def record() -> list[First]:
     return [_record(case, keys) for case in _CASES]
 
 
-WARM = {case.title: case.cryptography for case in _WARM_CASES}
+WARM = tuple(case.title for case in _WARM_CASES)
+SLOW = {case.title for case in _WARM_CASES if case.slow}
 
 
 def record_warm(name: str, keys: KeyStore) -> tuple[First, First]:
@@ -278,7 +276,7 @@ def _prepared(
 ) -> Iterator[Callable[[], tuple[dict[str, Any], str]]]:
     """What has the case's event answered, once, and gives it and the body; all that has to be there before is."""
     settings = {**stores.GUARDED, **HASHING, "code_pepper": PEPPER}
-    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()):
+    with pytest.MonkeyPatch.context() as patch, silence():
         api = make_api(patch, store, **settings)
         api.time.at = int(time.time()) + case.ahead
         api = _signing(api, keys, patch)

@@ -41,7 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 # The folders that take longest come first, so that no process waits for another one at the end.
-_ORDER = ("e2e", "blackbox", "faults", "drills", "contract", "integration", "architecture", "unit")
+_ORDER = ("e2e", "blackbox", "faults", "attack_tests", "contract", "integration", "architecture", "unit")
 # All in one process: its last test counts what the others have called.
 _TOGETHER = "tests/blackbox/"
 

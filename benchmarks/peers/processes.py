@@ -1,16 +1,18 @@
-"""Processes that end with the block they were begun in, whatever ends it, and the lines they are talked to by."""
+"""Processes that end with the block they were begun in, what they cost, and how they are talked to."""
 
 import contextlib
+import http.client
 import json
 import os
 import select
 import signal
-import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from benchmarks.peers.workloads import Request
 
 PATIENCE = 120.0
 _LAST_WORDS = 2000
@@ -21,14 +23,9 @@ class BrokenPeerError(Exception):
 
 
 class Process:
-    """A process that is talked to by lines of JSON, or that serves the sockets `fds` and is not listened to.
+    """A process that is talked to by lines of JSON. What it complains of goes to `complaints`."""
 
-    What it complains of goes to `complaints`.
-    """
-
-    def __init__(
-        self, command: Sequence[str], environ: Mapping[str, str], complaints: Path, fds: Sequence[int]
-    ) -> None:
+    def __init__(self, command: Sequence[str], environ: Mapping[str, str], complaints: Path) -> None:
         self._complaints = complaints
         with complaints.open("ab") as stderr:
             # In a session of its own: Ctrl-C ends this process, which ends it, in this order.
@@ -36,12 +33,10 @@ class Process:
                 command,
                 env=dict(environ),
                 stdin=subprocess.PIPE,
-                # A pipe that nobody reads is full at some time, and who writes into it waits.
-                stdout=subprocess.DEVNULL if fds else subprocess.PIPE,
+                stdout=subprocess.PIPE,
                 stderr=stderr,
                 # Unbuffered: a line that waits in a buffer is none that `select` sees.
                 bufsize=0,
-                pass_fds=fds,
                 start_new_session=True,
             )
 
@@ -71,14 +66,6 @@ class Process:
         content: dict[str, Any] = json.loads(line)
         return content
 
-    def wait_for(self, held: Callable[[], bool]) -> None:
-        """Until it holds; BrokenPeerError where it does not."""
-        deadline = time.monotonic() + PATIENCE
-        while not held():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise self.broken("does not get ready")
-            time.sleep(0.02)
-
     def broken(self, what: str) -> BrokenPeerError:
         """The exception that says so."""
         words = self._complaints.read_text("utf-8", "replace")[-_LAST_WORDS:]
@@ -102,26 +89,43 @@ class Process:
 
 
 @contextlib.contextmanager
-def process(
-    command: Sequence[str], environ: Mapping[str, str], complaints: Path, fds: Sequence[int] = ()
-) -> Iterator[Process]:
+def process(command: Sequence[str], environ: Mapping[str, str], complaints: Path) -> Iterator[Process]:
     """A process as long as the block."""
-    begun = Process(command, environ, complaints, fds)
+    begun = Process(command, environ, complaints)
     try:
         yield begun
     finally:
         begun.end()
 
 
-@contextlib.contextmanager
-def listening() -> Iterator[socket.socket]:
-    """A socket that listens on a free port of this machine, to be handed to a server."""
-    with socket.create_server(("127.0.0.1", 0), backlog=64) as made:
-        yield made
+class HttpClient:
+    """See `workloads.Client`: to a port of this machine, over one connection that is kept."""
+
+    def __init__(self, port: int) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        self.connections = 0
+
+    def send(self, request: Request) -> tuple[int, bytes]:
+        """Status and body of the answer."""
+        if self._connection.sock is None:
+            self.connections += 1
+        self._connection.request("POST", request.path, request.body, dict(request.headers))
+        answer = self._connection.getresponse()
+        return answer.status, answer.read()
+
+    def close(self) -> None:
+        """Hang up."""
+        self._connection.close()
 
 
-def free_port() -> int:
-    """A port that nobody has, now."""
-    with listening() as made:
-        port: int = made.getsockname()[1]
-        return port
+def spent(pid: int) -> float:
+    """Seconds of processor time, user and system, of all threads of this process since it began, to the nanosecond.
+
+    It is the clock that clock_getcpuclockid(3) names, made as glibc makes it (CPUCLOCK_SCHED of the kernel's
+    include/linux/posix-timers_types.h): utime and stime in /proc tell hundredths of a second.
+    ProcessLookupError where there is no such process.
+    """
+    try:
+        return time.clock_gettime((~pid << 3) | 2)
+    except OSError as error:
+        raise ProcessLookupError(f"no process {pid}") from error

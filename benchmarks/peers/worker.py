@@ -1,7 +1,7 @@
 """Ask an application in its own process: `python -m benchmarks.peers.worker MODULE`, one JSON line in, one out.
 
 The first line out tells `versions`, and those after it `ms`, the processor time of an answer as asked by
-`{"work": …, "count": …}`; or `error`. The answer alone is counted: the event or the environ stands ready before it
+`{"workload": …, "count": …}`; or `error`. The answer alone is counted: the event or the environ stands ready before it
 begins, and what comes back is read after it has ended. What the application prints goes nowhere.
 """
 
@@ -11,9 +11,10 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from typing import Any, Protocol
 
-from benchmarks.peers.works import Calls, Request, measure
+from benchmarks.peers.workloads import Calls, Request, measure
 
 
 class App(Protocol):
@@ -45,7 +46,7 @@ class InProcess:
         self.spent = 0.0
 
     def send(self, request: Request) -> tuple[int, bytes]:
-        """See `works.Talk`."""
+        """See `workloads.Client`."""
         prepared = self._app.prepare(request)
         begun = time.process_time()
         answered = self._app.answer(prepared)
@@ -53,31 +54,35 @@ class InProcess:
         return self._app.read(answered)
 
 
+def teller() -> Callable[[dict[str, Any]], None]:
+    """What prints JSON for the process that began this one; all else that is printed goes nowhere from here on."""
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+    def tell(content: dict[str, Any]) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            print(json.dumps(content), file=out, flush=True)
+
+    return tell
+
+
 def main(module_name: str) -> int:
     """Answer until the input ends; give the exit code."""
-    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
+    tell = teller()
     module = importlib.import_module(module_name)
     seeded = module.populate()
     app: App = module.open_app()
-    talk, sessions = InProcess(app), seeded["sessions"]
-    _tell(out, {"versions": seeded["versions"]})
+    client, sessions = InProcess(app), seeded["sessions"]
+    tell({"versions": seeded["versions"]})
     for line in sys.stdin:
         asked = json.loads(line)
         try:
-            ms = measure(talk, app.calls, asked["work"], asked["count"], sessions, lambda: talk.spent)
+            ms = measure(client, app.calls, asked["workload"], asked["count"], sessions, lambda: client.spent)
         except Exception as error:  # noqa: BLE001  whatever it is, the one who asked has to know
-            _tell(out, {"error": f"{type(error).__name__}: {error}"})
+            tell({"error": f"{type(error).__name__}: {error}"})
         else:
-            _tell(out, {"ms": ms})
+            tell({"ms": ms})
     return 0
-
-
-def _tell(out: Any, content: dict[str, Any]) -> None:
-    with contextlib.suppress(BrokenPipeError):
-        out.write(json.dumps(content) + "\n")
-        out.flush()
 
 
 if __name__ == "__main__":

@@ -228,3 +228,14 @@ def test_the_headers_of_pages_are_those_of_the_setting() -> None:
     assert template._words(rules["AllowHeaders"], {"CorsHeaders": default}) == Settings().cors_headers
     assert TEMPLATE.cors.headers == Settings().cors_headers
     assert "CORS_ORIGINS" in FUNCTIONS["TokenFunction"]["Environment"]["Variables"]
+
+
+def test_the_time_out_is_longer_than_what_may_take_long_by_itself() -> None:
+    """So that the answer is the function's; and shorter than API Gateway's own, which is 30 seconds."""
+    settings = Settings()
+    a_try = settings.sign_connect_timeout + settings.sign_timeout
+    # An OpenID provider whose address and keys are not known yet is asked twice.
+    longest = max(settings.sms_deadline, 2 * a_try)
+    for function in TEMPLATE.functions:
+        if function.name != "KeysFunction":
+            assert longest < function.timeout < 30

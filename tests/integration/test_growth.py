@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import growth, report
+from benchmarks import growth
 from benchmarks.growth import GROWTHS, Grown, Growth
 from tests.support.stores import ROOT
 
@@ -91,7 +91,3 @@ def test_clients_are_remembered(dynamodb_endpoint: str, monkeypatch: pytest.Monk
     monkeypatch.setattr("lingpai.clients.service.Registry.__init__.__defaults__", (9,))
     more = growth.count(dynamodb_endpoint, clients, 10)
     assert (few.costs[name].calls, more.costs[name].calls) == (1, 2)
-
-
-def test_it_has_its_place_on_the_page() -> None:
-    assert report.PAGE.read_text("utf-8").count("<!-- growth -->") == 1

@@ -29,7 +29,7 @@ from joserfc.jwk import ECKey, RSAKey
 
 from benchmarks.peers.apps import place
 from benchmarks.peers.apps.wsgi import WsgiApp
-from benchmarks.peers.works import OPAQUE, REFRESH, Calls
+from benchmarks.peers.workloads import OPAQUE, REFRESH, Calls
 
 # It takes no request over plain HTTP without this, as its documentation says.
 os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"
@@ -162,7 +162,7 @@ def create_app():
 
 
 def populate():
-    """See `seed`."""
+    """Fill the store; give sessions, and of what the server is made."""
     sessions = [f"first-{number}-{place.secret()}" for number in range(place.SESSIONS)]
     with create_app().app_context():
         db.create_all()
@@ -192,7 +192,7 @@ def populate():
                 )
             )
         db.session.commit()
-    names = ("authlib", "flask", "sqlalchemy", "gunicorn", "cryptography")
+    names = ("authlib", "flask", "sqlalchemy", "cryptography")
     versions = {name: importlib.metadata.version(name) for name in names}
     return {
         "sessions": sessions,

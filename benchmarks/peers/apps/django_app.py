@@ -14,7 +14,7 @@ import sqlite3
 
 from benchmarks.peers.apps import place
 from benchmarks.peers.apps.wsgi import WsgiApp
-from benchmarks.peers.works import REFRESH, Calls
+from benchmarks.peers.workloads import REFRESH, Calls
 
 os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.peers.apps.django_settings"
 
@@ -27,7 +27,7 @@ def create_app():
 
 
 def populate():
-    """See `seed`."""
+    """Fill the store; give sessions, and of what the server is made."""
     import django
     from django.core.management import call_command
 
@@ -65,7 +65,7 @@ def populate():
         )
         RefreshToken.objects.create(user=user, token=token, application=app, access_token=access)
     connection.close()
-    names = ("django", "django-oauth-toolkit", "oauthlib", "gunicorn")
+    names = ("django", "django-oauth-toolkit", "oauthlib")
     versions = {name: importlib.metadata.version(name) for name in names}
     return {
         "sessions": sessions,

@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks.peers.apps import place
 from benchmarks.peers.apps.event import make_event
-from benchmarks.peers.works import ES256, OPAQUE, REFRESH, RS256, Calls, Request
+from benchmarks.peers.workloads import ES256, OPAQUE, REFRESH, RS256, Calls, Request
 from local import dynamodb, functions, template
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
@@ -30,10 +30,9 @@ def _template() -> template.Template:
 
 
 def populate() -> dict[str, Any]:
-    """See `seed`. The tables are made, and the keys that sign."""
+    """Make the tables, the keys that sign and the clients; give sessions, and of what the server is made."""
     from lingpai import bootstrap
     from lingpai.clients.service import new_client
-    from lingpai.sessions import service as sessions
     from lingpai.signing_keys.service import first_keys
     from lingpai.signing_keys.stores import OpenVault
 
@@ -48,18 +47,24 @@ def populate() -> dict[str, Any]:
         RS256: {"token_format": "jwt", "token_alg": "RS256"},
         REFRESH: {},
     }
-    for work, form in forms.items():
-        client = new_client(place.CLIENTS[work], "standard", place.secret(), scopes=("read",), **form)
+    for workload, form in forms.items():
+        client = new_client(place.CLIENTS[workload], "standard", place.secret(), scopes=("read",), **form)
         # The operator's side of the store, which the service's own port does not have.
         store.put_client(client)  # type: ignore[attr-defined]
+    versions = {name: importlib.metadata.version(name) for name in VERSIONS}
+    return {"sessions": open_sessions(place.SESSIONS), "versions": versions | {"python": platform.python_version()}}
+
+
+def open_sessions(count: int) -> list[str]:
+    """The refresh tokens of so many new sessions."""
+    from lingpai import bootstrap
+    from lingpai.sessions import service as sessions
+
+    services = bootstrap.services()
     app = services.clients.get_client(place.CLIENTS[REFRESH])
     assert app is not None
-    opened = [sessions.issue(services, app, ("read",), user_id=1 + number) for number in range(place.SESSIONS)]
-    versions = {name: importlib.metadata.version(name) for name in VERSIONS}
-    return {
-        "sessions": [tokens.refresh_token for tokens in opened],
-        "versions": versions | {"python": platform.python_version()},
-    }
+    opened = [sessions.issue(services, app, ("read",), user_id=1 + number) for number in range(count)]
+    return [tokens.refresh_token or "" for tokens in opened]
 
 
 @functools.cache

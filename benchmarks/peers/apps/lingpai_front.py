@@ -1,13 +1,12 @@
-"""The handler behind what node's own HTTP server stands on: `python -m benchmarks.peers.apps.lingpai_front FD`.
+"""The handler behind what node's own HTTP server stands on: `python -m benchmarks.peers.apps.lingpai_front`.
 
-That is llhttp (httptools) for the parsing and libuv (uvloop) for the loop, and nothing between; FD is a socket that
-listens. The handler is called on the loop, as node calls its handlers; it waits for DynamoDB there, which costs time
-and no CPU.
+That is llhttp (httptools) for the parsing and libuv (uvloop) for the loop, and nothing between. The handler is called
+on the loop, as node calls its handlers; it waits for DynamoDB there, which costs time and no CPU. In: lines
+`sessions N`, until the end. Out, a JSON line each: port and versions, then the refresh tokens asked for.
 """
 
 import asyncio
-import signal
-import socket
+import importlib.metadata
 import sys
 from http import HTTPStatus
 from typing import Any
@@ -16,7 +15,8 @@ import httptools  # type: ignore[import-not-found]  # in the environment of the 
 import uvloop  # type: ignore[import-not-found]  # as above
 
 from benchmarks.peers.apps.event import make_event
-from benchmarks.peers.apps.lingpai_app import context, handler
+from benchmarks.peers.apps.lingpai_app import context, handler, open_sessions, populate
+from benchmarks.peers.worker import teller
 
 _LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
 
@@ -72,20 +72,26 @@ class Front(asyncio.Protocol):
         self._begin()
 
 
-async def serve(listening: socket.socket) -> None:
-    """Serve until SIGTERM."""
+async def serve() -> None:
+    """Serve until the input ends."""
+    tell = teller()
+    versions = populate()["versions"] | {name: importlib.metadata.version(name) for name in ("httptools", "uvloop")}
     loop, end = asyncio.get_running_loop(), asyncio.Event()
-    loop.add_signal_handler(signal.SIGTERM, end.set)
-    server = await loop.create_server(Front, sock=listening)
+    server = await loop.create_server(Front, "127.0.0.1", 0)
+
+    def read() -> None:
+        line = sys.stdin.readline()
+        if line:
+            tell({"sessions": open_sessions(int(line.split()[1]))})
+        else:
+            end.set()
+
+    loop.add_reader(sys.stdin.fileno(), read)
+    tell({"port": server.sockets[0].getsockname()[1], "versions": versions})
     await end.wait()
+    loop.remove_reader(sys.stdin.fileno())
     server.close()
 
 
-def main(descriptor: str) -> int:
-    """Serve on this socket; give the exit code."""
-    uvloop.run(serve(socket.socket(fileno=int(descriptor))))
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    uvloop.run(serve())

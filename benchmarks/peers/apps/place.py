@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-from benchmarks.peers.works import CHECK, ES256, OPAQUE, REFRESH, RS256
+from benchmarks.peers.workloads import CHECK, ES256, OPAQUE, REFRESH, RS256
 
-# The ids of the clients by piece of work. A machine, one for each form of token, and an app that refreshes.
+# The ids of the clients by workload. A machine, one for each form of token, and an app that refreshes.
 CLIENTS = {OPAQUE: "machine", CHECK: "machine", ES256: "machine-es256", RS256: "machine-rs256", REFRESH: "app"}
 SESSIONS = 20
 

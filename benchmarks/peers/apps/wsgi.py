@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.peers.works import Calls, Request
+from benchmarks.peers.workloads import Calls, Request
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 Answered = tuple[list[str], bytes]

@@ -1,17 +1,21 @@
 // node oidc-provider, alone on node's own HTTP server, with the adapter that it has by default, which keeps everything
 // in memory and is for development. https://github.com/panva/node-oidc-provider/blob/main/docs/README.md
 //
-// In: PEER_SECRET, PEER_PORT; a line `sessions N` asks for refresh tokens. Out, a JSON line each: versions, then the
-// refresh tokens asked for.
+// In: PEER_SECRET; lines `sessions N`, until the end. Out, a JSON line each: port and versions, then the refresh tokens
+// asked for.
 
 import { generateKeyPairSync } from 'node:crypto';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { createInterface } from 'node:readline';
 
 import Provider from 'oidc-provider';
 
 const secret = process.env.PEER_SECRET;
-const port = Number(process.env.PEER_PORT);
+const server = createServer().listen(0, '127.0.0.1');
+await once(server, 'listening');
+const { port } = server.address();
 
 const jwk = (alg, pair) => ({ ...pair.privateKey.export({ format: 'jwk' }), alg, use: 'sig', kid: alg });
 const machine = (id) => ({
@@ -82,13 +86,12 @@ const told = (content) => process.stdout.write(`${JSON.stringify(content)}\n`);
 const module = new URL(import.meta.resolve('oidc-provider'));
 const { version } = JSON.parse(readFileSync(new URL('../package.json', module)));
 
-provider.listen(port, '127.0.0.1', () => {
-  told({ versions: { 'oidc-provider': version, node: process.versions.node, v8: process.versions.v8 } });
-  createInterface({ input: process.stdin })
-    .on('line', async (line) => {
-      const made = [];
-      for (let left = Number(line.split(' ')[1]); left > 0; left -= 1) made.push(await session());
-      told({ sessions: made });
-    })
-    .on('close', () => process.exit(0));
-});
+server.on('request', provider.callback());
+told({ port, versions: { 'oidc-provider': version, node: process.versions.node, v8: process.versions.v8 } });
+createInterface({ input: process.stdin })
+  .on('line', async (line) => {
+    const made = [];
+    for (let left = Number(line.split(' ')[1]); left > 0; left -= 1) made.push(await session());
+    told({ sessions: made });
+  })
+  .on('close', () => process.exit(0));

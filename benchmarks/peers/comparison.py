@@ -1,6 +1,4 @@
-"""Measure what a request costs here and at other OAuth servers, in processor time of the server, in one run.
-
-    .venv/bin/python -m benchmarks.peers [--rounds 15] [--set NAME=VALUE …] [--write]    # `make bench-peers`
+"""What a request costs here and at other OAuth servers, in processor time of the server, side by side in one run.
 
 `--set` gives our functions an environment variable: a setting of the service, or one of AWS's. `--write` puts the
 tables into docs/performance-peers.md. Everything runs on this machine, in processes and a folder that are gone at the
@@ -16,56 +14,56 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 
-from benchmarks.peers import budget, contenders, report
+from benchmarks import report
+from benchmarks.machine import CannotRun, require_dynamodb_local
+from benchmarks.peers import contenders
 from benchmarks.peers.contenders import Contender, Frame, Place, Running
 from benchmarks.peers.processes import BrokenPeerError, process
-from benchmarks.peers.report import Sample
-from benchmarks.peers.works import WORKS
+from benchmarks.peers.workloads import WORKLOADS
+from benchmarks.report import Sample
 from lingpai.settings import Settings
 from tests.support import stores
 from tests.support.fake_web import make_certificate
 
-PAGE = contenders.ROOT / "docs" / "performance-peers.md"
 ROUNDS = 15
 # A batch is as many requests as take about this much processor time, at most so many: short, so that those that are
 # compared come soon after one another.
 BATCH_MS, MOST = 100.0, 200
 PROBE = 3
-# Requests of each piece of work before it is measured: for what compiles while it runs it takes thousands.
+# Requests of each workload before it is measured: for what compiles while it runs it takes thousands.
 WARM_UP, WARM_UP_COMPILING = 200, 4000
 
 type Ask = Callable[[int], float]
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Measure and tell; give the exit code."""
-    parser = argparse.ArgumentParser(prog="benchmarks.peers", description=(__doc__ or "").partition("\n")[0])
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command takes."""
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"how often each is measured ({ROUNDS})")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the service")
-    parser.add_argument("--write", action="store_true", help=f"put the tables into {PAGE.name}")
-    given = parser.parse_args(arguments)
-    unmet = contenders.missing() or (f"DynamoDB Local: {reason}" if (reason := stores.missing()) else None)
-    if unmet:
-        print(unmet, file=sys.stderr)
-        return 2
+    parser.add_argument("--write", action="store_true", help=f"put the tables into {report.PEERS_PAGE.name}")
+
+
+def main(given: argparse.Namespace) -> None:
+    """Measure and tell; CannotRun where that is not possible here."""
+    if (unmet := contenders.missing()) is not None:
+        raise CannotRun(unmet)
+    require_dynamodb_local()
     signal.signal(signal.SIGTERM, _ended)
     chosen = {name.upper(): value for name, _, value in (setting.partition("=") for setting in given.set)}
     if unknown := [name for name in chosen if name.lower() not in Settings.model_fields and not _of_others(name)]:
-        parser.error(f"there is no setting {', '.join(unknown)}")
+        raise CannotRun(f"there is no setting {', '.join(unknown)}")
     try:
         with _place(chosen) as place:
             text = _measured(place, given.rounds)
     except BrokenPeerError as error:
-        print(error, file=sys.stderr)
-        return 1
+        raise CannotRun(str(error)) from None
     print(text)
     if given.write:
-        report.write(PAGE, text)
-    return 0
+        report.write("peers", text, report.PEERS_PAGE)
 
 
 def _of_others(name: str) -> bool:
@@ -86,16 +84,16 @@ def _place(settings: Mapping[str, str]) -> Iterator[Place]:
         certificate = make_certificate(folder)
         port = endpoint.rpartition(":")[2]
         command = [sys.executable, "-m", "benchmarks.peers.tls", str(certificate.path), str(certificate.key_path), port]
-        environ = {**os.environ, "PYTHONPATH": str(contenders.ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+        environ = {**os.environ, "PYTHONPATH": str(stores.ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
         with process(command, environ, folder / "complaints") as front:
-            yield Place(folder, endpoint, f"https://127.0.0.1:{front.hear()['port']}", certificate.path, settings)
+            yield Place(folder, f"https://127.0.0.1:{front.hear()['port']}", certificate.path, settings)
 
 
 def _measured(place: Place, rounds: int) -> str:
     parts = [_run(frame, place, rounds) for frame in contenders.FRAMES]
     versions = {name: found for part in parts for name, found in part[1].items()}
     texts = [part[0] for part in parts]
-    return "\n\n".join((_told_of(place, rounds), *texts, _budget(place, rounds), _differences(), _versions(versions)))
+    return "\n\n".join((_told_of(place, rounds), *texts, _differences(), _versions(versions)))
 
 
 def _run(frame: Frame, place: Place, rounds: int) -> tuple[str, dict[str, Mapping[str, str]]]:
@@ -107,24 +105,24 @@ def _run(frame: Frame, place: Place, rounds: int) -> tuple[str, dict[str, Mappin
             running[contender] = stack.enter_context(contender.begin(place))
         samples = _rounds(_asked(running), rounds, frame.title)
         versions = {contender.name: server.versions for contender, server in running.items()}
-    beside = {contender.name: contender.beside for contender in frame.contenders}
+    ours = frame.contenders[0].name
     tables = []
-    for work, title in WORKS.items():
-        found = {contender.name: samples[work, contender.name] for contender in running if work in contender.works}
-        tables.append(f"#### {title}\n\n{report.compared(found, beside)}")
+    for workload, title in WORKLOADS.items():
+        found = {one.name: samples[workload, one.name] for one in running if workload in one.workloads}
+        tables.append(f"#### {title}\n\n{report.compared(found, ours)}")
     return "\n\n".join((f"### {frame.title}", frame.text, *tables)), versions
 
 
 def _asked(running: Mapping[Contender, Running]) -> dict[tuple[str, str], tuple[Ask, int]]:
-    """How each is asked for each piece of work, and how often before it counts."""
+    """How each is asked for each workload, and how often before it counts."""
     return {
-        (work, contender.name): (
-            functools.partial(server.measure, work),
+        (workload, contender.name): (
+            functools.partial(server.measure, workload),
             WARM_UP_COMPILING if contender.compiles else WARM_UP,
         )
-        for work in WORKS
+        for workload in WORKLOADS
         for contender, server in running.items()
-        if work in contender.works
+        if workload in contender.workloads
     }
 
 
@@ -149,26 +147,6 @@ def _warmed_up(ask: Ask, requests: int) -> int:
     for _ in range(0, requests if ms < BATCH_MS else 0, count):
         ask(count)
     return count
-
-
-def _budget(place: Place, rounds: int) -> str:
-    """The handler beside the parts that it cannot do without."""
-    with (
-        contenders.budget(place, "as deployed", {}) as deployed,
-        contenders.budget(place, "no metrics", {"METRICS_NAMESPACE": ""}) as silent,
-    ):
-        asked: dict[str, tuple[Ask, int]] = {
-            part: (functools.partial(deployed.measure, part), WARM_UP)
-            for part in (*budget.PARTS, budget.TOGETHER, budget.HANDLER)
-        }
-        asked["the handler, without metrics"] = (functools.partial(silent.measure, budget.HANDLER), WARM_UP)
-        samples = _rounds(asked, rounds, "The handler and its parts")
-    text = (
-        "A machine token as ES256 JWT: the parts done barely, in the same process and run. The handler does all three, "
-        "but with a dispatch of its own, and besides them reads the request, proves the client and writes the answer; "
-        "as deployed it writes a line of metrics, too."
-    )
-    return f"### What the handler cannot do without\n\n{text}\n\n{budget.table(samples)}"
 
 
 def _told_of(place: Place, rounds: int) -> str:
@@ -210,10 +188,3 @@ def _java() -> str:
 
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
-
-
-if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except KeyboardInterrupt:
-        sys.exit(130)

@@ -1,4 +1,4 @@
-"""The pumping drill: somebody has messages sent to numbers of their own, and is paid for each."""
+"""SMS pumping: somebody has messages sent to numbers of their own, and is paid for each."""
 
 import random
 from collections import Counter

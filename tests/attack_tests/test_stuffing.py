@@ -1,4 +1,4 @@
-"""The stuffing drill: passwords that leaked elsewhere are tried at accounts, from many addresses."""
+"""Credential stuffing: passwords that leaked elsewhere are tried at accounts, from many addresses."""
 
 import random
 from collections import Counter

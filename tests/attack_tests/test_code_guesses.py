@@ -1,4 +1,4 @@
-"""The guessing drill: a hundred guesses at one code, at once, through every door that takes one."""
+"""A hundred guesses at one code, at once, through every door that takes one."""
 
 import hmac
 import random
