@@ -12,6 +12,8 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 
+from lingpai.aws.botocore_client import BotocoreClient
+from lingpai.aws.json_format import KMS
 from lingpai.kernel.errors import LingpaiError
 from lingpai.signing_keys import service as keys
 from lingpai.signing_keys.kms import KmsVault
@@ -67,7 +69,7 @@ def ministack() -> Iterator[Callable[[], KmsVault]]:
 
         def vault() -> KmsVault:
             key_id = running.client("kms").create_key()["KeyMetadata"]["Arn"]
-            return KmsVault(stores.settings(keys_kms_key=key_id), lambda: running.client("kms"))
+            return KmsVault(stores.settings(keys_kms_key=key_id), lambda: BotocoreClient(running.client("kms"), KMS))
 
         yield vault
 

@@ -13,11 +13,10 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-import botocore.config
-import botocore.session
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from lingpai.aws.client import aws_client
 from lingpai.signing_keys.kms import KmsVault
 from lingpai.signing_keys.stores import OpenVault
 from tests.support.background import answering
@@ -45,14 +44,8 @@ class Kms:
 
     def client(self) -> Any:
         """A client of it."""
-        return botocore.session.get_session().create_client(
-            "kms",
-            region_name="us-east-1",
-            endpoint_url=self.url,
-            aws_access_key_id="testing",
-            aws_secret_access_key="testing",
-            config=botocore.config.Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=10),
-        )
+        chosen = settings(aws_transport="botocore", store_attempts=1, store_connect_timeout=5, store_read_timeout=10)
+        return aws_client(chosen, "kms", self.url, ("testing", "testing"))
 
     def vault(self, key: str = KEY_ARN) -> KmsVault:
         """A vault on one of its keys; each key is made when it is first named."""
