@@ -1,18 +1,19 @@
 """Who calls, by bearer token (RFC 6750), and what they may do."""
 
+from dataclasses import dataclass
+
 from lingpai.accounts.model import RoleBook, User
 from lingpai.accounts.storage import Directory
 from lingpai.clients.model import Right
 from lingpai.http.request import Request
 from lingpai.kernel.errors import forbidden, insufficient_scope, invalid_token, unauthorized
-from lingpai.kernel.frozen import frozen
 from lingpai.oauth import rights
 from lingpai.oauth.rights import Admission
 from lingpai.services import Services
 from lingpai.sessions.model import Session
 
 
-@frozen
+@dataclass(frozen=True)
 class Caller:
     """Who presented the token: a user, or a client for itself.
 

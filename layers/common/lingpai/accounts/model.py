@@ -1,11 +1,9 @@
 """Accounts, their profiles and the roles of a deployment. Times are whole seconds since 1970."""
 
-from dataclasses import field
-
-from lingpai.kernel.frozen import frozen
+from dataclasses import dataclass, field
 
 
-@frozen
+@dataclass(frozen=True)
 class Detail:
     """A user's profile, in the words of seed 003. Everything is text; what was never given is None."""
 
@@ -21,7 +19,7 @@ class Detail:
     birthday: str | None = None
 
 
-@frozen
+@dataclass(frozen=True)
 class User:
     """An account. `mobile` is a proven number in E.164; `openids` maps "provider:app" to the id there (one each).
 
@@ -49,7 +47,7 @@ class User:
     ended_until: int = field(default=0, compare=False)
 
 
-@frozen
+@dataclass(frozen=True)
 class KnownAddress:
     """An address from which a name was logged in to at `at`, in seconds; `mark` is a hash of both."""
 
@@ -57,7 +55,7 @@ class KnownAddress:
     at: int
 
 
-@frozen
+@dataclass(frozen=True)
 class RoleBook:
     """All roles of the deployment: one document, so that unique names need one compare-and-swap.
 

@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from lingpai.accounts import registration
 from lingpai.clients import authentication as client_login
 from lingpai.http import observability
 from lingpai.http.request import Request, basic_credentials, limited_address
-from lingpai.kernel.frozen import frozen
 from lingpai.services import Services
 
 
-@frozen
+@dataclass(frozen=True)
 class Registrar:
     """The client that registers somebody, None where anyone may, and the address that this is counted for."""
 

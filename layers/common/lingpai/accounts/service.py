@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from lingpai.accounts import ended_accounts, registration
@@ -40,7 +40,6 @@ from lingpai.kernel.errors import (
     recent_login_required,
     unavailable,
 )
-from lingpai.kernel.frozen import frozen
 from lingpai.kernel.writes import Conflict, Write
 from lingpai.passwords import service as passwords
 from lingpai.rate_limits import service as throttle
@@ -71,7 +70,7 @@ _ATTEMPTS = 5
 _SESSIONS_AT_ONCE = 90
 
 
-@frozen
+@dataclass(frozen=True)
 class Owner:
     """The owner, who changes their account from `session`; `evidence` is what they have proven it with."""
 

@@ -1,15 +1,14 @@
 """What accounts need from a store: their writes and reads."""
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from lingpai.accounts.model import KnownAddress, RoleBook, User
-from lingpai.kernel.frozen import frozen
 from lingpai.kernel.writes import Write
 
 
-@frozen
+@dataclass(frozen=True)
 class OneMore:
     """Count one more session of the account, opened at `opened_at`.
 
@@ -25,7 +24,7 @@ class OneMore:
         return user.sessions is not None and user.sessions < self.most and _lives(user, self.opened_at)
 
 
-@frozen
+@dataclass(frozen=True)
 class Recounted:
     """Set the account's count after its sessions were read: `now` are alive, the new one included.
 
@@ -50,7 +49,7 @@ def _lives(user: User, opened_at: int | None) -> bool:
     return opened_at is None or user.ended_until < opened_at
 
 
-@frozen
+@dataclass(frozen=True)
 class PutUser(Write):
     """A new account, with so many sessions. Fails where the id is taken."""
 
@@ -58,7 +57,7 @@ class PutUser(Write):
     sessions: int = 0
 
 
-@frozen
+@dataclass(frozen=True)
 class ChangeUser(Write):
     """The account `before` becomes `after`.
 
@@ -71,7 +70,7 @@ class ChangeUser(Write):
     count: Count | None = None
 
 
-@frozen
+@dataclass(frozen=True)
 class CheckUser(Write):
     """Fails unless the account is there, not disabled and, where `password` is given, has this hash.
 
@@ -83,7 +82,7 @@ class CheckUser(Write):
     count: Count | None = None
 
 
-@frozen
+@dataclass(frozen=True)
 class CheckRole(Write):
     """Writes nothing. Fails unless the account is there, not disabled, and has the role of this id."""
 
@@ -91,28 +90,28 @@ class CheckRole(Write):
     role_id: int
 
 
-@frozen
+@dataclass(frozen=True)
 class DisableUser(Write):
     """Nobody logs in to the account any more. Fails where there is none."""
 
     user_id: int
 
 
-@frozen
+@dataclass(frozen=True)
 class EnableUser(Write):
     """The account may be used again. Fails where there is none."""
 
     user_id: int
 
 
-@frozen
+@dataclass(frozen=True)
 class DeleteUser(Write):
     """The account is gone. Fails where its names are not exactly those of `user`, so that none of them stays behind."""
 
     user: User
 
 
-@frozen
+@dataclass(frozen=True)
 class PutIdentity(Write):
     """The name `key` now finds the user. Fails where it finds anybody already."""
 
@@ -120,7 +119,7 @@ class PutIdentity(Write):
     user_id: int
 
 
-@frozen
+@dataclass(frozen=True)
 class CheckIdentity(Write):
     """Writes nothing. Fails unless the name `key` finds the user."""
 
@@ -128,7 +127,7 @@ class CheckIdentity(Write):
     user_id: int
 
 
-@frozen
+@dataclass(frozen=True)
 class DeleteIdentity(Write):
     """The name `key` is free again. Fails where it does not find this user."""
 
@@ -136,7 +135,7 @@ class DeleteIdentity(Write):
     user_id: int
 
 
-@frozen
+@dataclass(frozen=True)
 class EndOpened(Write):
     """All sessions of the account that were opened at `until` or before have ended, but for `kept` (0 or 1) of them.
 
@@ -148,7 +147,7 @@ class EndOpened(Write):
     kept: int
 
 
-@frozen
+@dataclass(frozen=True)
 class KnowAddresses(Write):
     """From these addresses the name `key` was lately logged in to. Fails where it does not find this user."""
 
@@ -157,7 +156,7 @@ class KnowAddresses(Write):
     addresses: tuple[KnownAddress, ...]
 
 
-@frozen
+@dataclass(frozen=True)
 class Directory:
     """Users by id (those that exist) with the roles of the deployment, read at one time."""
 
@@ -165,7 +164,7 @@ class Directory:
     roles: RoleBook
 
 
-@frozen
+@dataclass(frozen=True)
 class Page:
     """Some users, in an order that holds; `next` is where the next page starts, None after the last."""
 
@@ -173,7 +172,7 @@ class Page:
     next: int | None
 
 
-@frozen
+@dataclass(frozen=True)
 class Door:
     """Who may be behind a name, from where it was lately logged in to, and the tallies asked for, by key."""
 

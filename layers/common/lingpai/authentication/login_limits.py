@@ -8,11 +8,11 @@ of a hundred in turn.
 """
 
 import hashlib
+from dataclasses import dataclass
 
 from lingpai.accounts.model import KnownAddress
 from lingpai.accounts.storage import KnowAddresses
 from lingpai.kernel.errors import LingpaiError
-from lingpai.kernel.frozen import frozen
 from lingpai.kernel.writes import Conflict, Write
 from lingpai.rate_limits import service as throttle
 from lingpai.rate_limits.service import Limit
@@ -24,7 +24,7 @@ _REMEMBERED = 8
 _FRESH = 86400
 
 
-@frozen
+@dataclass(frozen=True)
 class Try:
     """A try to log in to `user_id` (None: nobody) that may be made: `limits` are those that it stands under."""
 

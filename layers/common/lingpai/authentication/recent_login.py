@@ -5,13 +5,12 @@ one after a recent login in the same session, or with fresh proof in the same re
 """
 
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from lingpai.accounts.model import User
 from lingpai.identity_providers import service as third_parties
 from lingpai.identity_providers.model import Identity
 from lingpai.kernel.errors import LingpaiError, recent_login_required
-from lingpai.kernel.frozen import frozen
 from lingpai.kernel.writes import Write
 from lingpai.passwords import service as passwords
 from lingpai.rate_limits import service as throttle
@@ -23,7 +22,7 @@ from lingpai.sms_codes import service as codes
 from lingpai.sms_codes.model import Guesser
 
 
-@frozen
+@dataclass(frozen=True)
 class FreshProof:
     """Proof in the same request: the account's password, an identity proven by a third party, or a code.
 
@@ -35,7 +34,7 @@ class FreshProof:
     code: str | None = field(default=None, repr=False)
 
 
-@frozen
+@dataclass(frozen=True)
 class Evidence:
     """Proof of the account that works once, so that the change uses it up.
 

@@ -1,9 +1,7 @@
 """Clients: the applications that may ask for tokens."""
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
-
-from lingpai.kernel.frozen import frozen
 
 if TYPE_CHECKING:
     from lingpai.sessions.model import SessionKey
@@ -14,7 +12,7 @@ Right = Literal["none", "account", "admin"]
 ExtraClaim = Literal["roles", "username"]
 
 
-@frozen
+@dataclass(frozen=True)
 class Client:
     """An application that may ask for tokens (RFC 6749 section 2). Without a `secret_hash` it is public.
 
@@ -51,7 +49,7 @@ class Client:
         return self.secret_hash is not None
 
 
-@frozen
+@dataclass(frozen=True)
 class WaitingClient:
     """A client that an address has presented too many wrong secrets for: it is refused there until `ends_at`.
 
@@ -62,7 +60,7 @@ class WaitingClient:
     dialect: str | None
 
 
-@frozen
+@dataclass(frozen=True)
 class EndedAccount:
     """An account whose sessions have ended while too many of them were left to delete (see `ended_accounts`).
 

@@ -3,14 +3,13 @@
 import hashlib
 import hmac
 from collections.abc import Iterable
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from urllib.parse import unquote_plus
 
 from lingpai.clients.model import Client, EndedAccount, ExtraClaim, Right
 from lingpai.clients.storage import Clients, ClientSource
 from lingpai.kernel.clock import Clock
 from lingpai.kernel.errors import invalid_client
-from lingpai.kernel.frozen import frozen
 from lingpai.sessions.model import SessionKey
 from lingpai.signing_keys.service import AFTERLIFE
 
@@ -27,7 +26,7 @@ REFRESH_TTL = 30 * DAY
 SESSION_TTL = 180 * DAY
 
 
-@frozen
+@dataclass(frozen=True)
 class Defaults:
     """What a client's record holds unless it says otherwise; lengths of life in seconds."""
 
@@ -122,7 +121,7 @@ def inconsistency(client: Client) -> str | None:
     return None
 
 
-@frozen
+@dataclass(frozen=True)
 class Credentials:
     """What a request says of its client: id, and the secret where one is given."""
 

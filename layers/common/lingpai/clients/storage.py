@@ -1,16 +1,16 @@
 """What clients' records need from a store."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from lingpai.clients.model import Client, EndedAccount
-from lingpai.kernel.frozen import frozen
 from lingpai.kernel.writes import Write
 
 if TYPE_CHECKING:
     from lingpai.sessions.model import SessionKey
 
 
-@frozen
+@dataclass(frozen=True)
 class SaveEnded(Write):
     """The deployment's list of ended accounts `before` becomes `after`. Fails where it is another by now."""
 
@@ -38,7 +38,7 @@ class KnownClients(Clients, Protocol):
         ...
 
 
-@frozen
+@dataclass(frozen=True)
 class ClientLookup:
     """A client's record, None for none, and the deployment's `valid_from` and ended accounts, read at one time.
 

@@ -8,7 +8,7 @@ import functools
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lingpai import bootstrap
@@ -23,7 +23,6 @@ from lingpai.http.response import JSON, Reply, json_reply
 from lingpai.http.security_headers import security_headers
 from lingpai.kernel import deadline
 from lingpai.kernel.errors import LingpaiError, SettingsError, method_not_allowed
-from lingpai.kernel.frozen import frozen
 from lingpai.legacy import usercenter
 from lingpai.services import Services
 
@@ -33,7 +32,7 @@ Refused = Callable[[LingpaiError, Request], Reply]
 Handler = Callable[[object, Any], dict[str, Any]]
 
 
-@frozen
+@dataclass(frozen=True)
 class Route:
     """A path, the methods it takes, who answers, and how a refusal looks there.
 

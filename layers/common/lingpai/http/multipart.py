@@ -5,9 +5,7 @@ A multipart body within a part is not opened, as the standard library's e-mail p
 
 import binascii
 import re
-from dataclasses import field
-
-from lingpai.kernel.frozen import frozen
+from dataclasses import dataclass, field
 
 # RFC 2046 section 5.1.1 allows 70 characters.
 _LONGEST_BOUNDARY = 200
@@ -20,7 +18,7 @@ class MalformedError(ValueError):
     """The body is no multipart form."""
 
 
-@frozen
+@dataclass(frozen=True)
 class Part:
     """A field of the form; `name` is None where it has none. `content` is decoded when asked for."""
 

@@ -6,7 +6,7 @@ import ipaddress
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -15,7 +15,6 @@ from lingpai.clients.service import Credentials
 from lingpai.http import multipart
 from lingpai.kernel.clock import CODE_DIGITS
 from lingpai.kernel.errors import LingpaiError, invalid_client, invalid_request, too_large
-from lingpai.kernel.frozen import frozen
 from lingpai.kernel.language import Language
 from lingpai.kernel.messages import preferred
 from lingpai.oauth.rights import Admission
@@ -58,7 +57,7 @@ CREDENTIALS = {
 }
 
 
-@frozen
+@dataclass(frozen=True)
 class Request:
     """An HTTP request, its header names in lower case.
 
@@ -322,7 +321,7 @@ def _multipart(content_type: str, body: bytes, known: Collection[str]) -> Iterat
         raise _malformed("不是 multipart 表单", "it is no multipart form") from None
 
 
-@frozen
+@dataclass(frozen=True)
 class _Spelled:
     """A number of a JSON body that is kept as it is spelled: no id or the like has a fraction or so many digits."""
 

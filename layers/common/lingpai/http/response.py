@@ -1,20 +1,19 @@
 """What goes back: status, headers, JSON body."""
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
 from lingpai.kernel.errors import LingpaiError
-from lingpai.kernel.frozen import frozen
 
 # RFC 6749 section 5.1: every answer that holds a token.
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 JSON = "application/json;charset=UTF-8"
 
 
-@frozen
+@dataclass(frozen=True)
 class Reply:
     """An answer. `body` is JSON text, empty for none.
 

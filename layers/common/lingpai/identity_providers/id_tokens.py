@@ -9,13 +9,12 @@ import hmac
 import itertools
 import json
 import math
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lingpai.kernel import jws
 from lingpai.kernel.clock import LEEWAY
 from lingpai.kernel.errors import LingpaiError, invalid_grant, invalid_request
-from lingpai.kernel.frozen import frozen
 
 if TYPE_CHECKING:
     from lingpai.identity_providers.settings import OidcProvider
@@ -41,7 +40,7 @@ _KINDS = {"typ": "id", "token_use": "id"}
 _RSA_BITS = range(2048, 8193)
 
 
-@frozen
+@dataclass(frozen=True)
 class PublicKey:
     """A key that a provider signs with, and the algorithms that it may be used with."""
 
@@ -50,7 +49,7 @@ class PublicKey:
     key: Any = field(repr=False)
 
 
-@frozen
+@dataclass(frozen=True)
 class Presented:
     """A token as it came, with what its header says, which is not believed."""
 
@@ -65,7 +64,7 @@ class Presented:
         return hashlib.sha256(signed.encode()).hexdigest()
 
 
-@frozen
+@dataclass(frozen=True)
 class Claims:
     """What a token says that was checked: who it is, and until when the token could be presented."""
 

@@ -1,11 +1,9 @@
 """Identities that a third party has proven."""
 
-from dataclasses import field
-
-from lingpai.kernel.frozen import frozen
+from dataclasses import dataclass, field
 
 
-@frozen
+@dataclass(frozen=True)
 class SingleUse:
     """A proof that may be used once: the key to remember it by, until when (Unix seconds), and an id of this use."""
 
@@ -14,7 +12,7 @@ class SingleUse:
     use: str
 
 
-@frozen
+@dataclass(frozen=True)
 class Identity:
     """Who a third party says is there: unique by provider, its app and the id in that app.
 
@@ -54,7 +52,7 @@ def is_union(issuer: str) -> bool:
     return issuer == union_issuer("wechat")
 
 
-@frozen
+@dataclass(frozen=True)
 class Proof:
     """What somebody presents to be known by a third party: `sign`, and the `nonce` that it was asked for with."""
 

@@ -4,10 +4,9 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from lingpai.kernel.errors import SettingsError
-from lingpai.kernel.frozen import frozen
 
 SESSION_ID_BYTES = 8
 SECRET_BYTES = 32
@@ -38,7 +37,7 @@ class _Seen:
         self.latest = self.passed = self.wall = self.monotonic = 0.0
 
 
-@frozen
+@dataclass(frozen=True)
 class Clock:
     """The time, and random values.
 

@@ -1,14 +1,13 @@
 """Token requests."""
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from lingpai.clients.model import Client
-from lingpai.kernel.frozen import frozen
 from lingpai.sms_codes.model import Guesser
 
 
-@frozen
+@dataclass(frozen=True)
 class TokenRequest:
     """What a grant is asked (RFC 6749 section 4): by which client, from which address, with which parameters.
 

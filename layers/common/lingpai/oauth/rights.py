@@ -5,11 +5,11 @@ A route needs `account` (the caller's own account) or `admin`. What a token open
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from lingpai.clients.model import Client, Right
 from lingpai.clients.service import DEFAULTS
 from lingpai.kernel.errors import forbidden, insufficient_scope, invalid_token
-from lingpai.kernel.frozen import frozen
 from lingpai.oauth.scopes import API_SCOPES
 from lingpai.services import Services
 from lingpai.sessions import access_tokens as access
@@ -20,7 +20,7 @@ from lingpai.sessions.model import Session
 _RANKS: Mapping[Right, int] = {"none": 0, "account": 1, "admin": 2}
 
 
-@frozen
+@dataclass(frozen=True)
 class Admission:
     """A token that a route has let in: its session, what it opens, and what the route needs."""
 

@@ -15,10 +15,8 @@ Numbers are big-endian. The SHA-256 is that of the header before it and of every
 import hashlib
 import struct
 import unicodedata
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
-
-from lingpai.kernel.frozen import frozen
 
 SHIPPED = Path(__file__).with_name("common_passwords.filter")
 
@@ -40,7 +38,7 @@ class FilterError(Exception):
     """A file that cannot be used. The text names it and says why."""
 
 
-@frozen
+@dataclass(frozen=True)
 class Header:
     """What a filter says of itself: hashes in it, bits of the rate, bytes after the header."""
 
@@ -58,7 +56,7 @@ class Header:
         return key * (self.count << self.rate) >> _KEY_BITS
 
 
-@frozen
+@dataclass(frozen=True)
 class PasswordFilter:
     """A filter in memory, whole and checked."""
 

@@ -6,10 +6,10 @@ refused: what costs money fails closed.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from lingpai.kernel.errors import LingpaiError, too_many_requests
-from lingpai.kernel.frozen import frozen
 from lingpai.rate_limits.storage import CheckTally, SpendTally
 from lingpai.services import Services
 
@@ -25,7 +25,7 @@ DAY = 86400
 _NETWORK_BITS = {4: 24, 6: 64}
 
 
-@frozen
+@dataclass(frozen=True)
 class Limit:
     """So many of each thing that is counted, within the window that ends at `ends_at`."""
 

@@ -1,13 +1,13 @@
 """What rate limits need from a store."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
-from lingpai.kernel.frozen import frozen
 from lingpai.kernel.writes import Write
 
 
-@frozen
+@dataclass(frozen=True)
 class CheckTally(Write):
     """Writes nothing. Fails where a count of the tally has reached its limit."""
 
@@ -15,7 +15,7 @@ class CheckTally(Write):
     limits: Mapping[str, int]
 
 
-@frozen
+@dataclass(frozen=True)
 class SpendTally(Write):
     """One is added to each count that `limits` names. Fails where one of them has reached its limit."""
 
@@ -24,7 +24,7 @@ class SpendTally(Write):
     ttl: int
 
 
-@frozen
+@dataclass(frozen=True)
 class Spent:
     """Whether the counts were added to, and what they are by now."""
 

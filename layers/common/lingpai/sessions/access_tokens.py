@@ -8,12 +8,11 @@ one is derived from an opaque or signed one, is kept nowhere and ends with it.
 import hmac
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from lingpai.clients import epochs
 from lingpai.clients.model import Client
 from lingpai.kernel.errors import LingpaiError, forbidden, invalid_token, unsupported_token_type
-from lingpai.kernel.frozen import frozen
 from lingpai.services import Services
 from lingpai.sessions import jwt, token_family
 from lingpai.sessions import service as sessions
@@ -26,7 +25,7 @@ _STAMP_BYTES = 4
 _TEMPORARY_SHAPE = re.compile(r"[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{48}")
 
 
-@frozen
+@dataclass(frozen=True)
 class AccessToken:
     """A good access token: its session, with the scope and expiry of this token.
 

@@ -1,6 +1,7 @@
 """Signed access tokens: their claims, signing, verifying, and the keys as others may have them."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -10,7 +11,6 @@ from lingpai.clients.model import Client
 from lingpai.kernel import jws
 from lingpai.kernel.clock import LEEWAY
 from lingpai.kernel.errors import invalid_token
-from lingpai.kernel.frozen import frozen
 from lingpai.services import Services
 from lingpai.sessions import session_id as selector
 from lingpai.sessions.model import Session, SessionKey
@@ -22,7 +22,7 @@ _HEADERS = {"alg", "jti", "kid", "typ"}
 ACCESS_TOKEN = "at+jwt"
 
 
-@frozen
+@dataclass(frozen=True)
 class Claims:
     """What a verified token says. Times in seconds since 1970."""
 

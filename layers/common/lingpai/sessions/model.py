@@ -1,12 +1,11 @@
 """Sessions (token families) and the tokens they give. Times are whole seconds since 1970."""
 
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from lingpai.kernel.clock import FIRST_MACHINE_OWNER
-from lingpai.kernel.frozen import frozen
 
 
-@frozen
+@dataclass(frozen=True)
 class SessionKey:
     """Where a session is kept: `owner` is the user id, or a random number above 2^63 for a machine."""
 
@@ -19,7 +18,7 @@ class SessionKey:
         return self.owner if self.owner < FIRST_MACHINE_OWNER else None
 
 
-@frozen
+@dataclass(frozen=True)
 class Replaced:
     """A refresh secret that a rotation replaced: when, the start of its hash, and the salt that gave the next one."""
 
@@ -28,7 +27,7 @@ class Replaced:
     salt: bytes = field(repr=False)
 
 
-@frozen
+@dataclass(frozen=True)
 class Session:
     """A token family: one item, whatever the number of refreshes.
 
@@ -73,7 +72,7 @@ class Session:
         return min(self.ends_at, max(self.access_expires_at, self.refresh_expires_at))
 
 
-@frozen
+@dataclass(frozen=True)
 class TokenSet:
     """What a grant gives (RFC 6749 section 5.1). `expires_in` in seconds."""
 

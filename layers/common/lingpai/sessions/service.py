@@ -8,14 +8,13 @@ has the same answer (docs/decisions/0013-refresh-retries.md).
 
 import re
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lingpai.clients import epochs
 from lingpai.clients.model import Client
 from lingpai.kernel.clock import LEEWAY
 from lingpai.kernel.errors import LingpaiError, invalid_grant, invalid_scope, invalid_token, too_many_requests
-from lingpai.kernel.frozen import frozen
 from lingpai.kernel.writes import Write
 from lingpai.services import Services
 from lingpai.sessions import jwt, session_limit, token_claims, token_family
@@ -30,7 +29,7 @@ REUSED = "refresh_token_reused"
 _TOKEN_SHAPE = re.compile(rf"({selector.SHAPE})\.([A-Za-z0-9_-]{{42}}[AEIMQUYcgkosw048])")
 
 
-@frozen
+@dataclass(frozen=True)
 class Presented:
     """A token taken apart: where its session is, and the secret that shall open it."""
 

@@ -1,16 +1,15 @@
 """What sessions need from a store: their writes and reads."""
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Protocol
 
 from lingpai.clients.model import EndedAccount
-from lingpai.kernel.frozen import frozen
 from lingpai.kernel.writes import Write
 from lingpai.sessions.model import Replaced, Session, SessionKey
 
 
-@frozen
+@dataclass(frozen=True)
 class PutSession(Write):
     """A new session. Its key is random: where one stands there already, it is this one, put before."""
 
@@ -18,7 +17,7 @@ class PutSession(Write):
     ttl: int
 
 
-@frozen
+@dataclass(frozen=True)
 class EndSession(Write):
     """The session is gone, if it was there."""
 
@@ -40,7 +39,7 @@ class History(Enum):
     RESTART = auto()
 
 
-@frozen
+@dataclass(frozen=True)
 class Rotation:
     """New secrets in place of the refresh secret that was presented (all as SHA-256).
 
@@ -69,7 +68,7 @@ class Rotation:
         return Replaced(self.now, self.mark, self.salt)
 
 
-@frozen
+@dataclass(frozen=True)
 class SessionSpan:
     """A session's life: when it was opened, and from when on none of its tokens is good unless it is refreshed."""
 
@@ -78,7 +77,7 @@ class SessionSpan:
     over_at: int
 
 
-@frozen
+@dataclass(frozen=True)
 class Rotated:
     """What became of a rotation: `session` as it is now; when it was refused, as it stood in the way."""
 
@@ -86,7 +85,7 @@ class Rotated:
     session: Session | None
 
 
-@frozen
+@dataclass(frozen=True)
 class Ended:
     """Whether a session was ended; when it was refused, `session` is what stood in the way."""
 

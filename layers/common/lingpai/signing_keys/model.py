@@ -1,12 +1,10 @@
 """Signing keys, as they are stored and as they are used."""
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
-from lingpai.kernel.frozen import frozen
 
-
-@frozen
+@dataclass(frozen=True)
 class KeyPair:
     """A new key pair: `public` in DER (SubjectPublicKeyInfo), `private` as the vault that made it gives it out."""
 
@@ -14,7 +12,7 @@ class KeyPair:
     private: bytes = field(repr=False)
 
 
-@frozen
+@dataclass(frozen=True)
 class StoredKey:
     """A key pair as it is kept, one of its algorithm's, which are numbered from 1.
 
@@ -30,7 +28,7 @@ class StoredKey:
     private: bytes | None = field(repr=False)
 
 
-@frozen
+@dataclass(frozen=True)
 class Key:
     """The public half of a key, ready for use: `public` is an object of the cryptography library."""
 
@@ -40,7 +38,7 @@ class Key:
     public: Any = field(repr=False)
 
 
-@frozen
+@dataclass(frozen=True)
 class SigningKey:
     """The private half of a key, ready for use: `private` is an object of the cryptography library."""
 

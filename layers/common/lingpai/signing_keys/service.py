@@ -8,11 +8,11 @@ Its private half goes as soon as it signs no more.
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from lingpai.kernel.clock import Clock
 from lingpai.kernel.errors import unavailable
-from lingpai.kernel.frozen import frozen
 from lingpai.sessions import session_id as selector
 from lingpai.signing_keys.model import Key, SigningKey, StoredKey
 from lingpai.signing_keys.storage import KeyStore, Vault
@@ -29,7 +29,7 @@ PRIVATE_AFTERLIFE = 24 * 3600
 AFTERLIFE = 366 * 24 * 3600
 
 
-@frozen
+@dataclass(frozen=True)
 class _Ready:
     """A key as it is kept, and its public half ready for use."""
 
@@ -115,7 +115,7 @@ class KeyRing:
 # --- making them, and taking them away ----------------------------------------------------------------------------
 
 
-@frozen
+@dataclass(frozen=True)
 class Tended:
     """What was done to the keys of a deployment, by their ids; `emptied` are those that lost their private halves."""
 

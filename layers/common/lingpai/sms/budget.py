@@ -8,10 +8,10 @@ stop: then only numbers that have an account are sent a code, and nobody is told
 
 import contextlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from lingpai.kernel import phone_numbers as numbers
 from lingpai.kernel.errors import LingpaiError
-from lingpai.kernel.frozen import frozen
 from lingpai.rate_limits import service as throttle
 from lingpai.rate_limits.service import Limit
 from lingpai.services import Services
@@ -19,7 +19,7 @@ from lingpai.services import Services
 _SENT, _UNPROVEN, _VERIFIED = "sent", "unproven", "verified"
 
 
-@frozen
+@dataclass(frozen=True)
 class Traffic:
     """What a prefix has had today: messages sent, how many of them count as unproven, and codes that came back."""
 
@@ -28,7 +28,7 @@ class Traffic:
     verified: int
 
 
-@frozen
+@dataclass(frozen=True)
 class Destination:
     """Where a number is: its country (ISO 3166-1), and the calling code with the digits that make its prefix."""
 
@@ -41,7 +41,7 @@ def destination(services: Services, number: str) -> Destination:
     return Destination(*numbers.prefix(number, services.settings.sms_prefix_digits))
 
 
-@frozen
+@dataclass(frozen=True)
 class Taken:
     """The limit that a message was taken from; `stopped` where the prefix has no unproven messages left."""
 

@@ -1,9 +1,8 @@
 """Text messages and what they are for."""
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Literal
 
-from lingpai.kernel.frozen import frozen
 from lingpai.kernel.language import Language
 
 # What a code can do: log in (or register), link a number to an account, set a password, or change how one logs in.
@@ -12,7 +11,7 @@ Purpose = Literal["login", "link", "reset", "change"]
 Topic = Purpose | Literal["notice"]
 
 
-@frozen
+@dataclass(frozen=True)
 class Message:
     """A text message: `to` in E.164, `at` in seconds, `text` as it reads in `language`.
 

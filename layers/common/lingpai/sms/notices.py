@@ -6,10 +6,10 @@ not apply: an attacker could use them up before, to keep the message away.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from lingpai.kernel import messages
 from lingpai.kernel.errors import LingpaiError
-from lingpai.kernel.frozen import frozen
 from lingpai.kernel.language import Language
 from lingpai.rate_limits import service as throttle
 from lingpai.rate_limits.service import Limit
@@ -19,7 +19,7 @@ from lingpai.sms.model import Message
 from lingpai.sms.sender import MaybeSent, NotSent
 
 
-@frozen
+@dataclass(frozen=True)
 class Notice:
     """The client whose limits count the message, and its language."""
 

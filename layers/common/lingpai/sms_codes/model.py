@@ -1,13 +1,12 @@
 """Codes sent to mobile numbers, and the guesses at them."""
 
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from lingpai.clients.model import Client
-from lingpai.kernel.frozen import frozen
 from lingpai.sms.model import Purpose
 
 
-@frozen
+@dataclass(frozen=True)
 class Code:
     """All that is known of the codes sent to one number. `sent` holds the times of the last sendings.
 
@@ -39,7 +38,7 @@ class Code:
         return (self.name_tries, self.name_tries_until) if guess.by_name else (self.tries, self.tries_until)
 
 
-@frozen
+@dataclass(frozen=True)
 class Guess:
     """A guess at a code, made at `now`: one of `tries` in a window of `window` seconds.
 
@@ -52,7 +51,7 @@ class Guess:
     by_name: bool = False
 
 
-@frozen
+@dataclass(frozen=True)
 class Guesser:
     """Who presents a code: at which client (None where the route asks for no client), and from which address.
 

@@ -9,14 +9,13 @@ import hmac
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lingpai.kernel import messages, names
 from lingpai.kernel import typed_text as typed
 from lingpai.kernel.clock import CODE_DIGITS
 from lingpai.kernel.errors import LingpaiError, invalid_grant, invalid_request, too_many_requests, unavailable
-from lingpai.kernel.frozen import frozen
 from lingpai.kernel.language import Language
 from lingpai.rate_limits import service as throttle
 from lingpai.rate_limits import unanswered
@@ -40,7 +39,7 @@ _SAVE_ATTEMPTS = 5
 _BY_DEFAULT = ("login", "link")
 
 
-@frozen
+@dataclass(frozen=True)
 class Asked:
     """A request for a code: for which number (E.164), at which client, for what (None: to log in and to link)."""
 
@@ -50,7 +49,7 @@ class Asked:
     purpose: Purpose | None = None
 
 
-@frozen
+@dataclass(frozen=True)
 class Proof:
     """A code that was given back right: the write that uses it up, and which sending it belongs to.
 

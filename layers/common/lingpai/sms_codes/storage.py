@@ -1,14 +1,13 @@
 """What SMS codes need from a store."""
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from lingpai.kernel.frozen import frozen
 from lingpai.kernel.writes import Write
 from lingpai.sms_codes.model import Code, Guess
 
 
-@frozen
+@dataclass(frozen=True)
 class ConsumeCode(Write):
     """The code of this digest is used up, and the guess that found it (`by_name`) is not counted as a wrong one.
 

@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -99,7 +100,6 @@ from lingpai.aws.dynamodb.write_ids import WriteId
 from lingpai.clients.model import Client, EndedAccount
 from lingpai.clients.storage import ClientLookup, SaveEnded
 from lingpai.kernel.errors import unavailable
-from lingpai.kernel.frozen import frozen
 from lingpai.kernel.writes import Conflict, Write
 from lingpai.rate_limits.storage import CheckTally, SpendTally, Spent
 from lingpai.sessions.model import Session, SessionKey
@@ -837,7 +837,7 @@ class _TokenKnown(Exception):
     """DynamoDB has done a transaction with this token, and says that its parameters were others."""
 
 
-@frozen
+@dataclass(frozen=True)
 class _Failed:
     """The action of a transaction whose condition failed, and what stands in its place, if that was asked for."""
 
