@@ -1,4 +1,4 @@
-"""Settings: read from the environment by name, checked, told line by line when wrong."""
+"""Settings: read from the environment by name, validated, and reported line by line when wrong."""
 
 import json
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Everything that an operator may set: one frozen model, made of the features' parts, read once from the environment.
+"""The settings of a deployment: one model that inherits from each feature's part, read once from the environment.
 
 The environment variable of a setting is its name in capitals. Times are in seconds unless the name says otherwise. A
 limit of 0 is off.
@@ -27,7 +27,7 @@ from lingpai.sms.settings import SmsSettings
 from lingpai.sms_codes.settings import SmsCodeSettings
 
 
-# pydantic takes the fields of the last part first: docs/settings.md has the same order.
+# pydantic lists the fields of the last base class first. docs/settings.md has the same order.
 class Settings(
     IdentityProviderSettings,
     RateLimitSettings,
@@ -44,11 +44,14 @@ class Settings(
     AwsSettings,
     KernelSettings,
 ):
-    """The settings of a deployment, with their defaults."""
+    """All settings, with their defaults."""
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
-    """Read the settings from `environment`; SettingsError with one line for each that cannot be used."""
+    """Read the settings from `environment`.
+
+    Raises SettingsError with one line for each setting that is wrong or missing.
+    """
     given = {name: value for name in Settings.model_fields if (value := environment.get(name.upper(), "")) != ""}
     try:
         settings = Settings.model_validate(given)

@@ -1,4 +1,4 @@
-"""Accounts: where they are kept, and who may make them."""
+"""The account settings."""
 
 from typing import Annotated, Literal
 

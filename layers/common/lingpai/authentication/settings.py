@@ -1,4 +1,4 @@
-"""Logging in: limits on wrong passwords for a name, and how long a login counts as recent."""
+"""The login settings."""
 
 from lingpai.kernel.setting_types import FeatureSettings, Limit, Seconds
 

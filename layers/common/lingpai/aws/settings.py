@@ -1,4 +1,4 @@
-"""How AWS is called."""
+"""The AWS settings."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""Clients: where they are kept, and how long a record is cached."""
+"""The client settings."""
 
 from lingpai.kernel.setting_types import FeatureSettings, Limit
 

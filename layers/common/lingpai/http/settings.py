@@ -1,4 +1,4 @@
-"""HTTP: pages of other origins, the proxy in front, and metrics."""
+"""The HTTP settings."""
 
 import re
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""Identity providers: WeChat and OpenID providers."""
+"""The settings of identity providers."""
 
 import json
 import re
@@ -20,12 +20,15 @@ from lingpai.kernel.validation_errors import error_text
 
 _WECHAT_APP = re.compile(r"wx[0-9A-Za-z]{4,62}")
 _PROVIDER_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
-# Sign providers of their own, and the provider that all of OpenID Connect is to an account.
+# Names with another meaning: the other two identity providers, and the one that OpenID identities are stored under.
 _NOT_OPENID = {"oidc", "trusted", "wechat"}
 
 
 def wechat_apps(text: str) -> dict[str, str]:
-    """The secrets by app id in `wx123:secret,wx456:secret`; ValueError names the entry that is none, not its text."""
+    """Split `wx123:secret,wx456:secret` into secrets by app id.
+
+    The text of a ValueError has the number of the wrong entry, not its content, which may be a secret.
+    """
     found: dict[str, str] = {}
     for number, entry in enumerate((word for word in text.split(",") if word.strip()), start=1):
         app, _, secret = (part.strip() for part in entry.partition(":"))
@@ -42,7 +45,7 @@ Party = Annotated[str, Field(min_length=1, max_length=255)]
 
 
 def _key_set(value: object) -> object:
-    """A JWK set (RFC 7517) as its text; ValueError where it is none, or holds a private key."""
+    """Return a JWK set (RFC 7517) as JSON text; ValueError if it is not one or contains a private key."""
     keys = value.get("keys") if isinstance(value, dict) else None
     if not isinstance(keys, list) or not keys or not all(isinstance(key, dict) for key in keys):
         raise ValueError('is no JWK set, as in {"keys": [{"kty": "RSA", "kid": "…", "n": "…", "e": "AQAB"}]}')
@@ -53,13 +56,13 @@ def _key_set(value: object) -> object:
 
 
 class OidcProvider(BaseModel):
-    """An OpenID provider whose ID tokens are taken (OpenID Connect Core 1.0).
+    """An OpenID provider whose ID tokens are accepted (OpenID Connect Core 1.0).
 
-    `issuer` is what tokens name and accounts are kept under, `issuer_aliases` are what they may name in its place;
-    `audiences` are the client ids that the deployment's apps have there, `authorized_parties` those that a token may
-    name in `azp` besides. Its keys are `jwks`, a JWK set as text; or they are read at `jwks_uri`, which is found by
-    discovery where it is not given. `nonce`: taken where a token has one, always `required`, or required to be the
-    SHA-256 of what is sent here (`hashed`). Tokens that expire later than in `token_life_max` seconds are refused.
+    - `issuer`: `iss` of its tokens, and what its identities are stored under. `issuer_aliases`: other accepted `iss`.
+    - `audiences`: the client ids of the deployment's apps. `authorized_parties`: more client ids accepted in `azp`.
+    - `jwks`: its keys, a JWK set as text. Without it they are read from `jwks_uri`, and that is found by discovery.
+    - `nonce`: checked `if_present`, always `required`, or required as the SHA-256 of the request's nonce (`hashed`).
+    - `token_life_max`: tokens that expire later than in so many seconds are refused.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -72,13 +75,13 @@ class OidcProvider(BaseModel):
     jwks_uri: Url | None = None
     jwks: Annotated[str, BeforeValidator(_key_set)] | None = None
     nonce: Literal["if_present", "required", "hashed"] = "if_present"
-    # A token is remembered as used until it expires: by default, as long as no provider's lives.
+    # A used token is stored until it expires. No known provider's tokens live longer than this default.
     token_life_max: Annotated[int, Field(gt=0, le=100 * 366 * 86400)] = 31 * 86400
 
     @field_validator("issuer")
     @classmethod
     def _no_query(cls, issuer: str) -> str:
-        """OpenID Connect Discovery 1.0 section 3."""
+        """Refuse a query (OpenID Connect Discovery 1.0 section 3)."""
         if "?" in issuer:
             raise ValueError("may not have a query")
         return issuer
@@ -92,7 +95,7 @@ class OidcProvider(BaseModel):
 
 
 def _oidc_providers(value: object) -> object:
-    """The providers in a JSON object, by name: `{"google": {"issuer": "https://…", "audiences": ["…"]}}`."""
+    """Parse a JSON object of providers by name: `{"google": {"issuer": "https://…", "audiences": ["…"]}}`."""
     if not isinstance(value, str):
         return value
     try:
@@ -100,7 +103,7 @@ def _oidc_providers(value: object) -> object:
     except (ValueError, RecursionError):
         raise ValueError("is not JSON, or has a name twice") from None
     if not isinstance(content, dict):
-        raise ValueError('is not a JSON object, as in {"google": {"issuer": "…", "audiences": ["…"]}}')  # noqa: TRY004  it is the content that is wrong
+        raise ValueError('is not a JSON object, as in {"google": {"issuer": "…", "audiences": ["…"]}}')  # noqa: TRY004  the content is wrong, not the type
     return tuple(_oidc_provider(name, entry) for name, entry in content.items())
 
 
@@ -123,7 +126,7 @@ def _oidc_provider(name: str, entry: Any) -> OidcProvider:
 
 
 class IdentityProviderSettings(FeatureSettings):
-    """Identity providers: WeChat and OpenID providers."""
+    """WeChat and OpenID providers."""
 
     wechat_apps: SecretStr = SecretStr("")
     wechat_apps_secret: str = ""

@@ -7,9 +7,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 
 class FeatureSettings(BaseModel):
-    """The settings of one feature. `lingpai.settings.Settings` inherits from the parts of all features."""
+    """Base class of each feature's settings. `lingpai.settings.Settings` inherits from all of them."""
 
-    # Only the whole is used to read an environment, so only its validator is built.
+    # defer_build: pydantic builds a validator at its first use. Most processes use that of `Settings` alone.
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, defer_build=True)
 
 
@@ -21,7 +21,7 @@ def words(value: object) -> object:
 
 
 def secure_url(url: str) -> str:
-    """Return the URL if it uses HTTPS (or HTTP on 127.0.0.1) and has no user or fragment; else raise ValueError."""
+    """Return `url` if it uses HTTPS (or HTTP on 127.0.0.1) and has no user and no fragment; else raise ValueError."""
     try:
         parts = urlsplit(url)
         _ = parts.port
@@ -42,5 +42,5 @@ TimeOut = Annotated[float, Field(gt=0, le=900)]
 Limit = Annotated[int, Field(ge=0)]
 Country = Annotated[str, Field(pattern="^[A-Z]{2}$")]
 Url = Annotated[str, AfterValidator(secure_url)]
-# A full ARN, so that a secret given here by mistake is not taken for the name of one.
+# A full ARN. A bare name would also be valid for AWS, but could be a secret that was put here by mistake.
 SecretArn = Annotated[str, Field(pattern="^(arn:aws[a-z-]*:secretsmanager:[^:]+:[0-9]+:secret:.+)?$")]

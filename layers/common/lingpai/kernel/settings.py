@@ -1,9 +1,9 @@
-"""What several features need to know."""
+"""The settings that several features use."""
 
 from lingpai.kernel.setting_types import Country, FeatureSettings
 
 
 class KernelSettings(FeatureSettings):
-    """What several features need to know."""
+    """How phone numbers are read."""
 
     home_country: Country = "CN"

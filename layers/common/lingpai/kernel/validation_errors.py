@@ -1,4 +1,4 @@
-"""What is wrong with a value, in plain words: for settings, seed files and the operator's command.
+"""pydantic's validation errors in plain words, for settings, seed files and the operator's command.
 
 In: an entry of `pydantic.ValidationError.errors()`. Out: a text that follows the value's name, as in `PORT: is empty`.
 """
@@ -38,7 +38,7 @@ _TEXTS = {
 
 
 def error_text(problem: Mapping[str, Any]) -> str:
-    """What is wrong with the value; "cannot be used" for a kind of problem that is not listed here."""
+    """Return what is wrong with the value; "cannot be used" if the kind of error is not listed here."""
     context = problem.get("ctx", {})
     if context.get("min_length") == 1:
         return "is empty"

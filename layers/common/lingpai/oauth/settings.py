@@ -1,9 +1,9 @@
-"""OAuth 2.0."""
+"""The OAuth settings."""
 
 from lingpai.kernel.setting_types import FeatureSettings
 
 
 class OAuthSettings(FeatureSettings):
-    """OAuth 2.0."""
+    """The issuer that tokens and metadata name."""
 
     issuer: str = ""

@@ -1,4 +1,4 @@
-"""Passwords, and how argon2id hashes them."""
+"""The password settings."""
 
 from typing import Annotated
 

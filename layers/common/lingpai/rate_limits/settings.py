@@ -1,4 +1,4 @@
-"""Limits for addresses, networks and clients (an hour) and for the deployment (a day, UTC)."""
+"""The settings of rate limits."""
 
 from ipaddress import ip_network
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""Sessions: where they are kept, how they are refreshed, and how many an account may have."""
+"""The session settings."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""The keys that sign tokens: in the table, wrapped by a KMS key, or in a file."""
+"""The settings of signing keys."""
 
 from typing import Annotated
 

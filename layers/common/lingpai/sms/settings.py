@@ -1,4 +1,4 @@
-"""SMS: who sends messages (docs/senders.md), what they say, and the budget of each prefix."""
+"""The SMS settings."""
 
 from collections.abc import Iterator, Mapping
 from string import Formatter
@@ -8,7 +8,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from lingpai.kernel.setting_types import Country, FeatureSettings, Limit, Seconds, SecretArn, TimeOut, words
 
-# Which messages a template or a signature is for: a language, or one purpose in it; `abroad`: outside mainland China.
+# The messages that a template or a signature is for: a language, or one purpose in that language.
+# `abroad` means numbers outside mainland China.
 _KINDS = tuple(
     f"{side}{language}{purpose}"
     for side in ("", "abroad.")
@@ -18,7 +19,7 @@ _KINDS = tuple(
 
 
 def _kinds(value: object) -> object:
-    """`zh=A,en.link=B` as pairs of kind and value; a value alone is for everything, as if it stood under `zh`."""
+    """Split `zh=A,en.link=B` into pairs of kind and value. A value without a kind gets the kind `zh`."""
     entries = words(value)
     if not isinstance(value, str) or not isinstance(entries, list):
         return value
@@ -32,14 +33,14 @@ def _kinds(value: object) -> object:
 
 
 def _variables(words: tuple[str, ...]) -> tuple[str, ...]:
-    """What a template is filled in with; without the code it would be a message for nothing."""
+    """Return the variables of a template if `code` is one of them, once; else raise ValueError."""
     if [word.rpartition("=")[2] for word in words].count("code") != 1:
         raise ValueError("needs code once")
     return words
 
 
 def _sms_text(value: str) -> str:
-    """A text with the place `{code}` in it and, if it likes, `{minutes}`."""
+    """Return the text if it has the place `{code}` once, and no other place than `{minutes}`; else raise ValueError."""
     try:
         places = [f"{name}{form}{how or ''}" for _, name, form, how in Formatter().parse(value) if name is not None]
         value.format(code="", minutes=0)
@@ -51,14 +52,17 @@ def _sms_text(value: str) -> str:
 
 
 def _notice_text(value: str) -> str:
-    """A text with nothing to fill in."""
+    """Return the text if it has no braces; else raise ValueError."""
     if "{" in value or "}" in value:
         raise ValueError("has no places, and no braces")
     return value
 
 
 def _providers(value: tuple[str, ...]) -> tuple[str, ...]:
-    """Each once; one that delivers nothing would swallow what the next could deliver."""
+    """Return the providers if none is named twice and `console` is alone; else raise ValueError.
+
+    `console` delivers nothing but never fails, so the providers after it would never be tried.
+    """
     if len(set(value)) < len(value):
         raise ValueError("names a provider twice")
     if "console" in value and len(value) > 1:
@@ -76,7 +80,6 @@ Variables = Annotated[
     AfterValidator(_variables),
 ]
 SmsText = Annotated[str, AfterValidator(_sms_text)]
-# A text without a code in it.
 NoticeText = Annotated[str, AfterValidator(_notice_text)]
 # A host with or without a port; and what may stand in a header.
 _LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -87,7 +90,7 @@ Plain = Annotated[str, Field(pattern="^[!-~]*$")]
 class SmsSettings(FeatureSettings):
     """SMS: who sends messages (docs/senders.md), what they say, and the budget of each prefix."""
 
-    # Countries whose numbers are served, and mobile numbers that get no codes all the same.
+    # Countries whose numbers are served, and prefixes in them that get no codes.
     sms_countries: Countries = ("CN",)
     sms_refused_prefixes: Prefixes = ()
 
@@ -101,7 +104,7 @@ class SmsSettings(FeatureSettings):
     sms_breaker_failures: Limit = 5
     sms_breaker_pause: Seconds = 30
 
-    # The budget of each prefix for a day (UTC).
+    # The daily budget of each prefix (UTC).
     limit_sms_prefix: Limit = 2000
     sms_prefix_digits: Annotated[int, Field(ge=0, le=10)] = 4
     sms_unproven: Limit = 100
@@ -153,7 +156,7 @@ class SmsSettings(FeatureSettings):
     twilio_endpoint: Host = "api.twilio.com"
 
 
-# What each provider cannot do without.
+# The settings that each provider requires.
 _NEEDED: Mapping[Provider, tuple[str, ...]] = {
     "aliyun": ("aliyun_key_id", "aliyun_key", "aliyun_sign_names", "aliyun_templates"),
     "tencent": ("tencent_secret_id", "tencent_secret_key", "tencent_app_id", "tencent_templates"),
@@ -163,7 +166,7 @@ _NEEDED: Mapping[Provider, tuple[str, ...]] = {
 
 
 def missing(settings: SmsSettings) -> Iterator[str]:
-    """A line for each setting that the chosen providers need and that is not there, or not whole."""
+    """Yield a line for each setting that a chosen provider requires and that is missing or incomplete."""
     if settings.sms_deadline <= settings.sms_connect_timeout + settings.sms_read_timeout:
         yield "SMS_DEADLINE: not longer than SMS_CONNECT_TIMEOUT and SMS_READ_TIMEOUT together"
     for provider in settings.sms_provider:
@@ -178,6 +181,6 @@ def missing(settings: SmsSettings) -> Iterator[str]:
             elif not value:
                 yield f"{name.upper()}: SMS_PROVIDER {provider} needs it"
             elif isinstance(value, tuple) and "zh" not in (kinds := dict(value)):
-                # Chinese is what a message falls back to, so it has to be there for every purpose.
+                # Chinese is the fallback of every message.
                 for kind in sorted({"zh.login", "zh.link"} - set(kinds)):
                     yield f"{name.upper()}: has nothing for {kind}"

@@ -1,4 +1,4 @@
-"""SMS codes: where they are kept, how long they are valid, and limits for each number."""
+"""The settings of SMS codes."""
 
 from typing import Annotated
 
