@@ -65,7 +65,6 @@ def wrong(ended: Ended) -> dict[str, tuple[str, str]]:
 
 
 NAMES = ("clients", "users", "identities", "roles", "sessions", "keys", "codes", "counters")
-EXPIRING = ("sessions", "codes", "counters")
 
 
 def healthy_tables(shell: Shell) -> list[str]:
@@ -74,7 +73,7 @@ def healthy_tables(shell: Shell) -> list[str]:
     for name in NAMES:
         lines += [("ok", f"table {name}", getattr(shell.store.settings, f"{name}_table"))]
         lines += [("ok", f"access {name}", "can be read")]
-        lines += [("ok", f"ttl {name}", "by the attribute ttl")] if name in EXPIRING else []
+        lines += [("ok", f"ttl {name}", "by the attribute ttl")] if name in shell.EXPIRING else []
     return ["|".join(line) for line in lines]
 
 
@@ -83,7 +82,7 @@ def healthy_tables(shell: Shell) -> list[str]:
 
 def test_the_local_server_is_well(shell: Shell, tmp_path: Path) -> None:
     """On a DynamoDB that keeps its data; the whole answer, for people and for programs."""
-    turn_on_ttl(shell)
+    shell.turn_on_ttl()
     shell.settings["KEYS_FILE"] = str(tmp_path / "keys.json")
     kept = {
         name: shell.environment()[name] for name in ("DYNAMODB_ENDPOINT", "KEYS_FILE", *map(str.upper, TABLE_FIELDS))
@@ -188,13 +187,6 @@ def test_no_local_server(tmp_path: Path) -> None:
 
 
 # --- what is wrong -----------------------------------------------------------------------------------------
-
-
-def turn_on_ttl(shell: Shell) -> None:
-    for name in EXPIRING:
-        specification = {"Enabled": True, "AttributeName": "ttl"}
-        table = getattr(shell.store.settings, f"{name}_table")
-        shell.store._call("UpdateTimeToLive", TableName=table, TimeToLiveSpecification=specification)
 
 
 def test_nothing_is_there_yet(shell: Shell) -> None:

@@ -17,7 +17,7 @@ from lingpai.sessions import service as sessions
 from lingpai.signing_keys.stores import FileKeys
 from local.operator.app import app
 from tests.support.logs import LOGS
-from tests.support.shell import Shell, a_shell
+from tests.support.shell import a_shell
 from tests.support.stores import ROOT
 from tests.support.transfer import services_on
 
@@ -85,7 +85,7 @@ def test_the_examples(dynamodb_endpoint: str, tmp_path: Path, monkeypatch: pytes
         roles.save(services, "admin")
         shell.file("seed.json", json.dumps(SEED))
         shell.file("users.csv", "username\nzoe\n")
-        _turn_on_ttl(shell)
+        shell.turn_on_ttl()
         steps = re.findall(r"^\$ lingpai (.*)\n((?:(?!\$ |```).*\n)*)", PAGE, re.MULTILINE)
         assert {name for name, _ in commands()} == {
             next(known for known in SECTIONS if typed.startswith(f"{known} ") or typed == known) for typed, _ in steps
@@ -100,10 +100,3 @@ def test_the_examples(dynamodb_endpoint: str, tmp_path: Path, monkeypatch: pytes
             for secret in re.findall(r"^(?:client_secret|password)  +(\S{43})$", result.stdout, re.MULTILINE):
                 LOGS.hush("made by the command", secret)
         assert len(FileKeys(keys_file).load_keys()) == 2
-
-
-def _turn_on_ttl(shell: Shell) -> None:
-    for name in ("sessions", "codes", "counters"):
-        specification = {"Enabled": True, "AttributeName": "ttl"}
-        table = getattr(shell.store.settings, f"{name}_table")
-        shell.store._call("UpdateTimeToLive", TableName=table, TimeToLiveSpecification=specification)

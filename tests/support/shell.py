@@ -34,7 +34,7 @@ class Ended:
         return json.loads(self.out)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Shell:
     """Runs `lingpai` on the tables of one store. `settings` are further variables of its environment."""
 
@@ -42,6 +42,17 @@ class Shell:
     endpoint: str
     folder: Path
     settings: dict[str, str] = field(default_factory=dict)
+    ttl: bool = False
+
+    EXPIRING = ("sessions", "codes", "counters")
+
+    def turn_on_ttl(self, *, on: bool = True) -> None:
+        """Turn time to live of the tables on, as in a deployment, or off."""
+        self.ttl = on
+        for name in self.EXPIRING:
+            table = getattr(self.store.settings, f"{name}_table")
+            given = {"Enabled": on, "AttributeName": "ttl"}
+            self.store._call("UpdateTimeToLive", TableName=table, TimeToLiveSpecification=given)
 
     def start(self, *arguments: str, **options: Any) -> "subprocess.Popen[str]":
         """It runs; `options` go to Popen."""
@@ -105,4 +116,9 @@ class Shell:
 def a_shell(endpoint: str, folder: Path, **settings: str) -> Iterator[Shell]:
     """On tables of its own."""
     with stores.on_dynamodb_local(endpoint) as store:
-        yield Shell(store, endpoint, folder, settings)
+        shell = Shell(store, endpoint, folder, settings)
+        try:
+            yield shell
+        finally:
+            if shell.ttl:  # the tables are used again
+                shell.turn_on_ttl(on=False)
