@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import pytest
 
-from lingpai.accounts import service as accounts
 from lingpai.bootstrap import build
 from lingpai.clients.service import new_client
 from lingpai.kernel.errors import LingpaiError
@@ -15,7 +14,7 @@ from lingpai.sms.sender import NotSent
 from lingpai.sms.senders.console import ConsoleSender
 from lingpai.sms_codes import service as codes
 from lingpai.sms_codes.model import Guesser
-from tests.support import breaking_proxy
+from tests.support import breaking_proxy, logins
 from tests.support.breaking_proxy import (
     BreakingProxy,
     Fault,
@@ -53,7 +52,7 @@ class Scene:
     def logs_in(self, code: str) -> bool:
         """Whether the code opens the account of its number."""
         guesser = Guesser(CLIENT, ADDRESS)
-        return accounts.log_in_by_code(self.services, CLIENT, ("web",), NUMBER, code, guesser).user_id is not None
+        return logins.by_code(self.services, CLIENT, ("web",), NUMBER, code, guesser).user_id is not None
 
 
 @pytest.fixture(params=["bare", "botocore"])

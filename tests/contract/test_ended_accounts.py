@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from lingpai.accounts import ended_accounts
-from lingpai.accounts import service as accounts
 from lingpai.bootstrap import build
 from lingpai.clients.model import EndedAccount
 from lingpai.clients.service import new_client
@@ -24,7 +23,7 @@ from lingpai.kernel.writes import Conflict
 from lingpai.services import Services
 from lingpai.sessions import service as sessions
 from lingpai.sessions.model import SessionKey
-from tests.support import stores
+from tests.support import logins, stores
 from tests.support.api import Api, make_api
 from tests.support.dialects import is_good
 from tests.support.people import PASSWORD, Person, somebody
@@ -178,7 +177,7 @@ WAYS: dict[str, tuple[Callable[[Api, Person, str], int], bool, str | None]] = {
 def test_all_end_by_one_request(api: Api, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
     """Within CLIENT_CACHE_TTL, on every route; the session that asks stays, and a login right after it lives."""
     # The transaction that changes the account ends some sessions of its own accord.
-    monkeypatch.setattr(accounts, "_SESSIONS_AT_ONCE", 1)
+    monkeypatch.setattr(ended_accounts, "_SESSIONS_AT_ONCE", 1)
     end, stays, password = WAYS[way]
     person = somebody(api, number=True)
     asking, before = person.log_in(), opened(person)
@@ -223,7 +222,7 @@ def services(store: WholeStore) -> Services:
 
 
 def log_in(services: Services) -> SessionKey:
-    tokens = accounts.log_in_by_identity(services, CLIENT, ("web",), IDENTITY)
+    tokens = logins.by_identity(services, CLIENT, ("web",), IDENTITY)
     presented = sessions.parse(tokens.access_token)
     assert presented is not None
     return presented.key
@@ -401,7 +400,7 @@ def test_many_accounts_at_once(reference: Any) -> None:
     for number in range(6):
         identity = replace(IDENTITY, openid=f"o-{number}")
         for _ in range(AT_ONCE + 2):
-            tokens = accounts.log_in_by_identity(services, CLIENT, ("web",), identity)
+            tokens = logins.by_identity(services, CLIENT, ("web",), identity)
             presented = sessions.parse(tokens.access_token)
             assert presented is not None
             keys.append(presented.key)

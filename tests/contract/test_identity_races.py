@@ -11,6 +11,7 @@ from lingpai.accounts import ended_accounts
 from lingpai.accounts import service as accounts
 from lingpai.accounts.model import User
 from lingpai.accounts.storage import DisableUser, PutIdentity, PutUser
+from lingpai.authentication import factors
 from lingpai.aws.dynamodb import DynamoStore
 from lingpai.bootstrap import build
 from lingpai.clients.service import new_client
@@ -22,6 +23,7 @@ from lingpai.sms.senders.console import ConsoleSender
 from lingpai.sms_codes import service as codes
 from lingpai.sms_codes.model import Guesser
 from lingpai.store import Store
+from tests.support import logins
 from tests.support.contention import queued_or_refused, racing_store
 from tests.support.races import RACERS, race, refusals, won
 from tests.support.time import START, Time
@@ -46,7 +48,7 @@ def services(request: pytest.FixtureRequest, reference: DynamoStore) -> Services
 
 
 def log_in(services: Services, identity: Identity) -> TokenSet:
-    return accounts.log_in_by_identity(services, CLIENT, ("web",), identity)
+    return logins.by_identity(services, CLIENT, ("web",), identity)
 
 
 def everybody(services: Services) -> list[User]:
@@ -139,7 +141,7 @@ def test_a_login_that_unlinking_overtakes_opens_nothing_there(services: Services
 
     def unlink() -> None:
         for provider in ("google", "wechat"):
-            accounts.unlink_identity(services, user_id, provider, None)
+            factors.unlink_identity(services, user_id, provider, None)
         ended_accounts.end_all(services, user_id)
 
     late: Any = Meanwhile(services.store, unlink)
@@ -152,9 +154,9 @@ def test_a_login_by_a_number_that_moves_meanwhile_opens_nothing_there(services: 
     codes.send(services, codes.Asked("+8613800000000", CLIENT.id, "en"), "192.0.2.1")
     assert isinstance(services.sms, ConsoleSender)
     code = services.sms.outbox[-1].code
-    move = partial(accounts.link, services, user_id, "+8613800000001", None, None, HERE)
+    move = partial(factors.link, services, user_id, "+8613800000001", None, None, HERE)
     late: Any = Meanwhile(services.store, lambda: (move(), None)[1])
-    tokens = accounts.log_in_by_code(replace(services, store=late), CLIENT, ("web",), "+8613800000000", code, HERE)
+    tokens = logins.by_code(replace(services, store=late), CLIENT, ("web",), "+8613800000000", code, HERE)
     assert tokens.user_id != user_id
     assert services.store.sessions_of(user_id) == ()
 
@@ -185,7 +187,7 @@ def test_an_account_keeps_the_ids_that_it_has(services: Services) -> None:
 @queued_or_refused
 def test_an_identity_is_linked_to_one_account(services: Services) -> None:
     ids = [add(services, i, mobile=f"+86138000000{i:02d}") for i in range(RACERS)]
-    outcomes = race([partial(accounts.link_identity, services, user_id, ONE) for user_id in ids])
+    outcomes = race([partial(factors.link_identity, services, user_id, ONE) for user_id in ids])
     (winner,) = won(outcomes)
     assert refusals(outcomes) == {"409 conflict openid_taken": RACERS - 1}
     assert [user.id for user in everybody(services) if user.openids] == [winner.id]
@@ -197,7 +199,7 @@ def test_linking_and_a_first_login_at_once(services: Services) -> None:
     """Either the account has it and the login comes into it, or the login made another and linking is refused."""
     user_id = add(services, 0, mobile="+8613800000000")
     calls: list[Any] = [partial(log_in, services, GOOGLE)] * (RACERS - 1)
-    outcomes = race([*calls, partial(accounts.link_identity, services, user_id, GOOGLE)])
+    outcomes = race([*calls, partial(factors.link_identity, services, user_id, GOOGLE)])
     assert set(refusals(outcomes)) <= {"409 conflict openid_taken"}
     holder = finds(services, GOOGLE.issuer, GOOGLE.openid)
     assert {outcome.user_id for outcome in outcomes if isinstance(outcome, TokenSet)} == {holder}
@@ -210,7 +212,7 @@ def test_the_last_two_ways_in_are_never_both_unlinked(services: Services) -> Non
     """32 at once, half for the one and half for the other: one of the two stays, whichever it is."""
     user_id = add(services, 0, ONE, GOOGLE)
     names = ("wechat", "google")
-    outcomes = race([partial(accounts.unlink_identity, services, user_id, names[i % 2], None) for i in range(RACERS)])
+    outcomes = race([partial(factors.unlink_identity, services, user_id, names[i % 2], None) for i in range(RACERS)])
     (after,) = won(outcomes)
     refused = refusals(outcomes)
     assert set(refused) <= {"409 conflict last_way_in", "404 not_found identity_not_found"}
@@ -228,8 +230,8 @@ def test_one_is_linked_while_another_is_unlinked(services: Services) -> None:
     """In any order there is a way in, and what finds the account is what it has."""
     user_id = add(services, 0, ONE)
     calls = [
-        partial(accounts.link_identity, services, user_id, GOOGLE),
-        partial(accounts.unlink_identity, services, user_id, "wechat", None),
+        partial(factors.link_identity, services, user_id, GOOGLE),
+        partial(factors.unlink_identity, services, user_id, "wechat", None),
     ]
     outcomes = race([calls[i % 2] for i in range(RACERS)])
     allowed = {"409 conflict last_way_in", "404 not_found identity_not_found", "409 conflict changed_meanwhile"}
@@ -257,7 +259,7 @@ def test_one_is_linked_while_another_is_unlinked(services: Services) -> None:
 def test_what_is_a_way_in(services: Services, fields: dict[str, Any], may: bool) -> None:
     """A username without a password is none, nor is a third party that nobody asks any more."""
     user_id = add(services, 0, ONE, **fields)
-    (outcome,) = race([partial(accounts.unlink_identity, services, user_id, "wechat", None)])
+    (outcome,) = race([partial(factors.unlink_identity, services, user_id, "wechat", None)])
     assert isinstance(outcome, User) is may
     assert refusals([outcome]) == ({} if may else {"409 conflict last_way_in": 1})
 
@@ -265,7 +267,7 @@ def test_what_is_a_way_in(services: Services, fields: dict[str, Any], may: bool)
 def test_a_person_leaves_all_apps_of_wechat(services: Services) -> None:
     """The id that stayed in one would lead back to the others by the union, which that one's login brings back."""
     user_id = add(services, 0, ONE, TWO, GOOGLE)
-    user = accounts.unlink_identity(services, user_id, "wechat", MINI)
+    user = factors.unlink_identity(services, user_id, "wechat", MINI)
     assert user.openids == GOOGLE.names
     assert log_in(services, TWO).user_id != user_id
 
@@ -273,24 +275,24 @@ def test_a_person_leaves_all_apps_of_wechat(services: Services) -> None:
 def test_apps_that_no_union_joins_leave_one_by_one(services: Services) -> None:
     first, second = replace(ONE, union=None), replace(TWO, union=None)
     user_id = add(services, 0, first, second)
-    assert accounts.unlink_identity(services, user_id, "wechat", MINI).openids == second.names
-    (outcome,) = race([partial(accounts.unlink_identity, services, user_id, "wechat", SECOND)])
+    assert factors.unlink_identity(services, user_id, "wechat", MINI).openids == second.names
+    (outcome,) = race([partial(factors.unlink_identity, services, user_id, "wechat", SECOND)])
     assert refusals([outcome]) == {"409 conflict last_way_in": 1}
 
 
 def test_an_id_in_place_of_another_is_refused(services: Services) -> None:
     user_id = add(services, 0, ONE)
     for other in (replace(ONE, openid="open-other"), replace(ONE, union="union-other"), replace(TWO, union="union-9")):
-        (outcome,) = race([partial(accounts.link_identity, services, user_id, other)])
+        (outcome,) = race([partial(factors.link_identity, services, user_id, other)])
         assert refusals([outcome]) == {"409 conflict identity_in_place": 1}
-    assert dict(accounts.link_identity(services, user_id, TWO).openids)[TWO.issuer] == "open-2"
-    assert accounts.link_identity(services, user_id, TWO) == everybody(services)[0], "the same again is no mistake"
+    assert dict(factors.link_identity(services, user_id, TWO).openids)[TWO.issuer] == "open-2"
+    assert factors.link_identity(services, user_id, TWO) == everybody(services)[0], "the same again is no mistake"
 
 
 def test_a_union_that_another_account_holds_is_not_linked(services: Services) -> None:
     holder = log_in(services, ONE).user_id
     user_id = add(services, 0, mobile="+8613800000000")
-    (outcome,) = race([partial(accounts.link_identity, services, user_id, TWO)])
+    (outcome,) = race([partial(factors.link_identity, services, user_id, TWO)])
     assert refusals([outcome]) == {"409 conflict openid_taken": 1}
     assert log_in(services, TWO).user_id == holder
 
@@ -298,11 +300,11 @@ def test_a_union_that_another_account_holds_is_not_linked(services: Services) ->
 def test_an_admin_who_gives_another_openid_takes_the_union_away(services: Services) -> None:
     """Else the one who had the app's openid before would still be let in by the union."""
     user_id = add(services, 0, ONE)
-    accounts.link(services, user_id, None, None, Identity("wechat", MINI, "open-new"), HERE)
+    factors.link(services, user_id, None, None, Identity("wechat", MINI, "open-new"), HERE)
     (user,) = everybody(services)
     assert user.openids == ((ONE.issuer, "open-new"),)
     assert log_in(services, ONE).user_id != user_id
-    kept = accounts.link(services, user_id, None, None, Identity("wechat", MINI, "open-new"), HERE)
+    kept = factors.link(services, user_id, None, None, Identity("wechat", MINI, "open-new"), HERE)
     assert kept == user
 
 

@@ -21,6 +21,7 @@ from lingpai.accounts.storage import (
     PutIdentity,
     PutUser,
 )
+from lingpai.authentication import factors, password_change
 from lingpai.aws.dynamodb import DynamoStore
 from lingpai.aws.json_client import JsonClient
 from lingpai.bootstrap import build
@@ -38,7 +39,7 @@ from lingpai.sessions.storage import EndSession, PutSession, Rotated
 from lingpai.sms.senders.console import ConsoleSender
 from lingpai.sms_codes import service as codes
 from lingpai.sms_codes.model import Guesser
-from tests.support import stores
+from tests.support import logins, stores
 from tests.support.samples import (
     NOW,
     NUMBER,
@@ -203,7 +204,7 @@ def test_a_message_is_sent_once(scene: Scene) -> None:
     codes.send(services, codes.Asked(NUMBER, CLIENT.id, "en"), "192.0.2.1")
     assert isinstance(services.sms, ConsoleSender)
     (message,) = services.sms.outbox
-    tokens = accounts.log_in_by_code(services, CLIENT, ("web",), NUMBER, message.code, HERE)
+    tokens = logins.by_code(services, CLIENT, ("web",), NUMBER, message.code, HERE)
     assert tokens.user_id is not None
 
 
@@ -234,20 +235,20 @@ def test_the_use_cases_tell_the_truth(scene: Scene) -> None:
     assert services.store.directory().roles.names == ()
 
     def log_in(password: str) -> Any:
-        return accounts.log_in_by_password(services, CLIENT, ("web",), "alice", password, "192.0.2.1")
+        return logins.by_password(services, CLIENT, ("web",), "alice", password, "192.0.2.1")
 
     tokens = losing_the_write(scene, write, lambda: log_in(OLD))
     presented = sessions.parse(tokens.access_token)
     assert presented is not None
     assert services.store.sessions_of(user_id) == (presented.key,)
-    losing_the_write(scene, write, lambda: accounts.change_password(services, user_id, OLD, NEW, presented.key))
+    losing_the_write(scene, write, lambda: password_change.change_password(services, user_id, OLD, NEW, presented.key))
     assert services.store.sessions_of(user_id) == (presented.key,)
     assert log_in(NEW).user_id == user_id
 
-    losing_the_write(scene, write, lambda: accounts.link(services, user_id, NUMBER, None, OPENID, HERE))
+    losing_the_write(scene, write, lambda: factors.link(services, user_id, NUMBER, None, OPENID, HERE))
     assert accounts.find_by_name(services, NUMBER) == user_id
     for _ in range(2):
-        losing_the_write(scene, write, lambda: accounts.log_in_by_identity(services, CLIENT, ("web",), OPENID))
+        losing_the_write(scene, write, lambda: logins.by_identity(services, CLIENT, ("web",), OPENID))
     assert len(services.store.sessions_of(user_id)) == 4
 
     losing_the_write(scene, write, lambda: accounts.delete(services, user_id))
@@ -268,7 +269,7 @@ def test_a_refresh_gives_the_pair_that_was_stored(scene: Scene) -> None:
     assert outcome.session.salt == a_rotation(session).salt
 
     services = scene.services
-    first = accounts.log_in_by_identity(services, CLIENT, ("web",), OPENID)
+    first = logins.by_identity(services, CLIENT, ("web",), OPENID)
     second = scene.losing(lambda: sessions.refresh(services, CLIENT, first.refresh_token or "", None))
     assert sessions.check(services.store, second.access_token, services.clock.now(), grace=0).client_id == CLIENT.id
     third = scene.losing(lambda: sessions.refresh(services, CLIENT, second.refresh_token or "", None))
@@ -279,7 +280,7 @@ def test_a_refresh_gives_the_pair_that_was_stored(scene: Scene) -> None:
 def test_a_store_that_loses_answers_for_40_seconds_logs_nobody_out(scene: Scene) -> None:
     """The rotation is done at once, but nobody hears of it: each retry is a 503, until one gets the pair."""
     services = scene.services
-    first = accounts.log_in_by_identity(services, CLIENT, ("web",), OPENID)
+    first = logins.by_identity(services, CLIENT, ("web",), OPENID)
 
     def refresh(token: str | None) -> TokenSet:
         return sessions.refresh(services, CLIENT, token or "", None)
@@ -297,7 +298,7 @@ def test_a_store_that_loses_answers_for_40_seconds_logs_nobody_out(scene: Scene)
 def test_a_slow_first_try_that_its_retry_overtook_changes_nothing(scene: Scene) -> None:
     """It arrives after the pair of the retry was used, and again after that."""
     services = scene.services
-    first = accounts.log_in_by_identity(services, CLIENT, ("web",), OPENID)
+    first = logins.by_identity(services, CLIENT, ("web",), OPENID)
     scene.line.delay = 1
     second = sessions.refresh(services, CLIENT, first.refresh_token or "", None)
     (arrives,) = scene.line.delayed

@@ -13,6 +13,7 @@ from lingpai.accounts import last_admin, roles
 from lingpai.accounts import service as accounts
 from lingpai.accounts.model import RoleBook, User
 from lingpai.accounts.storage import ChangeUser, CheckUser, PutUser
+from lingpai.authentication import factors, password_change
 from lingpai.aws.dynamodb import DynamoStore
 from lingpai.bootstrap import build
 from lingpai.clients.model import Client
@@ -29,6 +30,7 @@ from lingpai.sessions.storage import PutSession
 from lingpai.sms.senders.console import ConsoleSender
 from lingpai.sms_codes import service as codes
 from lingpai.sms_codes.model import Guesser
+from tests.support import logins
 from tests.support.contention import queued_or_refused, racing_store
 from tests.support.races import RACERS, race, refusals, won
 from tests.support.samples import NUMBER, WholeStore, a_code, a_guess, a_rotation, a_session, consume, open_sessions
@@ -71,17 +73,17 @@ def with_password(services: Services) -> int:
 
 def log_in(services: Services, password: str = OLD) -> TokenSet:
     """Alice logs in by a password."""
-    return accounts.log_in_by_password(services, CLIENT, ("web",), "alice", password, "192.0.2.1")
+    return logins.by_password(services, CLIENT, ("web",), "alice", password, "192.0.2.1")
 
 
 def log_in_by_code(services: Services, code: str) -> TokenSet:
     """The holder of NUMBER logs in."""
-    return accounts.log_in_by_code(services, CLIENT, ("web",), NUMBER, code, HERE)
+    return logins.by_code(services, CLIENT, ("web",), NUMBER, code, HERE)
 
 
 def log_in_by_openid(services: Services) -> TokenSet:
     """The holder of OPENID logs in."""
-    return accounts.log_in_by_identity(services, CLIENT, ("web",), OPENID)
+    return logins.by_identity(services, CLIENT, ("web",), OPENID)
 
 
 def send(services: Services, client_id: str = "web-client") -> None:
@@ -160,7 +162,7 @@ def test_different_names_are_registered_all(services: Services) -> None:
 def test_a_number_is_given_to_one_account(services: Services) -> None:
     """32 accounts want it; one has it, and the others keep what they had."""
     ids = [add(services, i, mobile=f"+86138000000{i:02d}") for i in range(RACERS)]
-    outcomes = race([partial(accounts.link, services, user_id, NUMBER, None, None, HERE) for user_id in ids])
+    outcomes = race([partial(factors.link, services, user_id, NUMBER, None, None, HERE) for user_id in ids])
     (winner,) = won(outcomes)
     assert refusals(outcomes) == {"409 conflict mobile_taken": RACERS - 1}
     assert services.store.find_user_id(accounts.mobile_key(NUMBER)) == winner.id
@@ -177,7 +179,7 @@ def test_a_proven_number_is_given_to_one_account(services: Services) -> None:
     """The code is used up once, by the account that has the number then."""
     ids = [add(services, i) for i in range(services.settings.code_tries)]
     code = sent_code(services)
-    outcomes = race([partial(accounts.link, services, user_id, NUMBER, code, None, HERE) for user_id in ids])
+    outcomes = race([partial(factors.link, services, user_id, NUMBER, code, None, HERE) for user_id in ids])
     (winner,) = won(outcomes)
     assert set(refusals(outcomes)) <= {"409 conflict mobile_taken", "400 invalid_grant bad_code"}
     assert services.store.find_user_id(accounts.mobile_key(NUMBER)) == winner.id
@@ -192,7 +194,7 @@ def test_an_account_that_is_given_many_numbers_has_one(services: Services) -> No
     """Whoever changed it last: the names that find it are those that it has."""
     user_id = add(services)
     numbers = [f"+86138000000{i:02d}" for i in range(RACERS)]
-    outcomes = race([partial(accounts.link, services, user_id, number, None, None, HERE) for number in numbers])
+    outcomes = race([partial(factors.link, services, user_id, number, None, None, HERE) for number in numbers])
     assert won(outcomes)
     assert set(refusals(outcomes)) <= {"409 conflict changed_meanwhile"}
     user = services.store.get_user(user_id)
@@ -491,7 +493,7 @@ def test_no_login_by_the_old_password_outlives_its_change(services: Services) ->
     """Sessions opened before the change and during it end; the one that changed it stays."""
     user_id = with_password(services)
     kept, *others = [key_of(log_in(services).access_token) for _ in range(4)]
-    change = partial(accounts.change_password, services, user_id, OLD, NEW, kept)
+    change = partial(password_change.change_password, services, user_id, OLD, NEW, kept)
     calls: list[Callable[[], None]] = [partial(log_in_again_and_again, services)] * RACERS
     calls[RACERS // 2] = change
     outcomes = race(calls)
@@ -520,7 +522,7 @@ def test_a_password_is_changed_once(services: Services) -> None:
     keys = [key_of(log_in(services).access_token) for _ in range(RACERS)]
     outcomes = race(
         [
-            partial(accounts.change_password, services, user_id, OLD, f"new password {i:02d}", key)
+            partial(password_change.change_password, services, user_id, OLD, f"new password {i:02d}", key)
             for i, key in enumerate(keys)
         ]
     )
@@ -550,7 +552,7 @@ def test_right_passwords_meet_a_rehash(services: Services) -> None:
 def test_no_session_outlives_its_account(services: Services) -> None:
     """Logins by password while the account is deleted, by three at once: nothing of it is left, its names are free."""
     user_id = with_password(services)
-    accounts.link(services, user_id, NUMBER, None, None, HERE)
+    factors.link(services, user_id, NUMBER, None, None, HERE)
     calls: list[Callable[[], None]] = [partial(log_in_again_and_again, services)] * (RACERS - 3)
     for place in (5, 10, 15):
         calls.insert(place, partial(accounts.delete, services, user_id))
@@ -571,7 +573,7 @@ def test_an_account_is_deleted_while_its_names_change(services: Services) -> Non
     user_id = add(services)
     numbers = [f"+86138000000{i:02d}" for i in range(RACERS)]
     calls: list[Callable[[], object]] = [
-        partial(accounts.link, services, user_id, number, None, None, HERE) for number in numbers
+        partial(factors.link, services, user_id, number, None, None, HERE) for number in numbers
     ]
     calls[RACERS // 2] = partial(accounts.delete, services, user_id)
     outcomes = race(calls)

@@ -5,7 +5,6 @@ from functools import partial
 
 import pytest
 
-from lingpai.accounts import service as accounts
 from lingpai.accounts.storage import ChangeUser, CheckUser, Count, EndOpened, OneMore, PutUser, Recounted
 from lingpai.bootstrap import build
 from lingpai.clients.service import new_client
@@ -14,6 +13,7 @@ from lingpai.kernel.writes import Conflict
 from lingpai.sessions import service as sessions
 from lingpai.sessions.storage import SessionSpan
 from tests.support import stores
+from tests.support.logins import by_identity as log_in
 from tests.support.races import race, refusals, won
 from tests.support.samples import NOW, WholeStore, a_session, a_user, open_sessions
 from tests.support.time import Time
@@ -117,10 +117,10 @@ def test_logins_at_once_do_not_exceed_the_limit(reference: WholeStore) -> None:
     time = Time()
     services = build(stores.settings(sessions_max=3), reference, time.clock())
     identity = Identity("trusted", "default", "o-1")
-    first = [accounts.log_in_by_identity(services, CLIENT, ("web",), identity) for _ in range(3)]
+    first = [log_in(services, CLIENT, ("web",), identity) for _ in range(3)]
     user_id = first[0].user_id or 0
     time.advance(1)
-    outcomes = race([partial(accounts.log_in_by_identity, services, CLIENT, ("web",), identity)] * 8)
+    outcomes = race([partial(log_in, services, CLIENT, ("web",), identity)] * 8)
     assert refusals(outcomes) == {}
     assert len(reference.sessions_of(user_id)) == 3
     keys = {parsed.key for tokens in won(outcomes) if (parsed := sessions.parse(tokens.access_token))}

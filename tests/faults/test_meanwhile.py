@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from lingpai.accounts import service as accounts
 from lingpai.aws.dynamodb import DynamoStore
 from tests.faults.house import House
 from tests.faults.scenarios import ALICE, ALICES, STRANGER, WEB, linked
+from tests.support import logins
 from tests.support.api import Answer
 from tests.support.breaking_proxy import Message, Try, cut_before
 
@@ -30,7 +30,7 @@ def log_in_directly(house: House) -> str:
     services = replace(house.api.services, store=store)
     client = store.get_client(WEB[0])
     assert client is not None
-    return accounts.log_in_by_password(services, client, ("web",), ALICE, ALICES, "192.0.2.9").access_token
+    return logins.by_password(services, client, ("web",), ALICE, ALICES, "192.0.2.9").access_token
 
 
 def is_good(house: House, token: str) -> bool:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from lingpai import bootstrap
-from lingpai.accounts import service as accounts
 from lingpai.accounts.storage import DisableUser
+from lingpai.authentication import factors
 from lingpai.identity_providers.model import Identity
 from lingpai.kernel.errors import unavailable
 from tests.support.api import Answer
@@ -316,7 +316,7 @@ def test_an_id_in_the_body_names_nobody_else(here: Town) -> None:
 def test_an_admin_gives_an_openid_in_the_clients_app(here: Town) -> None:
     """By a token of a client of WeChat or of an OpenID provider, it is that third party's id."""
     person, admin, subject = somebody(here.api), here.api.user_id("admin"), new_subject()
-    accounts.link_identity(here.api.services, admin, Identity("oidc", here.to_google.url, "subject-of-the-admin"))
+    factors.link_identity(here.api.services, admin, Identity("oidc", here.to_google.url, "subject-of-the-admin"))
     token = here.token(GOOGLE_CLIENT, here.id_token("subject-of-the-admin"))
     succeeds(here.api.post("/users/update", json_body={"id": person.id, "openId": subject}, bearer=token))
     assert opened_by(here, GOOGLE_CLIENT, here.id_token(subject)) == person.id

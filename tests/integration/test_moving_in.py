@@ -18,7 +18,7 @@ from lingpai.aws.dynamodb import DynamoStore
 from lingpai.clients.service import new_client
 from lingpai.passwords import service as passwords
 from local.transfer import files
-from tests.support import stores
+from tests.support import logins, stores
 from tests.support.logs import LOGS
 from tests.support.shell import Shell, a_shell
 from tests.support.transfer import BCRYPT, PASSWORD, bring_in, jsonl, plain, services_on, take_out
@@ -316,7 +316,7 @@ def test_who_moved_in_logs_in_with_the_old_password(reference: DynamoStore) -> N
     services = services_on(reference)
     client = new_client("web-client", "spring", "web-secret", scopes=("web",))
     for name in ("old", "13312341234", "+8613312341234"):
-        assert accounts.log_in_by_password(services, client, (), name, PASSWORD, "192.0.2.1").access_token
+        assert logins.by_password(services, client, (), name, PASSWORD, "192.0.2.1").access_token
         hashes = [record.get("password_hash", "") for record in take_out(reference)]
         assert sum(hashed.startswith("$argon2id$") for hashed in hashes) == 1
 

@@ -33,6 +33,7 @@ from lingpai.signing_keys.model import StoredKey
 from lingpai.signing_keys.stores import FileKeys, OpenVault
 from lingpai.sms import budget as prefixes
 from local.operator.keys import standing
+from tests.support import logins
 from tests.support.logs import LOGS
 from tests.support.samples import a_client
 from tests.support.shell import Ended, Shell, a_shell
@@ -279,7 +280,7 @@ def test_a_user_logs_in_by_the_password_that_was_shown(shell: Shell, services: S
     assert (made.code, made.err) == (0, "")
     assert password not in str(user.password)
     for name in ("mei", "13312341234"):
-        assert accounts.log_in_by_password(services, WEB, (), name, password, "192.0.2.1").user_id == user_id
+        assert logins.by_password(services, WEB, (), name, password, "192.0.2.1").user_id == user_id
 
 
 @pytest.mark.security("F27")
@@ -323,7 +324,7 @@ def test_users_for_people(shell: Shell, services: Services) -> None:
 def test_a_password_comes_by_standard_input_or_not_at_all(shell: Shell, services: Services) -> None:
     made = shell.call("user", "create", "mei", "--password-stdin", "--json", given=PASSWORD + "\n")
     assert (made.code, made.json["password"], made.json["has_password"]) == (0, None, True)
-    assert accounts.log_in_by_password(services, WEB, (), "mei", PASSWORD, "192.0.2.1").user_id == made.json["id"]
+    assert logins.by_password(services, WEB, (), "mei", PASSWORD, "192.0.2.1").user_id == made.json["id"]
     made = shell.call("user", "create", "--mobile", MOBILE, "--no-password", "--json")
     assert (made.code, made.json["password"], made.json["has_password"]) == (0, None, False)
     assert services.store.find_user_id(accounts.mobile_key(MOBILE)) == made.json["id"]
@@ -459,13 +460,13 @@ def test_sessions_are_listed_without_secrets_and_ended(shell: Shell, services: S
 def test_a_disabled_account_is_out_until_it_is_enabled(shell: Shell, services: Services) -> None:
     user = accounts.with_password(services, User(7, 1, "mei", MOBILE), PASSWORD)
     accounts.add(services, user)
-    tokens = accounts.log_in_by_password(services, WEB, (), "mei", PASSWORD, "192.0.2.1")
+    tokens = logins.by_password(services, WEB, (), "mei", PASSWORD, "192.0.2.1")
     off = shell.run("user", "disable", "mei", "--yes", "--json")
     assert (off.code, off.json, off.err) == (0, {"id": 7, "disabled": True, "changed": True, "ended": 1}, "")
     with pytest.raises(LingpaiError):
         sessions.check(services.store, tokens.access_token, Clock().now(), 30)
     with pytest.raises(LingpaiError):
-        accounts.log_in_by_password(services, WEB, (), "mei", PASSWORD, "192.0.2.1")
+        logins.by_password(services, WEB, (), "mei", PASSWORD, "192.0.2.1")
     again = shell.call("user", "disable", "mei", "--yes")
     same(again, 0, "mei (7) is disabled already; 0 sessions ended\n", "")
     said = "mei (7) is disabled, and cannot be changed: `lingpai user enable` comes first\n"
@@ -473,7 +474,7 @@ def test_a_disabled_account_is_out_until_it_is_enabled(shell: Shell, services: S
     same(shell.call("user", "grant-role", "mei", "admin"), 1, "", said)
     on = shell.call("user", "enable", "mei", "--json")
     assert (on.code, on.json, on.err) == (0, {"id": 7, "disabled": False, "changed": True}, "")
-    assert accounts.log_in_by_password(services, WEB, (), "mei", PASSWORD, "192.0.2.1").user_id == 7
+    assert logins.by_password(services, WEB, (), "mei", PASSWORD, "192.0.2.1").user_id == 7
     same(shell.call("user", "enable", "mei"), 0, "mei (7) is enabled already\n", "")
     assert services.store.get_user(7) == user
 
@@ -972,12 +973,12 @@ def test_a_password_is_set(inhabited: Shell, services: Services) -> None:
     made = hushed(ended.json["password"])
     assert ended.json["has_password"] is True
     assert services.store.sessions_of(7) == ()
-    accounts.log_in_by_password(services, WEB, (), "mei", made, "192.0.2.1")
+    logins.by_password(services, WEB, (), "mei", made, "192.0.2.1")
     given = inhabited.call("user", "set-password", "mei", "--yes", "--password-stdin", given=f"{PASSWORD}\n")
     assert (given.code, given.err) == (0, "")
     assert PASSWORD not in given.out
     assert services.store.sessions_of(7) == ()
-    accounts.log_in_by_password(services, WEB, (), "mei", PASSWORD, "192.0.2.1")
+    logins.by_password(services, WEB, (), "mei", PASSWORD, "192.0.2.1")
 
 
 @pytest.mark.security("F4")

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from lingpai.accounts import service as accounts
 from lingpai.accounts.storage import DisableUser
+from lingpai.authentication import password_change
 from lingpai.clients.service import new_client
 from lingpai.sms_codes.model import Guesser
 from tests.support import stores
@@ -188,7 +188,14 @@ def test_one_of_many_at_once(dynamodb_endpoint: str, monkeypatch: pytest.MonkeyP
         passwords = [f"a better password than {n}" for n in range(4)]
         outcomes = race(
             [
-                partial(accounts.reset_password, api.services, f"+86{person.number}", code, new, Guesser(client, None))
+                partial(
+                    password_change.reset_password,
+                    api.services,
+                    f"+86{person.number}",
+                    code,
+                    new,
+                    Guesser(client, None),
+                )
                 for new in passwords
             ]
         )

@@ -17,7 +17,7 @@ from lingpai.kernel.errors import LingpaiError
 from lingpai.passwords import legacy_hashes
 from lingpai.passwords import service as passwords
 from lingpai.services import Services
-from tests.support import stores
+from tests.support import logins, stores
 from tests.support.logs import LOGS
 from tests.support.memory_store import MemoryStore
 from tests.support.stores import ROOT, settings
@@ -58,7 +58,7 @@ def holding(services: Services, given: str | None) -> User:
 def log_in(services: Services, user: User, password: str) -> Any:
     LOGS.hush("password", password)
     client = new_client("web-client", "spring", "web-secret", scopes=("web",))
-    return accounts.log_in_by_password(services, client, (), user.username or "", password, "192.0.2.1")
+    return logins.by_password(services, client, (), user.username or "", password, "192.0.2.1")
 
 
 def stored_of(services: Services, user: User) -> str:

@@ -6,9 +6,7 @@ from lingpai.accounts.model import RoleBook, User
 from lingpai.accounts.storage import Directory
 from lingpai.clients.model import Right
 from lingpai.http.request import Request
-from lingpai.kernel.errors import forbidden, insufficient_scope, invalid_token, unauthorized
-from lingpai.oauth import rights
-from lingpai.oauth.rights import Admission
+from lingpai.kernel.errors import forbidden, insufficient_scope, invalid_token
 from lingpai.services import Services
 from lingpai.sessions.model import Session
 
@@ -30,14 +28,6 @@ class Caller:
     def book(self) -> RoleBook:
         """The roles of the deployment."""
         return self.known.roles
-
-
-def admit(services: Services, request: Request, needs: Right, *, changes: bool) -> Admission:
-    """Let the request's bearer token into a route (see `rights.admit`); LingpaiError `unauthorized` without one."""
-    token = token_of(request)
-    if token is None:
-        raise unauthorized()
-    return rights.admit(services, token, needs, changes=changes)
 
 
 def authenticate(services: Services, request: Request, *also: int) -> Caller:

@@ -20,9 +20,12 @@ from lingpai.kernel.errors import LingpaiError, unavailable
 from lingpai.kernel.writes import Conflict, Write
 from lingpai.services import Services
 from lingpai.sessions.model import SessionKey
+from lingpai.sessions.storage import EndSession
 
 # How many sessions a request deletes: DynamoDB writes about 1,000 items a second under one partition key.
 DELETED_AT_ONCE = 1000
+# How many sessions end in the transaction of a change: what it holds, less the account, its names and the codes.
+_SESSIONS_AT_ONCE = 90
 # How many accounts the record lists: it stays below the 4 KB that one unit reads.
 ACCOUNTS_MAX = 75
 _ATTEMPTS = 20
@@ -52,6 +55,12 @@ def end_all(services: Services, user_id: int, keep: SessionKey | None = None) ->
     if marked is not None:
         _unmark(services, marked)
     return deleted
+
+
+def ending(services: Services, user_id: int, keep: SessionKey | None = None) -> tuple[EndSession, ...]:
+    """The writes that end the account's sessions but for `keep`: as many as a transaction holds."""
+    others = (key for key in services.store.sessions_of(user_id, _SESSIONS_AT_ONCE) if key != keep)
+    return tuple(EndSession(key) for key in others)
 
 
 def of(accounts: tuple[EndedAccount, ...], user_id: int) -> EndedAccount | None:

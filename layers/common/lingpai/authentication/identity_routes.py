@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from lingpai.accounts import service as accounts
 from lingpai.accounts.caller import Caller, authenticate, require_user
 from lingpai.accounts.model import User
-from lingpai.authentication import own_account
+from lingpai.authentication import factors, own_account
+from lingpai.authentication.factors import Owner
 from lingpai.http import envelope, fields
 from lingpai.http.request import Request, json_body
 from lingpai.http.response import Reply
@@ -29,7 +29,7 @@ def link(services: Services, request: Request) -> Reply:
     client, provider = own_account.provider_of(services, caller, fields.optional_text(body, "provider") or None)
     evidence = own_account.prove(services, request, caller, user, body, by_sign=False)
     identity = third_parties.identify(services, provider, client, proof, request.source_ip)
-    after = accounts.link_identity(services, user.id, identity, caller.session.key, evidence)
+    after = factors.link_identity(services, user.id, identity, Owner(caller.session.key, evidence))
     return envelope.done(_shown(services, after))
 
 
@@ -39,7 +39,7 @@ def unlink(services: Services, request: Request) -> Reply:
     body = json_body(request)
     provider, app = fields.text(body, "provider"), fields.optional_text(body, "app") or None
     evidence = own_account.prove(services, request, caller, user, body, by_sign=False)
-    after = accounts.unlink_identity(services, user.id, provider, app, caller.session.key, evidence)
+    after = factors.unlink_identity(services, user.id, provider, app, Owner(caller.session.key, evidence))
     return envelope.done(_shown(services, after))
 
 
@@ -57,7 +57,7 @@ def _shown(services: Services, user: User) -> dict[str, Any]:
         "phone": f"{number[:3]}****{number[-4:]}" if number else None,
         "identities": [
             {"provider": provider, "app": app, "id": _masked(openid)}
-            for provider, app, openid in accounts.linked(services, user)
+            for provider, app, openid in factors.linked(services, user)
         ],
     }
 

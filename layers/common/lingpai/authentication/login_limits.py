@@ -7,7 +7,6 @@ transaction that opens the session or that counts the wrong try: of a hundred gu
 of a hundred in turn.
 """
 
-import hashlib
 from dataclasses import dataclass
 
 from lingpai.accounts.model import KnownAddress
@@ -42,9 +41,9 @@ def begin(services: Services, key: str, address: str) -> Try:
     The answer is the same for a name that finds nobody.
     """
     settings, now = services.settings, services.clock.now()
-    mark = address_mark(key, address)
+    mark = throttle.address_mark(key, address)
     strangers = _present(
-        throttle.limit_of(f"login:{_hashed(key)}", {"all": settings.login_tries}, settings.login_window, now),
+        throttle.limit_of(f"login:{throttle.hashed(key)}", {"all": settings.login_tries}, settings.login_window, now),
         throttle.address_limit(settings, "login", address, now),
     )
     familiar = _present(throttle.limit_of(f"login:{mark}", {"all": settings.login_tries}, settings.login_window, now))
@@ -93,16 +92,3 @@ def _refusal(limit: Limit, now: int) -> LingpaiError:
 
 def _present(*limits: Limit | None) -> tuple[Limit, ...]:
     return tuple(limit for limit in limits if limit is not None)
-
-
-def address_mark(key: str, address: str) -> str:
-    """One text for a name and an address, or the /64 of an IPv6 address, whose rest its holder changes at will."""
-    import ipaddress
-
-    ip = ipaddress.ip_address(address)
-    known = ip if ip.version == 4 else ipaddress.ip_network((ip, 64), strict=False)
-    return _hashed(f"{key} {known}")
-
-
-def _hashed(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -16,11 +16,9 @@ from lingpai.identity_providers.model import Identity, Proof
 from lingpai.identity_providers.provider import SignProvider
 from lingpai.kernel.errors import LingpaiError, forbidden, invalid_token, recent_login_required
 from lingpai.kernel.jws import TOKEN_MAX
+from lingpai.passwords import service as passwords
 from lingpai.services import Services
 from lingpai.sms_codes.model import Guesser
-
-# Longer than any password may be, so that the refusal names the password's own limit.
-PASSWORD_FIELD = 1024
 
 
 def prove(
@@ -30,7 +28,7 @@ def prove(
 
     The proof is one of `password`, `oldCode` and, `by_sign`, the `sign` of a third party (with `nonce` and `provider`).
     """
-    password = fields.optional_text(body, "password", PASSWORD_FIELD, opaque=True) or None
+    password = fields.optional_text(body, "password", passwords.LONGEST, opaque=True) or None
     code = fields.code(body, "oldCode") if body.get("oldCode") else None
     identity = None
     if by_sign and body.get("sign") and not recent_login.is_recent(services, caller.session):

@@ -9,7 +9,6 @@ is over. Other clients behind the same address go on.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lingpai.authentication import login_limits as slowdown
 from lingpai.clients import service as clients
 from lingpai.clients.model import Client, WaitingClient
 from lingpai.clients.service import Credentials
@@ -26,7 +25,7 @@ def authenticate(services: Services, credentials: Credentials | None, address: s
     """
     if credentials is None or not credentials.secret:
         return clients.authenticate(services.clients, credentials)
-    mark = slowdown.address_mark(f"client:{clients.form_decoded(credentials.client_id)}", address)
+    mark = throttle.address_mark(f"client:{clients.form_decoded(credentials.client_id)}", address)
     with _counted(services, mark, address):
         return clients.authenticate(services.clients, credentials)
 

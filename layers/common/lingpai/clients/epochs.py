@@ -6,18 +6,22 @@ and not the time of issue, is compared: a function that has not read the moved r
 the move, and no clock matters.
 """
 
+from typing import TYPE_CHECKING
+
 from lingpai.clients.model import Client
 from lingpai.clients.storage import ClientWriter, KnownClients
-from lingpai.sessions.model import Session
+
+if TYPE_CHECKING:
+    from lingpai.sessions.model import Session
 
 
-def is_current(clients: KnownClients, session: Session) -> bool:
+def is_current(clients: KnownClients, session: "Session") -> bool:
     """Whether neither the session's client nor its account has ended it since; False where the client is gone."""
     client = clients.get_client(session.client_id)
     return client is not None and is_valid(clients, session, client)
 
 
-def is_valid(clients: KnownClients, session: Session, client: Client) -> bool:
+def is_valid(clients: KnownClients, session: "Session", client: Client) -> bool:
     """As `is_current`, where the record of the session's client was read for this request already."""
     return session.epoch >= client.valid_from and not clients.has_ended(session.key, session.created_at)
 

@@ -4,14 +4,17 @@ import hashlib
 import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
 from lingpai.clients.model import Client, EndedAccount, ExtraClaim, Right
 from lingpai.clients.storage import Clients, ClientSource
 from lingpai.kernel.clock import Clock
 from lingpai.kernel.errors import invalid_client
-from lingpai.sessions.model import SessionKey
 from lingpai.signing_keys.service import AFTERLIFE
+
+if TYPE_CHECKING:
+    from lingpai.sessions.model import SessionKey
 
 CACHE_SIZE = 1000
 ID_MAX = 255
@@ -163,7 +166,7 @@ class Registry:
             self._known[client_id] = (now, client)
         return client
 
-    def has_ended(self, key: SessionKey, opened_at: int) -> bool:
+    def has_ended(self, key: "SessionKey", opened_at: int) -> bool:
         """See `ports.KnownClients`; at most `ttl` seconds old where `get_client` was called before."""
         account = self._ended.get(key.owner)
         return account is not None and account.has_ended(key, opened_at)

@@ -13,7 +13,6 @@ from typing import Any
 
 from lingpai import bootstrap
 from lingpai import http as web
-from lingpai.accounts import caller as bearer
 from lingpai.clients.model import Right
 from lingpai.http import envelope, observability
 from lingpai.http.oauth_error import oauth_error
@@ -24,6 +23,7 @@ from lingpai.http.security_headers import security_headers
 from lingpai.kernel import deadline
 from lingpai.kernel.errors import LingpaiError, SettingsError, method_not_allowed
 from lingpai.legacy import usercenter
+from lingpai.oauth import rights
 from lingpai.services import Services
 
 Endpoint = Callable[[Services, Request], Reply]
@@ -133,7 +133,7 @@ def _answer(request: Request, route: Route) -> Reply:
         services = _services(request)
         request = seen_through(services, request)
         if route.needs != "none":
-            admission = bearer.admit(services, request, route.needs, changes=route.changes)
+            admission = rights.admit(services, request, route.needs, changes=route.changes)
             request = replace(request, admission=admission)
         return route.endpoint(services, request)
     except LingpaiError as error:

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
 from lingpai.clients.model import Client
@@ -17,7 +17,9 @@ from lingpai.kernel.clock import CODE_DIGITS
 from lingpai.kernel.errors import LingpaiError, invalid_client, invalid_request, too_large
 from lingpai.kernel.language import Language
 from lingpai.kernel.messages import preferred
-from lingpai.oauth.rights import Admission
+
+if TYPE_CHECKING:
+    from lingpai.oauth.rights import Admission
 
 MAX_BODY = 64 * 1024
 # A string, which stays as it is, or a comma before a closing bracket.
@@ -75,7 +77,7 @@ class Request:
     source_ip: str
     id: str
     origin: str
-    admission: Admission | None = None
+    admission: "Admission | None" = None
 
     @property
     def language(self) -> Language:

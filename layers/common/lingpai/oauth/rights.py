@@ -6,16 +6,21 @@ A route needs `account` (the caller's own account) or `admin`. What a token open
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from lingpai.accounts.caller import token_of
 from lingpai.clients.model import Client, Right
 from lingpai.clients.service import DEFAULTS
-from lingpai.kernel.errors import forbidden, insufficient_scope, invalid_token
+from lingpai.kernel.errors import forbidden, insufficient_scope, invalid_token, unauthorized
 from lingpai.oauth.scopes import API_SCOPES
 from lingpai.services import Services
 from lingpai.sessions import access_tokens as access
 from lingpai.sessions import jwt
 from lingpai.sessions.access_tokens import AccessToken
 from lingpai.sessions.model import Session
+
+if TYPE_CHECKING:
+    from lingpai.http.request import Request
 
 _RANKS: Mapping[Right, int] = {"none": 0, "account": 1, "admin": 2}
 
@@ -29,12 +34,15 @@ class Admission:
     needs: Right
 
 
-def admit(services: Services, token: str, needs: Right, *, changes: bool) -> Admission:
-    """Let the access token into a route that `needs` this right, and `changes` something or only reads.
+def admit(services: Services, request: "Request", needs: Right, *, changes: bool) -> Admission:
+    """Let the request's bearer token into a route that `needs` this right, and `changes` something or only reads.
 
-    LingpaiError `invalid_token` for a token that is not good, `insufficient_scope` for one that opens less,
-    `access_denied` for a temporary one where something changes.
+    LingpaiError `unauthorized` without a token, `invalid_token` for one that is not good, `insufficient_scope` for one
+    that opens less, `access_denied` for a temporary one where something changes.
     """
+    token = token_of(request)
+    if token is None:
+        raise unauthorized()
     presented = access.read(services, token)
     client = services.clients.get_client(presented.session.client_id)
     if client is None:

@@ -1,7 +1,7 @@
 """Password hashes that other systems made: Django's, Laravel's, Spring's, bare bcrypt, and wrapped MD5 and SHA-1.
 
 Nothing here is ever made anew: a hash of these kinds is verified until its account logs in, then argon2id takes its
-place (`accounts.log_in_by_password`). Each library is imported when a hash needs it. The formats are those of Django's
+place (`authentication.password`). Each library is imported when a hash needs it. The formats are those of Django's
 `contrib.auth.hashers`, of PHP's `password_hash`, and of Spring Security's `PasswordEncoderFactories`.
 """
 

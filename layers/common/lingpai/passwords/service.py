@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MAX_LENGTH = 128
 # What is longer as it comes is no password: normalising 64 KiB of accents alone takes half a second.
-_LONGEST = 1024
+LONGEST = 1024
 
 _ARGON2 = "$argon2"
 
@@ -37,7 +37,7 @@ def verify(password: str, stored: str | None, settings: "PasswordSettings") -> b
     which accounts exist. (An account that still has a hash of another system differs until its first login:
     decision 0006.) A password is tried normalised and as it came, since other systems hashed what came.
     """
-    if len(password) > _LONGEST:
+    if len(password) > LONGEST:
         password, stored = "", None
     if stored is not None and not stored.startswith(_ARGON2):
         return _verify_legacy(password, stored, settings)
@@ -98,7 +98,7 @@ def check_new(password: str, username: str | None, settings: "PasswordSettings")
     Lengths are counted in code points after NFKC; there are no rules of composition (NIST SP 800-63B-4, 3.1.1.2).
     Where the filter of common ones cannot be read, every new password is refused with 503.
     """
-    if len(password) > _LONGEST:
+    if len(password) > LONGEST:
         raise invalid_request("password_too_long", limit=MAX_LENGTH)
     plain = normalise(password)
     if len(plain) < settings.password_min_length:

@@ -4,6 +4,7 @@ Windows begin at whole multiples of their length since 1970. A limit of 0 is off
 refused: what costs money fails closed.
 """
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -78,6 +79,20 @@ def address_limit(settings: "RateLimitSettings", what: Counted, address: str, at
     if not per_network:
         return limit_of(f"{what}:{ip}", {"all": per_address}, HOUR, at)
     return limit_of(f"{what}:{network}", {"all": per_network, ip.packed.hex(): per_address}, HOUR, at)
+
+
+def address_mark(key: str, address: str) -> str:
+    """One text for a name and an address, or the /64 of an IPv6 address, whose rest its holder changes at will."""
+    import ipaddress
+
+    ip = ipaddress.ip_address(address)
+    known = ip if ip.version == 4 else ipaddress.ip_network((ip, 64), strict=False)
+    return hashed(f"{key} {known}")
+
+
+def hashed(text: str) -> str:
+    """A short hash of a name, for keys and marks of limits."""
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def client_limit(

@@ -15,9 +15,8 @@ from lingpai.clients import epochs
 from lingpai.clients.model import Client
 from lingpai.kernel.clock import LEEWAY
 from lingpai.kernel.errors import LingpaiError, invalid_grant, invalid_scope, invalid_token, too_many_requests
-from lingpai.kernel.writes import Write
 from lingpai.services import Services
-from lingpai.sessions import jwt, session_limit, token_claims, token_family
+from lingpai.sessions import jwt, token_claims, token_family
 from lingpai.sessions import session_id as selector
 from lingpai.sessions.model import Session, SessionKey, TokenSet
 from lingpai.sessions.storage import History, PutSession, Rotation, Sessions
@@ -37,6 +36,14 @@ class Presented:
     secret: bytes = field(repr=False)
 
 
+@dataclass(frozen=True)
+class NewSession:
+    """A session that is yet to be committed by `put`, and the tokens that it then has."""
+
+    put: PutSession
+    tokens: TokenSet
+
+
 def issue(
     services: Services,
     client: Client,
@@ -44,12 +51,29 @@ def issue(
     user_id: int | None = None,
     *,
     methods: tuple[str, ...] = (),
-    together_with: tuple[Write, ...] = (),
 ) -> TokenSet:
-    """Open a session and give its tokens; a session without a user has no refresh token (RFC 6749 section 4.4.3).
+    """Open a session that follows from no authentication of a user, and give its tokens. It is not counted.
 
-    `methods` is how the user has just logged in (`login_methods`); () for a session that follows from no login.
-    `together_with` are the writes that must happen with it or not at all; their Conflict is the caller's.
+    What follows from one is issued by `oauth.issuing`.
+    """
+    session = new_session(services, client, scope, user_id, methods, services.clock.now() if methods else 0)
+    # A signed token of a client for itself carries all there is to know: nothing is kept.
+    if user_id is not None or client.token_format != "jwt":
+        services.store.commit(session.put)
+    return session.tokens
+
+
+def new_session(
+    services: Services,
+    client: Client,
+    scope: tuple[str, ...],
+    user_id: int | None,
+    methods: tuple[str, ...] = (),
+    auth_time: int = 0,
+) -> NewSession:
+    """A session for the user, or (None) for the client itself, without a refresh token (RFC 6749 section 4.4.3).
+
+    `methods` and `auth_time` are how and when the user has logged in (`Session`). Nothing is written.
     """
     clock, now = services.clock, services.clock.now()
     about = _about(services, client, user_id, now)
@@ -69,16 +93,13 @@ def issue(
         refresh_hash=digest(refresh) if refresh else None,
         refresh_expires_at=now + client.refresh_ttl if refresh else 0,
         family_hash=token_family.key_hash(refresh) if refresh else None,
-        auth_time=now if methods else 0,
+        auth_time=auth_time,
         methods=methods,
         epoch=client.valid_from,
     )
-    if user_id is not None:
-        session_limit.open_session(services, PutSession(session, _time_to_live(now, client)), together_with)
-    elif client.token_format != "jwt":
-        # A signed token of a client for itself carries all there is to know: nothing is kept.
-        services.store.commit(*together_with, PutSession(session, session.access_expires_at))
-    return _token_set(services, client, session, access, refresh, now, about)
+    put = PutSession(session, _time_to_live(now, client) if user_id is not None else session.access_expires_at)
+    tokens = _token_set(services, client, session, access, refresh, now, about)
+    return NewSession(put, tokens)
 
 
 def check(store: Sessions, token: str, now: int, grace: int) -> Session:

@@ -7,8 +7,6 @@ too, which takes five in all. A code is good at the client that asked for it, an
 
 import hmac
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -18,7 +16,6 @@ from lingpai.kernel.clock import CODE_DIGITS
 from lingpai.kernel.errors import LingpaiError, invalid_grant, invalid_request, too_many_requests, unavailable
 from lingpai.kernel.language import Language
 from lingpai.rate_limits import service as throttle
-from lingpai.rate_limits import unanswered
 from lingpai.services import Services
 from lingpai.sms import budget as prefixes
 from lingpai.sms.model import Message, Purpose
@@ -268,11 +265,9 @@ def check(
     return Proof(consume, known.expires_at, sent_at, known.proven, counts=known.proof_day != day)
 
 
-@contextmanager
-def reopened(services: Services, proof: Proof) -> Iterator[None]:
-    """Make the code good again where the block ends by a 503: if it was used up, the caller got nothing for it."""
-    with unanswered.on_unavailable(lambda: services.store.reopen_code(proof.consume, proof.expires_at)):
-        yield
+def reopen(services: Services, proof: Proof) -> None:
+    """Make the code good again, if this proof has used it up: the caller got nothing for it."""
+    services.store.reopen_code(proof.consume, proof.expires_at)
 
 
 def consumed(services: Services, proof: Proof) -> None:

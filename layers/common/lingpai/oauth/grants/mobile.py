@@ -1,8 +1,8 @@
 """A code sent to a mobile number (seed 003): proves the number, and makes the account the first time."""
 
-from lingpai.accounts import service as accounts
+from lingpai.authentication import sms_code
 from lingpai.kernel import phone_numbers as numbers
-from lingpai.oauth import scopes
+from lingpai.oauth import issuing, scopes
 from lingpai.oauth.model import TokenRequest
 from lingpai.services import Services
 from lingpai.sessions.model import TokenSet
@@ -15,4 +15,5 @@ def handle(services: Services, asked: TokenRequest) -> TokenSet:
     """Tokens for `mobile` and the `code` that was sent to it."""
     granted = scopes.granted(asked.client, asked.scope)
     number = numbers.parse_mobile(asked.parameters["mobile"], services.settings)
-    return accounts.log_in_by_code(services, asked.client, granted, number, asked.parameters["code"], asked.guesser)
+    who = sms_code.authenticate(services, asked.client, number, asked.parameters["code"], asked.guesser)
+    return issuing.issue(services, asked.client, granted, who)

@@ -3,11 +3,11 @@
 `nonce` is what an ID token was asked for with; other providers have no use for it.
 """
 
-from lingpai.accounts import service as accounts
+from lingpai.authentication import federated
 from lingpai.identity_providers import service as third_parties
 from lingpai.identity_providers.model import Proof
 from lingpai.kernel.errors import unauthorized_client
-from lingpai.oauth import scopes
+from lingpai.oauth import issuing, scopes
 from lingpai.oauth.model import TokenRequest
 from lingpai.services import Services
 from lingpai.sessions.model import TokenSet
@@ -24,4 +24,5 @@ def handle(services: Services, asked: TokenRequest) -> TokenSet:
         raise unauthorized_client(NAME)
     proof = Proof(asked.parameters["sign"], asked.parameters.get("nonce"))
     identity = third_parties.identify(services, provider, asked.client, proof, asked.guesser.address)
-    return accounts.log_in_by_identity(services, asked.client, granted, identity)
+    who = federated.authenticate(services, asked.client, identity)
+    return issuing.issue(services, asked.client, granted, who)

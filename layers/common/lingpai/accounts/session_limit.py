@@ -20,7 +20,7 @@ _ATTEMPTS = 20
 _ENDED_AT_ONCE = 50
 
 
-def open_session(services: Services, put: PutSession, writes: tuple[Write, ...]) -> None:
+def commit(services: Services, put: PutSession, writes: tuple[Write, ...]) -> None:
     """Put a user's session together with `writes`, and count it in the account that they check, change or put.
 
     Without a write of an account among `writes` it is not counted. Conflict as from `commit`, but never for the count.

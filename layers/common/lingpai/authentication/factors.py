@@ -1,0 +1,252 @@
+"""Changes of what logs in to an account: its number, and its identities at third parties.
+
+The password is another such factor: see `password_change`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from lingpai.accounts import ended_accounts
+from lingpai.accounts import service as accounts
+from lingpai.accounts.model import User
+from lingpai.authentication import recent_login
+from lingpai.authentication.federated import with_identity
+from lingpai.authentication.recent_login import NOTHING_USED, Evidence
+from lingpai.authentication.service import proof_used
+from lingpai.identity_providers import service as third_parties
+from lingpai.identity_providers.model import Identity, union_issuer
+from lingpai.kernel.errors import LingpaiError, conflict, not_found, recent_login_required
+from lingpai.kernel.writes import Conflict, Write
+from lingpai.rate_limits import unanswered
+from lingpai.services import Services
+from lingpai.sessions.model import SessionKey
+from lingpai.sms import notices
+from lingpai.sms.notices import Notice
+from lingpai.sms_codes import service as codes
+from lingpai.sms_codes.model import Guesser
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The owner, who changes their account from `session`; `evidence` is what they have proven it with."""
+
+    session: SessionKey
+    evidence: Evidence = NOTHING_USED
+
+
+def link(
+    services: Services,
+    user_id: int,
+    number: str | None,
+    code: str | None,
+    identity: Identity | None,
+    guesser: Guesser,
+    owner: Owner | None = None,
+    notice: Notice | None = None,
+) -> User:
+    """Give the account the number (E.164) and the identity, or neither; what is None stays. Gives the account.
+
+    `code` is the proof that the number's holder asked for it, given by `guesser`. The identity takes the place of the
+    one that the account had with the same provider and app. Without an `owner` it is an admin's change: then the
+    account's sessions end only where something else logs in to it no more. A number that is replaced gets the `notice`.
+    """
+
+    def edit(user: User) -> User:
+        if number is not None:
+            user = replace(user, mobile=number)
+        if identity is not None:
+            others = {known: openid for known, openid in user.openids if known != identity.issuer}
+            if (identity.issuer, identity.openid) not in user.openids:
+                # What finds the account in all apps of the provider was the other person's, too.
+                others.pop(union_issuer(identity.provider), None)
+            user = replace(user, openids=tuple(sorted((*others.items(), (identity.issuer, identity.openid)))))
+        return user
+
+    def change() -> User:
+        evidence = owner.evidence if owner else NOTHING_USED
+        if number is not None and code is not None:
+            proof = codes.check(services, number, code, guesser, "link")
+            evidence = replace(evidence, proofs=(*evidence.proofs, proof))
+        return _change(services, user_id, edit, owner, evidence, notice=notice)
+
+    return _unless_done_before(
+        services,
+        ("number", user_id, number),
+        change,
+        reason="bad_code",
+        is_done=lambda user: user.mobile == number,
+        owner=owner,
+    )
+
+
+def remove_number(services: Services, user_id: int, owner: Owner | None = None, notice: Notice | None = None) -> None:
+    """Take the number from the account: it logs in no more, gets the `notice`, and is free.
+
+    The account's owner needs another way in (LingpaiError `conflict`); an admin, without an `owner`, does not.
+    """
+
+    def edit(user: User) -> User:
+        after = replace(user, mobile=None)
+        if owner is not None and not _has_way_in(services, after):
+            raise conflict("last_way_in")
+        return after
+
+    _change(services, user_id, edit, owner, owner.evidence if owner else NOTHING_USED, notice=notice)
+
+
+def link_identity(services: Services, user_id: int, identity: Identity, owner: Owner | None = None) -> User:
+    """Give the account an identity that its holder has proven; the same one again is no mistake.
+
+    Every session but the owner's ends. LingpaiError `conflict` where the identity is another account's, or where the
+    account has another id in its place.
+    """
+
+    def edit(user: User) -> User:
+        held = dict(user.openids)
+        if any(held.get(issuer, openid) != openid for issuer, openid in identity.names):
+            raise conflict("identity_in_place")
+        return with_identity(user, identity)
+
+    evidence = owner.evidence if owner else NOTHING_USED
+    return _unless_done_before(
+        services,
+        ("link", user_id, identity.names),
+        lambda: _change(services, user_id, edit, owner, evidence, third_parties.single_use(identity)),
+        reason="id_token_used",
+        is_done=lambda user: edit(user) == user,
+        owner=owner,
+    )
+
+
+def unlink_identity(
+    services: Services, user_id: int, provider: str, app: str | None, owner: Owner | None = None
+) -> User:
+    """Take from the account what it has of the provider, in one app or (None) in all; never its last way in.
+
+    Where the account has an id for all apps of the provider, all of its ids there are taken away: one that stays would
+    lead to the others again. LingpaiError `not_found` where there is nothing to take, `conflict` for the last way in.
+    Also exact under concurrent changes: `accounts.change` compares what it edits with what is there.
+
+    Every session but the owner's ends, those known by then in the same transaction.
+    """
+    known = services.sign_providers.get(provider)
+
+    def edit(user: User) -> User:
+        issuers = [issuer for issuer, _ in user.openids]
+        named = {issuer: known.app(issuer) for issuer in issuers} if known else {}
+        taken = {issuer for issuer, its_app in named.items() if its_app is not None and app in (None, its_app)}
+        if not taken:
+            raise not_found("identity_not_found")
+        if union_issuer(provider) in issuers:
+            taken |= {issuer for issuer in issuers if issuer.startswith(f"{provider}:")}
+        after = replace(user, openids=tuple(pair for pair in user.openids if pair[0] not in taken))
+        if not _has_way_in(services, after):
+            raise conflict("last_way_in")
+        return after
+
+    return _unless_done_before(
+        services,
+        ("unlink", user_id, provider, app),
+        lambda: _change(services, user_id, edit, owner, owner.evidence if owner else NOTHING_USED),
+        reason="identity_not_found",
+        is_done=lambda _: True,
+        owner=owner,
+    )
+
+
+def linked(services: Services, user: User) -> tuple[tuple[str, str, str], ...]:
+    """The identities by which the account can be logged in to here: provider, app, id."""
+    found = []
+    for issuer, openid in user.openids:
+        apps = ((name, provider.app(issuer)) for name, provider in services.sign_providers.items())
+        name, app = next(((name, app) for name, app in apps if app is not None), ("", None))
+        if app is not None:
+            found.append((name, app, openid))
+    return tuple(found)
+
+
+def _has_way_in(services: Services, user: User) -> bool:
+    """Whether somebody can log in to the account: by a number, a username and its password, or a third party's word."""
+    by_password = user.username is not None and user.password is not None
+    return user.mobile is not None or by_password or bool(linked(services, user))
+
+
+def _unless_done_before(
+    services: Services,
+    request: tuple[str, int, *tuple[object, ...]],
+    change: Callable[[], User],
+    *,
+    reason: str,
+    is_done: Callable[[User], bool],
+    owner: Owner | None,
+) -> User:
+    """The account after `change`, which is refused for `reason` where the same request was done and answered 503.
+
+    Then, and if the account `is_done`, the sessions that the first request has left are ended.
+    """
+    user_id = request[1]
+    with unanswered.noted(services, *request):
+        try:
+            return change()
+        except LingpaiError as error:
+            if error.reason != reason or not unanswered.is_repeat(services, *request):
+                raise
+            user = services.store.get_user(user_id)
+            if user is None or not is_done(user):
+                raise
+            ended_accounts.end_all(services, user_id, keep=owner.session if owner else None)
+            return user
+
+
+def _change(
+    services: Services,
+    user_id: int,
+    edit: Callable[[User], User],
+    owner: Owner | None,
+    evidence: Evidence,
+    proof: tuple[Write, ...] = (),
+    notice: Notice | None = None,
+) -> User:
+    """Apply `edit`, use up the evidence and the `proof`, tell a number that leaves, and end the other sessions.
+
+    Without an owner the sessions end only where a name is taken from the account.
+    """
+    before, leaving = None, None
+    if owner is None or notice is not None:
+        before = services.store.get_user(user_id)
+        if before is None or before.disabled:
+            raise not_found("user_not_found")
+        leaving = before.mobile if edit(before).mobile != before.mobile else None
+    keep = owner.session if owner else None
+    with recent_login.noted(services, evidence):
+        with notices.counted(services, notice, leaving) as message:
+            ended = ended_accounts.ending(services, user_id, keep) if owner else ()
+            after = _commit(services, user_id, edit, evidence, proof, ended)
+        for code in evidence.proofs:
+            codes.consumed(services, code)
+        if message is not None:
+            notices.send(services, message)
+        lost = before is not None and set(accounts.keys_of(before)) - set(accounts.keys_of(after))
+        if owner is not None or lost:
+            ended_accounts.end_all(services, user_id, keep=keep)
+    return after
+
+
+def _commit(
+    services: Services,
+    user_id: int,
+    edit: Callable[[User], User],
+    evidence: Evidence,
+    proof: tuple[Write, ...],
+    ended: tuple[Write, ...],
+) -> User:
+    """As `accounts.change`; a third party's word that another request has used is no evidence."""
+    try:
+        return accounts.change(services, user_id, edit, *proof, *evidence.writes, *ended)
+    except Conflict as failed:
+        used = failed.write
+    if used not in evidence.once:
+        raise proof_used(used)
+    if not unanswered.is_repeat(services, *evidence.note):
+        raise recent_login_required("id_token_used")
+    return accounts.change(services, user_id, edit, *ended)

@@ -1,0 +1,38 @@
+"""Authentication by a third party's word (see `identity_providers`)."""
+
+from dataclasses import replace
+
+from lingpai.accounts import service as accounts
+from lingpai.accounts.model import User
+from lingpai.authentication import by_identity
+from lingpai.authentication.by_identity import ProvenIdentity
+from lingpai.authentication.model import Authenticated
+from lingpai.clients.model import Client
+from lingpai.identity_providers import service as third_parties
+from lingpai.identity_providers.model import Identity
+from lingpai.services import Services
+from lingpai.sessions import login_methods
+
+
+def authenticate(services: Services, client: Client, identity: Identity) -> Authenticated:
+    """The holder of an identity that a third party has proven; the first time, the account is created."""
+    proof = third_parties.single_use(identity)
+
+    def take_back() -> None:
+        for write in proof:
+            services.store.take_back(write)
+
+    proven = ProvenIdentity(
+        login_methods.FEDERATED,
+        tuple(accounts.openid_key(issuer, openid) for issuer, openid in identity.names),
+        lambda user: with_identity(user, identity),
+        proof,
+        after_commit=lambda: None,
+        after_unavailable=take_back,
+    )
+    return by_identity.authenticate(services, client, proven)
+
+
+def with_identity(user: User, identity: Identity) -> User:
+    """The account with the identity's ids, but for those in whose place it has others."""
+    return replace(user, openids=tuple(sorted((dict(identity.names) | dict(user.openids)).items())))

@@ -1,0 +1,78 @@
+"""Authentication by a name and its password, or by digests of the password (seed 002)."""
+
+from collections.abc import Callable
+
+from lingpai.accounts import service as accounts
+from lingpai.accounts.model import User
+from lingpai.accounts.storage import ChangeUser, CheckUser, KnowAddresses
+from lingpai.authentication import login_limits
+from lingpai.authentication.model import Authenticated
+from lingpai.kernel.errors import LingpaiError, invalid_grant
+from lingpai.kernel.writes import Conflict, Write
+from lingpai.passwords import service as passwords
+from lingpai.services import Services
+from lingpai.sessions import login_methods
+
+
+def authenticate(services: Services, name: str, password: str, address: str) -> Authenticated:
+    """The holder of a username or number, by its password. Unknown, disabled and wrong are refused alike.
+
+    Too many wrong passwords, for the name or from the address, are a LingpaiError 429 (see `login_limits`). A hash made
+    with old parameters, or by another system, is replaced by the writes.
+    """
+    settings = services.settings
+
+    def verified(user: User | None) -> Write:
+        stored = user.password if user else None
+        if not passwords.verify(password, stored, settings) or user is None or stored is None:
+            raise invalid_grant("bad_credentials")
+        if passwords.needs_rehash(stored, settings) or (settings.digest_login and not user.digests):
+            return ChangeUser(user, accounts.with_password(services, user, password))
+        return CheckUser(user.id, stored)
+
+    return _authenticate(services, name, address, verified)
+
+
+def authenticate_by_digests(services: Services, name: str, md5: str, sha1: str, address: str) -> Authenticated:
+    """The holder of a name, by the MD5 and SHA-1 of its password (seed 002); both must match."""
+    digests = passwords.joined_digests(md5, sha1)
+
+    def verified(user: User | None) -> Write:
+        if not passwords.verify(digests, user.digests if user else None, services.settings) or user is None:
+            raise invalid_grant("bad_credentials")
+        return CheckUser(user.id, user.password)
+
+    return _authenticate(services, name, address, verified)
+
+
+def _authenticate(
+    services: Services, name: str, address: str, verified: Callable[[User | None], Write]
+) -> Authenticated:
+    """The holder of the name, with the write that `verified` gives once it has seen the account.
+
+    That write fails unless what was verified is still the account's, so that no login overtakes a change of the
+    password; a login that meets such a change looks again. `verified` does its work for None, too, and then refuses:
+    nobody is there, or may use the account.
+    """
+    attempt = login_limits.begin(services, accounts.lookup_key(services, name), address)
+
+    def look() -> Authenticated:
+        user = accounts.user_or_nobody(services, attempt.user_id)
+        try:
+            unchanged = verified(None if user is None or user.disabled else user)
+        except LingpaiError:
+            login_limits.failed(services, attempt)
+            raise
+        if user is None:
+            raise invalid_grant("bad_credentials")
+        writes = (unchanged, *login_limits.succeeded(attempt, user.id))
+        return Authenticated(user.id, (login_methods.PASSWORD,), services.clock.now(), writes, after_conflict)
+
+    def after_conflict(conflict: Conflict) -> Authenticated:
+        login_limits.raise_if_limited(attempt, conflict)
+        if isinstance(conflict.write, KnowAddresses):
+            # Meanwhile the name has become another's, or nobody's.
+            raise invalid_grant("bad_credentials")
+        return look()
+
+    return look()

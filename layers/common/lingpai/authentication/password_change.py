@@ -1,0 +1,90 @@
+"""A new password for one's own account: by the old one, or by a code sent to the account's number."""
+
+from lingpai.accounts import ended_accounts
+from lingpai.accounts import service as accounts
+from lingpai.accounts.storage import ChangeUser, CheckIdentity
+from lingpai.authentication import recent_login
+from lingpai.kernel import phone_numbers as numbers
+from lingpai.kernel.errors import conflict, invalid_grant, invalid_request, not_found
+from lingpai.kernel.writes import Conflict
+from lingpai.passwords import service as passwords
+from lingpai.rate_limits import unanswered
+from lingpai.services import Services
+from lingpai.sessions.model import SessionKey
+from lingpai.sms_codes import service as codes
+from lingpai.sms_codes.model import Guesser
+
+
+def change_password(services: Services, user_id: int, old: str, new: str, session: SessionKey) -> None:
+    """A new password for who knows the old one; every session but `session` ends.
+
+    The password changes and the sessions known by then end in one transaction, those that it cannot hold after it.
+    A login that was under way either came before it and is ended after it, too, or finds the old hash gone (see
+    `password.authenticate`).
+
+    Can be repeated: where the first request has failed after its transaction, the new password is the account's
+    already, and the second ends the sessions that are left.
+    """
+    user = services.store.get_user(user_id)
+    stored = user.password if user else None
+    if user is not None and user.password is None:
+        raise invalid_request("no_old_password")
+    recent_login.count_password_try(services, user_id)
+    if not passwords.verify(old, stored, services.settings) or user is None:
+        if not passwords.verify(new, stored, services.settings):
+            raise invalid_request("wrong_old_password")
+        ended_accounts.end_all(services, user_id, keep=session)
+        return
+    passwords.check_new(new, accounts.display_name(services, user), services.settings)
+    after = accounts.with_password(services, user, new)
+    try:
+        services.store.commit(ChangeUser(user, after), *ended_accounts.ending(services, user_id, session))
+    except Conflict:
+        raise conflict("changed_meanwhile") from None
+    ended_accounts.end_all(services, user_id, keep=session)
+
+
+def reset_password(services: Services, number: str, code: str, new: str, guesser: Guesser) -> None:
+    """Set the first password, or a new one for a forgotten one, of the account whose number (E.164) the code proves.
+
+    All sessions of the account end. LingpaiError `invalid_grant` for a code that is not good, `not_found` where the
+    number has no account: whoever proves it may know.
+    """
+    passwords.check_new(new, numbers.national(number, services.settings.home_country), services.settings)
+    user_id = codes.begin(services, accounts.mobile_key(number), guesser)
+    request = ("reset", number, code)
+    with unanswered.noted(services, *request):
+        if not _has_been_reset(services, user_id, new, request):
+            proof = codes.check(services, number, code, guesser, "reset")
+            if user_id is None:
+                raise not_found("user_not_found")
+            _set_password(services, user_id, new, proof)
+        ended_accounts.end_all(services, user_id or accounts.NOBODY)
+
+
+def _has_been_reset(services: Services, user_id: int | None, new: str, request: tuple[object, ...]) -> bool:
+    """Whether the same request has set the password before, and was not answered."""
+    if not unanswered.is_repeat(services, *request):
+        return False
+    user = accounts.user_or_nobody(services, user_id)
+    return user is not None and passwords.verify(new, user.password, services.settings)
+
+
+def _set_password(services: Services, user_id: int, new: str, proof: codes.Proof) -> None:
+    """Give the account, whose number the code proves, the password, and end its sessions."""
+    user = services.store.get_user(user_id)
+    if user is None or user.disabled:
+        raise invalid_grant("account_disabled")
+    passwords.check_new(new, accounts.display_name(services, user), services.settings)
+    writes = (
+        ChangeUser(user, accounts.with_password(services, user, new)),
+        CheckIdentity(accounts.mobile_key(proof.consume.number), user_id),
+        proof.consume,
+    )
+    try:
+        services.store.commit(*writes, *ended_accounts.ending(services, user_id))
+    except Conflict as failed:
+        if failed.write == proof.consume:
+            raise invalid_grant("bad_code") from None
+        raise conflict("changed_meanwhile") from None
+    codes.consumed(services, proof)

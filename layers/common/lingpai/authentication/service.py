@@ -1,0 +1,35 @@
+"""Committing an authentication, together with what it is good for."""
+
+from collections.abc import Callable
+
+from lingpai.authentication.model import Authenticated
+from lingpai.kernel.errors import LingpaiError, invalid_grant, unavailable
+from lingpai.kernel.writes import Conflict, Write
+from lingpai.rate_limits import unanswered
+from lingpai.rate_limits.storage import SpendTally
+
+_ATTEMPTS = 5
+
+
+def complete[T](authenticated: Authenticated, commit: Callable[[Authenticated], T]) -> T:
+    """What `commit` gives, which commits the writes of the authentication together with its own, such as a session.
+
+    A Conflict of the authentication's writes leads to another attempt, or to the refusal that explains it. `commit`
+    handles the conflicts of its own writes.
+    """
+    with unanswered.on_unavailable(authenticated.after_unavailable):
+        for _ in range(_ATTEMPTS):
+            try:
+                done = commit(authenticated)
+                break
+            except Conflict as conflict:
+                authenticated = authenticated.after_conflict(conflict)
+        else:
+            raise unavailable()
+    authenticated.after_commit()
+    return done
+
+
+def proof_used(write: Write) -> LingpaiError:
+    """The refusal of a proof that was used before; `write` is the one that would have used it up."""
+    return invalid_grant("id_token_used" if isinstance(write, SpendTally) else "bad_code")

@@ -1,0 +1,23 @@
+"""Issuing tokens to a user who has authenticated."""
+
+from lingpai.accounts import session_limit
+from lingpai.authentication.model import Authenticated
+from lingpai.authentication.service import complete
+from lingpai.clients.model import Client
+from lingpai.services import Services
+from lingpai.sessions import service as sessions
+from lingpai.sessions.model import TokenSet
+
+
+def issue(services: Services, client: Client, scope: tuple[str, ...], authenticated: Authenticated) -> TokenSet:
+    """Tokens of a new session for who has authenticated.
+
+    One transaction uses up the proof, opens the session and counts it in the account.
+    """
+
+    def open_session(who: Authenticated) -> TokenSet:
+        session = sessions.new_session(services, client, scope, who.user_id, who.methods, who.auth_time)
+        session_limit.commit(services, session.put, who.writes)
+        return session.tokens
+
+    return complete(authenticated, open_session)

@@ -1,0 +1,28 @@
+"""Logins at the use cases, without HTTP: authenticated, and answered with tokens."""
+
+from lingpai.authentication import federated, password, sms_code
+from lingpai.clients.model import Client
+from lingpai.identity_providers.model import Identity
+from lingpai.oauth.issuing import issue
+from lingpai.services import Services
+from lingpai.sessions.model import TokenSet
+from lingpai.sms_codes.model import Guesser
+
+
+def by_password(
+    services: Services, client: Client, scope: tuple[str, ...], name: str, given: str, address: str
+) -> TokenSet:
+    """Tokens for a name and its password."""
+    return issue(services, client, scope, password.authenticate(services, name, given, address))
+
+
+def by_code(
+    services: Services, client: Client, scope: tuple[str, ...], number: str, code: str, guesser: Guesser
+) -> TokenSet:
+    """Tokens for a number and the code sent to it."""
+    return issue(services, client, scope, sms_code.authenticate(services, client, number, code, guesser))
+
+
+def by_identity(services: Services, client: Client, scope: tuple[str, ...], identity: Identity) -> TokenSet:
+    """Tokens for an identity that a third party has proven."""
+    return issue(services, client, scope, federated.authenticate(services, client, identity))
