@@ -18,7 +18,7 @@ def run_suite(
     one besides: credentials, and other variables of `target`.
     """
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "tests/blackbox", "-q", "-p", "no:cacheprovider"],
+        [sys.executable, "-m", "pytest", "tests/blackbox", "-q", "-ra", "-p", "no:cacheprovider"],
         cwd=ROOT,
         env={
             "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
