@@ -1,5 +1,20 @@
 """The keys that sign tokens: made, rotated and taken away by a schedule."""
 
-from lingpai.signing_keys.schedule import tend_keys
+from typing import Any
 
-handler = tend_keys
+from lingpai import bootstrap
+from lingpai import http as web
+from lingpai.kernel import deadline
+from lingpai.signing_keys import schedule
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Look after the keys, before the function's own time is over."""
+    web.collect()
+    deadline.begin(context)
+    try:
+        services = bootstrap.services()
+        store, vault = bootstrap.key_store(services.settings), bootstrap.key_vault(services.settings)
+        return schedule.tend_keys(event, services, store, vault)
+    finally:
+        deadline.end()

@@ -1,13 +1,15 @@
 """Codes sent to mobile numbers, and logging in with them."""
 
-from lingpai.http.app import gate, oauth, seed
+from lingpai import bootstrap
+from lingpai.http.envelope import legacy_json
+from lingpai.http.oauth_error import oauth
 from lingpai.oauth import token_endpoint as token
 from lingpai.sms_codes import routes as code
 
 ROUTES = (
-    seed("/mobile/code/get", code.get),
-    seed("/mobile/code/verify", code.verify),
+    legacy_json("/mobile/code/get", code.get),
+    legacy_json("/mobile/code/verify", code.verify),
     oauth("/mobile/token", token.mobile_token),
 )
 
-handler = gate(*ROUTES)
+handler = bootstrap.lambda_handler(*ROUTES)

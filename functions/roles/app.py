@@ -1,12 +1,13 @@
 """The roles of the deployment."""
 
+from lingpai import bootstrap
 from lingpai.accounts import role_routes as roles
-from lingpai.http.app import gate, seed
+from lingpai.http.envelope import legacy_json
 
 ROUTES = (
-    seed("/roles/list", roles.list_all, needs="admin", changes=False),
-    seed("/roles/save", roles.save, needs="admin"),
-    seed("/roles/delete", roles.delete, needs="admin"),
+    legacy_json("/roles/list", roles.list_all, needs="admin", changes=False),
+    legacy_json("/roles/save", roles.save, needs="admin"),
+    legacy_json("/roles/delete", roles.delete, needs="admin"),
 )
 
-handler = gate(*ROUTES)
+handler = bootstrap.lambda_handler(*ROUTES)

@@ -1,8 +1,9 @@
 """Logging in by a third party's word."""
 
-from lingpai.http.app import gate, oauth
+from lingpai import bootstrap
+from lingpai.http.oauth_error import oauth
 from lingpai.oauth import token_endpoint as token
 
 ROUTES = (oauth("/sign/token", token.sign_token),)
 
-handler = gate(*ROUTES)
+handler = bootstrap.lambda_handler(*ROUTES)

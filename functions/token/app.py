@@ -1,7 +1,9 @@
 """Tokens: issued, refreshed, introspected, revoked; the keys that verify them; and whether the service is well."""
 
-from lingpai.http.app import gate, oauth, user_center
+from lingpai import bootstrap
+from lingpai.http.oauth_error import oauth
 from lingpai.legacy import usercenter_routes as usercenter
+from lingpai.legacy.usercenter import user_center
 from lingpai.oauth import routes as standards
 from lingpai.oauth import token_endpoint as token
 
@@ -23,4 +25,4 @@ ROUTES = (
     user_center("/oauth/getTempToken", usercenter.temporary_token),
 )
 
-handler = gate(*ROUTES)
+handler = bootstrap.lambda_handler(*ROUTES)

@@ -57,7 +57,7 @@ BUSY = ("temporarily_unavailable", "服务暂时不可用", "temporarily unavail
 
 
 def routes() -> set[str]:
-    """The paths of all functions: what their modules give to `gate`."""
+    """The paths of all functions: what their modules give to `lambda_handler`."""
     found: set[str] = set()
     for path in sorted(ROOT.glob("functions/*/app.py")):
         calls = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)]

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from functions.keys import app as keys
 from lingpai.aws.client import aws_client
 from lingpai.aws.dynamodb import DynamoStore
 from lingpai.kernel import deadline
-from lingpai.signing_keys import schedule
 from tests.support.api import Answer, Api, make_api
 from tests.support.fake_aws import FakeAws, Told, serving
 from tests.support.stores import TEMPLATE, settings
@@ -81,7 +81,7 @@ def test_a_fault_ends_the_deadline_too(house: House, monkeypatch: pytest.MonkeyP
         seen.append(deadline.until())
         raise KeyError("broken")
 
-    monkeypatch.setattr("lingpai.http.app.from_event", broken)
+    monkeypatch.setattr("lingpai.http.router.from_event", broken)
     assert house.api.post("/oauth/token").status == 500
     assert seen[0] < float("inf")
     assert deadline.until() == float("inf")
@@ -100,6 +100,6 @@ def test_the_schedule_has_one_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("lingpai.signing_keys.service.tend", broken)
     with pytest.raises(KeyError):
-        schedule.tend_keys({}, Context())
+        keys.handler({}, Context())
     assert seen[0] < float("inf")
     assert deadline.until() == float("inf")

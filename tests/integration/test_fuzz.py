@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from lingpai.accounts import service as accounts
 from lingpai.kernel import phone_numbers
 from lingpai.kernel import typed_text as typed
+from lingpai.legacy import dialects
 from lingpai.oauth import token_endpoint as token
 from local import gateway
 from tests.support.api import Api
@@ -140,7 +141,7 @@ def test_no_large_request_is_either(api: Api, body: bytes) -> None:
 
 # --- what is beside the point changes nothing -----------------------------------------------------------------------
 
-KNOWN = {name.strip() for name in NAMES} | token._KNOWN
+KNOWN = {name.strip() for name in NAMES} | token.known_parameters(dialects)
 strange_names = name.filter(lambda name: name.strip() not in KNOWN)
 numbers = st.one_of(st.integers().map(str), st.floats(allow_nan=False, allow_infinity=False).map(repr))
 raw_json = st.one_of(anything.map(json.dumps), numbers)

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from lingpai.http.app import gate, oauth
+from lingpai import bootstrap
+from lingpai.http.oauth_error import oauth
 from lingpai.http.response import Reply
 from local import gateway
 from tests.support.api import Answer, Api
@@ -73,7 +74,7 @@ def test_a_fault_carries_them_too(api: Api) -> None:
         raise RuntimeError
 
     event = json.loads((ROOT / "events" / "health.json").read_text("utf-8"))
-    answer = gate(oauth("/health", broken, methods=("GET",)))(event, None)
+    answer = bootstrap.lambda_handler(oauth("/health", broken, methods=("GET",)))(event, None)
     assert (answer["statusCode"], answer["headers"]["X-Content-Type-Options"]) == (500, "nosniff")
 
 

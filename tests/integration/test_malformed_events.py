@@ -60,6 +60,8 @@ EVENTS: dict[str, Any] = {
     "a body: a list": changed("body", to=[]),
     "a body: a number": changed("body", to=5),
     "a body: true": changed("body", to=True),
+    "cookies: a text": changed("cookies", to="a=1"),
+    "a cookie: null": changed("cookies", to=["a=1", None]),
     "no request context": changed("requestContext", to=REMOVED),
     "request context: null": changed("requestContext", to=None),
     "request context: a text": changed("requestContext", to="context"),

@@ -9,7 +9,7 @@ import pytest
 from functions.roles.app import ROUTES as ROLES
 from functions.users.app import ROUTES as USERS
 from lingpai.clients.service import new_client
-from lingpai.http.app import Route
+from lingpai.http.router import Route
 from tests.support.api import Answer, Api, make_api
 from tests.support.dialects import BY_PASSWORD, reply, signed_tokens
 from tests.support.expect import ADMIN_ONLY, everything, gives, refuses, standing_api

@@ -135,8 +135,8 @@ def test_a_secret_in_a_snapshot_would_be_noticed(tmp_path: Path) -> None:
     broken = tmp_path / "app.py"
     broken.write_text(
         "import os, socket\n"
-        "from lingpai.signing_keys.schedule import tend_keys as handler\n"
         "from lingpai import bootstrap\n"
+        "handler = bootstrap.lambda_handler()\n"
         "kept = {'pepper': os.environ['CODE_PEPPER'] + ''}\n"
         "opened = socket.socket()\n"
         "bootstrap.services()\n"

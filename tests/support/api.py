@@ -116,7 +116,7 @@ class Api:
         if answer.body.startswith("{"):
             hush(answer.json)
             if answer.json.keys() >= {"error", "error_description"} and answer.json["error"] not in _WITHOUT_REASON:
-                assert "reason" in answer.json, f"not in web/reasons.py: {answer.json}"
+                assert "reason" in answer.json, f"not in http/reasons.py: {answer.json}"
         return answer
 
     def post(self, target: str, **arguments: Any) -> Answer:

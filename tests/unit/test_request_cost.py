@@ -11,14 +11,16 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from lingpai.clients.request_authentication import basic_credentials
 from lingpai.http import multipart
-from lingpai.http.request import MAX_BODY, Request, all_parameters, basic_credentials, json_body, parameters
+from lingpai.http.request import MAX_BODY, Request, all_parameters, json_body, parameters
 from lingpai.http.request import refuse_credentials_in_query as check_query
 from lingpai.identity_providers import id_tokens
 from lingpai.kernel import jws, messages
 from lingpai.kernel import phone_numbers as numbers
 from lingpai.kernel import typed_text as typed
 from lingpai.kernel.errors import LingpaiError
+from lingpai.legacy import dialects
 from lingpai.oauth import token_endpoint as token
 from lingpai.sessions import access_tokens as access
 from tests.support.memory_store import MemoryStore
@@ -108,8 +110,9 @@ BODIES: dict[str, tuple[str, Callable[[int], bytes]]] = {
     "json: commas": (JSON, lambda size: filled(size, b", ", b'{"a":1')),
     "json: quotes": (JSON, lambda size: filled(size, b'"', b'{"a":1')),
 }
+KNOWN = token.known_parameters(dialects)
 READERS: dict[str, Callable[[Request], object]] = {
-    "of tokens": lambda request: all_parameters(request, token._KNOWN),
+    "of tokens": lambda request: all_parameters(request, KNOWN),
     "of seed 000": lambda request: parameters(request, {"userName", "password"}, trailing_commas=True),
     "of users": json_body,
 }

@@ -1,4 +1,4 @@
-"""The composition root: settings in, services out. The only place that knows every adapter."""
+"""The composition root: settings in, services and handlers out. The only place that knows every adapter."""
 
 import functools
 import os
@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 from lingpai.aws import secrets
 from lingpai.aws.dynamodb import DynamoStore
 from lingpai.clients.service import Registry
-from lingpai.http import metrics
+from lingpai.http import metrics, router
 from lingpai.identity_providers import trusted
 from lingpai.identity_providers.provider import SignProvider
 from lingpai.kernel.clock import Clock
 from lingpai.kernel.errors import SettingsError
 from lingpai.kernel.meter import Meter
+from lingpai.legacy import dialects
+from lingpai.oauth import rights
 from lingpai.passwords import password_filter
 from lingpai.passwords import service as passwords
 from lingpai.rate_limits.storage import Counters
@@ -60,6 +62,7 @@ def build(
         sign_providers=sign_providers(settings, clock),
         pepper=secrets.pepper(settings),
         keys=KeyRing(keys or key_store(settings, tables), vault or key_vault(settings), clock, settings.key_cache_ttl),
+        dialects=dialects,
         issuer=settings.issuer,
         proxy_secret=secrets.optional(settings, "trusted_proxy_secret"),
     )
@@ -157,3 +160,12 @@ def services() -> Services:
     # All environments restored from one snapshot came with the same seed, and botocore's retries would keep in step.
     random.seed()
     return build(from_environment(os.environ))
+
+
+def lambda_handler(*routes: router.Route) -> router.Handler:
+    """The Lambda handler for these routes, with the services of this process."""
+
+    def current() -> Services:
+        return services()
+
+    return router.lambda_handler(current, rights.admit, *routes)

@@ -10,13 +10,14 @@ if TYPE_CHECKING:
     from lingpai.identity_providers.provider import SignProvider
     from lingpai.kernel.clock import Clock
     from lingpai.kernel.meter import Meter
+    from lingpai.oauth.dialect import Dialects
     from lingpai.settings import Settings
     from lingpai.signing_keys.storage import Keys
     from lingpai.sms.sender import Messenger
     from lingpai.store import Store
 
 
-# Told apart by identity: what is made of them for an address is kept under them (`web.app`).
+# Told apart by identity: what is made of them for an address is kept under them (`http.router`).
 @dataclass(frozen=True, slots=True, eq=False)
 class Services:
     """Everything a use case may need, put together by `bootstrap`.
@@ -35,6 +36,7 @@ class Services:
     sign_providers: "Mapping[str, SignProvider]"
     pepper: Callable[[], bytes] = field(repr=False)
     keys: "Keys"
+    dialects: "Dialects"
     issuer: str = ""
     waiting_clients: "dict[str, WaitingClient]" = field(default_factory=dict, repr=False)
     proxy_secret: Callable[[], str] | None = field(default=None, repr=False)

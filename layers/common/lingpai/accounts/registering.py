@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from lingpai.accounts import registration
 from lingpai.clients import authentication as client_login
+from lingpai.clients.request_authentication import basic_credentials, limited_address
 from lingpai.http import observability
-from lingpai.http.request import Request, basic_credentials, limited_address
+from lingpai.http.request import Request
 from lingpai.services import Services
 
 

@@ -9,9 +9,9 @@ from lingpai.accounts.routes import keeping_an_admin
 from lingpai.authentication import factors, own_account, password_change, recent_login
 from lingpai.authentication.factors import Owner
 from lingpai.authentication.recent_login import FreshProof
-from lingpai.clients.request_authentication import authenticated_client
+from lingpai.clients.request_authentication import authenticated_client, end_user_address
 from lingpai.http import envelope, fields, observability
-from lingpai.http.request import CLIENT, Request, end_user_address, json_body, parameters, require
+from lingpai.http.request import CLIENT, Request, json_body, parameters, require
 from lingpai.http.response import Reply
 from lingpai.identity_providers.model import Identity
 from lingpai.kernel import phone_numbers as numbers

@@ -19,7 +19,8 @@ class Client:
     `api` is what its tokens open at Lingpai's own API, None for the default of its dialect. `introspect` lets it ask
     about other clients' tokens, `claims` is what its tokens say of the user. Tokens issued under an earlier
     `valid_from` are refused. `codes_from` names the clients whose codes a `usercenter` client takes, since it has no
-    call to ask for one. `forwards_address` lets it tell the address of its end user (`web.request.end_user_address`).
+    call to ask for one. `forwards_address` lets it tell the address of its end user
+    (`clients.request_authentication.end_user_address`).
     """
 
     id: str

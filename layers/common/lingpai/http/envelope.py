@@ -1,14 +1,30 @@
 """The envelope of seed 003's own endpoints: `{"status", "message"}`, `{"status", "error"}`."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lingpai.http.oauth_error import BASIC_CHALLENGE, description
 from lingpai.http.request import Request
 from lingpai.http.response import Reply, error_headers, json_reply
+from lingpai.http.router import Endpoint, Route
 from lingpai.kernel.errors import LingpaiError
 from lingpai.kernel.messages import text
 
+if TYPE_CHECKING:
+    from lingpai.clients.model import Right
+
 _NO_MESSAGE = object()
+
+
+def legacy_json(
+    path: str,
+    endpoint: Endpoint,
+    methods: tuple[str, ...] = ("POST",),
+    *,
+    needs: "Right" = "none",
+    changes: bool = True,
+) -> Route:
+    """A route whose answers have the envelope."""
+    return Route(path, endpoint, refused, methods, needs, changes)
 
 
 def done(message: Any = _NO_MESSAGE) -> Reply:

@@ -4,10 +4,16 @@ from collections.abc import Mapping
 
 from lingpai.http.reasons import reason_field
 from lingpai.http.response import Reply, error_headers, json_reply
+from lingpai.http.router import Endpoint, Route
 from lingpai.kernel.errors import LingpaiError
 from lingpai.kernel.messages import text
 
 BASIC_CHALLENGE = {"WWW-Authenticate": 'Basic realm="lingpai", charset="UTF-8"'}
+
+
+def oauth(path: str, endpoint: Endpoint, methods: tuple[str, ...] = ("POST",)) -> Route:
+    """A route whose refusals are those of RFC 6749 section 5.2, unless the endpoint answers in a dialect itself."""
+    return Route(path, endpoint, lambda error, _: oauth_error(error), methods)
 
 
 def oauth_error(error: LingpaiError, wording: Mapping[str, str] | None = None) -> Reply:

@@ -9,16 +9,17 @@ import os
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.logging import Logger
 
-from lingpai.clients.model import Client
 from lingpai.http.request import Request
 from lingpai.http.response import Reply
-from lingpai.kernel.errors import LingpaiError
+from lingpai.kernel.errors import REUSED, LingpaiError
 from lingpai.kernel.meter import Meter
-from lingpai.sessions.service import REUSED
+
+if TYPE_CHECKING:
+    from lingpai.clients.model import Client
 
 
 def make_logger() -> Logger:
@@ -94,7 +95,7 @@ def log_key_maintenance(done: Mapping[str, object]) -> None:
 
 
 @contextmanager
-def log_client(client: Client) -> Iterator[None]:
+def log_client(client: "Client") -> Iterator[None]:
     """Name the client in the line of a request that is refused within the block."""
     try:
         yield

@@ -1,4 +1,4 @@
-"""What came in: an API Gateway 2.0 event as a request, its parameters, its client's credentials."""
+"""What came in: an API Gateway 2.0 event as a request, and the parameters of its body."""
 
 import binascii
 import codecs
@@ -8,13 +8,10 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote_plus
 
-from lingpai.clients.model import Client
-from lingpai.clients.service import Credentials
-from lingpai.http import multipart
+from lingpai.http import cookies, multipart
 from lingpai.kernel.clock import CODE_DIGITS
-from lingpai.kernel.errors import LingpaiError, invalid_client, invalid_request, too_large
+from lingpai.kernel.errors import LingpaiError, invalid_request, too_large
 from lingpai.kernel.language import Language
 from lingpai.kernel.messages import preferred
 
@@ -64,7 +61,7 @@ class Request:
     """An HTTP request, its header names in lower case.
 
     `source_ip` and `origin` (the address that was called) are API Gateway's own word, never a header's; but for
-    `source_ip` behind a proxy that has proven itself (`web.proxy`).
+    `source_ip` behind a proxy that has proven itself (`http.proxy`).
     `admission` is set on routes that need a token, once it was let in.
     """
 
@@ -77,12 +74,18 @@ class Request:
     source_ip: str
     id: str
     origin: str
+    raw_cookies: tuple[str, ...] = field(default=(), repr=False)
     admission: "Admission | None" = None
 
     @property
     def language(self) -> Language:
         """The language to answer in."""
         return preferred(self.headers.get("accept-language", ""))
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The cookies by name."""
+        return cookies.read(self.raw_cookies)
 
 
 class MalformedEventError(ValueError):
@@ -98,6 +101,9 @@ def from_event(event: object) -> Request:
         raise MalformedEventError("headers: not an object of texts")
     if not isinstance(body, str | None):
         raise MalformedEventError("body: not a text")
+    sent_cookies = event.get("cookies") or []
+    if not isinstance(sent_cookies, list) or not all(isinstance(cookie, str) for cookie in sent_cookies):
+        raise MalformedEventError("cookies: not a list of texts")
     context = event.get("requestContext")
     stage, source_ip = _text_at(context, "stage"), _text_at(context, "http", "sourceIp")
     try:
@@ -114,6 +120,7 @@ def from_event(event: object) -> Request:
         source_ip=source_ip,
         id=_text_at(context, "requestId"),
         origin=f"https://{_text_at(context, 'domainName')}",
+        raw_cookies=tuple(sent_cookies),
     )
 
 
@@ -126,12 +133,12 @@ def _text_at(found: object, *names: str) -> str:
     return found
 
 
-def refuse_credentials_in_query(request: Request) -> None:
-    """LingpaiError where a parameter that proves something stands in the address."""
+def refuse_credentials_in_query(request: Request, allowed: Collection[str] = ()) -> None:
+    """LingpaiError where a credential stands in the query, unless its name is `allowed` there."""
     if not request.query:
         return
     for name, _ in _fields(request.query.encode("utf-8", "replace")):
-        if name in CREDENTIALS:
+        if name in CREDENTIALS and name not in allowed:
             raise invalid_request("credentials_in_query", name=name)
 
 
@@ -201,41 +208,6 @@ def require_encodable(text: str) -> None:
         raise _malformed("不是 UTF-8", "it is not UTF-8") from None
 
 
-def client_credentials(request: Request, given: Mapping[str, str]) -> Credentials | None:
-    """Who the client says it is: by Basic (RFC 7617), else by `client_id` or `clientId`; None for no word of it."""
-    in_body = {given[name] for name in ("client_id", "clientId") if name in given}
-    basic = basic_credentials(request)
-    if basic is None:
-        if not in_body:
-            return None
-        if len(in_body) > 1:
-            raise invalid_client("clients_disagree")
-        return Credentials(in_body.pop(), given.get("client_secret"))
-    # RFC 6749 section 2.3.1 wants the id form-encoded in the header.
-    if in_body - {basic.client_id} and in_body - {unquote_plus(basic.client_id)}:
-        raise invalid_client("clients_disagree")
-    return basic
-
-
-def end_user_address(request: Request, client: Client) -> str | None:
-    """The address that the client says its end user has, in `X-End-User-Address`; None where it says none.
-
-    Only a client whose record has `forwards_address` is believed. LingpaiError for what is no address.
-    """
-    told = request.headers.get("x-end-user-address", "").strip()
-    if not told or not client.forwards_address or not client.confidential:
-        return None
-    address = normalized_address(told.partition("%")[0])
-    if address is None:
-        raise invalid_request("wrong_type", name="X-End-User-Address", zh="一个 IP 地址", en="one IP address")
-    return address
-
-
-def limited_address(request: Request, client: Client) -> str:
-    """The address that limits count for a request of the client: its end user's where it tells it, else its own."""
-    return end_user_address(request, client) or request.source_ip
-
-
 def normalized_address(text: str) -> str | None:
     """The IP address in one spelling, IPv4 in IPv6 as IPv4; None for any other text."""
     try:
@@ -243,22 +215,6 @@ def normalized_address(text: str) -> str | None:
     except ValueError:
         return None
     return str(getattr(address, "ipv4_mapped", None) or address)
-
-
-def basic_credentials(request: Request) -> Credentials | None:
-    """The id and secret of a Basic header (RFC 7617); None without one, LingpaiError for one that cannot be read."""
-    scheme, _, encoded = request.headers.get("authorization", "").strip().partition(" ")
-    if scheme.lower() != "basic":
-        return None
-    encoded = encoded.strip()
-    try:
-        text = binascii.a2b_base64(encoded + "=" * (-len(encoded) % 4), strict_mode=True).decode("utf-8")
-    except ValueError:
-        raise invalid_client("unreadable_basic") from None
-    client_id, colon, secret = text.partition(":")
-    if not colon or not client_id:
-        raise invalid_client("unreadable_basic")
-    return Credentials(client_id, secret)
 
 
 def _body(request: Request) -> bytes:

@@ -15,7 +15,7 @@ JSON = "application/json;charset=UTF-8"
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer. `body` is JSON text, empty for none.
+    """An answer. `body` is JSON text, empty for none; `cookies` are values of `Set-Cookie` (see `http.cookies`).
 
     `error`, `client_id`, `grant` and `dialect` (of the client's record) are for the log and the metrics.
     """
@@ -23,6 +23,7 @@ class Reply:
     status: int
     body: str = field(default="", repr=False)
     headers: Mapping[str, str] = field(default_factory=dict)
+    cookies: tuple[str, ...] = field(default=(), repr=False)
     error: LingpaiError | None = None
     client_id: str | None = None
     grant: str | None = None
@@ -36,7 +37,7 @@ class Reply:
         error: LingpaiError | None = None,
     ) -> "Reply":
         """The same answer, with what the log and the metrics tell of it."""
-        return Reply(self.status, self.body, self.headers, error, client_id, grant, dialect)
+        return Reply(self.status, self.body, self.headers, self.cookies, error, client_id, grant, dialect)
 
 
 def json_reply(status: int, content: Any, headers: Mapping[str, str] | None = None) -> Reply:

@@ -6,6 +6,9 @@
 
 from typing import Any
 
+# A `detail`: a refresh token came back that had been used, so somebody may hold a stolen one.
+REUSED = "refresh_token_reused"
+
 
 class SettingsError(Exception):
     """A setting that cannot be used, which is for the operator. The text names it and says why."""

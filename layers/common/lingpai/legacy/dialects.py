@@ -5,31 +5,11 @@ request resembles; that decides the looks of the refusal, never the trust.
 """
 
 from collections.abc import Mapping
-from typing import Protocol
 
 from lingpai.http.request import Request
-from lingpai.http.response import Reply
-from lingpai.kernel.errors import LingpaiError
 from lingpai.legacy import django, passport, spring, usercenter
 from lingpai.oauth import standard
-from lingpai.sessions.model import TokenSet
-
-
-class Dialect(Protocol):
-    """What a dialect module has."""
-
-    def grant(self, given: Mapping[str, str]) -> str:
-        """The name of the grant that the parameters ask for."""
-        ...
-
-    def success(self, tokens: TokenSet, request: Request) -> Reply:
-        """The token answer."""
-        ...
-
-    def failure(self, error: LingpaiError, request: Request) -> Reply:
-        """The refusal."""
-        ...
-
+from lingpai.oauth.dialect import Dialect
 
 REGISTRY: dict[str, Dialect] = {
     "django": django,
@@ -38,14 +18,16 @@ REGISTRY: dict[str, Dialect] = {
     "standard": standard,
     "usercenter": usercenter,
 }
+# Those that no grant needs, and only clients of one dialect send.
+PARAMETERS = usercenter.PARAMETERS
 
 
-def of_record(name: str) -> Dialect:
+def get_dialect(name: str) -> Dialect:
     """The dialect that a client's record names."""
     return REGISTRY[name]
 
 
-def resembled(request: Request, given: Mapping[str, str]) -> Dialect:
+def guess_dialect(request: Request, given: Mapping[str, str]) -> Dialect:
     """The dialect in which to refuse a client that is not known, by what its request looks like."""
     if "grant_type" not in given and usercenter.PARAMETERS & given.keys():
         return usercenter

@@ -6,7 +6,7 @@ from lingpai.http.oauth_error import oauth_error
 from lingpai.http.request import Request
 from lingpai.http.response import Reply, json_reply
 from lingpai.kernel.errors import LingpaiError
-from lingpai.oauth import grant_type
+from lingpai.oauth.grant_type import resolve_grant
 from lingpai.sessions.model import TokenSet
 
 _WORDING = {"bad_credentials": "Invalid credentials given."}
@@ -14,7 +14,7 @@ _WORDING = {"bad_credentials": "Invalid credentials given."}
 
 def grant(given: Mapping[str, str]) -> str:
     """The grant that `grant_type` names."""
-    return grant_type.named(given)
+    return resolve_grant(given)
 
 
 def success(tokens: TokenSet, _: Request) -> Reply:

@@ -7,13 +7,13 @@ from lingpai.http.reasons import reason_field
 from lingpai.http.request import Request
 from lingpai.http.response import Reply, error_headers, json_reply
 from lingpai.kernel.errors import LingpaiError
-from lingpai.oauth import grant_type
+from lingpai.oauth.grant_type import resolve_grant
 from lingpai.sessions.model import TokenSet
 
 
 def grant(given: Mapping[str, str]) -> str:
     """The grant that `grant_type` names."""
-    return grant_type.named(given)
+    return resolve_grant(given)
 
 
 def success(tokens: TokenSet, _: Request) -> Reply:

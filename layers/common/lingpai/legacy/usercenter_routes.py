@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from lingpai.accounts import caller as bearer
 from lingpai.accounts.routes import shown
 from lingpai.clients import authentication as client_login
+from lingpai.clients.request_authentication import client_credentials
 from lingpai.http import observability
-from lingpai.http.request import CLIENT, Request, client_credentials, parameters
+from lingpai.http.request import CLIENT, Request, parameters
 from lingpai.http.response import Reply
 from lingpai.kernel.errors import invalid_client, invalid_grant, invalid_request
 from lingpai.legacy import usercenter

@@ -11,7 +11,7 @@ STANDARD = {
 }
 
 
-def named(given: Mapping[str, str], extensions: Mapping[str, str] | None = None) -> str:
+def resolve_grant(given: Mapping[str, str], extensions: Mapping[str, str] | None = None) -> str:
     """The name of the grant that `grant_type` asks for; `extensions` are more of them by their value on the wire."""
     asked = given.get("grant_type")
     if asked is None:

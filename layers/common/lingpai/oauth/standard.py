@@ -6,7 +6,7 @@ from lingpai.http.oauth_error import oauth_error
 from lingpai.http.request import Request
 from lingpai.http.response import Reply, json_reply
 from lingpai.kernel.errors import LingpaiError
-from lingpai.oauth import grant_type
+from lingpai.oauth.grant_type import resolve_grant
 from lingpai.sessions.model import TokenSet
 
 # Extension grants are named by URIs (RFC 6749 section 4.5).
@@ -15,7 +15,7 @@ EXTENSIONS = {"urn:lingpai:grant:mobile-code": "mobile", "urn:lingpai:grant:sign
 
 def grant(given: Mapping[str, str]) -> str:
     """The grant that `grant_type` names, extension grants included."""
-    return grant_type.named(given, EXTENSIONS)
+    return resolve_grant(given, EXTENSIONS)
 
 
 def success(tokens: TokenSet, _: Request) -> Reply:

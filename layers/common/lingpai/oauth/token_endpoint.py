@@ -1,14 +1,12 @@
 """`/oauth/token`, `/mobile/token`, `/sign/token`: a client, a grant, and the answer in the client's dialect."""
 
-from lingpai.clients.request_authentication import authenticated_client
-from lingpai.http.request import CLIENT, Request, all_parameters, end_user_address
+from lingpai.clients.request_authentication import authenticated_client, end_user_address
+from lingpai.http.request import CLIENT, Request, all_parameters
 from lingpai.http.response import Reply
 from lingpai.kernel.errors import LingpaiError
-from lingpai.legacy import dialects, usercenter
 from lingpai.oauth import grants
+from lingpai.oauth.dialect import Dialects
 from lingpai.services import Services
-
-_KNOWN = CLIENT | usercenter.PARAMETERS | grants.PARAMETERS
 
 
 def oauth_token(services: Services, request: Request) -> Reply:
@@ -26,14 +24,20 @@ def sign_token(services: Services, request: Request) -> Reply:
     return _answer(services, request, "sign")
 
 
+def known_parameters(dialects: Dialects) -> frozenset[str]:
+    """The parameters that a client, a grant or a dialect may have; all others are ignored."""
+    return CLIENT | grants.PARAMETERS | dialects.PARAMETERS
+
+
 def _answer(services: Services, request: Request, grant: str | None) -> Reply:
+    dialects = services.dialects
     raw: dict[str, str] = {}
     client, refusal = None, None
     try:
-        raw = all_parameters(request, _KNOWN)
+        raw = all_parameters(request, known_parameters(dialects))
         given = {name: value for name, value in raw.items() if value}
         client = authenticated_client(services, request, given)
-        dialect = dialects.of_record(client.dialect)
+        dialect = dialects.get_dialect(client.dialect)
         grant = grant or dialect.grant(given)
         address = end_user_address(request, client)
         tokens = grants.run(services, client, grant, given, address or request.source_ip, forwarded=address is not None)
@@ -41,7 +45,7 @@ def _answer(services: Services, request: Request, grant: str | None) -> Reply:
     except LingpaiError as error:
         refusal = error
         known = client.dialect if client else error.dialect
-        dialect = dialects.of_record(known) if known else dialects.resembled(request, raw)
+        dialect = dialects.get_dialect(known) if known else dialects.guess_dialect(request, raw)
         reply = dialect.failure(error, request)
     if client is None:
         return reply.about(None, grant, error=refusal)

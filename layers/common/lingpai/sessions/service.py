@@ -14,7 +14,7 @@ from typing import Any
 from lingpai.clients import epochs
 from lingpai.clients.model import Client
 from lingpai.kernel.clock import LEEWAY
-from lingpai.kernel.errors import LingpaiError, invalid_grant, invalid_scope, invalid_token, too_many_requests
+from lingpai.kernel.errors import REUSED, LingpaiError, invalid_grant, invalid_scope, invalid_token, too_many_requests
 from lingpai.services import Services
 from lingpai.sessions import jwt, token_claims, token_family
 from lingpai.sessions import session_id as selector
@@ -22,8 +22,6 @@ from lingpai.sessions.model import Session, SessionKey, TokenSet
 from lingpai.sessions.storage import History, PutSession, Rotation, Sessions
 from lingpai.sessions.token_family import digest
 
-# For the log: a refresh token came back that had been used, so somebody holds a stolen one.
-REUSED = "refresh_token_reused"
 # One token has one spelling: the spare bits at the end of each half are zero.
 _TOKEN_SHAPE = re.compile(rf"({selector.SHAPE})\.([A-Za-z0-9_-]{{42}}[AEIMQUYcgkosw048])")
 

@@ -3,14 +3,13 @@
 from dataclasses import asdict
 from typing import Any
 
-from lingpai import bootstrap
-from lingpai import http as web
 from lingpai.http import observability
-from lingpai.kernel import deadline
+from lingpai.services import Services
 from lingpai.signing_keys import service as keys
+from lingpai.signing_keys.storage import KeyStore, Vault
 
 
-def tend_keys(event: dict[str, Any], context: Any) -> dict[str, Any]:
+def tend_keys(event: dict[str, Any], services: Services, store: KeyStore, vault: Vault) -> dict[str, Any]:
     """Make the keys that are due, and take away what is no longer needed.
 
     `rotate` in the event names the algorithms that get a next key at once, due or not: `{"rotate": ["ES256"]}`.
@@ -18,17 +17,7 @@ def tend_keys(event: dict[str, Any], context: Any) -> dict[str, Any]:
     The answer has the ids of the keys `made`, of those `emptied` of their private half, and of those `deleted`. A
     LingpaiError fails the call: the schedule comes again.
     """
-    web.collect()
-    deadline.begin(context)
-    try:
-        return _tended(event)
-    finally:
-        deadline.end()
-
-
-def _tended(event: dict[str, Any]) -> dict[str, Any]:
-    settings, clock = bootstrap.services().settings, bootstrap.services().clock
-    store, vault = bootstrap.key_store(settings), bootstrap.key_vault(settings)
+    settings, clock = services.settings, services.clock
     wanted = event.get("rotate", ())
     if unknown := set(wanted) - set(keys.ALGORITHMS):
         raise ValueError(f"rotate: {', '.join(sorted(unknown))}: not of {', '.join(keys.ALGORITHMS)}")

@@ -2,9 +2,9 @@
 
 from typing import cast, get_args
 
-from lingpai.clients.request_authentication import authenticated_client
+from lingpai.clients.request_authentication import authenticated_client, limited_address
 from lingpai.http import envelope, observability
-from lingpai.http.request import CLIENT, Request, limited_address, parameters, require
+from lingpai.http.request import CLIENT, Request, parameters, require
 from lingpai.http.response import Reply
 from lingpai.kernel import phone_numbers as numbers
 from lingpai.kernel.errors import invalid_request

@@ -1,7 +1,7 @@
-"""From a Lambda event to an endpoint and back: the path, the verbs, the refusals, the log line, the bare 500.
+"""From a Lambda event to an endpoint and back: path, methods, refusals, the log line, and a 500 without details.
 
-Powertools' resolver keeps the event in its class, where two requests of one process overwrite each other's, and a
-path here is exact: a dictionary finds it.
+Paths are exact, so a dictionary finds the route. Powertools' resolver keeps the current event in its class, where two
+requests of one process would overwrite each other's.
 """
 
 import functools
@@ -9,22 +9,21 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from lingpai import bootstrap
 from lingpai import http as web
-from lingpai.clients.model import Right
-from lingpai.http import envelope, observability
-from lingpai.http.oauth_error import oauth_error
+from lingpai.http import observability
 from lingpai.http.proxy import seen_through
 from lingpai.http.request import MalformedEventError, Request, from_event, refuse_credentials_in_query
 from lingpai.http.response import JSON, Reply, json_reply
 from lingpai.http.security_headers import security_headers
 from lingpai.kernel import deadline
 from lingpai.kernel.errors import LingpaiError, SettingsError, method_not_allowed
-from lingpai.legacy import usercenter
-from lingpai.oauth import rights
 from lingpai.services import Services
+
+if TYPE_CHECKING:
+    from lingpai.clients.model import Right
+    from lingpai.oauth.rights import Admission
 
 Endpoint = Callable[[Services, Request], Reply]
 Refused = Callable[[LingpaiError, Request], Reply]
@@ -32,52 +31,49 @@ Refused = Callable[[LingpaiError, Request], Reply]
 Handler = Callable[[object, Any], dict[str, Any]]
 
 
+class Admit(Protocol):
+    """The check of a request's bearer token, for a route that needs one."""
+
+    def __call__(self, services: Services, request: Request, needs: "Right", *, changes: bool) -> "Admission":
+        """What the token opens; LingpaiError where the route needs more."""
+        ...
+
+
 @dataclass(frozen=True)
 class Route:
-    """A path, the methods it takes, who answers, and how a refusal looks there.
+    """A path, the methods it takes, who answers, and the form of its refusals.
 
     A route of Lingpai's own API says what it `needs` of the caller's access token (`account` or `admin`), and whether
-    it `changes` anything: temporary tokens read.
+    it `changes` anything: temporary tokens may only read. `query_credentials` are the credentials that may stand in
+    the query, because a protocol puts them there; on other routes they are refused, since addresses are logged.
     """
 
     path: str
     endpoint: Endpoint
     refused: Refused
     methods: tuple[str, ...] = ("POST",)
-    needs: Right = "none"
+    needs: "Right" = "none"
     changes: bool = True
+    query_credentials: frozenset[str] = frozenset()
 
 
-def oauth(path: str, endpoint: Endpoint, methods: tuple[str, ...] = ("POST",)) -> Route:
-    """A route whose refusals are those of RFC 6749 section 5.2 (unless a dialect has answered before)."""
-    return Route(path, endpoint, lambda error, _: oauth_error(error), methods)
+@dataclass(frozen=True)
+class _App:
+    """The routes of one function by their paths, its services, built at the first request, and its token check."""
+
+    routes: Mapping[str, Route]
+    services: Callable[[], Services]
+    admit: Admit
 
 
-def seed(
-    path: str,
-    endpoint: Endpoint,
-    methods: tuple[str, ...] = ("POST",),
-    *,
-    needs: Right = "none",
-    changes: bool = True,
-) -> Route:
-    """A route whose answers wear the envelope of seed 003."""
-    return Route(path, endpoint, envelope.refused, methods, needs, changes)
-
-
-def user_center(path: str, endpoint: Endpoint) -> Route:
-    """A route of seed 002: every answer has status 200."""
-    return Route(path, endpoint, usercenter.failure)
-
-
-def gate(*routes: Route) -> Handler:
+def lambda_handler(services: Callable[[], Services], admit: Admit, *routes: Route) -> Handler:
     """The Lambda handler for these routes."""
-    by_path = {route.path: route for route in routes}
+    app = _App({route.path: route for route in routes}, services, admit)
 
     def handler(event: object, context: Any) -> dict[str, Any]:
         deadline.begin(context)
         try:
-            reply = _reply(event, by_path)
+            reply = _reply(app, event)
         finally:
             deadline.end()
         web.collect()
@@ -86,21 +82,21 @@ def gate(*routes: Route) -> Handler:
     return handler
 
 
-def _reply(event: object, by_path: Mapping[str, Route]) -> Reply:
+def _reply(app: _App, event: object) -> Reply:
     """The answer to an event: a 400 to one that is no request, such as a ping that keeps the function warm."""
     try:
         request = from_event(event)
     except MalformedEventError as error:
         observability.log_malformed_event(error)
         return json_reply(400, {"message": "Bad Request"})
-    route = by_path.get(request.path)
-    return json_reply(404, {"message": "Not Found"}) if route is None else _serve(request, route)
+    route = app.routes.get(request.path)
+    return json_reply(404, {"message": "Not Found"}) if route is None else _serve(app, request, route)
 
 
-def _serve(request: Request, route: Route) -> Reply:
+def _serve(app: _App, request: Request, route: Route) -> Reply:
     begun = time.perf_counter()
     try:
-        reply = _answer(request, route)
+        reply = _answer(app, request, route)
     except Exception as error:  # noqa: BLE001  the last resort: a bare 500, never a stack trace
         observability.log_exception(request, error)
         content = {"error": "server_error", "error_description": "Unexpected fault", "request_id": request.id}
@@ -108,19 +104,19 @@ def _serve(request: Request, route: Route) -> Reply:
     observability.log_request(request, reply, time.perf_counter() - begun)
     # Standard output may be closed: the client is answered all the same.
     with suppress(OSError):
-        _count(reply)
+        _count(app, reply)
     return reply
 
 
-def _count(reply: Reply) -> None:
+def _count(app: _App, reply: Reply) -> None:
     try:
-        meter = bootstrap.services().meter
+        meter = app.services().meter
     except SettingsError:
         return  # there is no service to be watched: the line above says so
     observability.record_metrics(meter, reply)
 
 
-def _answer(request: Request, route: Route) -> Reply:
+def _answer(app: _App, request: Request, route: Route) -> Reply:
     """The endpoint's answer, or the refusal in the route's own form."""
     methods = _with_head(route.methods)
     allow = (*methods, "OPTIONS")
@@ -129,11 +125,11 @@ def _answer(request: Request, route: Route) -> Reply:
     try:
         if request.method not in methods:
             raise method_not_allowed(allow)
-        refuse_credentials_in_query(request)
-        services = _services(request)
+        refuse_credentials_in_query(request, route.query_credentials)
+        services = _issuing(app.services(), request)
         request = seen_through(services, request)
         if route.needs != "none":
-            admission = rights.admit(services, request, route.needs, changes=route.changes)
+            admission = app.admit(services, request, route.needs, changes=route.changes)
             request = replace(request, admission=admission)
         return route.endpoint(services, request)
     except LingpaiError as error:
@@ -149,9 +145,8 @@ def _with_head(methods: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for method in methods for name in ((method, "HEAD") if method == "GET" else (method,)))
 
 
-def _services(request: Request) -> Services:
+def _issuing(services: Services, request: Request) -> Services:
     """The services, issuing under the address that was called where ISSUER names no other."""
-    services = bootstrap.services()
     return services if services.issuer else _issuing_as(request.origin, services)
 
 
@@ -163,4 +158,5 @@ def _issuing_as(origin: str, services: Services) -> Services:
 def _response(reply: Reply, security: Mapping[str, str]) -> dict[str, Any]:
     """The reply as an HTTP API takes it (payload format 2.0)."""
     typed = {"Content-Type": JSON} if reply.body else {}
-    return {"statusCode": reply.status, "headers": {**typed, **reply.headers, **security}, "body": reply.body}
+    answer = {"statusCode": reply.status, "headers": {**typed, **reply.headers, **security}, "body": reply.body}
+    return {**answer, "cookies": list(reply.cookies)} if reply.cookies else answer

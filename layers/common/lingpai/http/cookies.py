@@ -1,0 +1,29 @@
+"""Cookies (RFC 6265): those of a request, and those that an answer sets."""
+
+from collections.abc import Iterable
+from http.cookies import CookieError, SimpleCookie
+
+
+def read(sent: Iterable[str]) -> dict[str, str]:
+    """The cookies `name=value` of a request. Of two that share a name the first counts: its path is the longer one.
+
+    What is no cookie is left out: other applications of the domain may have set it.
+    """
+    found: dict[str, str] = {}
+    for text in sent:
+        try:
+            parsed = SimpleCookie(text)
+        except CookieError:
+            continue
+        for name, morsel in parsed.items():
+            found.setdefault(name, morsel.value)
+    return found
+
+
+def set_cookie(name: str, value: str, max_age: int, *, path: str = "/", same_site: str = "Lax") -> str:
+    """The value of a `Set-Cookie` header, for HTTPS alone and out of reach of scripts; `max_age` 0 deletes it."""
+    cookie: SimpleCookie = SimpleCookie({name: value})
+    morsel = cookie[name]
+    morsel["max-age"], morsel["path"], morsel["samesite"] = str(max_age), path, same_site
+    morsel["secure"] = morsel["httponly"] = True
+    return morsel.OutputString()
