@@ -57,7 +57,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         settings = Settings.model_validate(given)
     except ValidationError as error:
         lines = [f"{str(problem['loc'][0]).upper()}: {error_text(problem)}" for problem in error.errors()]
-        raise SettingsError("\n".join(lines)) from None
+        raise SettingsError("\n".join(sorted(lines))) from None
     if lines := list(sms.missing(settings)):
         raise SettingsError("\n".join(lines))
     return settings
