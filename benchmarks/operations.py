@@ -327,7 +327,7 @@ def sizes(endpoint: str) -> dict[str, int]:
 def items(api: Api, name: str) -> list[dict[str, Any]]:
     """All items of the table that the setting `name` names."""
     store: Any = api.services.store
-    client = store._connect()  # noqa: SLF001  the client that the store has
+    client = store.client  # the client that the store has
     found: list[dict[str, Any]] = []
     start: dict[str, Any] = {}
     while True:

@@ -20,12 +20,12 @@ import pytest
 
 from benchmarks.operations import MACHINE_JWT, PASSWORD, WEB, Wire, silence
 from lingpai import bootstrap
-from lingpai.aws.dynamodb import DynamoStore
 from lingpai.kernel.clock import Clock
 from lingpai.settings import Settings
 from lingpai.signing_keys.service import first_keys
 from lingpai.signing_keys.storage import KeyStore
 from lingpai.signing_keys.stores import MemoryKeys, OpenVault
+from lingpai.store import DynamoStore
 from tests.support import stores
 from tests.support.api import Api, make_api
 from tests.support.background import answering
@@ -256,7 +256,7 @@ def heard_of(store: DynamoStore) -> Iterator[list[tuple[str, bytes]]]:
         assert response_dict["status_code"] == 200, event_name  # the player plays no refusals
         heard.append((event_name.rpartition(".")[2], response_dict["body"]))
 
-    client = store._connect()  # noqa: SLF001  where the answers pass
+    client = store.client  # where the answers pass
     client.meta.events.register("response-received.dynamodb", hear)
     try:
         yield heard

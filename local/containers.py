@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 
 from lingpai import bootstrap
-from lingpai.aws.dynamodb import DynamoStore
 from lingpai.services import Services
+from lingpai.store import DynamoStore
 from local import store_endpoint
 from local.environment import HOST
 from local.gateway import Reply, Request, message

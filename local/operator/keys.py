@@ -7,12 +7,12 @@ from typing import Annotated, Any
 import typer
 
 from lingpai import bootstrap
-from lingpai.aws.dynamodb import DynamoStore
 from lingpai.services import Services
 from lingpai.signing_keys import service as keys
 from lingpai.signing_keys.model import StoredKey
 from lingpai.signing_keys.storage import KeyStore
 from lingpai.signing_keys.stores import MemoryKeys
+from lingpai.store import DynamoStore
 from local.operator.clients import Algorithm
 from local.operator.command_context import CommandContext, command
 from local.operator.console import Failed, Refused, format_time, table

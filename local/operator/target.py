@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from lingpai import bootstrap
 from lingpai.aws.client import aws_client
-from lingpai.aws.dynamodb import DynamoStore
 from lingpai.services import Services
 from lingpai.settings import Settings, from_environment
+from lingpai.store import DynamoStore
 from local import deployment, dynamodb, environment
 from local.deployment import Deployment
 from local.operator.console import Failed

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from lingpai.aws.dynamodb.items import DEPLOYMENT
+from lingpai.clients.dynamodb import DEPLOYMENT
 from local.template import _Call, _Loader
 from tests.support.stores import ROOT
 

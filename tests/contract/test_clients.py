@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from lingpai.aws.dynamodb import DynamoStore
 from lingpai.clients.model import Client
 from lingpai.clients.storage import ClientLookup
+from lingpai.store import DynamoStore
 from tests.support.races import RACERS, race
 from tests.support.samples import WholeStore, a_client, hashed
 

@@ -92,10 +92,10 @@ def test_the_full_list_is_read_for_one_unit(reference: Any) -> None:
     reference.move_valid_from(9_999_999_999)
     reference.commit(SaveEnded((), longest))
     table = reference.settings.clients_table
-    (item,) = reference._call("Scan", TableName=table)["Items"]
+    (item,) = reference.call("Scan", TableName=table)["Items"]
     assert sum(len(name) + len(str(value)) for name, typed in item.items() for value in typed.values()) < 4096
     asked = {table: {"Keys": [{"client_id": item["client_id"]}], "ConsistentRead": True}}
-    answer = reference._call("BatchGetItem", RequestItems=asked, ReturnConsumedCapacity="TOTAL")
+    answer = reference.call("BatchGetItem", RequestItems=asked, ReturnConsumedCapacity="TOTAL")
     assert answer["ConsumedCapacity"][0]["CapacityUnits"] == 1
 
 

@@ -12,7 +12,6 @@ from lingpai.accounts import service as accounts
 from lingpai.accounts.model import User
 from lingpai.accounts.storage import DisableUser, PutIdentity, PutUser
 from lingpai.authentication import factors
-from lingpai.aws.dynamodb import DynamoStore
 from lingpai.bootstrap import build
 from lingpai.clients.service import new_client
 from lingpai.identity_providers.model import Identity
@@ -22,7 +21,7 @@ from lingpai.sessions.model import TokenSet
 from lingpai.sms.senders.console import ConsoleSender
 from lingpai.sms_codes import service as codes
 from lingpai.sms_codes.model import Guesser
-from lingpai.store import Store
+from lingpai.store import DynamoStore, Store
 from tests.support import logins
 from tests.support.contention import queued_or_refused, racing_store
 from tests.support.races import RACERS, race, refusals, won

@@ -7,12 +7,11 @@ from typing import cast
 import pytest
 
 from lingpai.accounts.storage import DeleteUser, DisableUser, EnableUser, PutUser
-from lingpai.aws.dynamodb import DynamoStore
 from lingpai.aws.dynamodb.write_ids import SLOTS
 from lingpai.kernel.writes import Conflict
 from lingpai.sessions.model import SessionKey
 from lingpai.sessions.storage import PutSession
-from lingpai.store import Store
+from lingpai.store import DynamoStore, Store
 from tests.support import breaking_proxy
 from tests.support.breaking_proxy import BreakingProxy, Fault, Message, conflict, cut_after, first, late, late_first
 from tests.support.samples import NOW, NUMBER, a_client, a_code, a_guess, a_session, a_user, hashed
@@ -98,7 +97,7 @@ def test_a_mark_is_the_first_one_to_its_own_repeat(scene: Scene, fault: Fault) -
 def test_a_tally_does_not_grow_with_its_write_ids(scene: Scene) -> None:
     for _ in range(3 * SLOTS):
         scene.store.spend("k", {"all": 100}, NOW)
-    item = cast("DynamoStore", scene.direct)._get(scene.store.settings.counters_table, {"key": {"S": "k"}})
+    item = cast("DynamoStore", scene.direct).get(scene.store.settings.counters_table, {"key": {"S": "k"}})
     assert item is not None
     assert len(item) <= SLOTS + len(("key", "ttl", "n:all"))
 

@@ -22,7 +22,6 @@ from lingpai.accounts.storage import (
     PutUser,
 )
 from lingpai.authentication import factors, password_change
-from lingpai.aws.dynamodb import DynamoStore
 from lingpai.aws.json_client import JsonClient
 from lingpai.bootstrap import build
 from lingpai.clients.model import EndedAccount
@@ -39,6 +38,7 @@ from lingpai.sessions.storage import EndSession, PutSession, Rotated
 from lingpai.sms.senders.console import ConsoleSender
 from lingpai.sms_codes import service as codes
 from lingpai.sms_codes.model import Guesser
+from lingpai.store import DynamoStore
 from tests.support import logins, stores
 from tests.support.samples import (
     NOW,

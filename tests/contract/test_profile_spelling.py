@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from lingpai.accounts.dynamodb import serialize_user
 from lingpai.accounts.model import Detail, User
 from lingpai.accounts.storage import ChangeUser, DeleteUser, PutUser
-from lingpai.aws.dynamodb import DynamoStore
-from lingpai.aws.dynamodb.items import user_item
 from lingpai.kernel.writes import Conflict
+from lingpai.store import DynamoStore
 from tests.support.samples import NOW, a_user
 
 pytestmark = pytest.mark.security("F37")
@@ -32,15 +32,15 @@ def stored(request: pytest.FixtureRequest, reference: DynamoStore) -> DynamoStor
 
 def put_as_before(store: DynamoStore, user: User) -> None:
     """Store the account with what is not ASCII escaped."""
-    item = user_item(user).serialize()
+    item = serialize_user(user).serialize()
     item["detail"] = {"S": json.dumps({name: text for name, text in asdict(user.detail).items() if text is not None})}
     item["openids"] = {"S": json.dumps([list(pair) for pair in user.openids])}
     assert "\\u738b" in item["detail"]["S"] + item["openids"]["S"]
-    store._call("PutItem", TableName=store.settings.users_table, Item=item)
+    store.call("PutItem", TableName=store.settings.users_table, Item=item)
 
 
 def text_of(store: DynamoStore) -> str:
-    item = store._call("GetItem", TableName=store.settings.users_table, Key={"id": {"N": "1"}})["Item"]
+    item = store.call("GetItem", TableName=store.settings.users_table, Key={"id": {"N": "1"}})["Item"]
     text: str = item["detail"]["S"]
     return text
 
@@ -94,7 +94,7 @@ def test_a_profile_put_back_as_it_was_before(stored: DynamoStore) -> None:
 def units(store: DynamoStore, monkeypatch: pytest.MonkeyPatch, *writes: Any) -> float:
     """The write units that the commit consumes."""
     consumed: list[float] = []
-    real = store._client.call
+    real = store.client.call
 
     def call(operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
         answer: dict[str, Any] = real(operation, {**arguments, "ReturnConsumedCapacity": "TOTAL"})
@@ -103,7 +103,7 @@ def units(store: DynamoStore, monkeypatch: pytest.MonkeyPatch, *writes: Any) -> 
         return answer
 
     with monkeypatch.context() as patch:
-        patch.setattr(store._client, "call", call)
+        patch.setattr(store.client, "call", call)
         store.commit(*writes)
     return sum(consumed)
 

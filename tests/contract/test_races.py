@@ -14,7 +14,6 @@ from lingpai.accounts import service as accounts
 from lingpai.accounts.model import RoleBook, User
 from lingpai.accounts.storage import ChangeUser, CheckUser, PutUser
 from lingpai.authentication import factors, password_change
-from lingpai.aws.dynamodb import DynamoStore
 from lingpai.bootstrap import build
 from lingpai.clients.model import Client
 from lingpai.clients.service import new_client
@@ -30,6 +29,7 @@ from lingpai.sessions.storage import PutSession
 from lingpai.sms.senders.console import ConsoleSender
 from lingpai.sms_codes import service as codes
 from lingpai.sms_codes.model import Guesser
+from lingpai.store import DynamoStore
 from tests.support import logins
 from tests.support.contention import queued_or_refused, racing_store
 from tests.support.races import RACERS, race, refusals, won

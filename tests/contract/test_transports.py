@@ -26,10 +26,10 @@ from botocore.exceptions import (
 from botocore.regions import EndpointResolver
 
 from lingpai.aws.client import address, aws_client, is_plain
-from lingpai.aws.dynamodb import DynamoStore
 from lingpai.aws.json_client import JsonClient
 from lingpai.kernel.errors import LingpaiError
 from lingpai.signing_keys.kms import KmsVault
+from lingpai.store import DynamoStore
 from tests.support.fake_aws import Asked, FakeAws, Told, refused, serving
 from tests.support.fake_web import Certificate, Reply, Web
 from tests.support.races import race

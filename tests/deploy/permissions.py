@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lingpai.aws.dynamodb.items import session_item
+from lingpai.sessions.dynamodb import serialize_session
 from lingpai.sessions.model import Session, SessionKey
 from tests.blackbox.service import Person, Service, new_name, somebody
 from tests.deploy.stack import ALIAS, Stack, role_policies
@@ -86,7 +86,7 @@ class World:
         for number in range(most):
             key = SessionKey(user_id, b"crowd" + number.to_bytes(3))
             session = Session(key, "web-client", (), now, now + 3600, bytes(32), now + 3600, ())
-            requests.append({"PutRequest": {"Item": session_item(session, now + 3600)}})
+            requests.append({"PutRequest": {"Item": serialize_session(session, now + 3600)}})
         for start in range(0, most, 25):
             dynamodb.batch_write_item(RequestItems={table: requests[start : start + 25]})
         dynamodb.update_item(

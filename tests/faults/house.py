@@ -65,7 +65,7 @@ def opened(endpoint: str, transport: Transport) -> Iterator[House]:
         ):
             record = new_client(name, "spring", secret, scopes=("web",), sign_provider=provider, sign_app=app)
             api.services.store.put_client(record)  # type: ignore[attr-defined]  # the operator's port
-        tables = Tables(direct._connect(), direct.settings)
+        tables = Tables(direct.client, direct.settings)
         yield House(api, proxy, tables, google, chat)
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from lingpai.aws.dynamodb import DynamoStore
 from lingpai.kernel.errors import LingpaiError
+from lingpai.store import DynamoStore
 from local.transfer.importing import Report
 from tests.faults.tables import Tables, half_written
 from tests.support import breaking_proxy
@@ -38,7 +38,7 @@ class Scene:
 def scene(request: pytest.FixtureRequest, dynamodb_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     monkeypatch.setattr("time.sleep", lambda _: None)
     with breaking_proxy.store_behind(dynamodb_endpoint, request.param) as (proxy, store, direct):
-        yield Scene(proxy, store, Tables(direct._connect(), direct.settings))
+        yield Scene(proxy, store, Tables(direct.client, direct.settings))
 
 
 def imported(scene: Scene) -> Report:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from lingpai.aws.dynamodb import DynamoStore
+from lingpai.store import DynamoStore
 from tests.faults.house import House
 from tests.faults.scenarios import ALICE, ALICES, STRANGER, WEB, linked
 from tests.support import logins

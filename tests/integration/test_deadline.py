@@ -10,8 +10,8 @@ import pytest
 
 from functions.keys import app as keys
 from lingpai.aws.client import aws_client
-from lingpai.aws.dynamodb import DynamoStore
 from lingpai.kernel import deadline
+from lingpai.store import DynamoStore
 from tests.support.api import Answer, Api, make_api
 from tests.support.fake_aws import FakeAws, Told, serving
 from tests.support.stores import TEMPLATE, settings

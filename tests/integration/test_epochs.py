@@ -150,7 +150,7 @@ def test_a_function_that_has_not_heard_of_it_issues_nothing_that_lasts(
 def test_a_session_of_before_epochs_is_good_until_the_first_move(api: Api) -> None:
     tokens = issue(api, WEB, **ALICE)
     store: Any = api.services.store
-    items = store._call("Scan", TableName=store.settings.sessions_table)["Items"]
+    items = store.call("Scan", TableName=store.settings.sessions_table)["Items"]
     assert all("epoch" not in item for item in items), "nothing is kept where nothing was moved"
     assert set(says(api, WEB, tokens).values()) == {True}
 
@@ -171,7 +171,7 @@ def test_the_epoch_of_a_token_that_stands_alone_is_in_it(api: Api) -> None:
 def test_tokens_of_a_client_whose_record_is_gone_are_refused(api: Api) -> None:
     tokens = issue(api, CLIENTS["opaque"], **ALICE)
     store: Any = api.services.store
-    store._call("DeleteItem", TableName=store.settings.clients_table, Key={"client_id": {"S": "opaque"}})
+    store.call("DeleteItem", TableName=store.settings.clients_table, Key={"client_id": {"S": "opaque"}})
     api.time.advance(CACHE)
     assert api.post("/user/checkOauthToken", bearer=tokens["access_token"]).json["status"] == 0
     assert api.post("/users/current", bearer=tokens["access_token"]).status == 401

@@ -133,7 +133,7 @@ def assert_whole(api: Api) -> None:
     """Every name finds the account that has it, and every account is found by all its names."""
     store: Any = api.services.store
     users = {user.id: user for user in store.list_users(1000, None).users}
-    found = store._call("Scan", TableName=store.settings.identities_table)["Items"]
+    found = store.call("Scan", TableName=store.settings.identities_table)["Items"]
     by_name = {item["key"]["S"]: int(item["user_id"]["N"]) for item in found}
     assert by_name == {key: user.id for user in users.values() for key in accounts.keys_of(user)}
 

@@ -245,7 +245,7 @@ def test_the_token_of_a_client_that_is_gone_acts_no_more(api: Api) -> None:
     store.put_client(new_client("leaving", "standard", "a-secret", token_format="jwt"))
     token = api.post("/oauth/token", form=CLIENT_CREDENTIALS, basic=("leaving", "a-secret")).json["access_token"]
     assert api.post("/users/current", bearer=token).status == 403, "a client, and no user"
-    store._call("DeleteItem", TableName=store.settings.clients_table, Key={"client_id": {"S": "leaving"}})
+    store.call("DeleteItem", TableName=store.settings.clients_table, Key={"client_id": {"S": "leaving"}})
     api.time.advance(60)
     refuses_token(api.post("/users/current", bearer=token))
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lingpai.accounts import service as accounts
-from lingpai.aws.dynamodb import DynamoStore
 from lingpai.clients.service import new_client
 from lingpai.passwords import service as passwords
+from lingpai.store import DynamoStore
 from local.transfer import files
 from tests.support import logins, stores
 from tests.support.logs import LOGS
@@ -348,7 +348,7 @@ def _same_as(given: list[dict[str, Any]], store: DynamoStore) -> None:
 def _identities(store: DynamoStore) -> Iterator[Any]:
     page: dict[str, Any] = {}
     while True:
-        page = store._call("Scan", TableName=store.settings.identities_table, **page)
+        page = store.call("Scan", TableName=store.settings.identities_table, **page)
         yield from page["Items"]
         if "LastEvaluatedKey" not in page:
             return

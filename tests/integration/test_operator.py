@@ -132,7 +132,7 @@ def test_a_client_from_first_to_last(shell: Shell, services: Services) -> None:
     client = services.store.get_client("shop")
     assert client is not None
     assert client.secret_hash == hash_secret(first)
-    raw = str(shell.store._call("Scan", TableName=shell.store.settings.clients_table)["Items"])
+    raw = str(shell.store.call("Scan", TableName=shell.store.settings.clients_table)["Items"])
     assert "shop" in raw
     assert first not in raw
 
@@ -554,7 +554,7 @@ def inhabited(shell: Shell, services: Services) -> Shell:
 
 def everything(shell: Shell) -> str:
     tables = (getattr(shell.store.settings, f"{name}_table") for name in ("clients", "users", "sessions"))
-    return str([shell.store._call("Scan", TableName=table)["Items"] for table in tables])
+    return str([shell.store.call("Scan", TableName=table)["Items"] for table in tables])
 
 
 @pytest.mark.parametrize("arguments", ASKING, ids=" ".join)

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from lingpai.aws.dynamodb.items import session_item
 from lingpai.clients.service import new_client
 from lingpai.sessions import service as sessions
 from lingpai.sessions import token_family
+from lingpai.sessions.dynamodb import serialize_session
 from lingpai.sessions.model import SessionKey
 from tests.support import stores
 from tests.support.api import Api, make_api
@@ -255,7 +255,7 @@ def test_reuse_is_logged_and_counted(api: Api) -> None:
 @pytest.mark.security("F16")
 def test_more_refreshes_than_a_session_remembers_are_slowed_down(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody is logged out by it, and the next second but a few is free again."""
-    monkeypatch.setattr("lingpai.aws.dynamodb.expressions.HISTORY_MAX", 3)
+    monkeypatch.setattr("lingpai.sessions.dynamodb.HISTORY_MAX", 3)
     tokens = [start(api)]
     for _ in range(3):
         tokens.append(spring_tokens(refresh(api, tokens[-1]["refresh_token"])))
@@ -277,8 +277,8 @@ def keep_as_of_old(api: Api, tokens: Any, secret: bytes, **attributes: Any) -> S
     store: Any = api.services.store
     session = store.get_session(presented.key)
     old = replace(session, refresh_hash=token_family.digest(secret), family_hash=None)
-    item = session_item(old, session.ends_at) | attributes
-    store._call("PutItem", TableName=store.settings.sessions_table, Item=item)
+    item = serialize_session(old, session.ends_at) | attributes
+    store.call("PutItem", TableName=store.settings.sessions_table, Item=item)
     return presented.key
 
 

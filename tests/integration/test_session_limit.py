@@ -12,8 +12,8 @@ import pytest
 
 from lingpai.accounts import ended_accounts
 from lingpai.accounts import service as accounts
-from lingpai.aws.dynamodb.items import session_item
 from lingpai.sessions import service as sessions
+from lingpai.sessions.dynamodb import serialize_session
 from lingpai.sessions.model import Session, SessionKey
 from lingpai.sessions.token_family import digest
 from tests.support import stores
@@ -119,9 +119,9 @@ def test_an_account_from_before_is_counted_at_its_next_login(api: Api) -> None:
     alice = api.user_id("alice")
     for number in range(120):
         session = an_old_session(api, alice, number)
-        store._call("PutItem", TableName=store.settings.sessions_table, Item=session_item(session, session.ends_at))
+        store.call("PutItem", TableName=store.settings.sessions_table, Item=serialize_session(session, session.ends_at))
     key = {"id": {"N": str(alice)}}
-    store._call("UpdateItem", TableName=store.settings.users_table, Key=key, UpdateExpression="REMOVE sessions, logins")
+    store.call("UpdateItem", TableName=store.settings.users_table, Key=key, UpdateExpression="REMOVE sessions, logins")
     left, token = [], ""
     for _ in range(4):
         token = by_password(api)
@@ -156,8 +156,8 @@ def crowd(api: Api, store: Any, user_id: int, count: int) -> list[tuple[SessionK
     found = []
 
     def put(batch: list[Session]) -> None:
-        requests = [{"PutRequest": {"Item": session_item(session, session.ends_at)}} for session in batch]
-        assert not store._call("BatchWriteItem", RequestItems={table: requests}).get("UnprocessedItems")
+        requests = [{"PutRequest": {"Item": serialize_session(session, session.ends_at)}} for session in batch]
+        assert not store.call("BatchWriteItem", RequestItems={table: requests}).get("UnprocessedItems")
 
     made = []
     for number in range(count):

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from lingpai.aws.client import aws_client
-from lingpai.aws.dynamodb import DynamoStore
+from lingpai.store import DynamoStore
 from tests.support import stores
 from tests.support.background import answering
 from tests.support.stores import Transport

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from lingpai.aws.dynamodb import DynamoStore
-from lingpai.aws.dynamodb.store import _pause
+from lingpai.aws.dynamodb.tables import exponential_pause
+from lingpai.store import DynamoStore
 
 _KEYS = ("client_id", "id", "owner", "key", "book", "number")
 # Seconds that a transaction takes between 32 threads on a machine that does nothing else.
@@ -74,7 +74,7 @@ class Contended:
     def pause(self, attempt: int) -> None:
         """Sleep before an attempt, as the store does, as many times as a transaction takes longer than it should."""
         for _ in range(min(max(1, round(self._took / _USUAL)), _MOST)):
-            _pause(attempt)
+            exponential_pause(attempt)
 
 
 def _place(action: Mapping[str, Any]) -> tuple[str, ...]:
@@ -91,5 +91,5 @@ def racing_store(request: pytest.FixtureRequest, reference: DynamoStore) -> Dyna
     """For a fixture `services` that `queued_or_refused` may parametrise: the reference store, one way or the other."""
     if getattr(request, "param", "queued") == "queued":
         return reference
-    client = Contended(reference._connect())
+    client = Contended(reference.client)
     return DynamoStore(reference.settings, client=lambda: client, pause=client.pause)

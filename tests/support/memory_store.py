@@ -1,7 +1,7 @@
 """The store in a process's memory: for tests of the core, under the same contract as DynamoDB."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -59,11 +59,12 @@ class MemoryStore:
     def commit(self, *writes: Write) -> None:
         """Check every write, then do them all."""
         with self.lock:
-            for write in writes:
-                if not self._possible(write):
+            steps = [ACTIONS[type(write)](self, write) for write in writes]
+            for write, step in zip(writes, steps, strict=True):
+                if not next(step):
                     raise Conflict(write, self._counted_user(write))
-            for write in writes:
-                self._do(write)
+            for step in steps:
+                next(step, None)
 
     def _counted_user(self, write: Write) -> User | None:
         """The account of a write that counts a session."""
@@ -75,116 +76,29 @@ class MemoryStore:
             case _:
                 return None
 
-    def _possible(self, write: Write) -> bool:
-        match write:
-            case PutUser(user):
-                return user.id not in self.users
-            case ChangeUser(before, after, count):
-                known = self.users.get(before.id)
-                usable = known is not None and not known.disabled and (count is None or count.allows(known))
-                return usable and known is not None and _unchanged(known, before, after)
-            case CheckUser(user_id, password, count):
-                known = self.users.get(user_id)
-                usable = known is not None and not known.disabled and (count is None or count.allows(known))
-                return usable and known is not None and password in (None, known.password)
-            case CheckRole(user_id, role_id):
-                known = self.users.get(user_id)
-                return known is not None and not known.disabled and role_id in known.roles
-            case DisableUser(user_id) | EnableUser(user_id):
-                return user_id in self.users
-            case DeleteUser(user):
-                known = self.users.get(user.id)
-                return known is not None and _names(known) == _names(user)
-            case PutIdentity(key):
-                return key not in self.identities
-            case CheckIdentity(key, user_id) | DeleteIdentity(key, user_id):
-                return self.identities.get(key) == user_id
-            case PutSession() | EndSession():
-                return True
-            case EndOpened(user_id, until):
-                known = self.users.get(user_id)
-                return known is not None and known.ended_until < until
-            case SaveEnded(before):
-                return self.ended == before
-            case ConsumeCode(number, digest, now):
-                code = self.codes.get(number)
-                return code is not None and code.digest == digest and now < code.expires_at
-            case CheckTally(key, limits) | SpendTally(key, limits):
-                return _below(self.tallies.get(key, {}), limits)
-            case KnowAddresses(key, user_id):
-                return self.identities.get(key) == user_id
-            case _:
-                raise TypeError(f"no action for {type(write).__name__}")
-
-    def _do(self, write: Write) -> None:
-        match write:
-            case PutUser(user, sessions):
-                self.users[user.id] = replace(user, sessions=sessions, logins=sessions)
-            case ChangeUser(before, after, count):
-                self.users[before.id] = _counted(replace(self.users[before.id], **_changes(before, after)), count)
-            case CheckUser(user_id, _, count):
-                self.users[user_id] = _counted(self.users[user_id], count)
-            case CheckRole() | CheckIdentity():
-                pass
-            case DisableUser(user_id):
-                self.users[user_id] = replace(self.users[user_id], disabled=True)
-            case EnableUser(user_id):
-                self.users[user_id] = replace(self.users[user_id], disabled=False)
-            case DeleteUser(user):
-                del self.users[user.id]
-            case PutIdentity(key, user_id):
-                self.identities[key] = user_id
-            case DeleteIdentity(key, _):
-                del self.identities[key]
-                self.addresses.pop(key, None)
-            case PutSession(session):
-                self.sessions[session.key] = session
-            case EndSession(key):
-                self.sessions.pop(key, None)
-            case EndOpened(user_id, until, kept):
-                self.users[user_id] = replace(self.users[user_id], ended_until=until, sessions=kept)
-            case SaveEnded(_, listed):
-                self.ended = listed
-            case ConsumeCode(number, _, _, proof_day, by_name, decision):
-                code = self.codes[number]
-                self.used_by[number] = decision
-                used = replace(code, digest=None, expires_at=0, proven=False, proof_day=proof_day)
-                if by_name:
-                    self.codes[number] = replace(used, name_tries=code.name_tries - 1)
-                else:
-                    self.codes[number] = replace(used, tries=code.tries - 1)
-            case CheckTally():
-                pass
-            case SpendTally(key, limits, ttl):
-                self.spend(key, limits, ttl)
-            case KnowAddresses(key, _, addresses):
-                self.addresses[key] = addresses
-            case _:
-                raise TypeError(f"no action for {type(write).__name__}")
-
     # --- clients
 
     def get_client(self, client_id: str) -> Client | None:
-        """See `ports.Clients`."""
+        """See `Clients`."""
         return self.clients.get(client_id)
 
     def look_up_client(self, client_id: str) -> ClientLookup:
-        """See `ports.ClientSource`."""
+        """See `ClientSource`."""
         with self.lock:
             return ClientLookup(self.clients.get(client_id), self.valid_from, self.ended)
 
     def put_client(self, client: Client) -> None:
-        """See `ports.ClientWriter`."""
+        """See `ClientWriter`."""
         with self.lock:
             self.clients[client.id] = client
 
     def create_client(self, client: Client) -> bool:
-        """See `ports.ClientWriter`."""
+        """See `ClientWriter`."""
         with self.lock:
             return self.clients.setdefault(client.id, client) is client
 
     def change_client(self, before: Client, after: Client) -> bool:
-        """See `ports.ClientWriter`."""
+        """See `ClientWriter`."""
         with self.lock:
             known = self.clients.get(before.id)
             if known is None or not _unchanged(known, before, after):
@@ -193,54 +107,54 @@ class MemoryStore:
             return True
 
     def list_clients(self) -> tuple[Client, ...]:
-        """See `ports.ClientWriter`."""
+        """See `ClientWriter`."""
         with self.lock:
             return tuple(self.clients.values())
 
     def get_valid_from(self) -> int:
-        """See `ports.ClientWriter`."""
+        """See `ClientWriter`."""
         return self.valid_from
 
     def move_valid_from(self, valid_from: int) -> None:
-        """See `ports.ClientWriter`."""
+        """See `ClientWriter`."""
         with self.lock:
             self.valid_from = max(self.valid_from, valid_from)
 
     # --- accounts and roles
 
     def find_user_id(self, key: str) -> int | None:
-        """See `ports.Accounts`."""
+        """See `Accounts`."""
         return self.identities.get(key)
 
     def find_user_ids(self, *keys: str) -> Mapping[str, int]:
-        """See `ports.Accounts`."""
+        """See `Accounts`."""
         with self.lock:
             return {key: self.identities[key] for key in keys if key in self.identities}
 
     def find_door(self, key: str, tallies: tuple[str, ...]) -> Door:
-        """See `ports.Accounts`."""
+        """See `Accounts`."""
         with self.lock:
             counts = {tally: dict(self.tallies.get(tally, {})) for tally in tallies}
             return Door(self.identities.get(key), self.addresses.get(key, ()), counts)
 
     def get_user(self, user_id: int) -> User | None:
-        """See `ports.Accounts`."""
+        """See `Accounts`."""
         return self.users.get(user_id)
 
     def directory(self, *user_ids: int) -> Directory:
-        """See `ports.Accounts`."""
+        """See `Accounts`."""
         with self.lock:
             return Directory({i: self.users[i] for i in user_ids if i in self.users}, self.roles)
 
     def list_users(self, limit: int, after: int | None) -> Page:
-        """See `ports.Accounts`; here the order is that of the ids."""
+        """See `Accounts`; here the order is that of the ids."""
         with self.lock:
             ids = sorted(user_id for user_id in self.users if after is None or user_id > after)
             shown = ids[:limit]
             return Page(tuple(self.users[i] for i in shown), shown[-1] if len(ids) > limit else None)
 
     def save_roles(self, book: RoleBook) -> bool:
-        """See `ports.Roles`."""
+        """See `Roles`."""
         with self.lock:
             if self.roles.version != book.version:
                 return False
@@ -250,11 +164,11 @@ class MemoryStore:
     # --- sessions
 
     def get_session(self, key: SessionKey) -> Session | None:
-        """See `ports.Sessions`."""
+        """See `Sessions`."""
         return self.sessions.get(key)
 
     def rotate(self, rotation: Rotation) -> Rotated:
-        """See `ports.Sessions`."""
+        """See `Sessions`."""
         with self.lock:
             session = self.sessions.get(rotation.key)
             if session is None or not _may_rotate(session, rotation):
@@ -280,7 +194,7 @@ class MemoryStore:
             return Rotated(True, rotated)
 
     def end_presented(self, key: SessionKey, hashed: bytes, client_id: str | None) -> Ended:
-        """See `ports.Sessions`."""
+        """See `Sessions`."""
         with self.lock:
             session = self.sessions.get(key)
             if session is None or hashed not in _hashes(session) or client_id not in (None, session.client_id):
@@ -289,42 +203,42 @@ class MemoryStore:
             return Ended(True, None)
 
     def list_revoked(self, key: SessionKey, ttl: int) -> None:
-        """See `ports.Sessions`."""
+        """See `Sessions`."""
         with self.lock:
             self.revoked.add(key)
 
     def is_listed(self, key: SessionKey) -> bool:
-        """See `ports.Sessions`."""
+        """See `Sessions`."""
         return key in self.revoked
 
     def sessions_of(self, user_id: int, most: int | None = None) -> tuple[SessionKey, ...]:
-        """See `ports.Sessions`."""
+        """See `Sessions`."""
         with self.lock:
             return tuple(key for key in self.sessions if key.owner == user_id)[:most]
 
     def session_spans(self, user_id: int) -> tuple[SessionSpan, ...]:
-        """See `ports.Sessions`."""
+        """See `Sessions`."""
         with self.lock:
             return tuple(_span(session) for session in self.sessions.values() if session.key.owner == user_id)
 
     def end_sessions(self, keys: tuple[SessionKey, ...]) -> None:
-        """See `ports.Sessions`."""
+        """See `Sessions`."""
         with self.lock:
             for key in keys:
                 self.sessions.pop(key, None)
 
     def list_ended(self) -> tuple[EndedAccount, ...]:
-        """See `ports.Sessions`."""
+        """See `EndedAccounts`."""
         return self.ended
 
     # --- codes and counters
 
     def get_code(self, number: str) -> Code | None:
-        """See `ports.Codes`."""
+        """See `Codes`."""
         return self.codes.get(number)
 
     def save_code(self, before: Code | None, after: Code, ttl: int, sending: str = "") -> bool:
-        """See `ports.Codes`."""
+        """See `Codes`."""
         with self.lock:
             known = self.codes.get(after.number)
             if _sendings(known) != _sendings(before) or (known is not None and sending and known.unsent == sending):
@@ -342,7 +256,7 @@ class MemoryStore:
             return True
 
     def reopen_code(self, used: ConsumeCode, expires_at: int) -> None:
-        """See `ports.Codes`."""
+        """See `Codes`."""
         with self.lock:
             code = self.codes.get(used.number)
             if code is not None and code.digest is None and self.used_by.get(used.number) == used.decision:
@@ -350,7 +264,7 @@ class MemoryStore:
                 self.codes[used.number] = replace(code, digest=used.digest, expires_at=expires_at)
 
     def mark_proven(self, number: str, digest: bytes, proof_day: int) -> bool:
-        """See `ports.Codes`."""
+        """See `Codes`."""
         with self.lock:
             code = self.codes.get(number)
             if code is None or code.digest != digest or code.proven:
@@ -359,7 +273,7 @@ class MemoryStore:
             return True
 
     def count_try(self, number: str, guess: Guess) -> Code:
-        """See `ports.Codes`."""
+        """See `Codes`."""
         with self.lock:
             known = self.codes.get(number) or Code(number)
             tries, until = known.tries_at(guess)
@@ -375,7 +289,7 @@ class MemoryStore:
             return known
 
     def spend(self, key: str, limits: Mapping[str, int], ttl: int, amount: int = 1) -> Spent:
-        """See `ports.Counters`."""
+        """See `Counters`."""
         with self.lock:
             counts = self.tallies.get(key, {})
             if not _below(counts, limits):
@@ -384,7 +298,7 @@ class MemoryStore:
             return Spent(True, dict(self.tallies[key]))
 
     def give_back(self, key: str, name: str, amount: int = 1, add: str | None = None) -> None:
-        """See `ports.Counters`."""
+        """See `Counters`."""
         with self.lock:
             counts = self.tallies.get(key)
             if counts is not None:
@@ -393,20 +307,147 @@ class MemoryStore:
                     counts[add] = counts.get(add, 0) + 1
 
     def take_back(self, spent: SpendTally) -> None:
-        """See `ports.Counters`."""
+        """See `Counters`."""
         with self.lock:
             counts = self.tallies.get(spent.key, {})
             if all(counts.get(name, 0) for name in spent.limits):
                 self.tallies[spent.key] = counts | {name: counts[name] - 1 for name in spent.limits}
 
     def counts(self, key: str) -> Mapping[str, int]:
-        """See `ports.Counters`."""
+        """See `Counters`."""
         return dict(self.tallies.get(key, {}))
 
     def clear(self, key: str) -> None:
-        """See `ports.Counters`."""
+        """See `Counters`."""
         with self.lock:
             self.tallies.pop(key, None)
+
+
+# What a write does: it yields whether it is possible, and makes its change when it goes on.
+type _Step = Iterator[bool]
+
+
+def _put_user(store: MemoryStore, write: PutUser) -> _Step:
+    yield write.user.id not in store.users
+    store.users[write.user.id] = replace(write.user, sessions=write.sessions, logins=write.sessions)
+
+
+def _change_user(store: MemoryStore, write: ChangeUser) -> _Step:
+    known = store.users.get(write.before.id, _NOBODY)
+    yield _usable(known, write.count) and _unchanged(known, write.before, write.after)
+    store.users[known.id] = _counted(replace(known, **_changes(write.before, write.after)), write.count)
+
+
+def _check_user(store: MemoryStore, write: CheckUser) -> _Step:
+    known = store.users.get(write.user_id, _NOBODY)
+    yield _usable(known, write.count) and write.password in (None, known.password)
+    store.users[known.id] = _counted(known, write.count)
+
+
+def _check_role(store: MemoryStore, write: CheckRole) -> _Step:
+    known = store.users.get(write.user_id, _NOBODY)
+    yield _usable(known, None) and write.role_id in known.roles
+
+
+def _disable_user(store: MemoryStore, write: DisableUser | EnableUser) -> _Step:
+    yield write.user_id in store.users
+    store.users[write.user_id] = replace(store.users[write.user_id], disabled=isinstance(write, DisableUser))
+
+
+def _delete_user(store: MemoryStore, write: DeleteUser) -> _Step:
+    known = store.users.get(write.user.id)
+    yield known is not None and _names(known) == _names(write.user)
+    del store.users[write.user.id]
+
+
+def _end_opened(store: MemoryStore, write: EndOpened) -> _Step:
+    known = store.users.get(write.user_id)
+    yield known is not None and known.ended_until < write.until
+    store.users[write.user_id] = replace(store.users[write.user_id], ended_until=write.until, sessions=write.kept)
+
+
+def _put_identity(store: MemoryStore, write: PutIdentity) -> _Step:
+    yield write.key not in store.identities
+    store.identities[write.key] = write.user_id
+
+
+def _check_identity(store: MemoryStore, write: CheckIdentity) -> _Step:
+    yield store.identities.get(write.key) == write.user_id
+
+
+def _delete_identity(store: MemoryStore, write: DeleteIdentity) -> _Step:
+    yield store.identities.get(write.key) == write.user_id
+    del store.identities[write.key]
+    store.addresses.pop(write.key, None)
+
+
+def _know_addresses(store: MemoryStore, write: KnowAddresses) -> _Step:
+    yield store.identities.get(write.key) == write.user_id
+    store.addresses[write.key] = write.addresses
+
+
+def _save_ended(store: MemoryStore, write: SaveEnded) -> _Step:
+    yield store.ended == write.before
+    store.ended = write.after
+
+
+def _check_tally(store: MemoryStore, write: CheckTally) -> _Step:
+    yield _below(store.tallies.get(write.key, {}), write.limits)
+
+
+def _spend_tally(store: MemoryStore, write: SpendTally) -> _Step:
+    yield _below(store.tallies.get(write.key, {}), write.limits)
+    store.spend(write.key, write.limits, write.ttl)
+
+
+def _put_session(store: MemoryStore, write: PutSession) -> _Step:
+    yield True
+    store.sessions[write.session.key] = write.session
+
+
+def _end_session(store: MemoryStore, write: EndSession) -> _Step:
+    yield True
+    store.sessions.pop(write.key, None)
+
+
+def _consume_code(store: MemoryStore, write: ConsumeCode) -> _Step:
+    code = store.codes.get(write.number, Code(write.number))
+    yield code.digest == write.digest and write.now < code.expires_at
+    store.used_by[write.number] = write.decision
+    used = replace(code, digest=None, expires_at=0, proven=False, proof_day=write.proof_day)
+    if write.by_name:
+        store.codes[write.number] = replace(used, name_tries=code.name_tries - 1)
+    else:
+        store.codes[write.number] = replace(used, tries=code.tries - 1)
+
+
+ACTIONS: dict[type[Write], Callable[[MemoryStore, Any], _Step]] = {
+    PutUser: _put_user,
+    ChangeUser: _change_user,
+    CheckUser: _check_user,
+    CheckRole: _check_role,
+    DisableUser: _disable_user,
+    EnableUser: _disable_user,
+    DeleteUser: _delete_user,
+    EndOpened: _end_opened,
+    PutIdentity: _put_identity,
+    CheckIdentity: _check_identity,
+    DeleteIdentity: _delete_identity,
+    KnowAddresses: _know_addresses,
+    SaveEnded: _save_ended,
+    CheckTally: _check_tally,
+    SpendTally: _spend_tally,
+    PutSession: _put_session,
+    EndSession: _end_session,
+    ConsumeCode: _consume_code,
+}
+
+# Stands for an account that is not there: it cannot be used.
+_NOBODY = User(id=0, created_at=0, disabled=True)
+
+
+def _usable(user: User, count: Count | None) -> bool:
+    return not user.disabled and (count is None or count.allows(user))
 
 
 def _below(counts: Mapping[str, int], limits: Mapping[str, int]) -> bool:

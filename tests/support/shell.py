@@ -13,7 +13,7 @@ from typing import Any
 
 from typer.testing import CliRunner
 
-from lingpai.aws.dynamodb import DynamoStore
+from lingpai.store import DynamoStore
 from local.operator.app import app
 from tests.support import stores
 from tests.support.logs import LOGS
@@ -52,7 +52,7 @@ class Shell:
         for name in self.EXPIRING:
             table = getattr(self.store.settings, f"{name}_table")
             given = {"Enabled": on, "AttributeName": "ttl"}
-            self.store._call("UpdateTimeToLive", TableName=table, TimeToLiveSpecification=given)
+            self.store.call("UpdateTimeToLive", TableName=table, TimeToLiveSpecification=given)
 
     def start(self, *arguments: str, **options: Any) -> "subprocess.Popen[str]":
         """It runs; `options` go to Popen."""

@@ -18,8 +18,8 @@ from typing import Any, Literal
 import moto
 
 from lingpai.aws.client import aws_client
-from lingpai.aws.dynamodb import DynamoStore
 from lingpai.settings import Settings
+from lingpai.store import DynamoStore
 from local import dynamodb, embedded, template
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,7 +71,7 @@ def on_moto() -> Iterator[DynamoStore]:
 
 def fill(store: object, name: object, write: Callable[[], object]) -> None:
     """Call `write`, which fills the empty `store`; on moto only once for each `name`, whose tables are copied then."""
-    if isinstance(store, DynamoStore) and store._connect() is _client(None):
+    if isinstance(store, DynamoStore) and store.client is _client(None):
         _filled(name, write)
     else:
         write()

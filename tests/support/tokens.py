@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from lingpai.aws.dynamodb import DynamoStore
 from lingpai.kernel.messages import TEXTS
+from lingpai.store import DynamoStore
 from tests.support.api import NO_STORE, Answer, Api
 from tests.support.expect import refuses_token
 
@@ -141,7 +141,7 @@ def stored(api: Api) -> dict[str, list[str]]:
     store = _store(api)
     names = {kind: getattr(store.settings, f"{kind}_table") for kind in _STORED}
     return {
-        kind: sorted(str(sorted(item.items())) for item in store._call("Scan", TableName=name)["Items"])
+        kind: sorted(str(sorted(item.items())) for item in store.call("Scan", TableName=name)["Items"])
         for kind, name in names.items()
     }
 
@@ -151,7 +151,7 @@ def on_call(
 ) -> None:
     """Let `happens(operation, call)` take the place of every call to DynamoDB; `call()` is the real one."""
     store = _store(api)
-    client = store._client or store._connect()
+    client = store.client
     real = client.call
 
     def instead(operation: str, arguments: dict[str, Any]) -> dict[str, Any]:

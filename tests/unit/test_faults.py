@@ -14,6 +14,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
+from lingpai.accounts.dynamodb import serialize_user, user_key
 from lingpai.accounts.model import RoleBook, User
 from lingpai.accounts.storage import (
     ChangeUser,
@@ -25,14 +26,16 @@ from lingpai.accounts.storage import (
     PutIdentity,
     PutUser,
 )
-from lingpai.aws.dynamodb import DynamoStore
-from lingpai.aws.dynamodb.items import client_item, code_key, session_item, session_key, user_item, user_key
+from lingpai.clients.dynamodb import serialize_client
 from lingpai.kernel.errors import LingpaiError
 from lingpai.kernel.writes import Conflict
 from lingpai.rate_limits.storage import Spent
+from lingpai.sessions.dynamodb import serialize_session, session_key
 from lingpai.sessions.model import SessionKey
 from lingpai.sessions.storage import EndSession, PutSession, Rotated
+from lingpai.sms_codes.dynamodb import code_key
 from lingpai.sms_codes.model import Code
+from lingpai.store import DynamoStore
 from tests.support.contention import cancelled, failure
 from tests.support.samples import NOW, NUMBER, a_client, a_code, a_guess, a_rotation, a_session, a_user, consume
 from tests.support.stores import settings
@@ -203,7 +206,7 @@ def test_a_transaction_that_meets_others_for_ever_is_unavailable() -> None:
 def test_pauses_leave_time_to_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Even the longest of them end well before the function is stopped; and no two callers pause alike."""
     slept: list[float] = []
-    monkeypatch.setattr("lingpai.aws.dynamodb.store.time.sleep", slept.append)
+    monkeypatch.setattr("lingpai.aws.dynamodb.tables.time.sleep", slept.append)
     store = DynamoStore(settings(), client=lambda: Scripted((cancelled("TransactionConflict"),)))
     for _ in range(50):
         unavailable(lambda: TRANSACTIONS["change a user"](store))
@@ -248,7 +251,7 @@ def test_a_transaction_that_was_wrong_is_not_called_a_conflict() -> None:
 def test_a_plain_write_that_meets_a_transaction_is_sent_again() -> None:
     """And then has its right result."""
     met = failure("TransactionConflictException", "UpdateItem")
-    session, item = a_session(), session_item(a_session(), NOW)
+    session, item = a_session(), serialize_session(a_session(), NOW)
     answers: dict[str, tuple[Any, object]] = {
         "rotate": ({"Attributes": item}, Rotated(True, session)),
         "save_code": ({}, True),
@@ -314,7 +317,7 @@ def test_a_batch_that_is_never_done_is_unavailable() -> None:
 
 def test_what_a_read_left_out_is_asked_for_again() -> None:
     users = [User(id=user_id, created_at=NOW) for user_id in (1, 2, 3)]
-    items = [user_item(user).serialize() for user in users]
+    items = [serialize_user(user).serialize() for user in users]
     left = {USERS: {"Keys": [user_key(2), user_key(3)], "ConsistentRead": True}}
     still = {USERS: {"Keys": [user_key(3)], "ConsistentRead": True}}
     stage = scene(
@@ -358,7 +361,7 @@ def test_a_list_that_breaks_off_is_unavailable() -> None:
 
 def test_a_store_that_is_well_again_is_used_again() -> None:
     """Nothing of a failure sticks to the store."""
-    client = client_item(a_client()).serialize()
+    client = serialize_client(a_client()).serialize()
     stage = scene(FAILURES["no connection"], failure("ThrottlingException", "GetItem"), {"Item": client})
     for _ in range(2):
         unavailable(lambda: stage.store.get_client("web"))

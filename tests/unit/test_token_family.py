@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 
 from lingpai import bootstrap
-from lingpai.aws.dynamodb.items import replaced_bytes, session_item
 from lingpai.clients.service import new_client
 from lingpai.sessions import service as sessions
 from lingpai.sessions import token_family
+from lingpai.sessions.dynamodb import serialize_replaced, serialize_session
 from lingpai.sessions.model import Session
 from lingpai.sessions.service import Presented
 from tests.support import stores
@@ -87,12 +87,12 @@ def test_nothing_that_is_stored_makes_a_secret() -> None:
     """No part of a secret is in the item, and none of what is in it is a secret, or its family's key."""
     family = Family([0, 5, 5, 40])
     session = family.session
-    stored = repr(session_item(session, 0)).encode() + b"".join(
+    stored = repr(serialize_session(session, 0)).encode() + b"".join(
         [session.salt or b"", session.previous_refresh_hash or b"", session.previous_access_hash or b""]
-        + [replaced_bytes(step) for step in session.earlier + session.recent]
+        + [serialize_replaced(step) for step in session.earlier + session.recent]
     )
     raw = (
-        b"".join(value["B"] for value in session_item(session, 0).values() if isinstance(value.get("B"), bytes))
+        b"".join(value["B"] for value in serialize_session(session, 0).values() if isinstance(value.get("B"), bytes))
         + stored
     )
     for access, refresh, _ in family.given:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lingpai.aws import secrets
-from lingpai.aws.dynamodb import DynamoStore
 from lingpai.clients.service import Registry
 from lingpai.http import metrics, router
 from lingpai.identity_providers import trusted
@@ -28,7 +27,7 @@ from lingpai.signing_keys.storage import KeyStore, Vault
 from lingpai.signing_keys.stores import FileKeys, MemoryKeys, OpenVault
 from lingpai.sms.sender import Messenger, Sender
 from lingpai.sms.senders.console import ConsoleSender
-from lingpai.store import Store
+from lingpai.store import DynamoStore, Store
 
 if TYPE_CHECKING:
     from lingpai.outbound.https import Https

@@ -2,13 +2,59 @@
 
 from typing import Protocol
 
-from lingpai.accounts.storage import Accounts, Roles
-from lingpai.clients.storage import ClientSource
-from lingpai.kernel.writes import Ledger
+from lingpai.accounts import dynamodb as accounts
+from lingpai.accounts.storage import Accounts, ChangeUser, CheckUser, Roles
+from lingpai.aws.dynamodb.actions import Actions
+from lingpai.clients import dynamodb as clients
+from lingpai.clients.storage import ClientSource, EndedAccounts
+from lingpai.kernel.writes import Conflict, Ledger, Write
+from lingpai.rate_limits import dynamodb as rate_limits
 from lingpai.rate_limits.storage import Counters
-from lingpai.sessions.storage import Sessions
+from lingpai.sessions import dynamodb as sessions
+from lingpai.sessions.storage import EndSession, PutSession, Sessions
+from lingpai.signing_keys import dynamodb as signing_keys
+from lingpai.sms_codes import dynamodb as sms_codes
 from lingpai.sms_codes.storage import Codes
 
 
-class Store(Ledger, ClientSource, Accounts, Roles, Sessions, Codes, Counters, Protocol):
-    """All of the above: what a deployment keeps."""
+class Store(Ledger, ClientSource, EndedAccounts, Accounts, Roles, Sessions, Codes, Counters, Protocol):
+    """What a deployment stores, but for its signing keys."""
+
+
+# The transaction action of each write.
+ACTIONS: Actions = {
+    **accounts.ACTIONS,
+    **clients.ACTIONS,
+    **rate_limits.ACTIONS,
+    **sessions.ACTIONS,
+    **sms_codes.ACTIONS,
+}
+
+
+class DynamoStore(
+    accounts.DynamoAccounts,
+    clients.DynamoClients,
+    sessions.DynamoSessions,
+    sms_codes.DynamoCodes,
+    rate_limits.DynamoCounters,
+    signing_keys.DynamoKeys,
+):
+    """`Store`, `ClientWriter` and `KeyStore` on DynamoDB, made of the features' parts."""
+
+    def commit(self, *writes: Write) -> None:
+        """See `Ledger`. A single idempotent write is a plain call, which costs half of a transaction.
+
+        Other writes are transactions even when alone. The client repeats a call whose answer was lost, and the first
+        attempt may still arrive later; only by a transaction's token does DynamoDB know that both are the same.
+        """
+        match writes:
+            case (PutSession() as only,):
+                self.put_session(only)
+            case (EndSession(key),):
+                self.end_sessions((key,))
+            case _:
+                failed = self.transact(*(ACTIONS[type(write)](self.settings, write) for write in writes))
+                if failed is not None:
+                    write = writes[failed.index]
+                    item = failed.item if isinstance(write, ChangeUser | CheckUser) else None
+                    raise Conflict(write, accounts.deserialize_user(item) if item else None)

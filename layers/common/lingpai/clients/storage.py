@@ -58,6 +58,14 @@ class ClientSource(Clients, Protocol):
         ...
 
 
+class EndedAccounts(Protocol):
+    """The list of ended accounts in the deployment's record."""
+
+    def list_ended(self) -> tuple[EndedAccount, ...]:
+        """The accounts that `SaveEnded` has listed; sees all writes before it."""
+        ...
+
+
 class ClientWriter(ClientSource, Protocol):
     """For the operator's tools: the functions only read clients."""
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Protocol
 
-from lingpai.clients.model import EndedAccount
 from lingpai.kernel.writes import Write
 from lingpai.sessions.model import Replaced, Session, SessionKey
 
@@ -136,8 +135,4 @@ class Sessions(Protocol):
 
     def end_sessions(self, keys: tuple[SessionKey, ...]) -> None:
         """Delete these sessions; those that are not there are no error."""
-        ...
-
-    def list_ended(self) -> tuple[EndedAccount, ...]:
-        """The accounts that `SaveEnded` has listed; sees all writes before it."""
         ...

@@ -1,5 +1,1 @@
-"""The store on DynamoDB; nothing else imports PynamoDB."""
-
-from lingpai.aws.dynamodb.store import DynamoStore
-
-__all__ = ["DynamoStore"]
+"""How items of DynamoDB are written, read and changed: what any table needs, and no feature."""

@@ -16,7 +16,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.operand import Path
 from pynamodb.expressions.update import Action
 
-from lingpai.aws.dynamodb.items import Item
+from lingpai.aws.dynamodb.attributes import Item
 
 SLOTS = 16
 _PREFIX = "w"

@@ -1,0 +1,313 @@
+"""Accounts on DynamoDB: users, the identities that find them, and the roles."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pynamodb.attributes import BooleanAttribute, JSONAttribute, NumberSetAttribute, UnicodeAttribute
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action as Change
+
+from lingpai.accounts.model import Detail, KnownAddress, RoleBook, User
+from lingpai.accounts.storage import (
+    ChangeUser,
+    CheckIdentity,
+    CheckRole,
+    CheckUser,
+    Count,
+    DeleteIdentity,
+    DeleteUser,
+    Directory,
+    DisableUser,
+    Door,
+    EnableUser,
+    EndOpened,
+    KnowAddresses,
+    OneMore,
+    Page,
+    PutIdentity,
+    PutUser,
+)
+from lingpai.aws.dynamodb.actions import Action, Actions, delete, put, update
+from lingpai.aws.dynamodb.attributes import CompactJson, Integer, Item, Record, Utf8Json
+from lingpai.aws.dynamodb.expressions import changes, unchanged
+from lingpai.aws.dynamodb.reading import read_flag, read_json, read_number, read_optional_number, read_text
+from lingpai.aws.dynamodb.tables import DynamoTables, may_be_key
+from lingpai.rate_limits.dynamodb import counter_key, deserialize_counts
+
+if TYPE_CHECKING:
+    from lingpai.settings import Settings
+
+_NO_NUMBERS: dict[str, Any] = {"NS": ()}
+
+
+class UserItem(Record):
+    """An account. `disabled` is there only when true."""
+
+    id = Integer(hash_key=True)
+    created_at = Integer()
+    username = UnicodeAttribute(null=True)
+    mobile = UnicodeAttribute(null=True)
+    openids = Utf8Json(null=True)
+    password = UnicodeAttribute(null=True)
+    digests = UnicodeAttribute(null=True)
+    roles = NumberSetAttribute(null=True)
+    disabled = BooleanAttribute(null=True)
+    detail = Utf8Json(null=True)
+    imported_from = UnicodeAttribute(null=True)
+    # `serialize_user` leaves these out, so that a change of the account does not touch them.
+    sessions = Integer(null=True)
+    logins = Integer(null=True)
+    ended_until = Integer(null=True)
+
+
+class IdentityItem(Record):
+    """A name that finds a user."""
+
+    key = UnicodeAttribute(hash_key=True)
+    user_id = Integer()
+    addresses = JSONAttribute(null=True)
+
+
+class RoleBookItem(Record):
+    """All roles."""
+
+    book = UnicodeAttribute(hash_key=True)
+    names = CompactJson()
+    next_id = Integer()
+    version = Integer()
+
+
+_ROLE_BOOK_KEY: Item = {"book": {"S": "roles"}}
+
+
+def user_key(user_id: int) -> Item:
+    """The key of an account."""
+    return {"id": {"N": str(user_id)}}
+
+
+def identity_key(key: str) -> Item:
+    """The key of a name that finds a user."""
+    return {"key": {"S": key}}
+
+
+def serialize_user(user: User) -> UserItem:
+    """The account as an item, without the attributes that it has no value for."""
+    detail = {name: value for name, value in dataclasses.asdict(user.detail).items() if value is not None}
+    return UserItem(
+        id=user.id,
+        created_at=user.created_at,
+        username=user.username,
+        mobile=user.mobile,
+        openids=[list(pair) for pair in user.openids] or None,
+        password=user.password,
+        digests=user.digests,
+        roles=set(user.roles),
+        disabled=user.disabled or None,
+        detail=detail or None,
+        imported_from=user.imported_from,
+    )
+
+
+def deserialize_user(item: Item) -> User:
+    """The account of an item."""
+    return User(
+        id=int(item["id"]["N"]),
+        created_at=int(item["created_at"]["N"]),
+        username=read_text(item, "username"),
+        mobile=read_text(item, "mobile"),
+        openids=tuple((app, openid) for app, openid in read_json(item, "openids") or ()),
+        password=read_text(item, "password"),
+        digests=read_text(item, "digests"),
+        roles=frozenset(int(role_id) for role_id in item.get("roles", _NO_NUMBERS)["NS"]),
+        disabled=read_flag(item, "disabled"),
+        detail=Detail(**(read_json(item, "detail") or {})),
+        imported_from=read_text(item, "imported_from"),
+        sessions=read_optional_number(item, "sessions"),
+        logins=read_optional_number(item, "logins"),
+        ended_until=read_number(item, "ended_until"),
+    )
+
+
+def _deserialize_user_id(item: Item) -> int:
+    return int(item["user_id"]["N"])
+
+
+def _deserialize_role_book(item: Item) -> RoleBook:
+    return RoleBook(
+        names=tuple((role_id, name) for role_id, name in read_json(item, "names")),
+        next_id=int(item["next_id"]["N"]),
+        version=int(item["version"]["N"]),
+    )
+
+
+class DynamoAccounts(DynamoTables):
+    """`Accounts` and `Roles` on DynamoDB. Each method is one call unless its docstring says otherwise."""
+
+    def find_user_id(self, key: str) -> int | None:
+        """See `Accounts`."""
+        item = self.get(self.settings.identities_table, identity_key(key))
+        return _deserialize_user_id(item) if item else None
+
+    def find_user_ids(self, *keys: str) -> Mapping[str, int]:
+        """See `Accounts`."""
+        table = self.settings.identities_table
+        found = self.get_batch({table: [identity_key(key) for key in dict.fromkeys(keys) if may_be_key(key)]})
+        return {item["key"]["S"]: _deserialize_user_id(item) for item in found[table]}
+
+    def find_door(self, key: str, tallies: tuple[str, ...]) -> Door:
+        """See `Accounts`."""
+        identities, counters = self.settings.identities_table, self.settings.counters_table
+        found = self.get_batch({identities: [identity_key(key)], counters: map(counter_key, tallies)})
+        counts = {item["key"]["S"]: deserialize_counts(item) for item in found[counters]}
+        identity = found[identities][0] if found[identities] else None
+        return Door(
+            user_id=_deserialize_user_id(identity) if identity else None,
+            addresses=tuple(KnownAddress(mark, at) for mark, at in read_json(identity or {}, "addresses") or ()),
+            tallies={tally: counts.get(tally, {}) for tally in tallies},
+        )
+
+    def get_user(self, user_id: int) -> User | None:
+        """See `Accounts`."""
+        item = self.get(self.settings.users_table, user_key(user_id))
+        return deserialize_user(item) if item else None
+
+    def directory(self, *user_ids: int) -> Directory:
+        """See `Accounts`."""
+        users_table, roles_table = self.settings.users_table, self.settings.roles_table
+        found = self.get_batch({roles_table: [_ROLE_BOOK_KEY], users_table: map(user_key, dict.fromkeys(user_ids))})
+        users = [deserialize_user(item) for item in found[users_table]]
+        books = [_deserialize_role_book(item) for item in found[roles_table]]
+        return Directory({user.id: user for user in users}, books[0] if books else RoleBook())
+
+    def list_users(self, limit: int, after: int | None) -> Page:
+        """See `Accounts`. The order is DynamoDB's: by a hash of the id."""
+        start = {"ExclusiveStartKey": user_key(after)} if after is not None else {}
+        answer = self.call("Scan", TableName=self.settings.users_table, Limit=limit, ConsistentRead=True, **start)
+        last = answer.get("LastEvaluatedKey")
+        users = tuple(deserialize_user(item) for item in answer["Items"])
+        return Page(users, int(last["id"]["N"]) if last else None)
+
+    def save_roles(self, book: RoleBook) -> bool:
+        """See `Roles`. A transaction for its token, as in `DynamoStore.commit`."""
+        item = RoleBookItem(
+            book="roles",
+            names=[list(entry) for entry in book.names],
+            next_id=book.next_id,
+            version=book.version + 1,
+        )
+        same_version = RoleBookItem.version == book.version if book.version else RoleBookItem.book.does_not_exist()
+        action = put(self.settings.roles_table, _ROLE_BOOK_KEY, item.serialize(), same_version)
+        return self.transact(action) is None
+
+
+def _put_user(settings: "Settings", write: PutUser) -> Action:
+    item = serialize_user(write.user)
+    item.sessions = item.logins = write.sessions
+    return put(settings.users_table, user_key(write.user.id), item.serialize(), UserItem.id.does_not_exist())
+
+
+def _change_user(settings: "Settings", write: ChangeUser) -> Action:
+    actions, condition = changes(serialize_user(write.before), serialize_user(write.after), _user_active())
+    return _update_counted(settings, write.before.id, write.count, condition, *actions)
+
+
+def _check_user(settings: "Settings", write: CheckUser) -> Action:
+    condition = _user_active()
+    if write.password is not None:
+        condition &= UserItem.password == write.password
+    return _update_counted(settings, write.user_id, write.count, condition)
+
+
+def _update_counted(
+    settings: "Settings", user_id: int, count: Count | None, condition: Condition, *updates: Change
+) -> Action:
+    """Update the account and count its session. Where that fails, DynamoDB returns the account as it is."""
+    if count is None:
+        return update(settings.users_table, user_key(user_id), condition, *updates)
+    sessions, logins = UserItem.sessions, UserItem.logins
+    if isinstance(count, OneMore):
+        counted = sessions.set(sessions + 1)
+        condition &= sessions < count.most
+    else:
+        counted = sessions.set(count.now)
+        condition &= logins.does_not_exist() if count.logins is None else logins == count.logins
+    if count.opened_at is not None:
+        condition &= _ended_before(count.opened_at)
+    action = update(settings.users_table, user_key(user_id), condition, *updates, counted, logins.add(1))
+    action.arguments["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+    return action
+
+
+def _user_active() -> Condition:
+    """The account exists and is not disabled."""
+    active: Condition = UserItem.id.exists() & UserItem.disabled.does_not_exist()
+    return active
+
+
+def _ended_before(at: int) -> Condition:
+    """No session that was opened at this time has ended with all others of the account."""
+    until = UserItem.ended_until
+    earlier: Condition = until.does_not_exist() | (until < at)
+    return earlier
+
+
+def _check_role(settings: "Settings", write: CheckRole) -> Action:
+    condition = _user_active() & UserItem.roles.contains(write.role_id)
+    return update(settings.users_table, user_key(write.user_id), condition)
+
+
+def _disable_user(settings: "Settings", write: DisableUser) -> Action:
+    return update(settings.users_table, user_key(write.user_id), UserItem.id.exists(), UserItem.disabled.set(True))
+
+
+def _enable_user(settings: "Settings", write: EnableUser) -> Action:
+    return update(settings.users_table, user_key(write.user_id), UserItem.id.exists(), UserItem.disabled.remove())
+
+
+def _delete_user(settings: "Settings", write: DeleteUser) -> Action:
+    item = serialize_user(write.user)
+    condition = UserItem.id.exists()
+    for attribute in (UserItem.username, UserItem.mobile, UserItem.openids):
+        condition &= unchanged(attribute, item)
+    return delete(settings.users_table, user_key(write.user.id), condition)
+
+
+def _end_opened(settings: "Settings", write: EndOpened) -> Action:
+    condition = UserItem.id.exists() & _ended_before(write.until)
+    updates = (UserItem.ended_until.set(write.until), UserItem.sessions.set(write.kept))
+    return update(settings.users_table, user_key(write.user_id), condition, *updates)
+
+
+def _put_identity(settings: "Settings", write: PutIdentity) -> Action:
+    item = IdentityItem(key=write.key, user_id=write.user_id).serialize()
+    return put(settings.identities_table, identity_key(write.key), item, IdentityItem.key.does_not_exist())
+
+
+def _check_identity(settings: "Settings", write: CheckIdentity) -> Action:
+    return update(settings.identities_table, identity_key(write.key), IdentityItem.user_id == write.user_id)
+
+
+def _delete_identity(settings: "Settings", write: DeleteIdentity) -> Action:
+    return delete(settings.identities_table, identity_key(write.key), IdentityItem.user_id == write.user_id)
+
+
+def _know_addresses(settings: "Settings", write: KnowAddresses) -> Action:
+    addresses = IdentityItem.addresses.set([[address.mark, address.at] for address in write.addresses])
+    return update(settings.identities_table, identity_key(write.key), IdentityItem.user_id == write.user_id, addresses)
+
+
+ACTIONS: Actions = {
+    PutUser: _put_user,
+    ChangeUser: _change_user,
+    CheckUser: _check_user,
+    CheckRole: _check_role,
+    DisableUser: _disable_user,
+    EnableUser: _enable_user,
+    DeleteUser: _delete_user,
+    EndOpened: _end_opened,
+    PutIdentity: _put_identity,
+    CheckIdentity: _check_identity,
+    DeleteIdentity: _delete_identity,
+    KnowAddresses: _know_addresses,
+}

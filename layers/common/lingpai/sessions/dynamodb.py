@@ -1,0 +1,308 @@
+"""Sessions on DynamoDB: token families, and the tokens that are revoked alone."""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from pynamodb.attributes import BinaryAttribute, UnicodeAttribute
+
+from lingpai.aws.dynamodb.actions import Action, Actions, delete, put
+from lingpai.aws.dynamodb.attributes import Integer, Item, Record
+from lingpai.aws.dynamodb.expressions import Arguments, expressions
+from lingpai.aws.dynamodb.reading import read_bytes, read_list, read_number, read_texts
+from lingpai.aws.dynamodb.tables import DynamoTables, Refused
+from lingpai.kernel.errors import unavailable
+from lingpai.sessions.model import Replaced, Session, SessionKey
+from lingpai.sessions.storage import (
+    HISTORY_MAX,
+    Ended,
+    EndSession,
+    History,
+    PutSession,
+    Rotated,
+    Rotation,
+    SessionSpan,
+)
+
+if TYPE_CHECKING:
+    from lingpai.settings import Settings
+
+# The attributes that tell how long a session lives.
+_SPAN_ATTRIBUTES = ("owner", "id", "created_at", "ends_at", "access_expires_at", "refresh_expires_at")
+# A rotation is stored as its time in so many bytes, its mark up to this byte, and its salt.
+_REPLACED_AT_BYTES, _REPLACED_MARK_END = 5, 13
+
+
+class SessionItem(Record):
+    """The attributes of a token family that conditions name; `serialize_session` and `rotate_update` write them all.
+
+    The owner is the partition key, so that one consistent query finds a user's sessions.
+    """
+
+    owner = Integer(hash_key=True)
+    client_id = UnicodeAttribute()
+    access_hash = BinaryAttribute(legacy_encoding=False)
+    refresh_hash = BinaryAttribute(legacy_encoding=False, null=True)
+    previous_refresh_hash = BinaryAttribute(legacy_encoding=False, null=True)
+    previous_access_hash = BinaryAttribute(legacy_encoding=False, null=True)
+
+
+def session_key(key: SessionKey) -> Item:
+    """The key of a session."""
+    return {"owner": {"N": str(key.owner)}, "id": {"B": key.id}}
+
+
+def serialize_replaced(replaced: Replaced) -> bytes:
+    """A rotation that a session remembers, as one value."""
+    return replaced.at.to_bytes(_REPLACED_AT_BYTES) + replaced.mark + replaced.salt
+
+
+def _read_replaced(item: Item, name: str) -> tuple[Replaced, ...]:
+    values = (value["B"] for value in read_list(item, name))
+    at, mark = _REPLACED_AT_BYTES, _REPLACED_MARK_END
+    return tuple(Replaced(int.from_bytes(raw[:at]), raw[at:mark], raw[mark:]) for raw in values)
+
+
+def serialize_session(session: Session, ttl: int) -> Item:
+    """A new session as an item that expires at `ttl`. Written out for speed, since each login makes one."""
+    item: Item = {
+        **session_key(session.key),
+        "client_id": {"S": session.client_id},
+        "scope": {"L": [{"S": word} for word in session.scope]},
+        "created_at": {"N": str(session.created_at)},
+        "ends_at": {"N": str(session.ends_at)},
+        "access_hash": {"B": session.access_hash},
+        "access_expires_at": {"N": str(session.access_expires_at)},
+        "access_scope": {"L": [{"S": word} for word in session.access_scope]},
+        "ttl": {"N": str(ttl)},
+    }
+    if session.refresh_hash is not None:
+        item["refresh_hash"] = {"B": session.refresh_hash}
+    if session.refresh_expires_at:
+        item["refresh_expires_at"] = {"N": str(session.refresh_expires_at)}
+    if session.family_hash is not None:
+        item["family_hash"] = {"B": session.family_hash}
+    if session.auth_time:
+        item["auth_time"] = {"N": str(session.auth_time)}
+    if session.epoch:
+        item["epoch"] = {"N": str(session.epoch)}
+    if session.methods:
+        item["methods"] = {"L": [{"S": method} for method in session.methods]}
+    return item
+
+
+def _deserialize_session(item: Item | None) -> Session | None:
+    """The session; None for no item, and for what remains of a revoked token of a client's own."""
+    if item is None or "client_id" not in item:
+        return None
+    return Session(
+        key=SessionKey(int(item["owner"]["N"]), item["id"]["B"]),
+        client_id=item["client_id"]["S"],
+        scope=read_texts(item, "scope"),
+        created_at=int(item["created_at"]["N"]),
+        ends_at=int(item["ends_at"]["N"]),
+        access_hash=item["access_hash"]["B"],
+        access_expires_at=int(item["access_expires_at"]["N"]),
+        access_scope=read_texts(item, "access_scope"),
+        refresh_hash=read_bytes(item, "refresh_hash"),
+        refresh_expires_at=read_number(item, "refresh_expires_at"),
+        rotated_at=read_number(item, "rotated_at"),
+        salt=read_bytes(item, "salt"),
+        previous_refresh_hash=read_bytes(item, "previous_refresh_hash"),
+        previous_access_hash=read_bytes(item, "previous_access_hash"),
+        previous_access_expires_at=read_number(item, "previous_access_expires_at"),
+        previous_access_scope=read_texts(item, "previous_access_scope"),
+        auth_time=read_number(item, "auth_time"),
+        methods=read_texts(item, "methods"),
+        family_hash=read_bytes(item, "family_hash"),
+        earlier=_read_replaced(item, "earlier"),
+        recent=_read_replaced(item, "recent"),
+        epoch=read_number(item, "epoch"),
+    )
+
+
+def _deserialize_span(item: Item) -> SessionSpan:
+    good_until = max(read_number(item, "access_expires_at"), read_number(item, "refresh_expires_at"))
+    return SessionSpan(
+        key=SessionKey(int(item["owner"]["N"]), item["id"]["B"]),
+        opened_at=read_number(item, "created_at"),
+        over_at=min(read_number(item, "ends_at"), good_until),
+    )
+
+
+class DynamoSessions(DynamoTables):
+    """`Sessions` on DynamoDB. Each method is one call unless its docstring says otherwise."""
+
+    def get_session(self, key: SessionKey) -> Session | None:
+        """See `Sessions`."""
+        return _deserialize_session(self.get(self.settings.sessions_table, session_key(key)))
+
+    def put_session(self, write: PutSession) -> None:
+        """Put a session without a transaction.
+
+        Only where no item has its key, so that a late first attempt cannot bring back a session which was ended
+        meanwhile (see `end_presented`). A second attempt that finds the session of the first is a success.
+        """
+        arguments = _put_session(self.settings, write).arguments
+        try:
+            self.call("PutItem", **arguments, **expressions(SessionItem.owner.does_not_exist()))
+        except Refused as refused:
+            if _deserialize_session(refused.item) != write.session:
+                raise unavailable() from None
+
+    def rotate(self, rotation: Rotation) -> Rotated:
+        """See `Sessions`. The session comes back in the same call, whether it was rotated or not."""
+        try:
+            answer = self.call(
+                "UpdateItem",
+                TableName=self.settings.sessions_table,
+                Key=session_key(rotation.key),
+                ReturnValues="ALL_NEW",
+                **rotate_update(rotation),
+            )
+        except Refused as refused:
+            return Rotated(False, _deserialize_session(refused.item))
+        return Rotated(True, _deserialize_session(answer["Attributes"]))
+
+    def end_presented(self, key: SessionKey, hashed: bytes, client_id: str | None) -> Ended:
+        """See `Sessions`.
+
+        The session of a client's own token was put by a plain call, whose first attempt may still arrive. So its item
+        stays, without its secrets, until the token would have expired.
+        """
+        item = SessionItem
+        condition = (
+            (item.access_hash == hashed)
+            | (item.refresh_hash == hashed)
+            | (item.previous_access_hash == hashed)
+            | (item.previous_refresh_hash == hashed)
+        )
+        if client_id is not None:
+            condition &= item.client_id == client_id
+        emptied = [item.client_id.remove(), item.access_hash.remove()] if key.user_id is None else []
+        operation = "UpdateItem" if emptied else "DeleteItem"
+        arguments = expressions(condition, *emptied)
+        try:
+            self.call(operation, TableName=self.settings.sessions_table, Key=session_key(key), **arguments)
+        except Refused as refused:
+            return Ended(False, _deserialize_session(refused.item))
+        return Ended(True, None)
+
+    def list_revoked(self, key: SessionKey, ttl: int) -> None:
+        """See `Sessions`. No session has the key of such a token, so their table keeps it."""
+        item = {**session_key(key), "ttl": {"N": str(ttl)}}
+        self.call("PutItem", TableName=self.settings.sessions_table, Item=item)
+
+    def is_listed(self, key: SessionKey) -> bool:
+        """See `Sessions`."""
+        return self.get(self.settings.sessions_table, session_key(key)) is not None
+
+    def sessions_of(self, user_id: int, most: int | None = None) -> tuple[SessionKey, ...]:
+        """See `Sessions`; one call for each megabyte of sessions."""
+        found = islice(self._query(user_id, ("id",), most), most)
+        return tuple(SessionKey(user_id, item["id"]["B"]) for item in found)
+
+    def session_spans(self, user_id: int) -> tuple[SessionSpan, ...]:
+        """See `Sessions`; one call for each megabyte of sessions."""
+        return tuple(map(_deserialize_span, self._query(user_id, _SPAN_ATTRIBUTES)))
+
+    def _query(self, user_id: int, attributes: tuple[str, ...], page: int | None = None) -> Iterator[Item]:
+        """These attributes of all sessions of the user; a call reads at most `page` of them."""
+        return self.read_all(
+            "Query",
+            TableName=self.settings.sessions_table,
+            KeyConditionExpression="#owner = :owner",
+            ProjectionExpression=", ".join(f"#{name}" for name in attributes),
+            ExpressionAttributeNames={f"#{name}": name for name in ("owner", *attributes)},
+            ExpressionAttributeValues={":owner": {"N": str(user_id)}},
+            ConsistentRead=True,
+            **({"Limit": page} if page else {}),
+        )
+
+    def end_sessions(self, keys: tuple[SessionKey, ...]) -> None:
+        """See `Sessions`; one call for one session, or for each 25."""
+        self.delete_all(self.settings.sessions_table, tuple(map(session_key, keys)))
+
+
+def _put_session(settings: "Settings", write: PutSession) -> Action:
+    """Without a condition: the key holds 64 random bits."""
+    item = serialize_session(write.session, write.ttl)
+    return put(settings.sessions_table, session_key(write.session.key), item)
+
+
+def _end_session(settings: "Settings", write: EndSession) -> Action:
+    return delete(settings.sessions_table, session_key(write.key))
+
+
+ACTIONS: Actions = {PutSession: _put_session, EndSession: _end_session}
+
+# The right sides are read before anything is written: what was current becomes previous.
+_ROTATED = {
+    "previous_refresh_hash": "#refresh_hash",
+    "previous_access_hash": "#access_hash",
+    "previous_access_expires_at": "#access_expires_at",
+    "previous_access_scope": "#access_scope",
+    "access_hash": ":access_hash",
+    "access_expires_at": ":access_expires_at",
+    "access_scope": "#scope",
+    "refresh_hash": ":refresh_hash",
+    "refresh_expires_at": ":refresh_expires_at",
+    "rotated_at": ":now",
+    "salt": ":salt",
+    "ttl": ":ttl",
+    "family_hash": ":family_hash",
+}
+# DynamoDB refuses a name that is not used, so the scope is named even where none is asked for.
+_ROTATES = (
+    "#refresh_hash = :presented_hash AND #client_id = :client_id AND attribute_exists(#scope)"
+    " AND #refresh_expires_at > :now AND #ends_at > :now"
+)
+_ROTATION_NAMES = {f"#{name}": name for name in (*_ROTATED, "scope", "client_id", "ends_at", "recent")}
+_ROTATION = "SET " + ", ".join(f"#{name} = {value}" for name, value in _ROTATED.items())
+_NARROWED = _ROTATION.replace("#access_scope = #scope", "#access_scope = :scope")
+# Sessions of earlier versions have neither list.
+_REMEMBERED = {
+    History.APPEND: ", #recent = list_append(if_not_exists(#recent, :none), :replaced)",
+    History.SHIFT: ", #earlier = if_not_exists(#recent, :none), #recent = :replaced",
+    History.RESTART: ", #recent = :replaced REMOVE #earlier",
+}
+
+
+def rotate_update(rotation: Rotation) -> Arguments:
+    """The update of a session by a refresh, and its condition.
+
+    Written out for speed: the text is nearly always the same, and PynamoDB would compose it again for each refresh.
+    """
+    history = rotation.history
+    values: Item = {
+        ":presented_hash": {"B": rotation.presented_hash},
+        ":client_id": {"S": rotation.client_id},
+        ":now": {"N": str(rotation.now)},
+        ":access_hash": {"B": rotation.access_hash},
+        ":access_expires_at": {"N": str(rotation.access_expires_at)},
+        ":refresh_hash": {"B": rotation.refresh_hash},
+        ":refresh_expires_at": {"N": str(rotation.refresh_expires_at)},
+        ":salt": {"B": rotation.salt},
+        ":ttl": {"N": str(rotation.ttl)},
+        ":family_hash": {"B": rotation.family_hash},
+        ":replaced": {"L": [{"B": serialize_replaced(rotation.replaced)}]},
+    }
+    names = _ROTATION_NAMES
+    condition = _ROTATES
+    if history is not History.RESTART:
+        values[":none"] = {"L": []}
+    if history is History.APPEND:
+        values[":most"] = {"N": str(HISTORY_MAX)}
+        condition += " AND (attribute_not_exists(#recent) OR size(#recent) < :most)"
+    else:
+        names = {**names, "#earlier": "earlier"}
+    if rotation.scope is not None:
+        wanted: Item = {f":scope{index}": {"S": word} for index, word in enumerate(rotation.scope)}
+        condition += "".join(f" AND contains(#scope, {name})" for name in wanted)
+        values |= {":scope": {"L": list(wanted.values())}, **wanted}
+    return {
+        "ConditionExpression": condition,
+        "UpdateExpression": (_ROTATION if rotation.scope is None else _NARROWED) + _REMEMBERED[history],
+        "ExpressionAttributeNames": names,
+        "ExpressionAttributeValues": values,
+    }
