@@ -210,7 +210,7 @@ def test_apps_of_wechat() -> None:
 def test_everything_wrong_is_told_at_once() -> None:
     with pytest.raises(SettingsError) as refused:
         from_environment({"CODE_TTL": "x", "REFRESH_GRACE": "y", "HOME_COUNTRY": "CN"})
-    assert [line.partition(":")[0] for line in str(refused.value).splitlines()] == ["REFRESH_GRACE", "CODE_TTL"]
+    assert [line.partition(":")[0] for line in str(refused.value).splitlines()] == ["CODE_TTL", "REFRESH_GRACE"]
 
 
 def test_what_is_secret_is_not_shown() -> None:
