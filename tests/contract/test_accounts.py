@@ -8,11 +8,11 @@ from lingpai.accounts.storage import (
     DeleteUser,
     Directory,
     DisableUser,
-    Door,
-    KnowAddresses,
+    LoginLookup,
     Page,
     PutIdentity,
     PutUser,
+    RememberAddresses,
 )
 from lingpai.kernel.writes import Conflict
 from tests.support.samples import NOW, WholeStore, a_user
@@ -101,17 +101,19 @@ KEY = "username:alice"
 KNOWN = (KnownAddress("m1", NOW), KnownAddress("m2", NOW + 1))
 
 
-def test_a_door_shows_who_is_behind_it_and_the_tallies(store: WholeStore) -> None:
+def test_a_login_lookup_shows_who_it_is_and_the_counters(store: WholeStore) -> None:
     store.commit(PutUser(a_user(7)), PutIdentity(KEY, 7))
-    store.spend("login:1", {"all": 9}, NOW)
-    store.commit(KnowAddresses(KEY, 7, KNOWN))
-    assert store.find_door(KEY, ("login:1", "login:2")) == Door(7, KNOWN, {"login:1": {"all": 1}, "login:2": {}})
-    assert store.find_door(KEY, ()) == Door(7, KNOWN, {})
+    store.increment("login:1", {"all": 9}, NOW)
+    store.commit(RememberAddresses(KEY, 7, KNOWN))
+    assert store.look_up_login(KEY, ("login:1", "login:2")) == LoginLookup(
+        7, KNOWN, {"login:1": {"all": 1}, "login:2": {}}
+    )
+    assert store.look_up_login(KEY, ()) == LoginLookup(7, KNOWN, {})
 
 
-def test_a_door_that_leads_nowhere_shows_the_tallies_as_well(store: WholeStore) -> None:
-    store.spend("login:1", {"all": 9}, NOW)
-    assert store.find_door("username:nobody", ("login:1",)) == Door(None, (), {"login:1": {"all": 1}})
+def test_a_login_lookup_of_nobody_shows_the_counters_as_well(store: WholeStore) -> None:
+    store.increment("login:1", {"all": 9}, NOW)
+    assert store.look_up_login("username:nobody", ("login:1",)) == LoginLookup(None, (), {"login:1": {"all": 1}})
 
 
 def test_addresses_are_those_of_the_name_and_its_user(store: WholeStore) -> None:
@@ -119,12 +121,12 @@ def test_addresses_are_those_of_the_name_and_its_user(store: WholeStore) -> None
     store.commit(PutUser(a_user(7)), PutIdentity(KEY, 7))
     for key, user_id in (("username:bob", 7), (KEY, 8)):
         with pytest.raises(Conflict):
-            store.commit(KnowAddresses(key, user_id, KNOWN))
-    assert store.find_door(KEY, ()).addresses == store.find_door("username:bob", ()).addresses == ()
-    store.commit(KnowAddresses(KEY, 7, KNOWN))
-    store.commit(KnowAddresses(KEY, 7, KNOWN[1:]))
-    assert store.find_door(KEY, ()).addresses == KNOWN[1:]
+            store.commit(RememberAddresses(key, user_id, KNOWN))
+    assert store.look_up_login(KEY, ()).addresses == store.look_up_login("username:bob", ()).addresses == ()
+    store.commit(RememberAddresses(KEY, 7, KNOWN))
+    store.commit(RememberAddresses(KEY, 7, KNOWN[1:]))
+    assert store.look_up_login(KEY, ()).addresses == KNOWN[1:]
     assert store.find_user_id(KEY) == 7
     store.commit(DeleteIdentity(KEY, 7))
     store.commit(PutIdentity(KEY, 8))
-    assert store.find_door(KEY, ()) == Door(8, (), {})
+    assert store.look_up_login(KEY, ()) == LoginLookup(8, (), {})

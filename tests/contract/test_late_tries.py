@@ -55,9 +55,9 @@ def test_a_count_is_added_once(scene: Scene, fault: Fault) -> None:
     """Its repeat is told that it was done, and what the counts are."""
     limits = {"all": 2, "other": 9}
     for number in (1, 2):
-        spent = scene.meeting(fault, lambda: scene.store.spend("k", limits, NOW))
+        spent = scene.meeting(fault, lambda: scene.store.increment("k", limits, NOW))
         assert (spent.done, spent.counts) == (True, {"all": number, "other": number})
-    refused = scene.meeting(fault, lambda: scene.store.spend("k", limits, NOW))
+    refused = scene.meeting(fault, lambda: scene.store.increment("k", limits, NOW))
     assert (refused.done, refused.counts) == (False, {"all": 2, "other": 2})
 
 
@@ -65,10 +65,10 @@ def test_a_count_is_added_once(scene: Scene, fault: Fault) -> None:
 @lost
 def test_what_is_given_back_is_given_back_once(scene: Scene, fault: Fault) -> None:
     for _ in range(6):
-        scene.direct.spend("k", {"all": 9}, NOW)
-    scene.meeting(fault, lambda: scene.store.give_back("k", "all", 2, add="verified"))
+        scene.direct.increment("k", {"all": 9}, NOW)
+    scene.meeting(fault, lambda: scene.store.refund("k", "all", 2, add="verified"))
     assert scene.direct.counts("k") in ({"all": 4, "verified": 1}, {"all": 6})
-    scene.meeting(fault, lambda: scene.store.give_back("k", "all", 9, add="verified"))
+    scene.meeting(fault, lambda: scene.store.refund("k", "all", 9, add="verified"))
     assert scene.direct.counts("k") == {"all": 0, "verified": 2}
 
 
@@ -89,14 +89,14 @@ def test_a_mark_is_the_first_one_to_its_own_repeat(scene: Scene, fault: Fault) -
     scene.direct.save_code(None, code, NOW)
     assert scene.meeting(fault, lambda: scene.store.mark_proven(NUMBER, code.digest or b"", 0))
     assert not scene.meeting(fault, lambda: scene.store.mark_proven(NUMBER, code.digest or b"", 0))
-    assert scene.meeting(fault, lambda: scene.store.spend("idtoken:x", {"all": 1}, NOW)).done
-    assert not scene.meeting(fault, lambda: scene.store.spend("idtoken:x", {"all": 1}, NOW)).done
+    assert scene.meeting(fault, lambda: scene.store.increment("idtoken:x", {"all": 1}, NOW)).done
+    assert not scene.meeting(fault, lambda: scene.store.increment("idtoken:x", {"all": 1}, NOW)).done
 
 
 @pytest.mark.security("F22")
-def test_a_tally_does_not_grow_with_its_write_ids(scene: Scene) -> None:
+def test_a_counter_does_not_grow_with_its_write_ids(scene: Scene) -> None:
     for _ in range(3 * SLOTS):
-        scene.store.spend("k", {"all": 100}, NOW)
+        scene.store.increment("k", {"all": 100}, NOW)
     item = cast("DynamoStore", scene.direct).get(scene.store.settings.counters_table, {"key": {"S": "k"}})
     assert item is not None
     assert len(item) <= SLOTS + len(("key", "ttl", "n:all"))
@@ -111,10 +111,10 @@ def test_a_session_that_was_ended_stays_ended(scene: Scene) -> None:
     machine = replace(a_session(), key=MACHINE, refresh_hash=None, refresh_expires_at=0)
     scene.meeting(first(late), lambda: scene.store.commit(PutSession(machine, NOW)))
     assert scene.direct.get_session(MACHINE) == machine
-    assert scene.store.end_presented(MACHINE, machine.access_hash, None).done
+    assert scene.store.delete_matching(MACHINE, machine.access_hash, None).done
     scene.proxy.release()
     assert scene.direct.get_session(MACHINE) is None
-    assert not scene.direct.end_presented(MACHINE, machine.access_hash, None).done
+    assert not scene.direct.delete_matching(MACHINE, machine.access_hash, None).done
 
     scene.direct.commit(PutUser(a_user()))
     session = a_session()
@@ -167,15 +167,15 @@ def test_a_code_that_was_taken_back_stays_so(scene: Scene) -> None:
 def test_counts_that_were_cleared_stay_so(scene: Scene) -> None:
     """Neither a late count nor a late clearing changes what was counted after them."""
     store = scene.store
-    scene.meeting(first(late), lambda: store.spend("k", {"all": 9}, NOW))
+    scene.meeting(first(late), lambda: store.increment("k", {"all": 9}, NOW))
     store.clear("k")
     scene.proxy.release()
     assert scene.direct.counts("k") == {}
-    store.spend("k", {"all": 9}, NOW)
+    store.increment("k", {"all": 9}, NOW)
     scene.proxy.plan(1, first(late))
     store.clear("k")
     assert scene.proxy.tries[1] > 1
-    store.spend("k", {"all": 9}, NOW)
+    store.increment("k", {"all": 9}, NOW)
     scene.proxy.release()
     assert scene.direct.counts("k") == {"all": 1}
 

@@ -21,7 +21,7 @@ from lingpai.accounts.storage import (
     PutUser,
 )
 from lingpai.kernel.writes import Conflict, Write
-from lingpai.rate_limits.storage import CheckTally, SpendTally
+from lingpai.rate_limits.storage import CheckCounter, IncrementCounter
 from lingpai.sessions.storage import EndSession, PutSession
 from tests.support.samples import NOW, NUMBER, Eye, Seen, WholeStore, a_code, a_guess, a_session, a_user, consume
 
@@ -326,24 +326,24 @@ BAD: tuple[Write, ...] = (
 )
 
 
-def test_check_tally(store: WholeStore, commit: Commit) -> None:
+def test_check_counter(store: WholeStore, commit: Commit) -> None:
     """What was never counted is open; a limit that is reached is not."""
-    write = CheckTally("login:1", {"all": 2, "x": 1})
+    write = CheckCounter("login:1", {"all": 2, "x": 1})
     commit(write)
-    store.spend("login:1", {"all": 2}, NOW)
+    store.increment("login:1", {"all": 2}, NOW)
     commit(write)
-    store.spend("login:1", {"all": 2}, NOW)
+    store.increment("login:1", {"all": 2}, NOW)
     with pytest.raises(Conflict) as failed:
         commit(write)
     assert failed.value.write == write
     assert store.counts("login:1") == {"all": 2}
     with pytest.raises(Conflict):
-        commit(CheckTally("login:1", {"x": 1, "all": 2}))
-    commit(CheckTally("login:1", {"x": 1}))
+        commit(CheckCounter("login:1", {"x": 1, "all": 2}))
+    commit(CheckCounter("login:1", {"x": 1}))
 
 
-def test_spend_tally(store: WholeStore, commit: Commit) -> None:
-    write = SpendTally("login:1", {"all": 2, "x": 9}, NOW)
+def test_increment_counter(store: WholeStore, commit: Commit) -> None:
+    write = IncrementCounter("login:1", {"all": 2, "x": 9}, NOW)
     commit(write)
     commit(write)
     with pytest.raises(Conflict) as failed:

@@ -313,8 +313,8 @@ def test_a_slow_first_try_that_its_retry_overtook_changes_nothing(scene: Scene) 
 def test_limits_hold(scene: Scene) -> None:
     """A guess or a place is counted once."""
     store = scene.store
-    assert scene.losing(lambda: store.spend("k", {"all": 10}, NOW).done)
-    assert sum(store.spend("k", {"all": 10}, NOW).done for _ in range(20)) == 9
+    assert scene.losing(lambda: store.increment("k", {"all": 10}, NOW).done)
+    assert sum(store.increment("k", {"all": 10}, NOW).done for _ in range(20)) == 9
     assert scene.losing(lambda: store.count_try(NUMBER, a_guess(NOW, 60))).tries == 1
     assert scene.losing(lambda: store.count_try(NUMBER, a_guess(NOW, 60))).tries == 2
 

@@ -438,7 +438,7 @@ def test_a_counter_stops_exactly_at_its_limit(services: Services) -> None:
     """160 tries for 50 places."""
 
     def spend() -> int:
-        return sum(services.store.spend("k", {"all": 50}, START + 60).done for _ in range(5))
+        return sum(services.store.increment("k", {"all": 50}, START + 60).done for _ in range(5))
 
     assert sum(won(race(everywhere(spend)))) == 50
 

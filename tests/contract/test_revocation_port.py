@@ -31,7 +31,7 @@ def rotated(store: WholeStore, number: int = 0) -> Session:
     return found
 
 
-# --- end_presented ------------------------------------------------------------------------------------------------
+# --- delete_matching ------------------------------------------------------------------------------------------------
 
 
 def test_each_of_the_four_secrets_ends_the_session(store: WholeStore) -> None:
@@ -39,7 +39,7 @@ def test_each_of_the_four_secrets_ends_the_session(store: WholeStore) -> None:
     other = rotated(store, 99)
     for number, (secret, client_id) in enumerate(itertools.product(SECRETS.values(), ("web", None))):
         session = rotated(store, number)
-        assert store.end_presented(session.key, secret, client_id) == Ended(True, None)
+        assert store.delete_matching(session.key, secret, client_id) == Ended(True, None)
         assert store.get_session(session.key) is None
     assert store.get_session(other.key) == other
     assert store.sessions_of(1) == (other.key,)
@@ -49,7 +49,7 @@ def test_before_the_first_rotation_there_are_two(store: WholeStore) -> None:
     for number, secret in enumerate(("access 1", "refresh 1")):
         session = a_session(number=number)
         open_sessions(store, [session])
-        assert store.end_presented(session.key, hashed(secret), "web") == Ended(True, None)
+        assert store.delete_matching(session.key, hashed(secret), "web") == Ended(True, None)
         assert store.get_session(session.key) is None
 
 
@@ -58,8 +58,8 @@ def test_without_a_refresh_secret_there_is_one(store: WholeStore) -> None:
     session = a_session(2**63, refresh_hash=None, refresh_expires_at=0)
     open_sessions(store, [session])
     for other in (hashed("refresh 1"), b"", b"\x00", bytes(32)):
-        assert store.end_presented(session.key, other, None) == Ended(False, session)
-    assert store.end_presented(session.key, hashed("access 1"), "web") == Ended(True, None)
+        assert store.delete_matching(session.key, other, None) == Ended(False, session)
+    assert store.delete_matching(session.key, hashed("access 1"), "web") == Ended(True, None)
 
 
 def test_another_secret_ends_nothing(store: WholeStore) -> None:
@@ -68,7 +68,7 @@ def test_another_secret_ends_nothing(store: WholeStore) -> None:
     current = hashed("access 2")
     for other in (hashed("access 3"), hashed("salt 2"), current[:31], current + b"\x00", b"", bytes(32)):
         for client_id in ("web", None):
-            assert store.end_presented(session.key, other, client_id) == Ended(False, session)
+            assert store.delete_matching(session.key, other, client_id) == Ended(False, session)
     assert store.get_session(session.key) == session
 
 
@@ -76,29 +76,29 @@ def test_another_client_ends_nothing(store: WholeStore) -> None:
     """With whichever secret: the right one does not make it its own."""
     session = rotated(store)
     for secret, client_id in itertools.product(SECRETS.values(), ("Web", "we", "web ", "another", "")):
-        assert store.end_presented(session.key, secret, client_id) == Ended(False, session)
+        assert store.delete_matching(session.key, secret, client_id) == Ended(False, session)
     assert store.get_session(session.key) == session
 
 
 def test_what_is_not_there_is_not_ended(store: WholeStore) -> None:
     session = rotated(store)
     for key in (SessionKey(2, bytes(8)), SessionKey(1, b"\x01" * 8), ALONE):
-        assert store.end_presented(key, hashed("access 2"), None) == Ended(False, None)
-    assert store.end_presented(session.key, hashed("access 2"), "web").done
-    assert store.end_presented(session.key, hashed("access 2"), "web") == Ended(False, None), "once more"
+        assert store.delete_matching(key, hashed("access 2"), None) == Ended(False, None)
+    assert store.delete_matching(session.key, hashed("access 2"), "web").done
+    assert store.delete_matching(session.key, hashed("access 2"), "web") == Ended(False, None), "once more"
 
 
 def test_an_expired_session_can_be_ended(store: WholeStore) -> None:
     """Who reads it checks expiry; who ends it need not."""
     session = a_session(ends_at=1, access_expires_at=1, refresh_expires_at=1)
     open_sessions(store, [session])
-    assert store.end_presented(session.key, hashed("access 1"), "web") == Ended(True, None)
+    assert store.delete_matching(session.key, hashed("access 1"), "web") == Ended(True, None)
 
 
 def test_of_many_who_end_it_at_once_one_does(reference: WholeStore) -> None:
     session = rotated(reference)
     with ThreadPoolExecutor(16) as pool:
-        ended = list(pool.map(lambda _: reference.end_presented(session.key, hashed("access 2"), "web"), range(16)))
+        ended = list(pool.map(lambda _: reference.delete_matching(session.key, hashed("access 2"), "web"), range(16)))
     assert sorted(outcome.done for outcome in ended) == [False] * 15 + [True]
     assert reference.get_session(session.key) is None
 
@@ -110,7 +110,7 @@ def test_a_session_that_is_ended_while_it_is_rotated_is_gone(reference: WholeSto
         open_sessions(reference, [session])
         with ThreadPoolExecutor(2) as pool:
             rotation = pool.submit(reference.rotate, a_rotation(session))
-            ending = pool.submit(reference.end_presented, session.key, hashed("access 1"), "web")
+            ending = pool.submit(reference.delete_matching, session.key, hashed("access 1"), "web")
         assert ending.result() == Ended(True, None)
         assert rotation.result().session is None or rotation.result().done
         assert reference.get_session(session.key) is None
@@ -122,33 +122,33 @@ def test_a_session_that_is_ended_while_it_is_rotated_is_gone(reference: WholeSto
 def test_a_key_is_listed(store: WholeStore) -> None:
     """This key, and none beside it."""
     others = [SessionKey(ALONE.owner, bytes(8)), SessionKey(ALONE.owner + 1, ALONE.id), SessionKey(2**63, ALONE.id)]
-    assert not store.is_listed(ALONE)
-    store.list_revoked(ALONE, LATER)
-    assert store.is_listed(ALONE)
-    assert [store.is_listed(key) for key in others] == [False] * 3
+    assert not store.is_revoked(ALONE)
+    store.revoke_jti(ALONE, LATER)
+    assert store.is_revoked(ALONE)
+    assert [store.is_revoked(key) for key in others] == [False] * 3
 
 
 def test_listing_twice_is_listing_once(store: WholeStore) -> None:
     for ttl in (LATER, LATER, LATER + 1):
-        store.list_revoked(ALONE, ttl)
-    assert store.is_listed(ALONE)
+        store.revoke_jti(ALONE, ttl)
+    assert store.is_revoked(ALONE)
 
 
 def test_the_keys_of_machines_are_large(store: WholeStore) -> None:
     for key in (SessionKey(2**63, b"\xff" * 8), SessionKey(2**64 - 1, bytes(8))):
-        store.list_revoked(key, LATER)
-        assert store.is_listed(key)
+        store.revoke_jti(key, LATER)
+        assert store.is_revoked(key)
 
 
 def test_sessions_and_the_list_leave_each_other_alone(store: WholeStore) -> None:
     """A session that is alive, of a machine with an opaque token, is not listed for it."""
     session = a_session(ALONE.owner, number=3, ends_at=NOW + 5000)
-    store.list_revoked(ALONE, LATER)
+    store.revoke_jti(ALONE, LATER)
     open_sessions(store, [session])
     assert store.get_session(session.key) == session
-    store.list_revoked(SessionKey(ALONE.owner + 1, session.key.id), LATER)
+    store.revoke_jti(SessionKey(ALONE.owner + 1, session.key.id), LATER)
     assert store.get_session(session.key) == session
-    assert store.is_listed(ALONE)
+    assert store.is_revoked(ALONE)
 
 
 def test_every_listing_is_seen_at_once(reference: WholeStore) -> None:
@@ -156,8 +156,8 @@ def test_every_listing_is_seen_at_once(reference: WholeStore) -> None:
     keys = [SessionKey(2**63 + number, number.to_bytes(8)) for number in range(40)]
 
     def listed(key: SessionKey) -> bool:
-        reference.list_revoked(key, LATER)
-        return reference.is_listed(key)
+        reference.revoke_jti(key, LATER)
+        return reference.is_revoked(key)
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(listed, keys))
@@ -165,9 +165,9 @@ def test_every_listing_is_seen_at_once(reference: WholeStore) -> None:
 
 def test_the_key_of_a_revoked_token_is_no_session(store: WholeStore) -> None:
     """Whoever reads a `jti` can make a token that points there: it is an unknown one, not a fault."""
-    store.list_revoked(ALONE, LATER)
+    store.revoke_jti(ALONE, LATER)
     assert store.get_session(ALONE) is None
     assert store.rotate(a_rotation(replace(a_session(), key=ALONE))) == Rotated(False, None)
     for client_id in ("web", None):
-        assert store.end_presented(ALONE, hashed("access 1"), client_id) == Ended(False, None)
-    assert store.is_listed(ALONE)
+        assert store.delete_matching(ALONE, hashed("access 1"), client_id) == Ended(False, None)
+    assert store.is_revoked(ALONE)

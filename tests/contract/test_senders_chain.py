@@ -269,7 +269,7 @@ def test_a_breaker_that_opens_again_and_again_does_not_outgrow_its_item() -> Non
 @pytest.mark.parametrize(
     "trouble", [unavailable(), failure("AccessDeniedException", "GetItem")], ids=["busy", "forbidden"]
 )
-def test_without_tallies_messages_are_sent_still(shop: Shop, trouble: Exception) -> None:
+def test_without_counters_messages_are_sent_still(shop: Shop, trouble: Exception) -> None:
     """What costs money was counted before, and where that could not be, nobody came here."""
     sick, well, meter = shop.open(ALIYUN, "closed"), shop.open(TWILIO), Metered()
 

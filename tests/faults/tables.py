@@ -171,7 +171,7 @@ def _miscounted(base: Dump, expected: Dump, found: Dump) -> Iterator[str]:
 
 
 def _counts(item: Item) -> dict[str, int]:
-    """The counts of a tally, the guesses at a number's codes, or the logins and sessions of an account."""
+    """The counts of a counter, the guesses at a number's codes, or the logins and sessions of an account."""
     counts = (name for name in item if name.startswith("n:") or name.endswith("tries") or name in _COUNTS)
     return {name: int(item[name]["N"]) for name in counts if not _is_write_id(name)}
 

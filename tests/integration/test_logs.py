@@ -232,7 +232,7 @@ def break_down(api: Api, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
         raise RuntimeError(f"{text} in {key}")
 
     monkeypatch.setattr(api.services.store, "find_user_id", find)
-    monkeypatch.setattr(api.services.store, "find_door", find)
+    monkeypatch.setattr(api.services.store, "look_up_login", find)
 
 
 @pytest.mark.parametrize(

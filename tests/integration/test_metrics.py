@@ -223,7 +223,7 @@ def test_what_breaks_leaves_no_counts_to_the_next(watched: Watched, monkeypatch:
         raise RuntimeError
 
     with monkeypatch.context() as patch:
-        patch.setattr(watched.api.services.store, "give_back", broken)
+        patch.setattr(watched.api.services.store, "refund", broken)
         (counted,) = watched.of(lambda: watched.api.post("/mobile/token", form=login, basic=WEB))
     assert counted["CodesVerified"] == 1
     assert "TokensIssued" not in counted

@@ -16,20 +16,20 @@ from lingpai.accounts.storage import (
     DeleteUser,
     Directory,
     DisableUser,
-    Door,
     EnableUser,
     EndOpened,
-    KnowAddresses,
+    LoginLookup,
     OneMore,
     Page,
     PutIdentity,
     PutUser,
     Recounted,
+    RememberAddresses,
 )
 from lingpai.clients.model import Client, EndedAccount
 from lingpai.clients.storage import ClientLookup, SaveEnded
 from lingpai.kernel.writes import Conflict, Write
-from lingpai.rate_limits.storage import CheckTally, SpendTally, Spent
+from lingpai.rate_limits.storage import CheckCounter, IncrementCounter, Incremented
 from lingpai.sessions.model import Replaced, Session, SessionKey
 from lingpai.sessions.storage import HISTORY_MAX, Ended, EndSession, History, PutSession, Rotated, Rotation, SessionSpan
 from lingpai.sms_codes.model import Code, Guess
@@ -51,7 +51,7 @@ class MemoryStore:
     revoked: set[SessionKey] = field(default_factory=set)
     codes: dict[str, Code] = field(default_factory=dict)
     used_by: dict[str, str] = field(default_factory=dict)
-    tallies: dict[str, dict[str, int]] = field(default_factory=dict)
+    counters: dict[str, dict[str, int]] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     # --- ledger
@@ -131,11 +131,11 @@ class MemoryStore:
         with self.lock:
             return {key: self.identities[key] for key in keys if key in self.identities}
 
-    def find_door(self, key: str, tallies: tuple[str, ...]) -> Door:
+    def look_up_login(self, key: str, counters: tuple[str, ...]) -> LoginLookup:
         """See `Accounts`."""
         with self.lock:
-            counts = {tally: dict(self.tallies.get(tally, {})) for tally in tallies}
-            return Door(self.identities.get(key), self.addresses.get(key, ()), counts)
+            counts = {counter: dict(self.counters.get(counter, {})) for counter in counters}
+            return LoginLookup(self.identities.get(key), self.addresses.get(key, ()), counts)
 
     def get_user(self, user_id: int) -> User | None:
         """See `Accounts`."""
@@ -193,7 +193,7 @@ class MemoryStore:
             self.sessions[rotation.key] = rotated
             return Rotated(True, rotated)
 
-    def end_presented(self, key: SessionKey, hashed: bytes, client_id: str | None) -> Ended:
+    def delete_matching(self, key: SessionKey, hashed: bytes, client_id: str | None) -> Ended:
         """See `Sessions`."""
         with self.lock:
             session = self.sessions.get(key)
@@ -202,12 +202,12 @@ class MemoryStore:
             del self.sessions[key]
             return Ended(True, None)
 
-    def list_revoked(self, key: SessionKey, ttl: int) -> None:
+    def revoke_jti(self, key: SessionKey, ttl: int) -> None:
         """See `Sessions`."""
         with self.lock:
             self.revoked.add(key)
 
-    def is_listed(self, key: SessionKey) -> bool:
+    def is_revoked(self, key: SessionKey) -> bool:
         """See `Sessions`."""
         return key in self.revoked
 
@@ -288,39 +288,39 @@ class MemoryStore:
             self.codes[number] = known
             return known
 
-    def spend(self, key: str, limits: Mapping[str, int], ttl: int, amount: int = 1) -> Spent:
+    def increment(self, key: str, limits: Mapping[str, int], ttl: int, amount: int = 1) -> Incremented:
         """See `Counters`."""
         with self.lock:
-            counts = self.tallies.get(key, {})
+            counts = self.counters.get(key, {})
             if not _below(counts, limits):
-                return Spent(False, dict(counts))
-            self.tallies[key] = counts | {name: counts.get(name, 0) + amount for name in limits}
-            return Spent(True, dict(self.tallies[key]))
+                return Incremented(False, dict(counts))
+            self.counters[key] = counts | {name: counts.get(name, 0) + amount for name in limits}
+            return Incremented(True, dict(self.counters[key]))
 
-    def give_back(self, key: str, name: str, amount: int = 1, add: str | None = None) -> None:
+    def refund(self, key: str, name: str, amount: int = 1, add: str | None = None) -> None:
         """See `Counters`."""
         with self.lock:
-            counts = self.tallies.get(key)
+            counts = self.counters.get(key)
             if counts is not None:
                 counts[name] = max(0, counts.get(name, 0) - amount)
                 if add is not None:
                     counts[add] = counts.get(add, 0) + 1
 
-    def take_back(self, spent: SpendTally) -> None:
+    def undo_increment(self, write: IncrementCounter) -> None:
         """See `Counters`."""
         with self.lock:
-            counts = self.tallies.get(spent.key, {})
-            if all(counts.get(name, 0) for name in spent.limits):
-                self.tallies[spent.key] = counts | {name: counts[name] - 1 for name in spent.limits}
+            counts = self.counters.get(write.key, {})
+            if all(counts.get(name, 0) for name in write.limits):
+                self.counters[write.key] = counts | {name: counts[name] - 1 for name in write.limits}
 
     def counts(self, key: str) -> Mapping[str, int]:
         """See `Counters`."""
-        return dict(self.tallies.get(key, {}))
+        return dict(self.counters.get(key, {}))
 
     def clear(self, key: str) -> None:
         """See `Counters`."""
         with self.lock:
-            self.tallies.pop(key, None)
+            self.counters.pop(key, None)
 
 
 # What a write does: it yields whether it is possible, and makes its change when it goes on.
@@ -381,7 +381,7 @@ def _delete_identity(store: MemoryStore, write: DeleteIdentity) -> _Step:
     store.addresses.pop(write.key, None)
 
 
-def _know_addresses(store: MemoryStore, write: KnowAddresses) -> _Step:
+def _remember_addresses(store: MemoryStore, write: RememberAddresses) -> _Step:
     yield store.identities.get(write.key) == write.user_id
     store.addresses[write.key] = write.addresses
 
@@ -391,13 +391,13 @@ def _save_ended(store: MemoryStore, write: SaveEnded) -> _Step:
     store.ended = write.after
 
 
-def _check_tally(store: MemoryStore, write: CheckTally) -> _Step:
-    yield _below(store.tallies.get(write.key, {}), write.limits)
+def _check_counter(store: MemoryStore, write: CheckCounter) -> _Step:
+    yield _below(store.counters.get(write.key, {}), write.limits)
 
 
-def _spend_tally(store: MemoryStore, write: SpendTally) -> _Step:
-    yield _below(store.tallies.get(write.key, {}), write.limits)
-    store.spend(write.key, write.limits, write.ttl)
+def _increment_counter(store: MemoryStore, write: IncrementCounter) -> _Step:
+    yield _below(store.counters.get(write.key, {}), write.limits)
+    store.increment(write.key, write.limits, write.ttl)
 
 
 def _put_session(store: MemoryStore, write: PutSession) -> _Step:
@@ -433,10 +433,10 @@ ACTIONS: dict[type[Write], Callable[[MemoryStore, Any], _Step]] = {
     PutIdentity: _put_identity,
     CheckIdentity: _check_identity,
     DeleteIdentity: _delete_identity,
-    KnowAddresses: _know_addresses,
+    RememberAddresses: _remember_addresses,
     SaveEnded: _save_ended,
-    CheckTally: _check_tally,
-    SpendTally: _spend_tally,
+    CheckCounter: _check_counter,
+    IncrementCounter: _increment_counter,
     PutSession: _put_session,
     EndSession: _end_session,
     ConsumeCode: _consume_code,

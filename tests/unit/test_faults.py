@@ -29,7 +29,7 @@ from lingpai.accounts.storage import (
 from lingpai.clients.dynamodb import serialize_client
 from lingpai.kernel.errors import LingpaiError
 from lingpai.kernel.writes import Conflict
-from lingpai.rate_limits.storage import Spent
+from lingpai.rate_limits.storage import Incremented
 from lingpai.sessions.dynamodb import serialize_session, session_key
 from lingpai.sessions.model import SessionKey
 from lingpai.sessions.storage import EndSession, PutSession, Rotated
@@ -107,8 +107,8 @@ PLAIN: dict[str, Callable[[DynamoStore], object]] = {
     "get_code": lambda store: store.get_code(NUMBER),
     "save_code": lambda store: store.save_code(None, a_code(), NOW),
     "count_try": lambda store: store.count_try(NUMBER, a_guess(NOW, 60)),
-    "spend": lambda store: store.spend("k", {"all": 1}, NOW),
-    "give_back": lambda store: store.give_back("k", "all"),
+    "increment": lambda store: store.increment("k", {"all": 1}, NOW),
+    "refund": lambda store: store.refund("k", "all"),
     "counts": lambda store: store.counts("k"),
     "clear": lambda store: store.clear("k"),
     "put a session": lambda store: store.commit(PutSession(a_session(), NOW)),
@@ -259,8 +259,8 @@ def test_a_plain_write_that_meets_a_transaction_is_sent_again() -> None:
             {"Attributes": {**code_key(NUMBER), "ttl": {"N": "1"}, "tries": {"N": "1"}}},
             Code(NUMBER, tries=1),
         ),
-        "spend": ({"Attributes": {"key": {"S": "k"}, "n:all": {"N": "1"}}}, Spent(True, {"all": 1})),
-        "give_back": ({}, None),
+        "increment": ({"Attributes": {"key": {"S": "k"}, "n:all": {"N": "1"}}}, Incremented(True, {"all": 1})),
+        "refund": ({}, None),
         "put a session": ({}, None),
         "end a session": ({}, None),
         "end one session": ({}, None),
@@ -275,7 +275,7 @@ def test_a_plain_write_that_meets_a_transaction_is_sent_again() -> None:
 
 def test_a_plain_write_that_meets_transactions_for_ever_is_unavailable() -> None:
     stage = scene(failure("TransactionConflictException", "UpdateItem"))
-    unavailable(lambda: PLAIN["spend"](stage.store))
+    unavailable(lambda: PLAIN["increment"](stage.store))
     assert stage.pauses == list(range(20))
 
 
@@ -284,6 +284,17 @@ def test_a_window_that_always_opens_and_closes_is_unavailable() -> None:
     stage = scene(failure("ConditionalCheckFailedException", "UpdateItem"))
     unavailable(lambda: PLAIN["count_try"](stage.store))
     assert stage.operations == ["UpdateItem"] * 10
+
+
+def test_a_guess_counts_in_a_window_that_another_has_just_opened() -> None:
+    """It is the first of its window, finds another guess there meanwhile, and is counted after it."""
+    nothing = failure("ConditionalCheckFailedException", "UpdateItem")
+    opened = {**code_key(NUMBER), "tries": {"N": "1"}, "tries_until": {"N": str(NOW + 60)}}
+    other_guess = failure("ConditionalCheckFailedException", "UpdateItem", Item=opened)
+    stage = scene(nothing, other_guess, {"Attributes": {**opened, "tries": {"N": "2"}}})
+    assert PLAIN["count_try"](stage.store) == Code(NUMBER, tries=2, tries_until=NOW + 60)
+    first, second, third = (arguments for _, arguments in stage.client.asked)
+    assert first == third != second
 
 
 # --- batches and pages ------------------------------------------------------------------------------------
@@ -340,9 +351,9 @@ def test_a_read_that_is_never_whole_is_unavailable() -> None:
 @pytest.mark.security("F24")
 def test_an_answer_that_is_not_dynamodbs_is_unavailable() -> None:
     """JSON that somebody else on the way has made."""
-    for name in ("find_door", "directory", "list_users", "sessions_of"):
+    for name in ("look_up_login", "directory", "list_users", "sessions_of"):
         call: Callable[[DynamoStore], object] = {
-            "find_door": lambda store: store.find_door("username:alice", ()),
+            "look_up_login": lambda store: store.look_up_login("username:alice", ()),
             "directory": lambda store: store.directory(1),
             "list_users": lambda store: store.list_users(1, None),
             "sessions_of": lambda store: store.sessions_of(1),

@@ -1,4 +1,4 @@
-"""The limit of an address: what it counts, and in which tally."""
+"""The limit of an address: what it counts, and in which counter."""
 
 import pytest
 
@@ -24,14 +24,14 @@ def keys(*addresses: str, per_network: int) -> set[str]:
         ("2001:db8:1:2:3::4", "2001:db8:1:2::/64", "20010db8000100020003000000000004"),
     ],
 )
-def test_an_address_and_its_network_are_one_tally(address: str, network: str, count: str) -> None:
+def test_an_address_and_its_network_are_one_counter(address: str, network: str, count: str) -> None:
     assert address_limit(limits_of(3, 9), "sms", address, NOW + 5) == Limit(
         f"sms:{network}:3600:3600", {"all": 9, count: 3}, 7200, 10800
     )
 
 
 @pytest.mark.parametrize("addresses", [("203.0.113.9", "203.0.113.8"), ("2001:db8::1", "2001:db8::2")], ids=str)
-def test_without_a_limit_for_networks_no_tally_is_shared(addresses: tuple[str, str]) -> None:
+def test_without_a_limit_for_networks_no_counter_is_shared(addresses: tuple[str, str]) -> None:
     """A /64 has more addresses than an item has room for."""
     assert len(keys(*addresses, per_network=9)) == 1
     assert len(keys(*addresses, per_network=0)) == 2

@@ -52,7 +52,7 @@ def test_a_note_tells_nothing_of_the_request() -> None:
     fail(services, unavailable(), "link", "+8613312341234", "123456")
     store = services.store
     assert isinstance(store, MemoryStore)
-    assert not any(told in repr(store.tallies) for told in ("link", "13312341234", "123456"))
+    assert not any(told in repr(store.counters) for told in ("link", "13312341234", "123456"))
 
 
 def test_a_store_that_takes_no_note_hides_no_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +62,7 @@ def test_a_store_that_takes_no_note_hides_no_refusal(monkeypatch: pytest.MonkeyP
     def broken(*_: object) -> None:
         raise unavailable("provider_unavailable")
 
-    monkeypatch.setattr(services.store, "spend", broken)
+    monkeypatch.setattr(services.store, "increment", broken)
     with pytest.raises(LingpaiError) as refused, unanswered.noted(services, "delete", 1):
         raise unavailable()
     assert refused.value.reason == "store_unavailable"

@@ -19,14 +19,14 @@ from lingpai.accounts.storage import (
     DeleteUser,
     Directory,
     DisableUser,
-    Door,
     EnableUser,
     EndOpened,
-    KnowAddresses,
+    LoginLookup,
     OneMore,
     Page,
     PutIdentity,
     PutUser,
+    RememberAddresses,
 )
 from lingpai.aws.dynamodb.actions import Action, Actions, delete, put, update
 from lingpai.aws.dynamodb.attributes import CompactJson, Integer, Item, Record, Utf8Json
@@ -155,16 +155,16 @@ class DynamoAccounts(DynamoTables):
         found = self.get_batch({table: [identity_key(key) for key in dict.fromkeys(keys) if may_be_key(key)]})
         return {item["key"]["S"]: _deserialize_user_id(item) for item in found[table]}
 
-    def find_door(self, key: str, tallies: tuple[str, ...]) -> Door:
+    def look_up_login(self, key: str, counters: tuple[str, ...]) -> LoginLookup:
         """See `Accounts`."""
-        identities, counters = self.settings.identities_table, self.settings.counters_table
-        found = self.get_batch({identities: [identity_key(key)], counters: map(counter_key, tallies)})
-        counts = {item["key"]["S"]: deserialize_counts(item) for item in found[counters]}
-        identity = found[identities][0] if found[identities] else None
-        return Door(
+        identities_table, counters_table = self.settings.identities_table, self.settings.counters_table
+        found = self.get_batch({identities_table: [identity_key(key)], counters_table: map(counter_key, counters)})
+        counts = {item["key"]["S"]: deserialize_counts(item) for item in found[counters_table]}
+        identity = next(iter(found[identities_table]), None)
+        return LoginLookup(
             user_id=_deserialize_user_id(identity) if identity else None,
             addresses=tuple(KnownAddress(mark, at) for mark, at in read_json(identity or {}, "addresses") or ()),
-            tallies={tally: counts.get(tally, {}) for tally in tallies},
+            counters={counter: counts.get(counter, {}) for counter in counters},
         )
 
     def get_user(self, user_id: int) -> User | None:
@@ -292,7 +292,7 @@ def _delete_identity(settings: "Settings", write: DeleteIdentity) -> Action:
     return delete(settings.identities_table, identity_key(write.key), IdentityItem.user_id == write.user_id)
 
 
-def _know_addresses(settings: "Settings", write: KnowAddresses) -> Action:
+def _remember_addresses(settings: "Settings", write: RememberAddresses) -> Action:
     addresses = IdentityItem.addresses.set([[address.mark, address.at] for address in write.addresses])
     return update(settings.identities_table, identity_key(write.key), IdentityItem.user_id == write.user_id, addresses)
 
@@ -309,5 +309,5 @@ ACTIONS: Actions = {
     PutIdentity: _put_identity,
     CheckIdentity: _check_identity,
     DeleteIdentity: _delete_identity,
-    KnowAddresses: _know_addresses,
+    RememberAddresses: _remember_addresses,
 }

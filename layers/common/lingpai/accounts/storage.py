@@ -148,8 +148,8 @@ class EndOpened(Write):
 
 
 @dataclass(frozen=True)
-class KnowAddresses(Write):
-    """From these addresses the name `key` was lately logged in to. Fails where it does not find this user."""
+class RememberAddresses(Write):
+    """Remember the addresses that the name `key` was lately logged in from. Fails unless it finds this user."""
 
     key: str = field(repr=False)
     user_id: int
@@ -173,12 +173,12 @@ class Page:
 
 
 @dataclass(frozen=True)
-class Door:
-    """Who may be behind a name, from where it was lately logged in to, and the tallies asked for, by key."""
+class LoginLookup:
+    """The user that a name finds, the addresses it was lately logged in from, and the counts of counters, by key."""
 
     user_id: int | None
     addresses: tuple[KnownAddress, ...]
-    tallies: Mapping[str, Mapping[str, int]]
+    counters: Mapping[str, Mapping[str, int]]
 
 
 class Accounts(Protocol):
@@ -192,8 +192,8 @@ class Accounts(Protocol):
         """The users that these identities (at most 100) find, in one call; one that finds nobody is left out."""
         ...
 
-    def find_door(self, key: str, tallies: tuple[str, ...]) -> Door:
-        """What is known of a login at the identity `key`, in one call."""
+    def look_up_login(self, key: str, counters: tuple[str, ...]) -> LoginLookup:
+        """What a login by the identity `key` needs to know, in one call."""
         ...
 
     def get_user(self, user_id: int) -> User | None:

@@ -20,7 +20,7 @@ def authenticate(services: Services, client: Client, identity: Identity) -> Auth
 
     def take_back() -> None:
         for write in proof:
-            services.store.take_back(write)
+            services.store.undo_increment(write)
 
     proven = ProvenIdentity(
         login_methods.FEDERATED,

@@ -10,12 +10,12 @@ of a hundred in turn.
 from dataclasses import dataclass
 
 from lingpai.accounts.model import KnownAddress
-from lingpai.accounts.storage import KnowAddresses
+from lingpai.accounts.storage import RememberAddresses
 from lingpai.kernel.errors import LingpaiError
 from lingpai.kernel.writes import Conflict, Write
 from lingpai.rate_limits import service as throttle
 from lingpai.rate_limits.service import Limit
-from lingpai.rate_limits.storage import CheckTally, SpendTally
+from lingpai.rate_limits.storage import CheckCounter, IncrementCounter
 from lingpai.services import Services
 
 _REMEMBERED = 8
@@ -47,13 +47,13 @@ def begin(services: Services, key: str, address: str) -> Try:
         throttle.address_limit(settings, "login", address, now),
     )
     familiar = _present(throttle.limit_of(f"login:{mark}", {"all": settings.login_tries}, settings.login_window, now))
-    door = services.store.find_door(key, tuple(limit.key for limit in strangers + familiar))
-    lately = tuple(known for known in door.addresses if known.at > now - settings.login_memory)
+    lookup = services.store.look_up_login(key, tuple(limit.key for limit in strangers + familiar))
+    lately = tuple(known for known in lookup.addresses if known.at > now - settings.login_memory)
     limits = familiar if any(known.mark == mark for known in lately) else strangers
     for limit in limits:
-        if limit.reached(door.tallies[limit.key]):
+        if limit.reached(lookup.counters[limit.key]):
             raise _refusal(limit, now)
-    return Try(key, door.user_id, mark, now, lately, limits)
+    return Try(key, lookup.user_id, mark, now, lately, limits)
 
 
 def failed(services: Services, attempt: Try) -> None:
@@ -61,7 +61,7 @@ def failed(services: Services, attempt: Try) -> None:
     if not attempt.limits:
         return
     try:
-        services.store.commit(*(limit.spending for limit in attempt.limits))
+        services.store.commit(*(limit.increment for limit in attempt.limits))
     except Conflict as conflict:
         raise_if_limited(attempt, conflict)
         raise
@@ -76,12 +76,12 @@ def succeeded(attempt: Try, user_id: int) -> tuple[Write, ...]:
         return checks
     others = sorted((known for known in attempt.known if known.mark != attempt.address), key=lambda known: known.at)
     kept = (*others[-(_REMEMBERED - 1) :], KnownAddress(attempt.address, attempt.at))
-    return (*checks, KnowAddresses(attempt.key, user_id, kept))
+    return (*checks, RememberAddresses(attempt.key, user_id, kept))
 
 
 def raise_if_limited(attempt: Try, conflict: Conflict) -> None:
     """LingpaiError 429 where the write that failed was one of a limit."""
-    if isinstance(conflict.write, CheckTally | SpendTally):
+    if isinstance(conflict.write, CheckCounter | IncrementCounter):
         key = conflict.write.key
         raise _refusal(next(limit for limit in attempt.limits if limit.key == key), attempt.at) from None
 

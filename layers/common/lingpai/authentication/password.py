@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from lingpai.accounts import service as accounts
 from lingpai.accounts.model import User
-from lingpai.accounts.storage import ChangeUser, CheckUser, KnowAddresses
+from lingpai.accounts.storage import ChangeUser, CheckUser, RememberAddresses
 from lingpai.authentication import login_limits
 from lingpai.authentication.model import Authenticated
 from lingpai.kernel.errors import LingpaiError, invalid_grant
@@ -70,7 +70,7 @@ def _authenticate(
 
     def after_conflict(conflict: Conflict) -> Authenticated:
         login_limits.raise_if_limited(attempt, conflict)
-        if isinstance(conflict.write, KnowAddresses):
+        if isinstance(conflict.write, RememberAddresses):
             # Meanwhile the name has become another's, or nobody's.
             raise invalid_grant("bad_credentials")
         return look()

@@ -15,7 +15,7 @@ from lingpai.kernel.writes import Write
 from lingpai.passwords import service as passwords
 from lingpai.rate_limits import service as throttle
 from lingpai.rate_limits import unanswered
-from lingpai.rate_limits.storage import SpendTally
+from lingpai.rate_limits.storage import IncrementCounter
 from lingpai.services import Services
 from lingpai.sessions.model import Session
 from lingpai.sms_codes import service as codes
@@ -43,7 +43,7 @@ class Evidence:
     """
 
     proofs: tuple[codes.Proof, ...] = ()
-    once: tuple[SpendTally, ...] = ()
+    once: tuple[IncrementCounter, ...] = ()
     note: tuple[object, ...] = field(default=(), repr=False)
 
     @property

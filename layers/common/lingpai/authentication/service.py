@@ -6,7 +6,7 @@ from lingpai.authentication.model import Authenticated
 from lingpai.kernel.errors import LingpaiError, invalid_grant, unavailable
 from lingpai.kernel.writes import Conflict, Write
 from lingpai.rate_limits import unanswered
-from lingpai.rate_limits.storage import SpendTally
+from lingpai.rate_limits.storage import IncrementCounter
 
 _ATTEMPTS = 5
 
@@ -32,4 +32,4 @@ def complete[T](authenticated: Authenticated, commit: Callable[[Authenticated], 
 
 def proof_used(write: Write) -> LingpaiError:
     """The refusal of a proof that was used before; `write` is the one that would have used it up."""
-    return invalid_grant("id_token_used" if isinstance(write, SpendTally) else "bad_code")
+    return invalid_grant("id_token_used" if isinstance(write, IncrementCounter) else "bad_code")

@@ -43,7 +43,7 @@ def _counted(services: Services, mark: str, address: str) -> Iterator[None]:
         if error.code != "invalid_client":
             raise
         limit = throttle.address_limit(services.settings, "client", address, now)
-        if limit is None or services.store.spend(limit.key, limit.counts, limit.ttl).done:
+        if limit is None or services.store.increment(limit.key, limit.counts, limit.ttl).done:
             raise
         waiting = WaitingClient(limit.ends_at, error.dialect)
         _remember(services, mark, waiting)

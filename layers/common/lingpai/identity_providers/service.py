@@ -7,7 +7,7 @@ from lingpai.clients.model import Client
 from lingpai.identity_providers.model import Identity, Proof
 from lingpai.identity_providers.provider import SignProvider
 from lingpai.rate_limits import service as throttle
-from lingpai.rate_limits.storage import SpendTally
+from lingpai.rate_limits.storage import IncrementCounter
 from lingpai.services import Services
 
 
@@ -26,7 +26,7 @@ def identify(services: Services, provider: SignProvider, client: Client, proof: 
     return provider.resolve(client, proof)
 
 
-def single_use(identity: Identity) -> tuple[SpendTally, ...]:
+def single_use(identity: Identity) -> tuple[IncrementCounter, ...]:
     """The write that uses up what has proven the identity, where it may be used once."""
     once = identity.single_use
-    return () if once is None else (SpendTally(once.key, {"all": 1, f"use-{once.use}": 1}, once.until),)
+    return () if once is None else (IncrementCounter(once.key, {"all": 1, f"use-{once.use}": 1}, once.until),)

@@ -16,7 +16,7 @@ from lingpai.aws.dynamodb.attributes import Integer, Item, Record
 from lingpai.aws.dynamodb.tables import DynamoTables, Refused
 from lingpai.aws.dynamodb.write_ids import WriteId
 from lingpai.kernel.errors import unavailable
-from lingpai.rate_limits.storage import CheckTally, SpendTally, Spent
+from lingpai.rate_limits.storage import CheckCounter, IncrementCounter, Incremented
 
 if TYPE_CHECKING:
     from lingpai.settings import Settings
@@ -47,16 +47,16 @@ def deserialize_counts(item: Item | None) -> Mapping[str, int]:
 class DynamoCounters(DynamoTables):
     """`Counters` on DynamoDB. Each method is one call unless its docstring says otherwise."""
 
-    def spend(self, key: str, limits: Mapping[str, int], ttl: int, amount: int = 1) -> Spent:
+    def increment(self, key: str, limits: Mapping[str, int], ttl: int, amount: int = 1) -> Incremented:
         """See `Counters`. The counts come back in the same call, whether they were added to or not."""
         condition, changes = _under_limits(limits), _increment_update(limits, ttl, amount)
         try:
             item = self._update_counter(key, WriteId.new(), condition, *changes)
         except Refused as refused:
-            return Spent(False, deserialize_counts(refused.item))
-        return Spent(True, deserialize_counts(item))
+            return Incremented(False, deserialize_counts(refused.item))
+        return Incremented(True, deserialize_counts(item))
 
-    def give_back(self, key: str, name: str, amount: int = 1, add: str | None = None) -> None:
+    def refund(self, key: str, name: str, amount: int = 1, add: str | None = None) -> None:
         """See `Counters`; a second call where the count is more than `amount`."""
         count = _count(name)
         added = [_count(add).add(1)] if add else []
@@ -73,12 +73,12 @@ class DynamoCounters(DynamoTables):
                         return
         raise unavailable()
 
-    def take_back(self, spent: SpendTally) -> None:
+    def undo_increment(self, write: IncrementCounter) -> None:
         """See `Counters`."""
-        counts = [_count(name) for name in spent.limits]
+        counts = [_count(name) for name in write.limits]
         positive: Condition = functools.reduce(operator.and_, (count > 0 for count in counts))
         with suppress(Refused):
-            self._update_counter(spent.key, WriteId.new(), positive, *(count.set(count - 1) for count in counts))
+            self._update_counter(write.key, WriteId.new(), positive, *(count.set(count - 1) for count in counts))
 
     def counts(self, key: str) -> Mapping[str, int]:
         """See `Counters`."""
@@ -120,13 +120,13 @@ def _increment_update(limits: Mapping[str, int], ttl: int, amount: int = 1) -> l
     return [*(_count(name).add(amount) for name in limits), CounterItem.ttl.set(ttl)]
 
 
-def _check_tally(settings: "Settings", write: CheckTally) -> Action:
+def _check_counter(settings: "Settings", write: CheckCounter) -> Action:
     return update(settings.counters_table, counter_key(write.key), _under_limits(write.limits))
 
 
-def _spend_tally(settings: "Settings", write: SpendTally) -> Action:
+def _increment_counter(settings: "Settings", write: IncrementCounter) -> Action:
     changes = _increment_update(write.limits, write.ttl)
     return update(settings.counters_table, counter_key(write.key), _under_limits(write.limits), *changes)
 
 
-ACTIONS: Actions = {CheckTally: _check_tally, SpendTally: _spend_tally}
+ACTIONS: Actions = {CheckCounter: _check_counter, IncrementCounter: _increment_counter}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from lingpai.kernel.errors import LingpaiError, too_many_requests
-from lingpai.rate_limits.storage import CheckTally, SpendTally
+from lingpai.rate_limits.storage import CheckCounter, IncrementCounter
 from lingpai.services import Services
 
 if TYPE_CHECKING:
@@ -44,14 +44,14 @@ class Limit:
         return too_many_requests(reason, retry_after=max(1, self.ends_at - now), detail=detail)
 
     @property
-    def check(self) -> CheckTally:
+    def check(self) -> CheckCounter:
         """The write that fails where the limit is reached."""
-        return CheckTally(self.key, self.counts)
+        return CheckCounter(self.key, self.counts)
 
     @property
-    def spending(self) -> SpendTally:
+    def increment(self) -> IncrementCounter:
         """The write that takes one, and fails where none is left."""
-        return SpendTally(self.key, self.counts, self.ttl)
+        return IncrementCounter(self.key, self.counts, self.ttl)
 
 
 def limit_of(key: str, counts: Mapping[str, int], window: int, at: int) -> Limit | None:
@@ -62,10 +62,10 @@ def limit_of(key: str, counts: Mapping[str, int], window: int, at: int) -> Limit
 
 
 def address_limit(settings: "RateLimitSettings", what: Counted, address: str, at: int) -> Limit | None:
-    """The limit of an hour for an address and the network around it (/24, or /64 of IPv6), kept as one tally.
+    """The limit of an hour for an address and the network around it (/24, or /64 of IPv6), kept as one counter.
 
     How much of `what` they have is in the settings, as `LIMIT_<what>_IP` and `LIMIT_<what>_NET`. None for the addresses
-    that the settings trust, such as one's own back ends'. Where networks have no limit, each address has a tally
+    that the settings trust, such as one's own back ends'. Where networks have no limit, each address has a counter
     of its own: nothing would end how many there are in that of a network.
     """
     import ipaddress
@@ -116,7 +116,7 @@ def spend(services: Services, wanted: Limit | None, reason: str = "limit_reached
 
     With an amount of 0 nothing is taken, by the same work.
     """
-    if wanted is not None and not services.store.spend(wanted.key, wanted.counts, wanted.ttl, amount).done:
+    if wanted is not None and not services.store.increment(wanted.key, wanted.counts, wanted.ttl, amount).done:
         raise wanted.refusal(services.clock.now(), reason)
     return wanted
 
@@ -133,5 +133,5 @@ def given_back(services: Services) -> Iterator[list[Limit | None]]:
     except LingpaiError:
         for limit in filter(None, taken):
             for name in limit.counts:
-                services.store.give_back(limit.key, name)
+                services.store.refund(limit.key, name)
         raise

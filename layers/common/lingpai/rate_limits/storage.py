@@ -8,16 +8,16 @@ from lingpai.kernel.writes import Write
 
 
 @dataclass(frozen=True)
-class CheckTally(Write):
-    """Writes nothing. Fails where a count of the tally has reached its limit."""
+class CheckCounter(Write):
+    """Writes nothing. Fails where one of these counts has reached its limit."""
 
     key: str
     limits: Mapping[str, int]
 
 
 @dataclass(frozen=True)
-class SpendTally(Write):
-    """One is added to each count that `limits` names. Fails where one of them has reached its limit."""
+class IncrementCounter(Write):
+    """Add one to each count that `limits` names. Fails where one of them has reached its limit."""
 
     key: str
     limits: Mapping[str, int]
@@ -25,7 +25,7 @@ class SpendTally(Write):
 
 
 @dataclass(frozen=True)
-class Spent:
+class Incremented:
     """Whether the counts were added to, and what they are by now."""
 
     done: bool
@@ -33,26 +33,26 @@ class Spent:
 
 
 class Counters(Protocol):
-    """Tallies: named counts under one key, exact under concurrency. What was never counted is 0.
+    """Counters: each has named counts under one key, exact under concurrency. A count starts at 0.
 
     The name of a count holds neither dots nor brackets.
     """
 
-    def spend(self, key: str, limits: Mapping[str, int], ttl: int, amount: int = 1) -> Spent:
+    def increment(self, key: str, limits: Mapping[str, int], ttl: int, amount: int = 1) -> Incremented:
         """Add one to each count that `limits` names, unless one of them has reached its limit: in one write.
 
         With an amount of 0 it only tells whether it would; the work is the same.
         """
         ...
 
-    def give_back(self, key: str, name: str, amount: int = 1, add: str | None = None) -> None:
+    def refund(self, key: str, name: str, amount: int = 1, add: str | None = None) -> None:
         """Take `amount` off the count, which does not fall below 0, and add one to the count `add`.
 
-        A tally that is not there (any more) is left alone.
+        Does nothing where there is no counter (any more).
         """
         ...
 
-    def take_back(self, spent: SpendTally) -> None:
+    def undo_increment(self, write: IncrementCounter) -> None:
         """Take off what this write has added, if it was done.
 
         One of its counts must have a name that no other write uses, so that this write can be recognised.
@@ -60,9 +60,9 @@ class Counters(Protocol):
         ...
 
     def counts(self, key: str) -> Mapping[str, int]:
-        """The counts of the tally; sees all writes before it."""
+        """All counts under this key; sees all writes before it."""
         ...
 
     def clear(self, key: str) -> None:
-        """Forget the tally."""
+        """Remove all counts under this key."""
         ...

@@ -38,7 +38,7 @@ def noted(services: Services, *request: object) -> Iterator[None]:
 
     def note() -> None:
         now = services.clock.now()
-        services.store.spend(_key(services, request), {str(now): _NO_LIMIT}, now + 2 * _KEPT)
+        services.store.increment(_key(services, request), {str(now): _NO_LIMIT}, now + 2 * _KEPT)
 
     with on_unavailable(note):
         yield
@@ -55,5 +55,5 @@ def is_repeat(services: Services, *request: object) -> bool:
 
 
 def _key(services: Services, request: tuple[object, ...]) -> str:
-    """The tally of the notes: a keyed hash, so that the table does not show whose request it was."""
+    """The counter of the notes: a keyed hash, so that the table does not show whose request it was."""
     return f"unanswered:{hmac.digest(services.pepper(), repr(request).encode(), 'sha256').hex()[:32]}"

@@ -101,7 +101,7 @@ def _read(services: Services, token: str) -> AccessToken:
 def _read_signed(services: Services, token: str) -> AccessToken:
     claims = jwt.verify(services, token)
     if claims.key.user_id is None:
-        if services.store.is_listed(claims.key):
+        if services.store.is_revoked(claims.key):
             raise invalid_token()
         return AccessToken(_alone(claims), claims.audience)
     session = services.store.get_session(claims.key)
@@ -117,7 +117,7 @@ def _revoke_signed(services: Services, token: str, client: Client | None) -> Non
         return
     if claims.key.user_id is None:
         sessions.refuse_other_client(claims.client_id, client)
-        services.store.list_revoked(claims.key, ttl=claims.expires_at)
+        services.store.revoke_jti(claims.key, ttl=claims.expires_at)
     else:
         sessions.revoke(services.store, claims.key, claims.hashed, client)
 

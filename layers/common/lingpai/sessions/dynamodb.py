@@ -141,7 +141,7 @@ class DynamoSessions(DynamoTables):
         """Put a session without a transaction.
 
         Only where no item has its key, so that a late first attempt cannot bring back a session which was ended
-        meanwhile (see `end_presented`). A second attempt that finds the session of the first is a success.
+        meanwhile (see `delete_matching`). A second attempt that finds the session of the first is a success.
         """
         arguments = _put_session(self.settings, write).arguments
         try:
@@ -164,7 +164,7 @@ class DynamoSessions(DynamoTables):
             return Rotated(False, _deserialize_session(refused.item))
         return Rotated(True, _deserialize_session(answer["Attributes"]))
 
-    def end_presented(self, key: SessionKey, hashed: bytes, client_id: str | None) -> Ended:
+    def delete_matching(self, key: SessionKey, hashed: bytes, client_id: str | None) -> Ended:
         """See `Sessions`.
 
         The session of a client's own token was put by a plain call, whose first attempt may still arrive. So its item
@@ -188,12 +188,12 @@ class DynamoSessions(DynamoTables):
             return Ended(False, _deserialize_session(refused.item))
         return Ended(True, None)
 
-    def list_revoked(self, key: SessionKey, ttl: int) -> None:
+    def revoke_jti(self, key: SessionKey, ttl: int) -> None:
         """See `Sessions`. No session has the key of such a token, so their table keeps it."""
         item = {**session_key(key), "ttl": {"N": str(ttl)}}
         self.call("PutItem", TableName=self.settings.sessions_table, Item=item)
 
-    def is_listed(self, key: SessionKey) -> bool:
+    def is_revoked(self, key: SessionKey) -> bool:
         """See `Sessions`."""
         return self.get(self.settings.sessions_table, session_key(key)) is not None
 

@@ -19,7 +19,7 @@ from lingpai.services import Services
 from lingpai.sessions import jwt, token_claims, token_family
 from lingpai.sessions import session_id as selector
 from lingpai.sessions.model import Session, SessionKey, TokenSet
-from lingpai.sessions.storage import History, PutSession, Rotation, Sessions
+from lingpai.sessions.storage import History, PutSession, Rotation, TokenFamilies
 from lingpai.sessions.token_family import digest
 
 # One token has one spelling: the spare bits at the end of each half are zero.
@@ -100,7 +100,7 @@ def new_session(
     return NewSession(put, tokens)
 
 
-def check(store: Sessions, token: str, now: int, grace: int) -> Session:
+def check(store: TokenFamilies, token: str, now: int, grace: int) -> Session:
     """The session that an opaque access token opens, with the scope and expiry of this token.
 
     LingpaiError `invalid_token` for one that is malformed (without a call), unknown, expired or revoked.
@@ -173,18 +173,18 @@ def refresh(services: Services, client: Client, token: str, scope: tuple[str, ..
     return _after_refusal(services, client, presented, outcome.session, scope, arrived, about)
 
 
-def revoke(store: Sessions, key: SessionKey, hashed: bytes, client: Client | None) -> None:
+def revoke(store: TokenFamilies, key: SessionKey, hashed: bytes, client: Client | None) -> None:
     """End the session if this is the hash of one of its secrets, the previous ones included: one call.
 
     With `client`, only a session of its own (RFC 7009 section 2.1): LingpaiError for another's. What is not there is
     as good as revoked (section 2.2).
     """
-    ended = store.end_presented(key, hashed, client.id if client else None)
+    ended = store.delete_matching(key, hashed, client.id if client else None)
     if not ended.done and ended.session is not None:
         refuse_other_client(ended.session.client_id, client)
 
 
-def by_refresh_token(store: Sessions, token: str, now: int) -> Session | None:
+def by_refresh_token(store: TokenFamilies, token: str, now: int) -> Session | None:
     """The session whose current refresh token this is, if both are alive."""
     presented = parse(token)
     session = store.get_session(presented.key) if presented else None
@@ -193,7 +193,7 @@ def by_refresh_token(store: Sessions, token: str, now: int) -> Session | None:
     return session if token_family.is_hash(digest(presented.secret), session.refresh_hash) else None
 
 
-def client_of(store: Sessions, token: str) -> str | None:
+def client_of(store: TokenFamilies, token: str) -> str | None:
     """The client whose session a token points to, whatever its secret; None when there is none."""
     presented = parse(token)
     session = store.get_session(presented.key) if presented else None
@@ -206,7 +206,7 @@ def refuse_other_client(client_id: str, client: Client | None) -> None:
         raise invalid_grant("token_of_another_client")
 
 
-def end(store: Sessions, key: SessionKey) -> None:
+def end(store: TokenFamilies, key: SessionKey) -> None:
     """The session and every token of it are gone."""
     store.end_sessions((key,))
 

@@ -92,8 +92,8 @@ class Ended:
     session: Session | None
 
 
-class Sessions(Protocol):
-    """Token families. An expired one may still be found: expiry is checked by who reads."""
+class TokenFamilies(Protocol):
+    """Single sessions. An expired one may still be found: callers check the expiry."""
 
     def get_session(self, key: SessionKey) -> Session | None:
         """The session; sees all writes before it."""
@@ -109,7 +109,7 @@ class Sessions(Protocol):
         """
         ...
 
-    def end_presented(self, key: SessionKey, hashed: bytes, client_id: str | None) -> Ended:
+    def delete_matching(self, key: SessionKey, hashed: bytes, client_id: str | None) -> Ended:
         """Delete the session in one conditional write.
 
         Done only where `hashed` is one of its four secrets (current and previous, access and refresh) and, where
@@ -117,13 +117,25 @@ class Sessions(Protocol):
         """
         ...
 
-    def list_revoked(self, key: SessionKey, ttl: int) -> None:
+    def end_sessions(self, keys: tuple[SessionKey, ...]) -> None:
+        """Delete these sessions; those that are not there are no error."""
+        ...
+
+
+class RevokedTokens(Protocol):
+    """Access tokens without a session (JWTs) that were revoked before they expired."""
+
+    def revoke_jti(self, key: SessionKey, ttl: int) -> None:
         """Remember until `ttl` that the token which stands alone under this key is revoked."""
         ...
 
-    def is_listed(self, key: SessionKey) -> bool:
+    def is_revoked(self, key: SessionKey) -> bool:
         """Whether the key is remembered as revoked; sees all writes before it."""
         ...
+
+
+class UserSessions(Protocol):
+    """All sessions of a user."""
 
     def sessions_of(self, user_id: int, most: int | None = None) -> tuple[SessionKey, ...]:
         """The keys of all sessions of the user, or of any `most` of them; sees all writes before it."""
@@ -133,6 +145,6 @@ class Sessions(Protocol):
         """The lives of all sessions of the user, those that are over included; sees all writes before it."""
         ...
 
-    def end_sessions(self, keys: tuple[SessionKey, ...]) -> None:
-        """Delete these sessions; those that are not there are no error."""
-        ...
+
+class Sessions(TokenFamilies, RevokedTokens, UserSessions, Protocol):
+    """All that sessions need from a store."""

@@ -55,7 +55,7 @@ def spend(services: Services, to: Destination) -> Taken:
     limit = _limit(services, to.prefix, now)
     if limit is None:
         return Taken(None)
-    spent = services.store.spend(limit.key, limit.counts, limit.ttl)
+    spent = services.store.increment(limit.key, limit.counts, limit.ttl)
     used_up = _UNPROVEN in limit.counts and spent.counts.get(_UNPROVEN, 0) >= limit.counts[_UNPROVEN]
     if not spent.done and not used_up:
         raise limit.refusal(now, detail=f"{to.country} {to.prefix}: {_traffic(spent.counts)}")
@@ -87,7 +87,7 @@ def proven(services: Services, number: str, sent_at: int, *, counts: bool) -> No
     limit = _limit(services, to.prefix, sent_at) if counts else None
     if limit is not None and _UNPROVEN in limit.counts:
         with contextlib.suppress(LingpaiError):
-            services.store.give_back(limit.key, _UNPROVEN, services.settings.sms_proof, add=_VERIFIED)
+            services.store.refund(limit.key, _UNPROVEN, services.settings.sms_proof, add=_VERIFIED)
 
 
 def traffic(services: Services, prefix: str) -> Traffic:

@@ -120,7 +120,10 @@ class DynamoCodes(DynamoTables):
         return True
 
     def count_try(self, number: str, guess: Guess) -> Code:
-        """See `Codes`; a second call where the guess opens a window, or where no guess is left in it."""
+        """See `Codes`; a second call where the guess opens a window, or where no guess is left in it.
+
+        Further calls where other guesses change that meanwhile.
+        """
         tries, until = CodeItem.tries, CodeItem.tries_until
         if guess.by_name:
             tries, until = CodeItem.name_tries, CodeItem.name_tries_until
@@ -139,7 +142,8 @@ class DynamoCodes(DynamoTables):
                 item = self.update_once(self.settings.codes_table, code_key(number), write, condition, *changes)
             except Refused as refused:
                 known = _deserialize_code(refused.item) if refused.item else Code(number)
-                step = "spent" if known.tries_at(guess)[1] > guess.now else "closed"
+                count, end = known.tries_at(guess)
+                step = "closed" if end <= guess.now else "left" if count < guess.tries else "spent"
                 continue
             return _deserialize_code(item)
         raise unavailable()

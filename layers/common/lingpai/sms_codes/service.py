@@ -216,10 +216,10 @@ def begin(services: Services, key: str, guesser: Guesser) -> int | None:
     One call, whether somebody is found or not. To be called before `check` where the client is known.
     """
     limit = _client_limit(services, guesser)
-    door = services.store.find_door(key, (limit.key,) if limit else ())
-    if limit is not None and limit.reached(door.tallies[limit.key]):
+    lookup = services.store.look_up_login(key, (limit.key,) if limit else ())
+    if limit is not None and limit.reached(lookup.counters[limit.key]):
         raise limit.refusal(services.clock.now())
-    return door.user_id
+    return lookup.user_id
 
 
 def verify(services: Services, number: str, code: str, address: str) -> None:

@@ -1,12 +1,12 @@
-"""A circuit breaker for each provider, its state shared by all execution environments through the tallies.
+"""A circuit breaker for each provider, its state shared by all execution environments through the counters.
 
 Closed: everyone may send. So many failures within a minute open it for a pause: nobody may. Then it is half-open: in
 each further pause one message is let through, until one of them shows that the provider is well again, and closes it.
 
-What is kept: a tally of the failures of each minute, and one of what is open, whose counts bear in their names until
-when. The right to try is a tally of its own with a limit of one, which the store gives to exactly one caller.
+What is kept: a counter of the failures of each minute, and one of what is open, whose counts bear in their names until
+when. The right to try is a counter of its own with a limit of one, which the store gives to exactly one caller.
 
-Where the tallies cannot be read or written, everyone may send: the breaker spares waiting, not money. What costs money
+Where the counters cannot be read or written, everyone may send: the breaker spares waiting, not money. What costs money
 (the limits for a number, an address, a client and the day) was counted before, and fails closed.
 """
 
@@ -62,7 +62,7 @@ class Breaker:
             return "open"
         # Each pause has one try to give away, so that one whose environment died with it does not keep it forever.
         turn = max(ends) + since // self._pause * self._pause
-        got = self._counters.spend(f"{_key(provider)}:try:{turn}", {"tries": 1}, turn + DAY)
+        got = self._counters.increment(f"{_key(provider)}:try:{turn}", {"tries": 1}, turn + DAY)
         return "trying" if got.done else "open"
 
     def _close(self, provider: str) -> None:
@@ -71,7 +71,7 @@ class Breaker:
 
     def _count(self, provider: str) -> None:
         now = self._clock.now()
-        spent = self._counters.spend(self._minute(provider), {"failed": self._failures}, now + DAY)
+        spent = self._counters.increment(self._minute(provider), {"failed": self._failures}, now + DAY)
         if spent.counts["failed"] >= self._failures:
             self._open(provider, now + self._pause)
 
@@ -86,12 +86,12 @@ class Breaker:
         if len(known) >= KEPT:
             # One that opens again and again, for days, would outgrow its item. Whoever asks in between may try.
             self._counters.clear(_key(provider))
-        self._counters.spend(_key(provider), {str(end): 1}, end + DAY)
+        self._counters.increment(_key(provider), {str(end): 1}, end + DAY)
 
     def _tolerant[T](self, provider: str, call: Callable[[], T], otherwise: T) -> T:
         try:
             return call()
-        except Exception:  # noqa: BLE001  whatever ails the tallies, a message can be sent, and one that was sent is
+        except Exception:  # noqa: BLE001  whatever ails the counters, a message can be sent, and one that was sent is
             self._meter.count("SmsBreakerBlind", provider=provider)
             return otherwise
 
