@@ -13,7 +13,7 @@ from lingpai.sms.model import Message
 from lingpai.sms.sender import NotSent
 from lingpai.sms.senders.console import ConsoleSender
 from lingpai.sms_codes import service as codes
-from lingpai.sms_codes.model import Guesser
+from lingpai.sms_codes.model import Presenter
 from tests.support import breaking_proxy, logins
 from tests.support.breaking_proxy import (
     BreakingProxy,
@@ -51,8 +51,8 @@ class Scene:
 
     def logs_in(self, code: str) -> bool:
         """Whether the code opens the account of its number."""
-        guesser = Guesser(CLIENT, ADDRESS)
-        return logins.by_code(self.services, CLIENT, ("web",), NUMBER, code, guesser).user_id is not None
+        presenter = Presenter(CLIENT, ADDRESS)
+        return logins.by_code(self.services, CLIENT, ("web",), NUMBER, code, presenter).user_id is not None
 
 
 @pytest.fixture(params=["bare", "botocore"])

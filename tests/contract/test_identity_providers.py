@@ -1,4 +1,4 @@
-"""The port SignProvider, as those have it who ask a third party: one suite, on real servers with every fault."""
+"""The port IdentityProvider, as those have it who ask a third party: one suite, on real servers with every fault."""
 
 import datetime
 import json
@@ -19,12 +19,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 from jwt.utils import base64url_decode, base64url_encode
 
-from lingpai.bootstrap import sign_providers
+from lingpai.bootstrap import identity_providers
 from lingpai.clients.model import Client
 from lingpai.identity_providers import https, oidc
 from lingpai.identity_providers import service as third_parties
-from lingpai.identity_providers.model import Identity, Proof
-from lingpai.identity_providers.provider import SignProvider
+from lingpai.identity_providers.model import Identity, ProviderCredential
+from lingpai.identity_providers.provider import IdentityProvider
 from lingpai.identity_providers.settings import OidcProvider
 from lingpai.kernel.errors import LingpaiError, SettingsError, invalid_grant
 from lingpai.kernel.writes import Conflict
@@ -45,11 +45,11 @@ UNAVAILABLE = (503, "temporarily_unavailable", "provider_unavailable")
 class Scene:
     """A provider, the third party behind it, and a person who is known there."""
 
-    provider: SignProvider
+    provider: IdentityProvider
     line: Line
     client: Client
     known_as: Identity
-    prove: Callable[[], Proof]
+    prove: Callable[[], ProviderCredential]
     time: Time
     store: MemoryStore = field(default_factory=MemoryStore)
 
@@ -63,9 +63,9 @@ class Scene:
         assert isinstance(self.line.vendor, OpenId)
         return self.line.vendor
 
-    def resolve(self, proof: Proof | str | None = None, client: Client | None = None) -> Identity:
+    def resolve(self, proof: ProviderCredential | str | None = None, client: Client | None = None) -> Identity:
         """Who it is, once the proof is used up, as whoever acts on it does."""
-        given = Proof(proof) if isinstance(proof, str) else proof or self.prove()
+        given = ProviderCredential(proof) if isinstance(proof, str) else proof or self.prove()
         identity = self.provider.resolve(client or self.client, given)
         try:
             if proofs := third_parties.single_use(identity):
@@ -74,9 +74,9 @@ class Scene:
             raise invalid_grant("id_token_used") from None
         return identity
 
-    def refusal(self, proof: Proof | str | None = None, client: Client | None = None) -> LingpaiError:
+    def refusal(self, proof: ProviderCredential | str | None = None, client: Client | None = None) -> LingpaiError:
         """How it is refused; nothing of the proof stands in it, or behind it."""
-        given = Proof(proof) if isinstance(proof, str) else proof or self.prove()
+        given = ProviderCredential(proof) if isinstance(proof, str) else proof or self.prove()
         with pytest.raises(LingpaiError) as refused:
             self.resolve(given, client)
         error: BaseException | None = refused.value
@@ -86,7 +86,9 @@ class Scene:
             error = error.__cause__
         return refused.value
 
-    def refused(self, proof: Proof | str | None = None, client: Client | None = None) -> tuple[int, str, str]:
+    def refused(
+        self, proof: ProviderCredential | str | None = None, client: Client | None = None
+    ) -> tuple[int, str, str]:
         """Status, code and reason of the refusal."""
         error = self.refusal(proof, client)
         return error.status, error.code, error.reason
@@ -98,13 +100,13 @@ def at_wechat(**overrides: Any) -> Iterator[Scene]:
     with serving(vendor) as line:
         chosen = settings(wechat_apps=wechat.APPS, wechat_url=line.url, **{**quickly(), **overrides})
         time, store = Time(), MemoryStore()
-        provider = sign_providers(chosen, time.clock())["wechat"]
+        provider = identity_providers(chosen, time.clock())["wechat"]
         yield Scene(
             provider,
             line,
             a_client(sign_provider="wechat", sign_app=MINI),
             Identity("wechat", MINI, "openid-of-alice"),
-            lambda: Proof(vendor.log_in("openid-of-alice")),
+            lambda: ProviderCredential(vendor.log_in("openid-of-alice")),
             time,
             store,
         )
@@ -119,11 +121,11 @@ def at_openid(store: Any = None, entry: dict[str, Any] | None = None, **override
         providers = openid.setting(line.url, **(entry or {}))
         chosen = settings(oidc_providers=providers, **{**quickly(), **overrides})
         yield Scene(
-            sign_providers(chosen, time.clock())["google"],
+            identity_providers(chosen, time.clock())["google"],
             line,
             a_client(sign_provider="google", sign_app="default"),
             Identity("oidc", line.url, "subject-of-alice"),
-            lambda: Proof(vendor.token(at=int(time()))),
+            lambda: ProviderCredential(vendor.token(at=int(time()))),
             time,
             store,
         )
@@ -212,7 +214,7 @@ def test_a_third_party_that_is_not_there_is_503(scene: Scene) -> None:
         url = gone.url
     clock = scene.time.clock()
     chosen = settings(wechat_apps=wechat.APPS, wechat_url=url, oidc_providers=openid.setting(url), **quickly())
-    other = sign_providers(chosen, clock)[scene.client.sign_provider or ""]
+    other = identity_providers(chosen, clock)[scene.client.sign_provider or ""]
     scene.provider = other
     assert scene.refused() == UNAVAILABLE
 
@@ -870,29 +872,29 @@ def test_a_nonce_is_needed_where_the_token_has_one(google: Scene) -> None:
         error = google.refusal(token)
         assert (error.code, error.reason, error.values) == ("invalid_request", "missing_parameter", {"name": "nonce"})
         for wrong in ("x", NONCE + "x", NONCE.upper(), hashed[:-1], hashlib.sha256(hashed.encode()).hexdigest()):
-            assert google.refused(Proof(token, wrong)) == WRONG_NONCE
+            assert google.refused(ProviderCredential(token, wrong)) == WRONG_NONCE
         # None of that has used it up.
-        assert google.resolve(Proof(token, NONCE)) == google.known_as
-        assert google.refused(Proof(token, NONCE)) == USED
+        assert google.resolve(ProviderCredential(token, NONCE)) == google.known_as
+        assert google.refused(ProviderCredential(token, NONCE)) == USED
 
 
 @pytest.mark.parametrize("nonce", [5, ["x"], True, {}, ""], ids=str)
 def test_a_nonce_that_is_no_text_matches_nothing(google: Scene, nonce: Any) -> None:
     assert google.refusal(google.openid.token(nonce=nonce)).reason == "missing_parameter"
     for given in ("5", "x", "True", "[]"):
-        assert google.refused(Proof(google.openid.token(nonce=nonce), given)) == WRONG_NONCE
+        assert google.refused(ProviderCredential(google.openid.token(nonce=nonce), given)) == WRONG_NONCE
 
 
 def test_a_nonce_without_one_in_the_token_is_refused(google: Scene) -> None:
-    assert google.refused(Proof(google.openid.token(), NONCE)) == WRONG_NONCE
-    assert google.refused(Proof(google.openid.token(nonce="\ud800"), NONCE)) == WRONG_NONCE
+    assert google.refused(ProviderCredential(google.openid.token(), NONCE)) == WRONG_NONCE
+    assert google.refused(ProviderCredential(google.openid.token(nonce="\ud800"), NONCE)) == WRONG_NONCE
 
 
 def test_a_provider_may_be_taken_with_a_nonce_only() -> None:
     with at_openid(entry={"nonce": "required"}) as google:
         assert google.refusal(google.openid.token()).reason == "missing_parameter"
-        assert google.refused(Proof(google.openid.token(), NONCE)) == WRONG_NONCE
-        assert google.resolve(Proof(google.openid.token(nonce=NONCE), NONCE)) == google.known_as
+        assert google.refused(ProviderCredential(google.openid.token(), NONCE)) == WRONG_NONCE
+        assert google.resolve(ProviderCredential(google.openid.token(nonce=NONCE), NONCE)) == google.known_as
 
 
 @pytest.mark.security("ASVS-10.5.1")
@@ -903,9 +905,9 @@ def test_a_provider_may_be_taken_with_a_hashed_nonce_only() -> None:
     hashed = hashlib.sha256(NONCE.encode()).hexdigest()
     with at_openid(entry={"nonce": "hashed"}) as google:
         token = google.openid.token(nonce=hashed)
-        assert google.refused(Proof(token, hashed)) == WRONG_NONCE
-        assert google.refused(Proof(google.openid.token(nonce=NONCE), NONCE)) == WRONG_NONCE
-        assert google.resolve(Proof(token, NONCE)) == google.known_as
+        assert google.refused(ProviderCredential(token, hashed)) == WRONG_NONCE
+        assert google.refused(ProviderCredential(google.openid.token(nonce=NONCE), NONCE)) == WRONG_NONCE
+        assert google.resolve(ProviderCredential(token, NONCE)) == google.known_as
 
 
 # --- OpenID: once ------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from lingpai.services import Services
 from lingpai.sessions.model import TokenSet
 from lingpai.sms.senders.console import ConsoleSender
 from lingpai.sms_codes import service as codes
-from lingpai.sms_codes.model import Guesser
+from lingpai.sms_codes.model import Presenter
 from lingpai.store import DynamoStore, Store
 from tests.support import logins
 from tests.support.contention import queued_or_refused, racing_store
@@ -29,7 +29,7 @@ from tests.support.time import START, Time
 from tests.support.wechat import APPS, MINI, SECOND
 
 CLIENT = new_client("mini", "spring", "mini-secret", scopes=("web",), sign_provider="wechat", sign_app=MINI)
-HERE = Guesser(CLIENT, "192.0.2.1")
+HERE = Presenter(CLIENT, "192.0.2.1")
 UNION = "wechat:unionid"
 ONE = Identity("wechat", MINI, "open-1", "union-1")
 TWO = Identity("wechat", SECOND, "open-2", "union-1")

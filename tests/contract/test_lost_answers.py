@@ -37,7 +37,7 @@ from lingpai.sessions.model import Session, TokenSet
 from lingpai.sessions.storage import EndSession, PutSession, Rotated
 from lingpai.sms.senders.console import ConsoleSender
 from lingpai.sms_codes import service as codes
-from lingpai.sms_codes.model import Guesser
+from lingpai.sms_codes.model import Presenter
 from lingpai.store import DynamoStore
 from tests.support import logins, stores
 from tests.support.samples import (
@@ -56,7 +56,7 @@ from tests.support.samples import (
 from tests.support.time import Time
 
 CLIENT = new_client("web-client", "spring", "web-secret", scopes=("web",), sign_provider="trusted")
-HERE = Guesser(CLIENT, "192.0.2.1")
+HERE = Presenter(CLIENT, "192.0.2.1")
 OPENID = Identity("trusted", "default", "o-1")
 OLD, NEW = "correct horse battery", "battery staple correct"
 ALICE = a_user()

@@ -28,7 +28,7 @@ from lingpai.sessions.model import SessionKey, TokenSet
 from lingpai.sessions.storage import PutSession
 from lingpai.sms.senders.console import ConsoleSender
 from lingpai.sms_codes import service as codes
-from lingpai.sms_codes.model import Guesser
+from lingpai.sms_codes.model import Presenter
 from lingpai.store import DynamoStore
 from tests.support import logins
 from tests.support.contention import queued_or_refused, racing_store
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from lingpai.kernel.language import Language
 
 CLIENT = new_client("web-client", "spring", "web-secret", scopes=("web",), sign_provider="trusted")
-HERE = Guesser(CLIENT, "192.0.2.1")
+HERE = Presenter(CLIENT, "192.0.2.1")
 OTHER_CLIENT = new_client("app-client", "spring", "app-secret", scopes=("web",))
 OLD, NEW = "correct horse battery", "battery staple correct"
 OPENID = Identity("trusted", "default", "o-1")
@@ -361,7 +361,7 @@ def test_100_guesses_at_once_are_100_guesses(services: Services) -> None:
         told = []
         for code in share:
             with pytest.raises(LingpaiError) as refused:
-                codes.check(services, NUMBER, code, Guesser(CLIENT, address), "login")
+                codes.check(services, NUMBER, code, Presenter(CLIENT, address), "login")
             told.append(refused.value.reason)
         return told
 

@@ -1,9 +1,9 @@
-"""The port SignProvider, as `trusted` has it: the value is the id itself."""
+"""The port IdentityProvider, as `trusted` has it: the value is the id itself."""
 
 import pytest
 
 from lingpai.clients.model import Client
-from lingpai.identity_providers.model import Identity, Proof
+from lingpai.identity_providers.model import Identity, ProviderCredential
 from lingpai.identity_providers.trusted import Trusted
 from lingpai.kernel.errors import LingpaiError
 from tests.support.samples import a_client
@@ -12,7 +12,7 @@ TRUSTED = Trusted()
 
 
 def resolve(client: Client, sign: str) -> Identity:
-    return TRUSTED.resolve(client, Proof(sign))
+    return TRUSTED.resolve(client, ProviderCredential(sign))
 
 
 @pytest.mark.parametrize("sign", ["o6_bmjrPTlm6_2sgVt7hMZOPfL2M", "a b", "爱:丽丝", "x" * 256], ids=len)
@@ -49,5 +49,5 @@ def test_its_apps_are_known_by_their_names(app: str) -> None:
 
 def test_the_id_is_not_shown() -> None:
     assert repr(resolve(a_client(), "o-1")) == "Identity(provider='trusted', app='mini-program')"
-    assert repr(Proof("o-1", "nonce")) == "Proof()"
+    assert repr(ProviderCredential("o-1", "nonce")) == "ProviderCredential()"
     assert repr(Identity("wechat", "wx1", "o-1", "u-1")) == "Identity(provider='wechat', app='wx1')"

@@ -9,7 +9,7 @@ import pytest
 from lingpai.accounts.storage import DisableUser
 from lingpai.authentication import password_change
 from lingpai.clients.service import new_client
-from lingpai.sms_codes.model import Guesser
+from lingpai.sms_codes.model import Presenter
 from tests.support import stores
 from tests.support.api import Answer, Api, make_api
 from tests.support.expect import everything, refuses, standing_api, succeeds
@@ -194,7 +194,7 @@ def test_one_of_many_at_once(dynamodb_endpoint: str, monkeypatch: pytest.MonkeyP
                     f"+86{person.number}",
                     code,
                     new,
-                    Guesser(client, None),
+                    Presenter(client, None),
                 )
                 for new in passwords
             ]

@@ -6,7 +6,7 @@ from lingpai.identity_providers.model import Identity
 from lingpai.oauth.issuing import issue
 from lingpai.services import Services
 from lingpai.sessions.model import TokenSet
-from lingpai.sms_codes.model import Guesser
+from lingpai.sms_codes.model import Presenter
 
 
 def by_password(
@@ -17,10 +17,10 @@ def by_password(
 
 
 def by_code(
-    services: Services, client: Client, scope: tuple[str, ...], number: str, code: str, guesser: Guesser
+    services: Services, client: Client, scope: tuple[str, ...], number: str, code: str, presenter: Presenter
 ) -> TokenSet:
     """Tokens for a number and the code sent to it."""
-    return issue(services, client, scope, sms_code.authenticate(services, client, number, code, guesser))
+    return issue(services, client, scope, sms_code.authenticate(services, client, number, code, presenter))
 
 
 def by_identity(services: Services, client: Client, scope: tuple[str, ...], identity: Identity) -> TokenSet:

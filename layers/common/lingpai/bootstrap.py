@@ -10,7 +10,7 @@ from lingpai.aws import secrets
 from lingpai.clients.service import Registry
 from lingpai.http import metrics, router
 from lingpai.identity_providers import trusted
-from lingpai.identity_providers.provider import SignProvider
+from lingpai.identity_providers.provider import IdentityProvider
 from lingpai.kernel.clock import Clock
 from lingpai.kernel.errors import SettingsError
 from lingpai.kernel.meter import Meter
@@ -58,7 +58,7 @@ def build(
         clients=Registry(store, clock, settings.client_cache_ttl),
         sms=sender(settings, store, clock, meter),
         meter=meter,
-        sign_providers=sign_providers(settings, clock),
+        identity_providers=identity_providers(settings, clock),
         pepper=secrets.pepper(settings),
         keys=KeyRing(keys or key_store(settings, tables), vault or key_vault(settings), clock, settings.key_cache_ttl),
         dialects=dialects,
@@ -67,9 +67,9 @@ def build(
     )
 
 
-def sign_providers(settings: Settings, clock: Clock) -> dict[str, SignProvider]:
+def identity_providers(settings: Settings, clock: Clock) -> dict[str, IdentityProvider]:
     """Who may say who somebody is here, by the name that a client's record gives."""
-    providers: dict[str, SignProvider] = {trusted.NAME: trusted.Trusted()}
+    providers: dict[str, IdentityProvider] = {trusted.NAME: trusted.Trusted()}
     if settings.wechat_apps.get_secret_value() or settings.wechat_apps_secret:
         from lingpai.identity_providers import wechat
 

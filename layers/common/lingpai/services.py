@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lingpai.clients.model import WaitingClient
     from lingpai.clients.storage import KnownClients
-    from lingpai.identity_providers.provider import SignProvider
+    from lingpai.identity_providers.provider import IdentityProvider
     from lingpai.kernel.clock import Clock
     from lingpai.kernel.meter import Meter
     from lingpai.oauth.dialect import Dialects
@@ -33,7 +33,7 @@ class Services:
     clients: "KnownClients"
     sms: "Messenger"
     meter: "Meter"
-    sign_providers: "Mapping[str, SignProvider]"
+    identity_providers: "Mapping[str, IdentityProvider]"
     pepper: Callable[[], bytes] = field(repr=False)
     keys: "Keys"
     dialects: "Dialects"

@@ -23,7 +23,7 @@ from lingpai.sessions.model import SessionKey
 from lingpai.sms import notices
 from lingpai.sms.notices import Notice
 from lingpai.sms_codes import service as codes
-from lingpai.sms_codes.model import Guesser
+from lingpai.sms_codes.model import Presenter
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,13 @@ def link(
     number: str | None,
     code: str | None,
     identity: Identity | None,
-    guesser: Guesser,
+    presenter: Presenter,
     owner: Owner | None = None,
     notice: Notice | None = None,
 ) -> User:
     """Give the account the number (E.164) and the identity, or neither; what is None stays. Gives the account.
 
-    `code` is the proof that the number's holder asked for it, given by `guesser`. The identity takes the place of the
+    `code` is the proof that the number's holder asked for it, given by `presenter`. The identity takes the place of the
     one that the account had with the same provider and app. Without an `owner` it is an admin's change: then the
     account's sessions end only where something else logs in to it no more. A number that is replaced gets the `notice`.
     """
@@ -65,7 +65,7 @@ def link(
     def change() -> User:
         evidence = owner.evidence if owner else NOTHING_USED
         if number is not None and code is not None:
-            proof = codes.check(services, number, code, guesser, "link")
+            proof = codes.check(services, number, code, presenter, "link")
             evidence = replace(evidence, proofs=(*evidence.proofs, proof))
         return _change(services, user_id, edit, owner, evidence, notice=notice)
 
@@ -129,7 +129,7 @@ def unlink_identity(
 
     Every session but the owner's ends, those known by then in the same transaction.
     """
-    known = services.sign_providers.get(provider)
+    known = services.identity_providers.get(provider)
 
     def edit(user: User) -> User:
         issuers = [issuer for issuer, _ in user.openids]
@@ -158,7 +158,7 @@ def linked(services: Services, user: User) -> tuple[tuple[str, str, str], ...]:
     """The identities by which the account can be logged in to here: provider, app, id."""
     found = []
     for issuer, openid in user.openids:
-        apps = ((name, provider.app(issuer)) for name, provider in services.sign_providers.items())
+        apps = ((name, provider.app(issuer)) for name, provider in services.identity_providers.items())
         name, app = next(((name, app) for name, app in apps if app is not None), ("", None))
         if app is not None:
             found.append((name, app, openid))

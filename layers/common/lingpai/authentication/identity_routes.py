@@ -10,7 +10,7 @@ from lingpai.http import envelope, fields
 from lingpai.http.request import Request, json_body
 from lingpai.http.response import Reply
 from lingpai.identity_providers import service as third_parties
-from lingpai.identity_providers.model import Proof
+from lingpai.identity_providers.model import ProviderCredential
 from lingpai.kernel import phone_numbers as numbers
 from lingpai.kernel.jws import TOKEN_MAX
 from lingpai.services import Services
@@ -25,7 +25,7 @@ def link(services: Services, request: Request) -> Reply:
     """Who `sign` (and `nonce`) prove to be the caller logs in to this account from now on; other sessions end."""
     caller, user = _owner(services, request)
     body = json_body(request)
-    proof = Proof(fields.text(body, "sign", TOKEN_MAX), fields.optional_text(body, "nonce") or None)
+    proof = ProviderCredential(fields.text(body, "sign", TOKEN_MAX), fields.optional_text(body, "nonce") or None)
     client, provider = own_account.provider_of(services, caller, fields.optional_text(body, "provider") or None)
     evidence = own_account.prove(services, request, caller, user, body, by_sign=False)
     identity = third_parties.identify(services, provider, client, proof, request.source_ip)

@@ -24,7 +24,7 @@ _FRESH = 86400
 
 
 @dataclass(frozen=True)
-class Try:
+class LoginAttempt:
     """A try to log in to `user_id` (None: nobody) that may be made: `limits` are those that it stands under."""
 
     key: str
@@ -35,7 +35,7 @@ class Try:
     limits: tuple[Limit, ...]
 
 
-def begin(services: Services, key: str, address: str) -> Try:
+def begin(services: Services, key: str, address: str) -> LoginAttempt:
     """Whom the identity `key` finds, in one call; LingpaiError 429 where the name or the address has to wait.
 
     The answer is the same for a name that finds nobody.
@@ -53,10 +53,10 @@ def begin(services: Services, key: str, address: str) -> Try:
     for limit in limits:
         if limit.reached(lookup.counters[limit.key]):
             raise _refusal(limit, now)
-    return Try(key, lookup.user_id, mark, now, lately, limits)
+    return LoginAttempt(key, lookup.user_id, mark, now, lately, limits)
 
 
-def failed(services: Services, attempt: Try) -> None:
+def failed(services: Services, attempt: LoginAttempt) -> None:
     """Count a wrong password; LingpaiError 429 where others were faster, and this answer would be one too many."""
     if not attempt.limits:
         return
@@ -67,7 +67,7 @@ def failed(services: Services, attempt: Try) -> None:
         raise
 
 
-def succeeded(attempt: Try, user_id: int) -> tuple[Write, ...]:
+def succeeded(attempt: LoginAttempt, user_id: int) -> tuple[Write, ...]:
     """What has to be written with the session of a right password: that no limit is reached, and the address."""
     checks = tuple(limit.check for limit in attempt.limits)
     if not checks:
@@ -79,7 +79,7 @@ def succeeded(attempt: Try, user_id: int) -> tuple[Write, ...]:
     return (*checks, RememberAddresses(attempt.key, user_id, kept))
 
 
-def raise_if_limited(attempt: Try, conflict: Conflict) -> None:
+def raise_if_limited(attempt: LoginAttempt, conflict: Conflict) -> None:
     """LingpaiError 429 where the write that failed was one of a limit."""
     if isinstance(conflict.write, CheckCounter | IncrementCounter):
         key = conflict.write.key

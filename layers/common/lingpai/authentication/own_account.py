@@ -12,13 +12,13 @@ from lingpai.clients.model import Client
 from lingpai.http import fields
 from lingpai.http.request import Request
 from lingpai.identity_providers import service as third_parties
-from lingpai.identity_providers.model import Identity, Proof
-from lingpai.identity_providers.provider import SignProvider
+from lingpai.identity_providers.model import Identity, ProviderCredential
+from lingpai.identity_providers.provider import IdentityProvider
 from lingpai.kernel.errors import LingpaiError, forbidden, invalid_token, recent_login_required
 from lingpai.kernel.jws import TOKEN_MAX
 from lingpai.passwords import service as passwords
 from lingpai.services import Services
-from lingpai.sms_codes.model import Guesser
+from lingpai.sms_codes.model import Presenter
 
 
 def prove(
@@ -34,15 +34,15 @@ def prove(
     if by_sign and body.get("sign") and not recent_login.is_recent(services, caller.session):
         identity = _identity(services, request, caller, body)
     given = FreshProof(password, identity, code)
-    return recent_login.require(services, user, caller.session, given, guesser(services, request, caller))
+    return recent_login.require(services, user, caller.session, given, presenter(services, request, caller))
 
 
-def guesser(services: Services, request: Request, caller: Caller) -> Guesser:
+def presenter(services: Services, request: Request, caller: Caller) -> Presenter:
     """The client and address that the caller's guesses at codes are counted for."""
-    return Guesser(services.clients.get_client(caller.session.client_id), request.source_ip)
+    return Presenter(services.clients.get_client(caller.session.client_id), request.source_ip)
 
 
-def provider_of(services: Services, caller: Caller, named: str | None) -> tuple[Client, SignProvider]:
+def provider_of(services: Services, caller: Caller, named: str | None) -> tuple[Client, IdentityProvider]:
     """The provider that proves an identity, and the client that it is asked for.
 
     It is the provider of the caller's client, or (`named`) one of LINK_PROVIDERS. LingpaiError `access_denied` for any
@@ -53,7 +53,7 @@ def provider_of(services: Services, caller: Caller, named: str | None) -> tuple[
         raise invalid_token()
     if named not in (None, client.sign_provider) and named in services.settings.link_providers:
         client = replace(client, sign_provider=named, sign_app="default")
-    provider = services.sign_providers.get(client.sign_provider or "")
+    provider = services.identity_providers.get(client.sign_provider or "")
     if provider is None or named not in (None, client.sign_provider):
         raise forbidden("provider_not_allowed")
     if not provider.proves:
@@ -62,7 +62,7 @@ def provider_of(services: Services, caller: Caller, named: str | None) -> tuple[
 
 
 def _identity(services: Services, request: Request, caller: Caller, body: Mapping[str, Any]) -> Identity:
-    proof = Proof(fields.text(body, "sign", TOKEN_MAX), fields.optional_text(body, "nonce") or None)
+    proof = ProviderCredential(fields.text(body, "sign", TOKEN_MAX), fields.optional_text(body, "nonce") or None)
     try:
         client, provider = provider_of(services, caller, fields.optional_text(body, "provider") or None)
         return third_parties.identify(services, provider, client, proof, request.source_ip)

@@ -12,7 +12,7 @@ from lingpai.rate_limits import unanswered
 from lingpai.services import Services
 from lingpai.sessions.model import SessionKey
 from lingpai.sms_codes import service as codes
-from lingpai.sms_codes.model import Guesser
+from lingpai.sms_codes.model import Presenter
 
 
 def change_password(services: Services, user_id: int, old: str, new: str, session: SessionKey) -> None:
@@ -44,18 +44,18 @@ def change_password(services: Services, user_id: int, old: str, new: str, sessio
     ended_accounts.end_all(services, user_id, keep=session)
 
 
-def reset_password(services: Services, number: str, code: str, new: str, guesser: Guesser) -> None:
+def reset_password(services: Services, number: str, code: str, new: str, presenter: Presenter) -> None:
     """Set the first password, or a new one for a forgotten one, of the account whose number (E.164) the code proves.
 
     All sessions of the account end. LingpaiError `invalid_grant` for a code that is not good, `not_found` where the
     number has no account: whoever proves it may know.
     """
     passwords.check_new(new, numbers.national(number, services.settings.home_country), services.settings)
-    user_id = codes.begin(services, accounts.mobile_key(number), guesser)
+    user_id = codes.begin(services, accounts.mobile_key(number), presenter)
     request = ("reset", number, code)
     with unanswered.noted(services, *request):
         if not _has_been_reset(services, user_id, new, request):
-            proof = codes.check(services, number, code, guesser, "reset")
+            proof = codes.check(services, number, code, presenter, "reset")
             if user_id is None:
                 raise not_found("user_not_found")
             _set_password(services, user_id, new, proof)
@@ -70,7 +70,7 @@ def _has_been_reset(services: Services, user_id: int | None, new: str, request: 
     return user is not None and passwords.verify(new, user.password, services.settings)
 
 
-def _set_password(services: Services, user_id: int, new: str, proof: codes.Proof) -> None:
+def _set_password(services: Services, user_id: int, new: str, proof: codes.VerifiedCode) -> None:
     """Give the account, whose number the code proves, the password, and end its sessions."""
     user = services.store.get_user(user_id)
     if user is None or user.disabled:

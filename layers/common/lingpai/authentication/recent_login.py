@@ -19,7 +19,7 @@ from lingpai.rate_limits.storage import IncrementCounter
 from lingpai.services import Services
 from lingpai.sessions.model import Session
 from lingpai.sms_codes import service as codes
-from lingpai.sms_codes.model import Guesser
+from lingpai.sms_codes.model import Presenter
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Evidence:
     the repeat of a request that was not answered (see `unanswered`).
     """
 
-    proofs: tuple[codes.Proof, ...] = ()
+    proofs: tuple[codes.VerifiedCode, ...] = ()
     once: tuple[IncrementCounter, ...] = ()
     note: tuple[object, ...] = field(default=(), repr=False)
 
@@ -62,14 +62,14 @@ def is_recent(services: Services, session: Session) -> bool:
     return bool(session.auth_time) and age <= services.settings.recent_login
 
 
-def require(services: Services, user: User, session: Session, given: FreshProof, guesser: Guesser) -> Evidence:
+def require(services: Services, user: User, session: Session, given: FreshProof, presenter: Presenter) -> Evidence:
     """What the change uses up; LingpaiError `recent_login_required` where nothing proves the account.
 
     A login that is recent is enough. Wrong proof is no proof, and guesses at it are counted as everywhere. A code that
     was used up by the same request, which was not answered, is good for its repeat.
     """
     try:
-        return _require(services, user, session, given, guesser)
+        return _require(services, user, session, given, presenter)
     except LingpaiError as error:
         if error.code != "recent_login_required" or given.code is None:
             raise
@@ -90,7 +90,7 @@ def _note(session: Session, proof: str) -> tuple[object, ...]:
     return ("proven", session.key.owner, session.key.id, proof)
 
 
-def _require(services: Services, user: User, session: Session, given: FreshProof, guesser: Guesser) -> Evidence:
+def _require(services: Services, user: User, session: Session, given: FreshProof, presenter: Presenter) -> Evidence:
     if is_recent(services, session):
         return NOTHING_USED
     if given.password is not None:
@@ -100,7 +100,7 @@ def _require(services: Services, user: User, session: Session, given: FreshProof
         once = third_parties.single_use(given.identity)
         return Evidence(once=once, note=_note(session, once[0].key) if once else ())
     if given.code is not None and user.mobile is not None:
-        return Evidence((_old_code(services, user.mobile, given.code, guesser),), note=_note(session, given.code))
+        return Evidence((_old_code(services, user.mobile, given.code, presenter),), note=_note(session, given.code))
     raise recent_login_required()
 
 
@@ -118,9 +118,9 @@ def check_password(services: Services, user: User, password: str) -> None:
         raise recent_login_required("wrong_password")
 
 
-def _old_code(services: Services, number: str, code: str, guesser: Guesser) -> codes.Proof:
+def _old_code(services: Services, number: str, code: str, presenter: Presenter) -> codes.VerifiedCode:
     try:
-        return codes.check(services, number, code, guesser, "change")
+        return codes.check(services, number, code, presenter, "change")
     except LingpaiError as error:
         if error.code != "invalid_grant":
             raise

@@ -19,7 +19,7 @@ from lingpai.kernel.errors import forbidden, invalid_request, invalid_token
 from lingpai.passwords import service as passwords
 from lingpai.services import Services
 from lingpai.sms.notices import Notice
-from lingpai.sms_codes.model import Guesser
+from lingpai.sms_codes.model import Presenter
 
 
 def save(services: Services, request: Request) -> Reply:
@@ -38,7 +38,7 @@ def save(services: Services, request: Request) -> Reply:
     new_name = fields.optional_text(body, "username", numbers="whole")
     new_password = fields.optional_text(body, "password", passwords.LONGEST, opaque=True)
     if new_password and caller.user is not None and caller.user.id == user_id:
-        recent_login.require(services, caller.user, caller.session, FreshProof(), Guesser(None, request.source_ip))
+        recent_login.require(services, caller.user, caller.session, FreshProof(), Presenter(None, request.source_ip))
     checks = keeping_an_admin(services, caller, user_id, role_ids)
     accounts.save(services, user_id, new_name or None, new_password or None, role_ids, *checks)
     return envelope.done(user_id)
@@ -65,8 +65,8 @@ def update(services: Services, request: Request) -> Reply:
     owner = None
     if number is not None or identity is not None:
         owner = _owner(services, request, caller, user_id, body)
-    guesser = own_account.guesser(services, request, caller)
-    factors.link(services, user_id, number, code, identity, guesser, owner, _notice(request, caller))
+    presenter = own_account.presenter(services, request, caller)
+    factors.link(services, user_id, number, code, identity, presenter, owner, _notice(request, caller))
     return envelope.done()
 
 
@@ -89,8 +89,8 @@ def reset_password(services: Services, request: Request) -> Reply:
         require(given, "mobile", "code", "newPassword")
         number = numbers.parse_mobile(given["mobile"], services.settings)
         told = end_user_address(request, client)
-        guesser = Guesser.of(client, told or request.source_ip, forwarded=told is not None)
-        password_change.reset_password(services, number, given["code"], given["newPassword"], guesser)
+        presenter = Presenter.of(client, told or request.source_ip, forwarded=told is not None)
+        password_change.reset_password(services, number, given["code"], given["newPassword"], presenter)
     return envelope.done().about(client.id)
 
 
@@ -124,7 +124,7 @@ def _identity(services: Services, caller: Caller, openid: str) -> Identity:
     client = services.clients.get_client(caller.session.client_id)
     if client is None:
         raise invalid_token()
-    provider = services.sign_providers.get(client.sign_provider or "trusted")
+    provider = services.identity_providers.get(client.sign_provider or "trusted")
     if provider is None:
         raise forbidden("provider_not_allowed")
     return provider.identity(client, openid)

@@ -12,21 +12,23 @@ from lingpai.kernel import phone_numbers as numbers
 from lingpai.services import Services
 from lingpai.sessions import login_methods
 from lingpai.sms_codes import service as codes
-from lingpai.sms_codes.model import Guesser
+from lingpai.sms_codes.model import Presenter
 
 
-def authenticate(services: Services, client: Client, number: str, code: str, guesser: Guesser) -> Authenticated:
+def authenticate(services: Services, client: Client, number: str, code: str, presenter: Presenter) -> Authenticated:
     """The holder of a number (E.164), by the code sent to it; the first time, the account is created.
 
     Using up the code and creating the account belong to one transaction with what follows.
     """
     key = accounts.mobile_key(number)
-    user_id = codes.begin(services, key, guesser)
-    proof = codes.check(services, number, code, guesser, "login")
+    user_id = codes.begin(services, key, presenter)
+    proof = codes.check(services, number, code, presenter, "login")
     return _holder(services, client, proof, {} if user_id is None else {key: user_id})
 
 
-def authenticate_by_name(services: Services, client: Client, name: str, code: str, guesser: Guesser) -> Authenticated:
+def authenticate_by_name(
+    services: Services, client: Client, name: str, code: str, presenter: Presenter
+) -> Authenticated:
     """As `authenticate`, for a number or the username of an account that has one.
 
     Guesses at a name are counted for the name, whether it has a number or not, and never for its number: else they
@@ -34,15 +36,17 @@ def authenticate_by_name(services: Services, client: Client, name: str, code: st
     """
     number = numbers.as_mobile(name, services.settings.home_country)
     if number is not None:
-        return authenticate(services, client, number, code, guesser)
+        return authenticate(services, client, number, code, presenter)
     key = accounts.lookup_key(services, name)
-    user = accounts.user_or_nobody(services, codes.begin(services, key, guesser))
+    user = accounts.user_or_nobody(services, codes.begin(services, key, presenter))
     number = user.mobile if user and user.mobile else accounts.nobodys_key(key)
-    proof = codes.check(services, number, code, guesser, "login", by_name=True)
+    proof = codes.check(services, number, code, presenter, "login", by_name=True)
     return _holder(services, client, proof, None)
 
 
-def _holder(services: Services, client: Client, proof: codes.Proof, found: Mapping[str, int] | None) -> Authenticated:
+def _holder(
+    services: Services, client: Client, proof: codes.VerifiedCode, found: Mapping[str, int] | None
+) -> Authenticated:
     """The holder of the number that the code proves. `found` is whom the number finds; None where nobody looked."""
     number = proof.consume.number
     proven = ProvenIdentity(

@@ -167,12 +167,12 @@ class Registry:
         return client
 
     def has_ended(self, key: "SessionKey", opened_at: int) -> bool:
-        """See `ports.KnownClients`; at most `ttl` seconds old where `get_client` was called before."""
+        """See `KnownClients`; at most `ttl` seconds old where `get_client` was called before."""
         account = self._ended.get(key.owner)
         return account is not None and account.has_ended(key, opened_at)
 
     def ended_account(self, user_id: int) -> EndedAccount | None:
-        """See `ports.KnownClients`."""
+        """See `KnownClients`."""
         return self._ended.get(user_id)
 
 

@@ -53,7 +53,7 @@ def is_union(issuer: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Proof:
+class ProviderCredential:
     """What somebody presents to be known by a third party: `sign`, and the `nonce` that it was asked for with."""
 
     sign: str = field(repr=False)

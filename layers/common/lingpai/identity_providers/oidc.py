@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from lingpai.clients.model import Client
 from lingpai.identity_providers import https, id_tokens
 from lingpai.identity_providers.id_tokens import Presented, PublicKey
-from lingpai.identity_providers.model import Identity, Proof, SingleUse
+from lingpai.identity_providers.model import Identity, ProviderCredential, SingleUse
 from lingpai.kernel import deadline
 from lingpai.kernel.clock import Clock
 from lingpai.kernel.errors import LingpaiError, SettingsError, invalid_grant, unavailable
@@ -29,7 +29,7 @@ _KEPT = 86400
 
 
 class OpenId:
-    """One OpenID provider, see `ports.SignProvider`."""
+    """One OpenID provider, see `IdentityProvider`."""
 
     proves = True
 
@@ -40,11 +40,11 @@ class OpenId:
         self._keys = _Ring(settings, provider, clock) if given is None else _Given(provider.name, given)
         self._issuer = Identity(PROVIDER, provider.issuer, "").issuer
 
-    def asks(self, client: Client, proof: Proof) -> bool:  # noqa: ARG002  the keys are read for all tokens
-        """See `ports.SignProvider`. Keys are read once in OIDC_KEYS_PAUSE at most, whatever is presented."""
+    def asks(self, client: Client, proof: ProviderCredential) -> bool:  # noqa: ARG002  the keys are read for all tokens
+        """See `IdentityProvider`. Keys are read once in OIDC_KEYS_PAUSE at most, whatever is presented."""
         return False
 
-    def resolve(self, client: Client, proof: Proof) -> Identity:
+    def resolve(self, client: Client, proof: ProviderCredential) -> Identity:
         """The subject of the ID token, which works once: it is to be remembered until it expires."""
         provider, now = self._provider, self._clock.now()
         audiences = provider.audiences
@@ -60,11 +60,11 @@ class OpenId:
         return replace(self.identity(client, claims.subject), single_use=single_use)
 
     def identity(self, client: Client, openid: str) -> Identity:  # noqa: ARG002  a provider's subjects are no app's own
-        """See `ports.SignProvider`."""
+        """See `IdentityProvider`."""
         return Identity(PROVIDER, self._provider.issuer, openid)
 
     def app(self, issuer: str) -> str | None:
-        """See `ports.SignProvider`: the issuer's address."""
+        """See `IdentityProvider`: the issuer's address."""
         return self._provider.issuer if issuer == self._issuer else None
 
 

@@ -3,10 +3,10 @@
 from typing import Protocol
 
 from lingpai.clients.model import Client
-from lingpai.identity_providers.model import Identity, Proof
+from lingpai.identity_providers.model import Identity, ProviderCredential
 
 
-class SignProvider(Protocol):
+class IdentityProvider(Protocol):
     """A third party who says who somebody is, or what stands for it here."""
 
     @property
@@ -14,14 +14,14 @@ class SignProvider(Protocol):
         """Whether `resolve` has the third party's own word, so that the person's alone is enough to link it."""
         ...
 
-    def asks(self, client: Client, proof: Proof) -> bool:
+    def asks(self, client: Client, proof: ProviderCredential) -> bool:
         """Whether `resolve` asks the third party about this proof, so that the question has to be counted before.
 
         LingpaiError for a proof that is refused without a question.
         """
         ...
 
-    def resolve(self, client: Client, proof: Proof) -> Identity:
+    def resolve(self, client: Client, proof: ProviderCredential) -> Identity:
         """Who presents the proof to the client.
 
         LingpaiError `invalid_grant` for a proof that is wrong, used or another's, `invalid_request` where it lacks

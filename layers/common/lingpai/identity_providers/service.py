@@ -4,19 +4,21 @@ Without limits, made-up codes would use up the provider's quota and the function
 """
 
 from lingpai.clients.model import Client
-from lingpai.identity_providers.model import Identity, Proof
-from lingpai.identity_providers.provider import SignProvider
+from lingpai.identity_providers.model import Identity, ProviderCredential
+from lingpai.identity_providers.provider import IdentityProvider
 from lingpai.rate_limits import service as throttle
 from lingpai.rate_limits.storage import IncrementCounter
 from lingpai.services import Services
 
 
-def identify(services: Services, provider: SignProvider, client: Client, proof: Proof, address: str | None) -> Identity:
+def identify(
+    services: Services, provider: IdentityProvider, client: Client, proof: ProviderCredential, address: str | None
+) -> Identity:
     """The identity that the proof shows; `address` is that of the person who presents it, None where it is not counted.
 
     What the provider would ask its third party is counted before it is asked, for the address (`LIMIT_SIGN_IP`,
     `LIMIT_SIGN_NET`) and for the client (`LIMIT_SIGN_CLIENT`), an hour each: LingpaiError 429 where none is left.
-    The other errors are those of `SignProvider.resolve`.
+    The other errors are those of `IdentityProvider.resolve`.
     """
     if provider.asks(client, proof):
         settings, now = services.settings, services.clock.now()

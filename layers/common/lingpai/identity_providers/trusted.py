@@ -3,7 +3,7 @@
 import unicodedata
 
 from lingpai.clients.model import Client
-from lingpai.identity_providers.model import Identity, Proof
+from lingpai.identity_providers.model import Identity, ProviderCredential
 from lingpai.kernel.errors import invalid_grant, unauthorized_client
 
 NAME = "trusted"
@@ -11,16 +11,16 @@ OPENID_MAX = 256
 
 
 class Trusted:
-    """The provider `trusted`, see `ports.SignProvider`."""
+    """The provider `trusted`, see `IdentityProvider`."""
 
     # It is the client's word. The client proves itself with its secret, which no user's access token stands for.
     proves = False
 
-    def asks(self, client: Client, proof: Proof) -> bool:  # noqa: ARG002  nobody is asked
-        """See `ports.SignProvider`."""
+    def asks(self, client: Client, proof: ProviderCredential) -> bool:  # noqa: ARG002  nobody is asked
+        """See `IdentityProvider`."""
         return False
 
-    def resolve(self, client: Client, proof: Proof) -> Identity:
+    def resolve(self, client: Client, proof: ProviderCredential) -> Identity:
         """The identity `sign` of the client's app; only for a client that has a secret and thus proved itself."""
         if not client.confidential:
             raise unauthorized_client("sign")
@@ -30,10 +30,10 @@ class Trusted:
         return self.identity(client, sign)
 
     def identity(self, client: Client, openid: str) -> Identity:
-        """See `ports.SignProvider`."""
+        """See `IdentityProvider`."""
         return Identity(NAME, client.sign_app, openid)
 
     def app(self, issuer: str) -> str | None:
-        """See `ports.SignProvider`: any app, since which of them there are is for the clients' records to say."""
+        """See `IdentityProvider`: any app, since which of them there are is for the clients' records to say."""
         provider, _, app = issuer.partition(":")
         return app.replace("%3A", ":").replace("%25", "%") if provider == NAME else None

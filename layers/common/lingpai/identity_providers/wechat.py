@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from lingpai.clients.model import Client
 from lingpai.identity_providers import https
-from lingpai.identity_providers.model import Identity, Proof, is_union
+from lingpai.identity_providers.model import Identity, ProviderCredential, is_union
 from lingpai.identity_providers.settings import wechat_apps
 from lingpai.kernel.errors import LingpaiError, invalid_grant, too_many_requests, unavailable
 
@@ -41,7 +41,7 @@ _MINUTE = 60
 
 
 class WeChat:
-    """The provider `wechat`, see `ports.SignProvider`. `apps` gives the apps' secrets as WECHAT_APPS has them."""
+    """The provider `wechat`, see `IdentityProvider`. `apps` gives the apps' secrets as WECHAT_APPS has them."""
 
     proves = True
 
@@ -49,12 +49,12 @@ class WeChat:
         self._settings = settings
         self._apps = apps
 
-    def asks(self, client: Client, proof: Proof) -> bool:  # noqa: ARG002  each code is asked about
-        """See `ports.SignProvider`."""
+    def asks(self, client: Client, proof: ProviderCredential) -> bool:  # noqa: ARG002  each code is asked about
+        """See `IdentityProvider`."""
         _check_shape(proof)
         return True
 
-    def resolve(self, client: Client, proof: Proof) -> Identity:
+    def resolve(self, client: Client, proof: ProviderCredential) -> Identity:
         """The user of the client's mini-program who got this js_code. It works once, so nothing is asked twice."""
         _check_shape(proof)
         app = client.sign_app
@@ -70,11 +70,11 @@ class WeChat:
         return _identity(app, body)
 
     def identity(self, client: Client, openid: str) -> Identity:
-        """See `ports.SignProvider`."""
+        """See `IdentityProvider`."""
         return Identity(NAME, client.sign_app, openid)
 
     def app(self, issuer: str) -> str | None:
-        """See `ports.SignProvider`: the app id of a mini-program whose secret is here."""
+        """See `IdentityProvider`: the app id of a mini-program whose secret is here."""
         provider, _, app = issuer.partition(":")
         return app if provider == NAME and not is_union(issuer) and app in self._secrets() else None
 
@@ -85,7 +85,7 @@ class WeChat:
             raise unavailable("provider_unavailable", detail=f"WECHAT_APPS_SECRET: {error}") from None
 
 
-def _check_shape(proof: Proof) -> None:
+def _check_shape(proof: ProviderCredential) -> None:
     """LingpaiError for a text that can be no js_code."""
     if not _CODE.fullmatch(proof.sign):
         raise invalid_grant("sign_unknown")

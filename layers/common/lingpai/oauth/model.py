@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lingpai.clients.model import Client
-from lingpai.sms_codes.model import Guesser
+from lingpai.sms_codes.model import Presenter
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,6 @@ class TokenRequest:
     forwarded: bool = False
 
     @property
-    def guesser(self) -> Guesser:
+    def presenter(self) -> Presenter:
         """Whom a guess at a code counts for."""
-        return Guesser.of(self.client, self.address, forwarded=self.forwarded)
+        return Presenter.of(self.client, self.address, forwarded=self.forwarded)

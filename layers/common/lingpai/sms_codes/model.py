@@ -11,7 +11,7 @@ class Code:
     """All that is known of the codes sent to one number. `sent` holds the times of the last sendings.
 
     `tries` counts the guesses at the number until `tries_until`, `name_tries` those at the name of its account; a new
-    code resets neither. `guesses` counts those at this code, by whatever door. `proven` is whether somebody gave the
+    code resets neither. `guesses` counts those at this code, on whatever route. `proven` is whether somebody gave the
     code back right, and `proof_day` the day (since 1970) whose codes the number's last proof was counted for.
 
     The code is good at the client `client_id`, for `purpose` (None: to log in and to link). `unsent` is the id of the
@@ -52,7 +52,7 @@ class Guess:
 
 
 @dataclass(frozen=True)
-class Guesser:
+class Presenter:
     """Who presents a code: at which client (None where the route asks for no client), and from which address.
 
     Where `address` is None, wrong guesses are counted for the client.
@@ -62,8 +62,8 @@ class Guesser:
     address: str | None
 
     @classmethod
-    def of(cls, client: Client, address: str, *, forwarded: bool) -> "Guesser":
-        """The guesser at a client that has proven itself; `address` is the end user's where it is `forwarded`.
+    def of(cls, client: Client, address: str, *, forwarded: bool) -> "Presenter":
+        """The presenter at a client that has proven itself; `address` is the end user's where it is `forwarded`.
 
         Anybody may say that they are a public client; the address of one with a secret may stand for many people.
         """

@@ -20,7 +20,7 @@ from lingpai.services import Services
 from lingpai.sms import budget as prefixes
 from lingpai.sms.model import Message, Purpose
 from lingpai.sms.sender import MaybeSent, NotSent
-from lingpai.sms_codes.model import Code, Guess, Guesser
+from lingpai.sms_codes.model import Code, Guess, Presenter
 from lingpai.sms_codes.storage import ConsumeCode
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Proof:
+class VerifiedCode:
     """A code that was given back right: the write that uses it up, and which sending it belongs to.
 
     `is_known`: it was given back before. `counts`: it is the number's first proof of that day.
@@ -210,12 +210,12 @@ def _refuse_after(sent: tuple[int, ...], count: int, window: int, now: int, reas
 # --- giving back ------------------------------------------------------------------------------------------
 
 
-def begin(services: Services, key: str, guesser: Guesser) -> int | None:
+def begin(services: Services, key: str, presenter: Presenter) -> int | None:
     """The user whom the identity `key` finds; LingpaiError 429 where the client's wrong guesses are spent.
 
     One call, whether somebody is found or not. To be called before `check` where the client is known.
     """
-    limit = _client_limit(services, guesser)
+    limit = _client_limit(services, presenter)
     lookup = services.store.look_up_login(key, (limit.key,) if limit else ())
     if limit is not None and limit.reached(lookup.counters[limit.key]):
         raise limit.refusal(services.clock.now())
@@ -227,15 +227,15 @@ def verify(services: Services, number: str, code: str, address: str) -> None:
 
     It tests the number's newest code, whatever its client and purpose.
     """
-    proof = check(services, number, code, Guesser(None, address), None)
+    proof = check(services, number, code, Presenter(None, address), None)
     consume = proof.consume
     if not proof.is_known and services.store.mark_proven(number, consume.digest, consume.proof_day):
         _proven(services, proof)
 
 
 def check(
-    services: Services, number: str, code: str, guesser: Guesser, purpose: Purpose | None, *, by_name: bool = False
-) -> Proof:
+    services: Services, number: str, code: str, presenter: Presenter, purpose: Purpose | None, *, by_name: bool = False
+) -> VerifiedCode:
     """Count one guess and compare it; the write of the proof uses the code up, and `consumed` is to follow it.
 
     `number` is in E.164, or stands for a name without one. LingpaiError `invalid_grant` for a code that is wrong, used,
@@ -247,55 +247,55 @@ def check(
         # What cannot be a code is wrong and counts as no guess.
         raise invalid_grant("bad_code")
     settings, now = services.settings, services.clock.now()
-    if guesser.address is not None:
-        throttle.spend(services, throttle.address_limit(settings, "verify", guesser.address, now))
+    if presenter.address is not None:
+        throttle.spend(services, throttle.address_limit(settings, "verify", presenter.address, now))
     guess = Guess(now, settings.code_tries_window, settings.code_tries, by_name)
     known = services.store.count_try(number, guess)
     tries, until = known.tries_at(guess)
     if tries > settings.code_tries:
         raise too_many_requests("too_many_tries", retry_after=max(1, until - now))
     digest = _digest(services, number, code)
-    is_good = known.guesses <= GUESSES_PER_CODE and now < known.expires_at and _serves(known, guesser, purpose)
+    is_good = known.guesses <= GUESSES_PER_CODE and now < known.expires_at and _serves(known, presenter, purpose)
     if not hmac.compare_digest(digest, known.digest or bytes(len(digest))) or not is_good:
-        throttle.spend(services, _client_limit(services, guesser))
+        throttle.spend(services, _client_limit(services, presenter))
         raise invalid_grant("bad_code")
     sent_at = known.sent[-1]
     day = sent_at // throttle.DAY
     consume = ConsumeCode(number, digest, now, day, by_name, services.clock.random_bytes(8).hex())
-    return Proof(consume, known.expires_at, sent_at, known.proven, counts=known.proof_day != day)
+    return VerifiedCode(consume, known.expires_at, sent_at, known.proven, counts=known.proof_day != day)
 
 
-def reopen(services: Services, proof: Proof) -> None:
+def reopen(services: Services, proof: VerifiedCode) -> None:
     """Make the code good again, if this proof has used it up: the caller got nothing for it."""
     services.store.reopen_code(proof.consume, proof.expires_at)
 
 
-def consumed(services: Services, proof: Proof) -> None:
+def consumed(services: Services, proof: VerifiedCode) -> None:
     """The code was used up: whoever has the number has proven it, if not before."""
     if not proof.is_known:
         _proven(services, proof)
 
 
-def _proven(services: Services, proof: Proof) -> None:
+def _proven(services: Services, proof: VerifiedCode) -> None:
     prefixes.proven(services, proof.consume.number, proof.sent_at, counts=proof.counts)
 
 
-def _serves(known: Code, guesser: Guesser, purpose: Purpose | None) -> bool:
+def _serves(known: Code, presenter: Presenter, purpose: Purpose | None) -> bool:
     """Whether the code was asked for by this client, or one whose codes it takes, and for this purpose."""
     if purpose is not None and purpose not in (_BY_DEFAULT if known.purpose is None else (known.purpose,)):
         return False
-    client = guesser.client
+    client = presenter.client
     # Codes sent before clients were kept name none.
     if client is None or known.client_id in (None, client.id):
         return True
     return client.dialect == "usercenter" and known.client_id in client.codes_from
 
 
-def _client_limit(services: Services, guesser: Guesser) -> "Limit | None":
-    """The limit for wrong guesses of a client that does not tell its end users' addresses; None for other guessers."""
-    if guesser.address is not None or guesser.client is None:
+def _client_limit(services: Services, presenter: Presenter) -> "Limit | None":
+    """The limit for wrong guesses of a client that does not tell its end users' addresses; None otherwise."""
+    if presenter.address is not None or presenter.client is None:
         return None
-    return throttle.client_limit(services.settings, "verify", guesser.client.id, services.clock.now())
+    return throttle.client_limit(services.settings, "verify", presenter.client.id, services.clock.now())
 
 
 def _digest(services: Services, number: str, code: str) -> bytes:

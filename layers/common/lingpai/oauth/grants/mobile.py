@@ -15,5 +15,5 @@ def handle(services: Services, asked: TokenRequest) -> TokenSet:
     """Tokens for `mobile` and the `code` that was sent to it."""
     granted = scopes.granted(asked.client, asked.scope)
     number = numbers.parse_mobile(asked.parameters["mobile"], services.settings)
-    who = sms_code.authenticate(services, asked.client, number, asked.parameters["code"], asked.guesser)
+    who = sms_code.authenticate(services, asked.client, number, asked.parameters["code"], asked.presenter)
     return issuing.issue(services, asked.client, granted, who)

@@ -5,7 +5,7 @@
 
 from lingpai.authentication import federated
 from lingpai.identity_providers import service as third_parties
-from lingpai.identity_providers.model import Proof
+from lingpai.identity_providers.model import ProviderCredential
 from lingpai.kernel.errors import unauthorized_client
 from lingpai.oauth import issuing, scopes
 from lingpai.oauth.model import TokenRequest
@@ -19,10 +19,10 @@ REQUIRED = ("sign",)
 def handle(services: Services, asked: TokenRequest) -> TokenSet:
     """Tokens for whoever `sign` stands for; the account is made the first time."""
     granted = scopes.granted(asked.client, asked.scope)
-    provider = services.sign_providers.get(asked.client.sign_provider or "")
+    provider = services.identity_providers.get(asked.client.sign_provider or "")
     if provider is None:
         raise unauthorized_client(NAME)
-    proof = Proof(asked.parameters["sign"], asked.parameters.get("nonce"))
-    identity = third_parties.identify(services, provider, asked.client, proof, asked.guesser.address)
+    proof = ProviderCredential(asked.parameters["sign"], asked.parameters.get("nonce"))
+    identity = third_parties.identify(services, provider, asked.client, proof, asked.presenter.address)
     who = federated.authenticate(services, asked.client, identity)
     return issuing.issue(services, asked.client, granted, who)

@@ -14,5 +14,5 @@ def handle(services: Services, asked: TokenRequest) -> TokenSet:
     """Tokens for `username` (a name or a mobile number) and the code sent to its number."""
     granted = scopes.granted(asked.client, asked.scope)
     name, code = asked.parameters["username"], asked.parameters["validateCode"]
-    who = sms_code.authenticate_by_name(services, asked.client, name, code, asked.guesser)
+    who = sms_code.authenticate_by_name(services, asked.client, name, code, asked.presenter)
     return issuing.issue(services, asked.client, granted, who)
