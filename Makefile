@@ -127,6 +127,13 @@ npm-clients: .cache/npm-clients/.installed ## Fetch the OAuth clients of npm tha
 	$(call say,installing OAuth clients into .cache/npm-clients)
 	@$(npm-install)
 
+.PHONY: swagger-ui
+swagger-ui: .cache/swagger-ui/.installed ## Fetch Swagger UI, which shows the API at /docs of `make run` (needs npm)
+
+.cache/swagger-ui/.installed: tools/swagger-ui/package.json tools/swagger-ui/package-lock.json
+	$(call say,installing Swagger UI into .cache/swagger-ui)
+	@$(npm-install)
+
 OIDC_PROVIDER := benchmarks/peers/oidc-provider
 .cache/peers-oidc-provider/.installed: $(OIDC_PROVIDER)/package.json $(OIDC_PROVIDER)/package-lock.json
 	$(call say,installing oidc-provider into .cache/peers-oidc-provider)
@@ -147,6 +154,10 @@ bench = .venv/bin/python -m benchmarks
 .PHONY: bench-peers
 bench-peers: $(VENV) $(PEERS) .cache/peers-oidc-provider/.installed dynamodb-local ## Measure what a request costs beside other OAuth servers (needs node; ARGS='--rounds 3')
 	@$(bench) peers $(ARGS)
+
+.PHONY: openapi
+openapi: $(VENV) ## Write docs/openapi.yaml: every route, with what it takes and answers
+	@.venv/bin/python -m tools.write_openapi
 
 .PHONY: security-page
 security-page: $(VENV) ## Write docs/security.md: requirements and the tests that show them

@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCAL_PATHS = "/_local/"
 SMS_PATH = f"{LOCAL_PATHS}sms"
 STORE_PATH = f"{LOCAL_PATHS}dynamodb"
+DOCS_PATH = "/docs"
 
 # Settings that differ from a deployment's. Each can be overridden by its environment variable.
 PRESETS = {

@@ -2,7 +2,7 @@
 
     .venv/bin/python -m tools.write_events
 
-They are for `sam local invoke -e`, for reading, and for the tests, which send every one of them to its function.
+They are for `sam local invoke -e`, for docs/openapi.yaml, and for the tests, which send each of them to its function.
 The tokens, codes and ids in them are those of `local.examples`, which `make run` puts into the store when it is told to
 (`SAM_LOCAL`): with them there, each event succeeds, but for the one of a path that is not there (`REFUSED`).
 """
@@ -186,12 +186,12 @@ def event(example: Example, values: Values) -> dict[str, Any]:
 
 def texts() -> dict[str, str]:
     """What each file of `events/` holds, by its name without the ending."""
-    values = _example_values()
+    values = example_values()
     events = {name: event(example, values.get(name, {})) for name, example in EXAMPLES.items()}
     return {name: json.dumps(made, ensure_ascii=False, indent=2) + "\n" for name, made in (events | SCHEDULED).items()}
 
 
-def _example_values() -> Mapping[str, Values]:
+def example_values() -> Mapping[str, Values]:
     """The values of the events: what `local.examples` puts into an empty store with the demo data."""
     settings = Settings(argon2_memory_kib=8, argon2_time=1, code_pepper=SecretStr("any"))
     services = bootstrap.build(settings, MemoryStore())
@@ -213,14 +213,15 @@ def _request(example: Example, values: Mapping[str, Any]) -> Request:
         headers["Authorization"] = f"Bearer {values['token']}"
     if example.form is not None:
         headers["Content-Type"] = "application/x-www-form-urlencoded"
-        body = urllib.parse.urlencode(_filled(example.form, values)).encode()
+        body = urllib.parse.urlencode(filled(example.form, values)).encode()
     elif example.content is not None:
         headers["Content-Type"] = "application/json"
-        body = json.dumps(_filled(example.content, values), ensure_ascii=False).encode()
+        body = json.dumps(filled(example.content, values), ensure_ascii=False).encode()
     return Request(example.method, example.path, tuple(headers.items()), body)
 
 
-def _filled(fields: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+def filled(fields: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of an example with `values` in their places."""
     places = {f"{{{name}}}": value for name, value in values.items()}
     return {name: places.get(value, value) if isinstance(value, str) else value for name, value in fields.items()}
 

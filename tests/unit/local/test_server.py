@@ -75,7 +75,7 @@ def test_sms() -> None:
         (None, 403),
     ],
 )
-@pytest.mark.parametrize("path", ["/_local/sms", "/_local/%73ms", "/_local/dynamodb/", "/_local/anything"])
+@pytest.mark.parametrize("path", ["/_local/sms", "/_local/%73ms", "/_local/dynamodb/", "/_local/anything", "/docs"])
 def test_what_is_local_is_for_this_machine(host: str | None, status: int, path: str) -> None:
     """A page whose name was made to lead here sends that name (DNS rebinding). The API itself takes any."""
     headers = () if host is None else (("Host", host),)

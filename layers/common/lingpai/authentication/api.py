@@ -1,0 +1,126 @@
+"""What the routes take and answer that change how an account is logged in to (docs/openapi.yaml)."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import Field
+
+from lingpai.accounts.api import GivenId, Id, Password, RoleName, Username
+from lingpai.authentication import identity_routes, routes
+from lingpai.http.api import Answer, Body, ClientFields, Done, Message, Operation, bearer_refusals, legacy_refusals
+from lingpai.http.router import Endpoint
+
+Code = Annotated[str | int, Field(description="The six digits that were sent.", examples=["123456"])]
+Mobile = Annotated[str | int, Field(examples=["13312341234"])]
+Provider = Annotated[str, Field(examples=["wechat"])]
+
+
+class Proof(Body):
+    """Fresh proof of the caller's own account, where its login is older than RECENT_LOGIN: one of these."""
+
+    password: Annotated[str | None, Field(description="The account's password.")] = None
+    oldCode: Annotated[Code | None, Field(description="A code for `change`, sent to its present number.")] = None
+
+
+class ProofBySign(Proof):
+    """Fresh proof as above, or by the `sign` of one of the account's identities."""
+
+    sign: str | None = None
+    nonce: str | None = None
+    provider: Provider | None = None
+
+
+class NamedRole(Body):
+    """A role by its name."""
+
+    roleName: RoleName
+
+
+class SavedUser(Body):
+    """A new account or, with an `id`, what changes of that account."""
+
+    id: GivenId | None = None
+    username: Username | None = None
+    password: Password | None = None
+    roleList: list[NamedRole] | None = None
+
+
+class NumberOrOpenId(ProofBySign):
+    """A new number, with the code sent to it unless an admin asks; a new openId, by an admin."""
+
+    id: GivenId
+    phone: Mobile | None = None
+    code: Code | None = None
+    openId: str | None = None
+
+
+class NumberRemoval(ProofBySign):
+    """The account whose number is removed."""
+
+    id: GivenId
+
+
+class PasswordChange(Body):
+    """The present password of the caller's account, and the new one."""
+
+    userId: GivenId
+    oldPassword: Annotated[str, Field(examples=["correct horse battery"])]
+    newPassword: Password
+
+
+class PasswordReset(ClientFields):
+    """A new password for the account of a number, with the code sent to it for `reset`."""
+
+    mobile: Mobile
+    code: Code
+    newPassword: Password
+
+
+class Link(Proof):
+    """What a third party says of the caller: it logs in to the account from now on."""
+
+    sign: str
+    nonce: str | None = None
+    provider: Annotated[Provider | None, Field(description="That of the caller's client by default.")] = None
+
+
+class Unlink(Proof):
+    """An identity that logs in to the account no more."""
+
+    provider: Provider
+    app: Annotated[str | None, Field(description="All apps of the provider by default.")] = None
+
+
+class LinkedIdentity(Answer):
+    """An identity of an account; its id is masked."""
+
+    provider: Provider
+    app: str
+    id: Annotated[str, Field(examples=["oGZU***VJJE"])]
+
+
+class LoginMethods(Answer):
+    """What logs in to an account."""
+
+    username: bool
+    password: bool
+    phone: Annotated[str | None, Field(description="Masked.", examples=["133****1234"])]
+    identities: list[LinkedIdentity]
+
+
+OPERATIONS: Mapping[Endpoint, Operation] = {
+    routes.save: Operation("Make or change an account", Message[Id], bearer_refusals(404, 409), SavedUser),
+    routes.update: Operation("Set the number or openId of an account", Done, bearer_refusals(404, 409), NumberOrOpenId),
+    routes.update_password: Operation("Change one's own password", Done, bearer_refusals(), PasswordChange),
+    routes.reset_password: Operation(
+        "Set a password by a code", Done, legacy_refusals(401), PasswordReset, form=True, client="required"
+    ),
+    routes.remove_phone: Operation("Remove the number of an account", Done, bearer_refusals(404, 409), NumberRemoval),
+    identity_routes.current: Operation(
+        "Tell what logs in to one's own account", Message[LoginMethods], bearer_refusals()
+    ),
+    identity_routes.link: Operation("Link a third party's identity", Message[LoginMethods], bearer_refusals(409), Link),
+    identity_routes.unlink: Operation(
+        "Unlink a third party's identity", Message[LoginMethods], bearer_refusals(404, 409), Unlink
+    ),
+}

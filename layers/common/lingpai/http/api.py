@@ -1,0 +1,107 @@
+"""What the routes say of themselves for docs/openapi.yaml (`make openapi`): models of bodies and answers.
+
+Each feature has its own in a module `api` beside its routes: `OPERATIONS`, by endpoint. No function imports them: the
+endpoints read bodies by `http.request` and `http.fields`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Client = Literal["none", "optional", "required"]
+
+# One for each right: what a refusal of every route of Lingpai's own API may be.
+Text = Annotated[str, Field(min_length=1)]
+Scope = Annotated[str, Field(description="Scope tokens, separated by spaces.", examples=["read write"])]
+
+
+class Body(BaseModel):
+    """The fields of a request; those that a route does not know are ignored."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class Answer(BaseModel):
+    """The whole of an answer's body."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ClientFields(Body):
+    """A client's id and secret in the body, in place of HTTP Basic."""
+
+    client_id: Annotated[str | int, Field(examples=["web-client"])] = ""
+    clientId: Annotated[str | int, Field(description="Another name of `client_id`.")] = ""
+    client_secret: Annotated[str, Field(examples=["web-secret"])] = ""
+
+
+class Done(Answer):
+    """It is done, and there is nothing to tell."""
+
+    status: Literal[200]
+
+
+class Message[T](Answer):
+    """It is done; `message` is what the route gives."""
+
+    status: Literal[200]
+    message: T
+
+
+class Refusal(Answer):
+    """A refusal of seed 003's own endpoints: the HTTP status, and the text in the caller's language."""
+
+    status: Annotated[int, Field(ge=400, examples=[400])]
+    error: Annotated[str, Field(examples=["缺少参数 mobile"])]
+    reason: Annotated[
+        Literal["insufficient_scope", "recent_login_required"] | None, Field(description="Only with status 403.")
+    ] = None
+
+
+class OAuthError(Answer):
+    """A refusal as RFC 6749 section 5.2 has it. `reason` is for front ends to translate by."""
+
+    error: Annotated[str, Field(examples=["invalid_grant"])]
+    error_description: Annotated[str, Field(examples=["Bad credentials"])]
+    reason: Annotated[str, Field(examples=["bad_credentials"])] = ""
+
+
+class BearerError(Answer):
+    """A refusal of the bearer token, as RFC 6750 section 3 has it."""
+
+    error: Literal["unauthorized", "invalid_token"]
+    error_description: str
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What an endpoint takes and answers.
+
+    `answer` and the values of `refusals` (by status) are types; so is `body`, None for no body. `form` says that the
+    body may be a form or a multipart form, too. `client` says whether the client has to prove itself.
+    """
+
+    summary: str
+    answer: Any
+    refusals: Mapping[int, Any] = field(default_factory=dict)
+    body: Any = None
+    form: bool = False
+    client: Client = "none"
+
+
+def legacy_refusals(*statuses: int) -> dict[int, Any]:
+    """The refusals in the envelope of seed 003: those that every route has, and these."""
+    return dict.fromkeys(sorted({400, 405, 413, 429, 503, *statuses}), Refusal)
+
+
+def bearer_refusals(*statuses: int) -> dict[int, Any]:
+    """The refusals of a route that needs an access token: those that all of them have, and these."""
+    found = {**legacy_refusals(403, *statuses), 401: BearerError}
+    return dict(sorted(found.items()))
+
+
+def oauth_refusals(*statuses: int) -> dict[int, Any]:
+    """The refusals of RFC 6749: those that every route has, and these."""
+    return dict.fromkeys(sorted({400, 405, 413, 429, 503, *statuses}), OAuthError)

@@ -1,0 +1,279 @@
+"""What the token endpoints, the UserCenter calls and `/User/Register` take and answer (docs/openapi.yaml).
+
+The client's record names the dialect of a token answer, and of its refusals.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from lingpai.accounts.api import User
+from lingpai.http.api import Answer, Body, ClientFields, OAuthError, Operation, Scope, oauth_refusals
+from lingpai.http.router import Endpoint
+from lingpai.legacy import user_register, usercenter_routes
+from lingpai.oauth import token_endpoint
+from lingpai.oauth.api import StandardTokens
+
+Username = Annotated[str | int, Field(description="A username or a mobile number.", examples=["alice"])]
+Code = Annotated[str | int, Field(description="The six digits that were sent.", examples=["123456"])]
+Mobile = Annotated[str | int, Field(examples=["13312341234"])]
+Sign = Annotated[
+    str,
+    Field(
+        description="A third party's id, the `js_code` of a mini-program, or an ID token: the client's record says it.",
+        examples=["oGZUI0egBJY1zhBYw2KhdUfwVJJE"],
+    ),
+]
+Nonce = Annotated[str, Field(description="The nonce that an ID token was asked for with.")]
+
+
+class PasswordGrant(ClientFields):
+    """A username and a password (RFC 6749 section 4.3)."""
+
+    grant_type: Literal["password"]
+    username: Username
+    password: Annotated[str, Field(examples=["correct horse battery"])]
+    scope: Scope = ""
+
+
+class RefreshGrant(ClientFields):
+    """A refresh token (RFC 6749 section 6). `scope` may narrow the access token."""
+
+    grant_type: Literal["refresh_token"]
+    refresh_token: str
+    scope: Scope = ""
+
+
+class ClientCredentialsGrant(ClientFields):
+    """A client for itself (RFC 6749 section 4.4)."""
+
+    grant_type: Literal["client_credentials"]
+    scope: Scope = ""
+
+
+class MobileCodeGrant(ClientFields):
+    """A mobile number and the code that was sent to it, by a `standard` client."""
+
+    grant_type: Literal["urn:lingpai:grant:mobile-code"]
+    mobile: Mobile
+    code: Code
+    scope: Scope = ""
+
+
+class SignGrant(ClientFields):
+    """What a third party says of a user, by a `standard` client."""
+
+    grant_type: Literal["urn:lingpai:grant:sign"]
+    sign: Sign
+    nonce: Nonce = ""
+    scope: Scope = ""
+
+
+class UserCenterFields(ClientFields):
+    """What a `usercenter` client sends besides; nothing of it is needed."""
+
+    sysid: str | int = ""
+    sysId: str | int = ""
+    sys: str | int = ""
+
+
+class DigestGrant(UserCenterFields):
+    """A username and two digests of the password, by a `usercenter` client."""
+
+    username: Username
+    md5password: Annotated[str, Field(description="MD5 of the password, in hex.")]
+    shapassword: Annotated[str, Field(description="SHA-1 of the password, in hex.")]
+
+
+class ValidateCodeGrant(UserCenterFields):
+    """A username and the code that was sent to its number, by a `usercenter` client."""
+
+    username: Username
+    validateCode: Code
+
+
+class MobileToken(ClientFields):
+    """A mobile number and the code that was sent to it."""
+
+    mobile: Mobile
+    code: Code
+    scope: Scope = ""
+
+
+class SignToken(ClientFields):
+    """What a third party says of a user."""
+
+    sign: Sign
+    nonce: Nonce = ""
+    scope: Scope = ""
+
+
+class DjangoFields(Answer):
+    """The tokens of a `django` client."""
+
+    access_token: str
+    token_type: Literal["Bearer"]
+    expires_in: Annotated[int, Field(examples=[604800])]
+    refresh_token: str = ""
+    scope: Scope
+
+
+class DjangoTokens(DjangoFields):
+    """The tokens for a `django` client: under `text`, and flat beside it."""
+
+    text: DjangoFields
+    status_code: Literal[200]
+
+
+class PassportTokens(Answer):
+    """The tokens for a `passport` client."""
+
+    token_type: Literal["Bearer"]
+    expires_in: Annotated[int, Field(examples=[31536000])]
+    access_token: Annotated[str, Field(description="A JWT.")]
+    refresh_token: str = ""
+
+
+class SpringTokens(Answer):
+    """The tokens for a `spring` client."""
+
+    access_token: str
+    token_type: Literal["bearer"]
+    refresh_token: str = ""
+    expires_in: Annotated[int, Field(examples=[1296000])]
+    scope: Scope
+
+
+class UserCenterTokenFields(Answer):
+    """The tokens of a `usercenter` client."""
+
+    accessToken: str
+    refreshToken: str = ""
+    expires_in: Annotated[str, Field(examples=["86400"])]
+
+
+class UserCenterTokens(Answer):
+    """The tokens for a `usercenter` client: as JSON text, and as an object."""
+
+    status: Literal[1]
+    result: Annotated[str, Field(description="`data` as JSON text.")]
+    data: UserCenterTokenFields
+    msg: Annotated[str, Field(examples=["操作成功"])]
+
+
+class UserCenterFailure(Answer):
+    """A refusal for a `usercenter` client and of the UserCenter calls, with HTTP status 200."""
+
+    status: Literal[0]
+    msg: Annotated[str, Field(examples=["用户名或密码错误"])]
+
+
+class PassportError(Answer):
+    """A refusal for a `passport` client."""
+
+    error: Annotated[str, Field(examples=["invalid_request"])]
+    message: str
+    hint: str = ""
+    reason: str = ""
+
+
+class AccessToken(Body):
+    """An access token by any of its names; it may also be a bearer token."""
+
+    accessToken: str = ""
+    access_token: str = ""
+    accesstoken: str = ""
+
+
+class RefreshToken(ClientFields):
+    """A refresh token by either of its names."""
+
+    refresh_token: str = ""
+    refreshToken: str = ""
+
+
+class UserCenterResult(Answer):
+    """It is done; `result` is `success`, or a temporary token."""
+
+    status: Literal[1]
+    result: Annotated[str, Field(examples=["success"])]
+    msg: str
+
+
+class UserCenterUser(Answer):
+    """The user of a token: as JSON text, and as an object."""
+
+    status: Literal[1]
+    user: Annotated[str, Field(description="`data` as JSON text.")]
+    data: User
+    msg: str
+
+
+class Registration(Body):
+    """A new account. `mobile` is unproven: it goes to the profile, and logs nobody in."""
+
+    userName: Annotated[str | int, Field(examples=["lin"])]
+    password: Annotated[str, Field(examples=["plum-blossom"])]
+    mobile: Annotated[str | int, Field(examples=["13800138000"])] = ""
+
+
+class RegistrationResult(Answer):
+    """`code` 1 for a new account, 0 for a refusal."""
+
+    code: Literal[0, 1]
+    msg: Annotated[str, Field(examples=["返回成功"])]
+    data: Literal[""]
+
+
+class Registered(Answer):
+    """What became of a registration."""
+
+    result: RegistrationResult
+
+
+TOKENS = DjangoTokens | PassportTokens | SpringTokens | StandardTokens | UserCenterTokens | UserCenterFailure
+REFUSALS = dict.fromkeys(oauth_refusals(401), OAuthError | PassportError)
+OPERATIONS: Mapping[Endpoint, Operation] = {
+    token_endpoint.oauth_token: Operation(
+        "Issue tokens (RFC 6749 section 3.2)",
+        TOKENS,
+        REFUSALS,
+        PasswordGrant
+        | RefreshGrant
+        | ClientCredentialsGrant
+        | MobileCodeGrant
+        | SignGrant
+        | DigestGrant
+        | ValidateCodeGrant,
+        form=True,
+        client="required",
+    ),
+    token_endpoint.mobile_token: Operation(
+        "Issue tokens for a mobile number and its code", TOKENS, REFUSALS, MobileToken, form=True, client="required"
+    ),
+    token_endpoint.sign_token: Operation(
+        "Issue tokens for what a third party says of a user", TOKENS, REFUSALS, SignToken, form=True, client="required"
+    ),
+    usercenter_routes.check_token: Operation(
+        "Tell whether an access token is good", UserCenterResult | UserCenterFailure, {}, AccessToken, form=True
+    ),
+    usercenter_routes.user_by_token: Operation(
+        "Give the user of an access token", UserCenterUser | UserCenterFailure, {}, AccessToken, form=True
+    ),
+    usercenter_routes.destroy_token: Operation(
+        "End the session of an access token", UserCenterResult | UserCenterFailure, {}, AccessToken, form=True
+    ),
+    usercenter_routes.refresh_token: Operation(
+        "Replace the tokens of a session",
+        UserCenterTokens | UserCenterFailure,
+        {},
+        RefreshToken,
+        form=True,
+        client="optional",
+    ),
+    usercenter_routes.temporary_token: Operation(
+        "Make a token of five minutes that only reads", UserCenterResult | UserCenterFailure, {}, AccessToken, form=True
+    ),
+    user_register.register: Operation("Register an account as Django apps do", Registered, {}, Registration, form=True),
+}

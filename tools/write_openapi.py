@@ -1,0 +1,232 @@
+"""Write docs/openapi.yaml: every route, with what it takes and answers, and example requests.
+
+    .venv/bin/python -m tools.write_openapi
+
+In: the routes of functions/*/app.py, the `OPERATIONS` in the module `api` beside each endpoint, and the examples of
+`tools.write_events`.
+"""
+
+import importlib
+import sys
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import yaml
+from pydantic import TypeAdapter
+
+from lingpai.http.api import Operation
+from lingpai.http.router import Endpoint, Route
+from lingpai.legacy import usercenter
+from tools import write_events
+from tools.write_events import EXAMPLES, Example
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "openapi.yaml"
+FEATURES = ("accounts", "authentication", "legacy", "oauth", "sms_codes")
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+HEADER = "# Written by `make openapi` from the modules `api` of layers/common/lingpai: change those instead.\n"
+INFO = {
+    "title": "Lingpai",
+    "version": "1",
+    "summary": "A user centre and OAuth 2.0 token service that speaks the dialects of four published APIs",
+    "description": "docs/api.md says what the fields mean and what the dialects have in common.",
+    "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+}
+SECURITY_SCHEMES = {
+    "client": {
+        "type": "http",
+        "scheme": "basic",
+        "description": "A client's id and secret (RFC 7617); they may also stand in the body.",
+    },
+    "token": {"type": "http", "scheme": "bearer", "description": "An access token (RFC 6750)."},
+}
+type _Mode = Literal["validation", "serialization"]
+
+
+def operations() -> Mapping[Endpoint, Operation]:
+    """What all features say of their endpoints."""
+    found: dict[Endpoint, Operation] = {}
+    for feature in FEATURES:
+        found |= importlib.import_module(f"lingpai.{feature}.api").OPERATIONS
+    return found
+
+
+def routes() -> Iterator[Route]:
+    """The routes of all functions that have any."""
+    for path in sorted(ROOT.glob("functions/*/app.py")):
+        yield from getattr(importlib.import_module(f"functions.{path.parent.name}.app"), "ROUTES", ())
+
+
+def document() -> dict[str, Any]:
+    """The OpenAPI document."""
+    known = operations()
+    schemas = _Schemas(known)
+    paths = {
+        route.path: {
+            method.lower(): _operation(route, method, known[route.endpoint], schemas) for method in route.methods
+        }
+        for route in routes()
+    }
+    return {
+        "openapi": "3.1.0",
+        "info": INFO,
+        "servers": [{"url": "/", "description": "Where this document is served"}],
+        "tags": [_described(tag) for tag in sorted({_tag(route.endpoint) for route in routes()})],
+        "paths": paths,
+        "components": {
+            "schemas": schemas.components,
+            "responses": schemas.responses(known),
+            "securitySchemes": SECURITY_SCHEMES,
+        },
+    }
+
+
+def text() -> str:
+    """What docs/openapi.yaml holds."""
+    return HEADER + yaml.dump(document(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes values out each time, without YAML's aliases, and quotes digits, which some readers take for a number."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002  PyYAML gives it
+        return True
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="'" if text.isdecimal() else None)
+
+
+_Dumper.add_representer(str, _represent_text)
+
+
+class _Schemas:
+    """The JSON schemas of all types, those of models among the document's components."""
+
+    def __init__(self, known: Mapping[Endpoint, Operation]) -> None:
+        wanted = {
+            (repr(kind), mode): (repr(kind), mode, TypeAdapter(kind))
+            for operation in known.values()
+            for kind, mode in _types(operation)
+        }
+        self._found, shared = TypeAdapter.json_schemas(wanted.values(), ref_template="#/components/schemas/{model}")
+        self.components = {name: _trimmed(schema) for name, schema in sorted(shared["$defs"].items())}
+
+    def responses(self, known: Mapping[Endpoint, Operation]) -> dict[str, Any]:
+        """The refusals of all operations, by their names."""
+        found = {
+            _response_name(status, kind): _response(status, self.of(kind, "serialization"))
+            for operation in known.values()
+            for status, kind in operation.refusals.items()
+        }
+        return dict(sorted(found.items()))
+
+    def of(self, kind: Any, mode: _Mode) -> dict[str, Any]:
+        """The schema of a body (`validation`) or of an answer (`serialization`)."""
+        schema: dict[str, Any] = _trimmed(self._found[repr(kind), mode])
+        return schema
+
+
+def _types(operation: Operation) -> Iterator[tuple[Any, _Mode]]:
+    if operation.body is not None:
+        yield operation.body, "validation"
+    for kind in (operation.answer, *operation.refusals.values()):
+        yield kind, "serialization"
+
+
+def _trimmed(schema: Any) -> Any:
+    """The schema without the titles that pydantic makes of names."""
+    if isinstance(schema, list):
+        return [_trimmed(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        name: {key: _trimmed(item) for key, item in value.items()} if name == "properties" else _trimmed(value)
+        for name, value in schema.items()
+        if name != "title" or not isinstance(value, str)
+    }
+
+
+def _operation(route: Route, method: str, known: Operation, schemas: _Schemas) -> dict[str, Any]:
+    said: dict[str, Any] = {
+        "summary": known.summary,
+        "operationId": f"{method.lower()}{route.path}".replace("/", "_").replace(".", "_").replace("-", "_"),
+        "tags": [_tag(route.endpoint)],
+    }
+    if route.endpoint.__doc__:
+        said["description"] = "\n".join(line.strip() for line in route.endpoint.__doc__.splitlines()).strip()
+    security = _security(route, known)
+    if security:
+        said["security"] = security
+    if method == "POST" and known.body is not None:
+        said["requestBody"] = _body(route, known, schemas)
+    said["responses"] = {
+        "200": _response(200, schemas.of(known.answer, "serialization")),
+        **{
+            str(status): {"$ref": f"#/components/responses/{_response_name(status, kind)}"}
+            for status, kind in known.refusals.items()
+        },
+    }
+    return said
+
+
+def _tag(endpoint: Endpoint) -> str:
+    return endpoint.__module__.split(".")[1]
+
+
+def _described(tag: str) -> dict[str, str]:
+    """The feature of this name, as its package says."""
+    return {"name": tag, "description": (importlib.import_module(f"lingpai.{tag}").__doc__ or "").strip()}
+
+
+def _security(route: Route, known: Operation) -> list[dict[str, list[str]]]:
+    """Which credentials the route takes; an empty object stands for none, or for those in the body."""
+    if route.needs != "none":
+        return [{"token": []}]
+    if known.client != "none":
+        return [{"client": []}, {}]
+    return [{"token": []}, {}] if route.refused is usercenter.failure else []
+
+
+def _body(route: Route, known: Operation, schemas: _Schemas) -> dict[str, Any]:
+    schema = schemas.of(known.body, "validation")
+    kinds = ("application/json", *FORMS) if known.form else ("application/json",)
+    content: dict[str, dict[str, Any]] = {kind: {"schema": schema} for kind in kinds}
+    values = write_events.example_values()
+    for name, example in EXAMPLES.items():
+        if example.path == route.path and (kind := _kind(example)) is not None:
+            filled = write_events.filled(example.form or example.content or {}, values.get(name, {}))
+            shown = {"summary": name, **({"description": sent} if (sent := _sent(example)) else {}), "value": filled}
+            content[kind].setdefault("examples", {})[name] = shown
+    return {"required": True, "content": content}
+
+
+def _kind(example: Example) -> str | None:
+    if example.form is not None:
+        return FORMS[0]
+    return "application/json" if example.content is not None else None
+
+
+def _sent(example: Example) -> str:
+    return f"With HTTP Basic {':'.join(example.basic)}" if example.basic else ""
+
+
+def _response_name(status: int, kind: Any) -> str:
+    return "Or".join(part.__name__ for part in get_args(kind) or (kind,)) + str(status)
+
+
+def _response(status: int, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"description": HTTPStatus(status).phrase, "content": {"application/json": {"schema": schema}}}
+
+
+def main() -> int:
+    """Write the document."""
+    PAGE.write_text(text(), "utf-8")
+    print(f"{len(document()['paths'])} paths in {PAGE.relative_to(ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
