@@ -1,6 +1,6 @@
 """Codes sent to mobile numbers, and logging in with them."""
 
-from lingpai import bootstrap
+from lingpai import bootstrap, priming
 from lingpai.http.envelope import legacy_json
 from lingpai.http.oauth_error import oauth
 from lingpai.oauth import token_endpoint as token
@@ -13,3 +13,4 @@ ROUTES = (
 )
 
 handler = bootstrap.lambda_handler(*ROUTES)
+priming.before_snapshot(*ROUTES)

@@ -1,6 +1,6 @@
 """The roles of the deployment."""
 
-from lingpai import bootstrap
+from lingpai import bootstrap, priming
 from lingpai.accounts import role_routes as roles
 from lingpai.http.envelope import legacy_json
 
@@ -11,3 +11,4 @@ ROUTES = (
 )
 
 handler = bootstrap.lambda_handler(*ROUTES)
+priming.before_snapshot(*ROUTES)

@@ -1,6 +1,6 @@
 """Tokens: issued, refreshed, introspected, revoked; the keys that verify them; and whether the service is well."""
 
-from lingpai import bootstrap
+from lingpai import bootstrap, priming
 from lingpai.http.oauth_error import oauth
 from lingpai.legacy import usercenter_routes as usercenter
 from lingpai.legacy.usercenter import user_center
@@ -26,3 +26,4 @@ ROUTES = (
 )
 
 handler = bootstrap.lambda_handler(*ROUTES)
+priming.before_snapshot(*ROUTES)

@@ -1,6 +1,6 @@
 """Accounts and their profiles."""
 
-from lingpai import bootstrap
+from lingpai import bootstrap, priming
 from lingpai.accounts import profile_routes as details
 from lingpai.accounts import routes as users
 from lingpai.authentication import identity_routes as identities
@@ -31,3 +31,4 @@ ROUTES = (
 )
 
 handler = bootstrap.lambda_handler(*ROUTES)
+priming.before_snapshot(*ROUTES)

@@ -77,7 +77,7 @@ def test_what_is_imported_cold(path: Path) -> None:
     modules = set(answer["modules"])
     packages = {name.partition(".")[0] for name in modules if not name.startswith(("_", "sitecustomize"))}
     others = packages - sys.stdlib_module_names - {"lingpai", "__main__"}
-    assert others == COLD
+    assert others == COLD | (set() if path.parent.name == "keys" else {"snapshot_restore_py"})
     assert modules & LATER == set()
     # What the routes say of themselves is for docs/openapi.yaml alone.
     assert [name for name in modules if name.startswith("lingpai.") and name.endswith(".api")] == []

@@ -17,6 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.support.primed import run_after_restore, run_before_snapshot
+
 ROOT = Path(__file__).resolve().parents[2]
 BASIC = ("standard-client", "standard-secret")
 PASSWORD = {"grant_type": "password", "username": "alice", "password": "correct horse battery"}
@@ -28,6 +30,7 @@ def main() -> None:
     """See the module's docstring."""
     name = sys.argv[1]
     handler = runpy.run_path(str(ROOT / "functions" / name / "app.py"), run_name="app")["handler"]
+    run_before_snapshot()
     if "--broken" in sys.argv:
         import secrets
 
@@ -60,6 +63,7 @@ def _restored(name: str, handler: Callable[..., Any], state: Any) -> dict[str, l
 
     with stores.on_moto():
         random.setstate(state)
+        run_after_restore()
         # A copy of the dice as they came, to see that both children have the same.
         same = random.Random()
         same.setstate(state)

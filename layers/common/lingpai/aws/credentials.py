@@ -1,6 +1,5 @@
 """AWS credentials: the keys that Lambda puts into the environment, or those that botocore finds and renews."""
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,8 +37,3 @@ def finder(environment: Mapping[str, str]) -> Callable[[], Credentials]:
         return Credentials(keys.access_key, keys.secret_key, keys.token)
 
     return current
-
-
-# A function that starts from a snapshot needs it: loaded before the snapshot is made.
-if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
-    import botocore.session  # noqa: F401

@@ -79,9 +79,25 @@ def log_request(request: Request, reply: Reply, seconds: float) -> None:
 
 def log_exception(request: Request, error: Exception) -> None:
     """Log an unexpected exception: its type and place, but not its text, which may quote what the client sent."""
-    frames = [f"{f.filename.rpartition('/')[2]}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)]
-    line = {"correlation_id": request.id, "path": request.path, "type": type(error).__name__, "frames": frames[-12:]}
+    line = {"correlation_id": request.id, "path": request.path, **_place(error)}
     logger.error("unexpected", extra=line)
+
+
+def log_priming(statuses: Mapping[str, int], seconds: float) -> None:
+    """Log that a function is ready for its snapshot: the status of each route's answer, by path."""
+    log = logger.error if max(statuses.values()) >= 500 else logger.info
+    log("primed", extra={"statuses": statuses, "ms": int(seconds * 10_000) / 10})
+
+
+def log_priming_failure(error: Exception) -> None:
+    """Log that a function goes into its snapshot unprepared."""
+    logger.error("priming failed", extra=_place(error))
+
+
+def _place(error: Exception) -> dict[str, object]:
+    """The type of an exception, and where it was raised."""
+    frames = [f"{f.filename.rpartition('/')[2]}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)]
+    return {"type": type(error).__name__, "frames": frames[-12:]}
 
 
 def log_malformed_event(error: Exception) -> None:
