@@ -1,4 +1,4 @@
-"""The port Accounts: users by id and by name, the directory, pages of all users."""
+"""The protocol Accounts: users by id and by name, the directory, pages of all users."""
 
 import pytest
 

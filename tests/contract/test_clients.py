@@ -1,4 +1,4 @@
-"""The port Clients: records put by the operator, read whole by the functions."""
+"""The protocol Clients: records put by the operator, read whole by the functions."""
 
 from dataclasses import fields, replace
 from functools import partial

@@ -1,4 +1,4 @@
-"""The port Codes: what is known of a number, saved by compare-and-swap, and the guesses counted."""
+"""The protocol Codes: what is known of a number, saved by compare-and-swap, and the guesses counted."""
 
 from dataclasses import replace
 

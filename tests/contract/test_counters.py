@@ -1,4 +1,4 @@
-"""The port Counters: counters whose counts stop at a limit."""
+"""The protocol Counters: counters whose counts stop at a limit."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The port IdentityProvider, as those have it who ask a third party: one suite, on real servers with every fault."""
+"""Protocol IdentityProvider, as those have it who ask a third party: one suite, on real servers with every fault."""
 
 import datetime
 import json

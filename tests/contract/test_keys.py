@@ -1,4 +1,4 @@
-"""The ports KeyStore and Vault: what each store keeps, what each vault makes and opens, and many at once."""
+"""The protocols KeyStore and Vault: what each store keeps, what each vault makes and opens, and many at once."""
 
 import base64
 import itertools

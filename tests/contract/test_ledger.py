@@ -1,4 +1,4 @@
-"""The port Ledger: each write, alone and with others; all of a commit or nothing of it."""
+"""The protocol Ledger: each write, alone and with others; all of a commit or nothing of it."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The port Sessions: a session ended by one of its secrets, and the list of revoked tokens that stand alone."""
+"""The protocol Sessions: a session ended by one of its secrets, and the list of revoked tokens that stand alone."""
 
 import itertools
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""The port Roles: one book, replaced by compare-and-swap."""
+"""The protocol Roles: one book, replaced by compare-and-swap."""
 
 import pytest
 

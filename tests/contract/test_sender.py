@@ -1,4 +1,4 @@
-"""The port Sender, as the console has it."""
+"""The protocol Sender, as the console has it."""
 
 import logging
 

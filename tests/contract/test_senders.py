@@ -1,4 +1,4 @@
-"""The port Sender: every sender, in front of a fake of its vendor that checks what it is sent."""
+"""The protocol Sender: every sender, in front of a fake of its vendor that checks what it is sent."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""The port Sender, as several in a row have it: one message, never two, and a breaker that all environments share."""
+"""Protocol Sender, as several in a row have it: one message, never two, and a breaker that all environments share."""
 
 import threading
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The port Sessions: found, rotated by compare-and-swap, listed, ended."""
+"""The protocol Sessions: found, rotated by compare-and-swap, listed, ended."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""The port IdentityProvider, as `trusted` has it: the value is the id itself."""
+"""The protocol IdentityProvider, as `trusted` has it: the value is the id itself."""
 
 import pytest
 

@@ -13,9 +13,9 @@ class MemoryMeter:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def count(self, name: str, **told: str) -> None:
-        """See `ports.Meter`."""
+        """See `Meter`."""
         with self._lock:
             self.counted[" ".join([name, *(f"{key}={value}" for key, value in sorted(told.items()))])] += 1
 
     def flush(self) -> None:
-        """See `ports.Meter`."""
+        """See `Meter`."""

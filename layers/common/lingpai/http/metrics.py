@@ -114,12 +114,12 @@ class EmfMeter:
         self._gathered = threading.local()
 
     def count(self, name: str, **told: str) -> None:
-        """See `ports.Meter`."""
+        """See `Meter`."""
         counts: Counter[_Counted] = self._gathered.__dict__.setdefault("counts", Counter())
         counts[name, tuple(told.items())] += 1
 
     def flush(self) -> None:
-        """See `ports.Meter`."""
+        """See `Meter`."""
         counts: Counter[_Counted] = self._gathered.__dict__.pop("counts", Counter())
         lines: list[_Line] = []
         for (name, told), number in counts.items():
@@ -134,10 +134,10 @@ class NoMeter:
     """Counts nothing: for a machine whose operator watches no metrics."""
 
     def count(self, name: str, **told: str) -> None:
-        """See `ports.Meter`."""
+        """See `Meter`."""
 
     def flush(self) -> None:
-        """See `ports.Meter`."""
+        """See `Meter`."""
 
 
 def meter(settings: "Settings", clock: Clock) -> Meter:

@@ -27,7 +27,7 @@ class KmsVault:
         self._client: Any = None
 
     def make_pair(self, algorithm: str, number: int) -> KeyPair:
-        """See `ports.Vault`: one call, for which kms:GenerateDataKeyPairWithoutPlaintext is needed."""
+        """See `Vault`: one call, for which kms:GenerateDataKeyPairWithoutPlaintext is needed."""
         made = self._call(
             "GenerateDataKeyPairWithoutPlaintext",
             KeyPairSpec=_SPECS[algorithm],
@@ -36,7 +36,7 @@ class KmsVault:
         return KeyPair(made["PublicKey"], made["PrivateKeyCiphertextBlob"])
 
     def open_private(self, key: StoredKey) -> bytes:
-        """See `ports.Vault`: one call, for which kms:Decrypt is needed."""
+        """See `Vault`: one call, for which kms:Decrypt is needed."""
         opened = self._call(
             "Decrypt", CiphertextBlob=key.private, EncryptionContext=_context(key.algorithm, key.number)
         )

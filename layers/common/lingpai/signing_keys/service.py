@@ -53,13 +53,13 @@ class KeyRing:
         self._opened: dict[str, SigningKey] = {}
 
     def published(self) -> tuple[Key, ...]:
-        """See `ports.Keys`."""
+        """See `Keys`."""
         now, ready = self._clock.now(), self._all()
         stored = [entry.stored for entry in ready]
         return tuple(entry.key for entry in ready if now < retired_at(entry.stored, stored) + AFTERLIFE)
 
     def signing(self, algorithm: str, at: int) -> SigningKey:
-        """See `ports.Keys`."""
+        """See `Keys`."""
         begun = self._begun(algorithm, at)
         if not begun and self._read_at != self._clock.elapsed():
             # Another process may have made the first keys a moment ago.
@@ -70,7 +70,7 @@ class KeyRing:
         return self._open(begun[-1])
 
     def find(self, kid: str) -> Key | None:
-        """See `ports.Keys`; one that another process has just made is looked for, too."""
+        """See `Keys`; one that another process has just made is looked for, too."""
         found = self._published(kid)
         if found is None and self._read_at != self._clock.elapsed():
             self._read_at = None

@@ -21,7 +21,7 @@ class OpenVault:
     """Makes key pairs in this process and wraps nothing: for one's own machine."""
 
     def make_pair(self, algorithm: str, number: int) -> KeyPair:  # noqa: ARG002  no name is bound to what is not wrapped
-        """See `ports.Vault`."""
+        """See `Vault`."""
         from cryptography.hazmat.primitives import serialization
         from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
@@ -40,7 +40,7 @@ class OpenVault:
         )
 
     def open_private(self, key: StoredKey) -> bytes:
-        """See `ports.Vault`."""
+        """See `Vault`."""
         if key.private is None:
             raise unavailable("no_signing_key")
         return key.private
@@ -56,7 +56,7 @@ class FileKeys:
         self._path = path
 
     def load_keys(self) -> Keys:
-        """See `ports.KeyStore`; no file is no keys."""
+        """See `KeyStore`; no file is no keys."""
         try:
             content = json.loads(self._path.read_text("utf-8"))
         except FileNotFoundError:
@@ -64,15 +64,15 @@ class FileKeys:
         return tuple(_from_json(entry) for entry in content)
 
     def add_key(self, key: StoredKey) -> bool:
-        """See `ports.KeyStore`."""
+        """See `KeyStore`."""
         return key in self._change(lambda kept: _with(kept, key))
 
     def forget_private(self, key: StoredKey) -> None:
-        """See `ports.KeyStore`."""
+        """See `KeyStore`."""
         self._change(lambda kept: _without_private(kept, key))
 
     def delete_key(self, key: StoredKey) -> None:
-        """See `ports.KeyStore`."""
+        """See `KeyStore`."""
         self._change(lambda kept: _without(kept, key))
 
     def _change(self, change: Callable[[Keys], Keys]) -> Keys:
@@ -105,22 +105,22 @@ class MemoryKeys:
         self._lock = threading.Lock()
 
     def load_keys(self) -> Keys:
-        """See `ports.KeyStore`."""
+        """See `KeyStore`."""
         return self._keys
 
     def add_key(self, key: StoredKey) -> bool:
-        """See `ports.KeyStore`."""
+        """See `KeyStore`."""
         with self._lock:
             self._keys = _with(self._keys, key)
             return key in self._keys
 
     def forget_private(self, key: StoredKey) -> None:
-        """See `ports.KeyStore`."""
+        """See `KeyStore`."""
         with self._lock:
             self._keys = _without_private(self._keys, key)
 
     def delete_key(self, key: StoredKey) -> None:
-        """See `ports.KeyStore`."""
+        """See `KeyStore`."""
         with self._lock:
             self._keys = _without(self._keys, key)
 

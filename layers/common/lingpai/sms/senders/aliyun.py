@@ -58,7 +58,7 @@ class AliyunSender:
         self._clock = clock
 
     def send(self, message: Message) -> None:
-        """See `ports.Sender`."""
+        """See `Sender`."""
         settings = self._settings
         values = dict(wording.variables(settings.aliyun_variables, message))
         asked = {

@@ -53,7 +53,7 @@ class AwsSender:
         )
 
     def send(self, message: Message) -> None:
-        """See `ports.Sender`."""
+        """See `Sender`."""
         settings = self._settings
         asked: dict[str, str | int] = {
             "DestinationPhoneNumber": message.to,

@@ -51,7 +51,7 @@ class Chain:
         self._last_took = _USUAL
 
     def send(self, message: Message) -> None:
-        """See `ports.Sender`. The detail of a failure tells of each sender what it met, in order."""
+        """See `Sender`. The detail of a failure tells of each sender what it met, in order."""
         begun = self._seconds()
         met: list[str] = []
         for name, sender in self._senders.items():
@@ -84,7 +84,7 @@ class Chain:
         raise NotSent("; ".join(met))
 
     def pretend(self) -> None:
-        """See `ports.Messenger`: as long as the last message took, or as is usual where there was none yet."""
+        """See `Messenger`: as long as the last message took, or as is usual where there was none yet."""
         self._pause(max(0.0, min(self._last_took, left_of(self._deadline))))
 
     def _settle(self, name: str, reason: Reason, *, trying: bool) -> None:

@@ -44,7 +44,7 @@ class SnsSender:
         self._service = BotocoreSms(NAME, "sns", settings.aws_sms_region or settings.aws_region, https)
 
     def send(self, message: Message) -> None:
-        """See `ports.Sender`."""
+        """See `Sender`."""
         settings = self._settings
         attributes = {
             "AWS.SNS.SMS.SMSType": "Transactional",

@@ -63,7 +63,7 @@ class TencentSender:
         self._clock = clock
 
     def send(self, message: Message) -> None:
-        """See `ports.Sender`."""
+        """See `Sender`."""
         settings = self._settings
         asked: dict[str, str | list[str]] = {
             "PhoneNumberSet": [message.to],

@@ -46,7 +46,7 @@ class TwilioSender:
         self._https = https
 
     def send(self, message: Message) -> None:
-        """See `ports.Sender`."""
+        """See `Sender`."""
         settings = self._settings
         account, sender = settings.twilio_account_sid, settings.twilio_from
         form = {
