@@ -958,7 +958,7 @@ def test_of_32_at_once_one_gets_in(reference: Any) -> None:
 
 def test_where_it_cannot_be_remembered_nobody_gets_in() -> None:
     class Broken(MemoryStore):
-        def spend(self, key: str, limits: Any, ttl: int, amount: int = 1) -> Any:
+        def increment(self, key: str, limits: Any, ttl: int, amount: int = 1) -> Any:
             raise LingpaiError("temporarily_unavailable", 503, "store_unavailable")
 
     with at_openid(Broken()) as google:

@@ -274,7 +274,7 @@ def test_without_counters_messages_are_sent_still(shop: Shop, trouble: Exception
     sick, well, meter = shop.open(ALIYUN, "closed"), shop.open(TWILIO), Metered()
 
     class Silent(MemoryStore):
-        def spend(self, *_: Any) -> Any:
+        def increment(self, *_: Any) -> Any:
             raise trouble
 
         def counts(self, *_: Any) -> Any:
