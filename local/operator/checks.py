@@ -25,6 +25,7 @@ from lingpai.kernel.errors import LingpaiError, SettingsError
 from lingpai.services import Services
 from lingpai.settings import Settings, from_environment
 from lingpai.signing_keys import service as keys
+from lingpai.sms import texts
 from lingpai.sms.model import Message
 from lingpai.sms.sender import MaybeSent, NotSent, Sender
 from local import deployment, dynamodb, environment, template
@@ -353,7 +354,7 @@ def test_message(case: Case) -> Iterator[Finding]:
         yield Finding(check, State.fail, f"not sent: {messages.text(error.reason, 'en', error.values)}")
         return
     code, minutes = "000000", settings.code_ttl // 60
-    text = messages.message("login", "zh", {"code": code, "minutes": minutes})
+    text = texts.text("login", "zh", {"code": code, "minutes": minutes})
     try:
         sender.send(Message(number, code, text, case.services.clock.now(), minutes))
     except NotSent as error:

@@ -11,10 +11,10 @@ from pydantic import ValidationError
 from lingpai.clients import epochs
 from lingpai.clients.model import Client, Right
 from lingpai.clients.service import ID_MAX, hash_secret
+from lingpai.kernel import base64url
 from lingpai.kernel.clock import Clock
 from lingpai.kernel.validation_errors import error_text
 from lingpai.services import Services
-from lingpai.sessions import session_id as selector
 from local import seed
 from local.operator.command_context import CommandContext, clients_of, command
 from local.operator.console import Failed, Missing, Refused, field_table, finish_first, join_words, say, table
@@ -197,7 +197,7 @@ def enable(context: CommandContext, client_id: ClientId) -> None:
 
 def new_secret(clock: Clock) -> str:
     """Return 256 random bits as 43 characters that need no quoting in forms, headers and shells."""
-    return selector.encode(clock.new_secret())
+    return base64url.encode(clock.new_secret())
 
 
 def document(client: Client) -> dict[str, Any]:

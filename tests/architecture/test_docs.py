@@ -238,3 +238,11 @@ def test_make_targets() -> None:
     }
     assert ("README.md", "run") in named
     assert [(page, target) for page, target in sorted(named) if f"\n{target}:" not in makefile] == []
+
+
+def test_decisions_are_numbered_from_one_on() -> None:
+    """No two have one number, and each page's heading has the number of its name."""
+    pages = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    numbers = [int(page.name[:4]) for page in pages]
+    assert numbers == list(range(1, len(pages) + 1))
+    assert [page.read_text("utf-8").partition(".")[0] for page in pages] == [f"# {number}" for number in numbers]

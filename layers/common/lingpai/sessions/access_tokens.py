@@ -1,6 +1,6 @@
 """Access tokens in all their forms: opaque, signed, temporary. What each may do, and how each ends.
 
-An opaque one is found by its selector and proven by its secret (`sessions`). A signed one of a user names its session
+An opaque one is found by its session id and proven by its secret (`sessions`). A signed one of a user names its session
 in `jti` and ends with it; one that a client got for itself stands alone, and is listed when it is revoked. A temporary
 one is derived from an opaque or signed one, is kept nowhere and ends with it.
 """
@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 
 from lingpai.clients import epochs
 from lingpai.clients.model import Client
+from lingpai.kernel import base64url
 from lingpai.kernel.errors import LingpaiError, forbidden, invalid_token, unsupported_token_type
 from lingpai.services import Services
-from lingpai.sessions import jwt, token_family
+from lingpai.sessions import jwt, session_id, token_family
 from lingpai.sessions import service as sessions
-from lingpai.sessions import session_id as selector
 from lingpai.sessions.model import Session
 
 TEMPORARY_TTL = 300
@@ -63,7 +63,7 @@ def temporary(services: Services, token: str) -> str:
     now = services.clock.now()
     stamp = min(now + TEMPORARY_TTL, session.access_expires_at, session.ends_at).to_bytes(_STAMP_BYTES)
     proof = _proof(services, _hash_of(services, token), stamp)
-    return f"{selector.of(session.key)}.{selector.encode(stamp + proof)}"
+    return f"{session_id.of(session.key)}.{base64url.encode(stamp + proof)}"
 
 
 def revoke(services: Services, token: str, client: Client | None) -> None:
@@ -141,12 +141,12 @@ def _check_temporary(services: Services, token: str) -> Session:
     """As its parent may be used, the grace time after a refresh included, but until its own expiry."""
     now = services.clock.now()
     selected, _, rest = token.partition(".")
-    raw = selector.decode(rest)
+    raw = base64url.decode(rest)
     stamp, proof = raw[:_STAMP_BYTES], raw[_STAMP_BYTES:]
     expires_at = int.from_bytes(stamp)
     if expires_at <= now:
         raise invalid_token()
-    key = selector.parse(selected)
+    key = session_id.parse(selected)
     session = services.store.get_session(key) if key else None
     for parent in (session.access_hash, session.previous_access_hash) if session else ():
         if session and parent and hmac.compare_digest(proof, _proof(services, parent, stamp)):

@@ -8,11 +8,11 @@ from typing import Any
 import orjson
 
 from lingpai.clients.model import Client
-from lingpai.kernel import jws
+from lingpai.kernel import base64url, jws
 from lingpai.kernel.clock import LEEWAY
 from lingpai.kernel.errors import invalid_token
 from lingpai.services import Services
-from lingpai.sessions import session_id as selector
+from lingpai.sessions import session_id
 from lingpai.sessions.model import Session, SessionKey
 from lingpai.signing_keys.model import Key
 
@@ -49,7 +49,7 @@ def sign(
     """
     issued_at = session.rotated_at or session.created_at
     key = services.keys.signing(client.token_alg, issued_at)
-    jti = f"{selector.of(session.key)}.{selector.encode(hashed)}"
+    jti = f"{session_id.of(session.key)}.{base64url.encode(hashed)}"
     user_id = session.key.user_id
     subject = client.id if user_id is None else str(user_id)
     expires_at = min(session.access_expires_at, session.ends_at)
@@ -123,12 +123,12 @@ def _read(services: Services, token: str) -> Claims:
 def _claims(header: dict[str, Any], claims: dict[str, Any]) -> Claims:
     passport = header["typ"] == "JWT"
     selected, _, hashed = claims["jti"].partition(".")
-    key = selector.parse(selected)
+    key = session_id.parse(selected)
     if key is None:
         raise invalid_token()
     return Claims(
         key=key,
-        hashed=selector.decode(hashed),
+        hashed=base64url.decode(hashed),
         client_id=claims["aud"] if passport else claims["client_id"],
         audience=claims["aud"],
         scope=tuple(claims["scopes"] if passport else claims.get("scope", "").split()),

@@ -13,17 +13,17 @@ from typing import Any
 
 from lingpai.clients import epochs
 from lingpai.clients.model import Client
+from lingpai.kernel import base64url
 from lingpai.kernel.clock import LEEWAY
 from lingpai.kernel.errors import REUSED, LingpaiError, invalid_grant, invalid_scope, invalid_token, too_many_requests
 from lingpai.services import Services
-from lingpai.sessions import jwt, token_claims, token_family
-from lingpai.sessions import session_id as selector
+from lingpai.sessions import jwt, session_id, token_claims, token_family
 from lingpai.sessions.model import Session, SessionKey, TokenSet
 from lingpai.sessions.storage import History, PutSession, Rotation, TokenFamilies
 from lingpai.sessions.token_family import digest
 
 # One token has one spelling: the spare bits at the end of each half are zero.
-_TOKEN_SHAPE = re.compile(rf"({selector.SHAPE})\.([A-Za-z0-9_-]{{42}}[AEIMQUYcgkosw048])")
+_TOKEN_SHAPE = re.compile(rf"({session_id.SHAPE})\.([A-Za-z0-9_-]{{42}}[AEIMQUYcgkosw048])")
 
 
 @dataclass(frozen=True)
@@ -214,12 +214,12 @@ def end(store: TokenFamilies, key: SessionKey) -> None:
 def parse(token: str) -> Presented | None:
     """The parts of an opaque token; None for a text of any other shape, so that it costs no call."""
     found = _TOKEN_SHAPE.fullmatch(token)
-    return Presented(selector.key_in(found[1]), selector.decode(found[2])) if found else None
+    return Presented(session_id.key_in(found[1]), base64url.decode(found[2])) if found else None
 
 
 def token_text(key: SessionKey, secret: bytes) -> str:
     """The token of `secret` under `key`: 66 characters, all of them safe in a header (RFC 6750 section 2.1)."""
-    return f"{selector.of(key)}.{selector.encode(secret)}"
+    return f"{session_id.of(key)}.{base64url.encode(secret)}"
 
 
 def _history(issued_at: int, now: int, grace: int) -> History:

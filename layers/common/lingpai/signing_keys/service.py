@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lingpai.kernel import base64url
 from lingpai.kernel.clock import Clock
 from lingpai.kernel.errors import unavailable
-from lingpai.sessions import session_id as selector
 from lingpai.signing_keys.model import Key, SigningKey, StoredKey
 from lingpai.signing_keys.storage import KeyStore, Vault
 
@@ -187,7 +187,7 @@ def thumbprint(public: bytes) -> str:
         else {"crv": "P-256", "kty": "EC", "x": _encode(numbers.x, 32), "y": _encode(numbers.y, 32)}
     )
     text = json.dumps(members, separators=(",", ":"), sort_keys=True)
-    return selector.encode(hashlib.sha256(text.encode()).digest())
+    return base64url.encode(hashlib.sha256(text.encode()).digest())
 
 
 def _make(store: KeyStore, vault: Vault, algorithm: str, number: int, signs_from: int) -> StoredKey | None:
@@ -216,4 +216,4 @@ def _load_private(der: bytes) -> Any:
 
 def _encode(number: int, length: int | None = None) -> str:
     """A number as a JWK has it (RFC 7518 section 2, Base64urlUInt)."""
-    return selector.encode(number.to_bytes(length or (number.bit_length() + 7) // 8))
+    return base64url.encode(number.to_bytes(length or (number.bit_length() + 7) // 8))

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from lingpai.kernel import messages
 from lingpai.kernel.errors import LingpaiError
 from lingpai.kernel.language import Language
 from lingpai.rate_limits import service as throttle
 from lingpai.rate_limits.service import Limit
 from lingpai.services import Services
 from lingpai.sms import budget as prefixes
+from lingpai.sms import texts
 from lingpai.sms.model import Message
 from lingpai.sms.sender import MaybeSent, NotSent
 
@@ -37,7 +37,7 @@ def counted(services: Services, notice: Notice | None, number: str | None) -> It
         if notice is None or number is None or not _is_within_limits(services, notice, number, taken):
             yield None
         else:
-            text = messages.message("notice", notice.language, {})
+            text = texts.text("notice", notice.language, {})
             yield Message(number, "", text, services.clock.now(), language=notice.language, purpose="notice")
 
 

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from lingpai.kernel import messages, names
+from lingpai.kernel import names
 from lingpai.kernel import typed_text as typed
 from lingpai.kernel.clock import CODE_DIGITS
 from lingpai.kernel.errors import LingpaiError, invalid_grant, invalid_request, too_many_requests, unavailable
@@ -18,6 +18,7 @@ from lingpai.kernel.language import Language
 from lingpai.rate_limits import service as throttle
 from lingpai.services import Services
 from lingpai.sms import budget as prefixes
+from lingpai.sms import texts
 from lingpai.sms.model import Message, Purpose
 from lingpai.sms.sender import MaybeSent, NotSent
 from lingpai.sms_codes.model import Code, Guess, Presenter
@@ -121,7 +122,7 @@ def _send_under_a_stop(
 def _message(settings: "Settings", asked: Asked, code: str, now: int) -> Message:
     minutes = settings.code_ttl // 60
     purpose = asked.purpose or "login"
-    text = messages.message(purpose, asked.language, {"code": code, "minutes": minutes})
+    text = texts.text(purpose, asked.language, {"code": code, "minutes": minutes})
     return Message(asked.number, code, text, now, minutes, asked.language, purpose)
 
 
