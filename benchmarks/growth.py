@@ -28,8 +28,7 @@ from benchmarks.operations import (
     timed,
 )
 from benchmarks.report import table
-from lingpai.accounts import profile_routes as details
-from lingpai.accounts import roles
+from lingpai.accounts import profile_routes, roles
 from lingpai.accounts import service as accounts
 from lingpai.accounts.model import Detail, RoleBook
 from lingpai.clients.service import CACHE_SIZE, new_client
@@ -42,7 +41,7 @@ CLIENT_SECRET = "the secret of each client"
 CHANGE_PASSWORD = "change of the password"
 ADMIN_ROLE = 1
 # What the profile takes of its two longest fields.
-LONG_TEXTS = (details.LIMITS["instruction"], details.LIMITS["images"])
+LONG_TEXTS = (profile_routes.LIMITS["instruction"], profile_routes.LIMITS["images"])
 
 
 @dataclass(frozen=True)

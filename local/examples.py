@@ -27,7 +27,7 @@ from lingpai.sessions import login_methods
 from lingpai.sessions import service as sessions
 from lingpai.sms.model import Purpose
 from lingpai.sms.senders.console import ConsoleSender
-from lingpai.sms_codes import service as codes
+from lingpai.sms_codes import service as sms_codes
 
 # Logins are dated 2099-01-01T00:00:00Z and codes one year ahead, so until then they are valid and recent.
 LOGGED_IN_AT = 4_070_908_800
@@ -192,7 +192,7 @@ def _code(services: Services, name: str) -> Values:
     own = replace(services, clock=clock, sms=sms)
     # A number that was sent a code a moment ago keeps that one.
     with suppress(LingpaiError):
-        codes.send(own, codes.Asked(number, client_id, "zh", purpose), "127.0.0.1")
+        sms_codes.send(own, sms_codes.Asked(number, client_id, "zh", purpose), "127.0.0.1")
     code = sms.outbox[0].code if sms.outbox else ""
     return {"mobile": number.removeprefix("+86"), "code": code}
 

@@ -22,9 +22,7 @@ from lingpai.clients.model import Client, ExtraClaim, Right
 from lingpai.clients.service import inconsistency, new_client
 from lingpai.http.fields import has_control
 from lingpai.identity_providers.settings import wechat_apps
-from lingpai.kernel import messages
-from lingpai.kernel import phone_numbers as numbers
-from lingpai.kernel import typed_text as typed
+from lingpai.kernel import messages, phone_numbers, typed_text
 from lingpai.kernel.errors import LingpaiError
 from lingpai.kernel.validation_errors import error_text
 from lingpai.oauth.grants import REGISTRY
@@ -369,12 +367,12 @@ def _add_user(entry: SeedUser, roles: Mapping[str, int], services: Services) -> 
 
 def _account(entry: SeedUser, settings: Settings) -> User:
     """Return an account with the entry's names. A username that is its own mobile number is left out."""
-    mobile = numbers.as_mobile(entry.mobile, settings.home_country) if entry.mobile else None
-    is_number = mobile is not None and numbers.as_mobile(entry.username or "", settings.home_country) == mobile
+    mobile = phone_numbers.as_mobile(entry.mobile, settings.home_country) if entry.mobile else None
+    is_number = mobile is not None and phone_numbers.as_mobile(entry.username or "", settings.home_country) == mobile
     return User(
         id=0,
         created_at=0,
-        username=None if is_number or not entry.username else typed.trimmed(entry.username),
+        username=None if is_number or not entry.username else typed_text.trimmed(entry.username),
         mobile=mobile,
         openids=(("trusted:default", entry.openid),) if entry.openid else (),
     )
@@ -392,7 +390,7 @@ def _contradictions(seed: Seed, settings: Settings) -> Iterator[str]:
     names = [user.username for user in seed.users if user.username]
     mobiles = [user.mobile for user in seed.users if user.mobile]
     yield from _repeated("users", "username", names, accounts.username_key)
-    yield from _repeated("users", "mobile", mobiles, lambda mobile: numbers.as_mobile(mobile, country) or mobile)
+    yield from _repeated("users", "mobile", mobiles, lambda mobile: phone_numbers.as_mobile(mobile, country) or mobile)
     yield from _repeated("users", "openid", [user.openid for user in seed.users if user.openid])
     for index, client in enumerate(seed.clients):
         if wrong := unusable(client, settings):
@@ -411,7 +409,7 @@ def _contradictions(seed: Seed, settings: Settings) -> Iterator[str]:
             yield f"{where}: has both password and password_hash; give one"
         if user.password_hash and (reason := passwords.why_unreadable(user.password_hash)):
             yield f"{where}: password_hash: {reason}"
-        if user.mobile and numbers.as_mobile(user.mobile, country) is None:
+        if user.mobile and phone_numbers.as_mobile(user.mobile, country) is None:
             yield f"{where}: mobile: is not a mobile number"
         if user.openid and has_control(user.openid):
             yield f"{where}: openid: holds a control character"

@@ -70,7 +70,7 @@ def _run(environ: MutableMapping[str, str]) -> int:
         from lingpai import bootstrap
         from lingpai.kernel.errors import SettingsError
         from lingpai.settings import from_environment
-        from lingpai.signing_keys import service as keys
+        from lingpai.signing_keys import service as signing_keys
         from local import containers, examples, seed
 
         try:
@@ -79,7 +79,7 @@ def _run(environ: MutableMapping[str, str]) -> int:
                 services = bootstrap.services()
                 dynamodb.create_tables(dynamodb.connect(), named(described.tables, services.settings))
                 invoke = functions.load(described, ROOT)
-                keys.first_keys(
+                signing_keys.first_keys(
                     bootstrap.key_store(services.settings), bootstrap.key_vault(services.settings), services.clock
                 )
                 for note in seed.apply(demo, services).notes():

@@ -1,7 +1,7 @@
 """Accounts and their profiles."""
 
 from lingpai import bootstrap, priming
-from lingpai.accounts import profile_routes as details
+from lingpai.accounts import profile_routes
 from lingpai.accounts import routes as users
 from lingpai.authentication import identity_routes as identities
 from lingpai.authentication import routes as factors
@@ -25,9 +25,9 @@ ROUTES = (
     legacy_json("/users/identities", identities.current, methods=("GET", "POST"), needs="account", changes=False),
     legacy_json("/users/identities/link", identities.link, needs="account"),
     legacy_json("/users/identities/unlink", identities.unlink, needs="account"),
-    legacy_json("/userDetail/current", details.current, needs="account", changes=False),
-    legacy_json("/userDetail/get", details.get, needs="account", changes=False),
-    legacy_json("/userDetail/update", details.update, needs="account"),
+    legacy_json("/userDetail/current", profile_routes.current, needs="account", changes=False),
+    legacy_json("/userDetail/get", profile_routes.get, needs="account", changes=False),
+    legacy_json("/userDetail/update", profile_routes.update, needs="account"),
 )
 
 handler = bootstrap.lambda_handler(*ROUTES)

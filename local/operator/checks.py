@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING, Any
 import botocore.exceptions
 
 from lingpai import bootstrap
-from lingpai.kernel import messages
-from lingpai.kernel import phone_numbers as numbers
+from lingpai.kernel import messages, phone_numbers
 from lingpai.kernel.errors import LingpaiError, SettingsError
 from lingpai.services import Services
 from lingpai.settings import Settings, from_environment
@@ -349,7 +348,7 @@ def test_message(case: Case) -> Iterator[Finding]:
         yield Finding(check, State.fail, f"not sent: this environment lacks what the functions have: {lacking}")
         return
     try:
-        number = numbers.parse_mobile(case.send_test, settings)
+        number = phone_numbers.parse_mobile(case.send_test, settings)
     except LingpaiError as error:
         yield Finding(check, State.fail, f"not sent: {messages.text(error.reason, 'en', error.values)}")
         return

@@ -8,7 +8,7 @@ import typer
 
 from lingpai import bootstrap
 from lingpai.services import Services
-from lingpai.signing_keys import service as keys
+from lingpai.signing_keys import service as signing_keys
 from lingpai.signing_keys.model import StoredKey
 from lingpai.signing_keys.storage import KeyStore
 from lingpai.signing_keys.stores import MemoryKeys
@@ -52,7 +52,7 @@ def list_keys(context: CommandContext) -> None:
         known = standing(store_of(services).load_keys(), services.clock.now())
     rows = [
         (
-            keys.named(each.key),
+            signing_keys.named(each.key),
             each.key.kid,
             each.state,
             format_time(each.key.signs_from),
@@ -83,7 +83,7 @@ def rotate(
 
     It asks where a next key is waiting already, and where the lead is shorter than callers keep a copy of the keys.
     """
-    wanted = [each.value for each in algorithm] if algorithm else list(keys.ALGORITHMS)
+    wanted = [each.value for each in algorithm] if algorithm else list(signing_keys.ALGORITHMS)
     with context.services() as services:
         store, vault = store_of(services), bootstrap.key_vault(services.settings)
         usual = services.settings.key_lead
@@ -97,14 +97,14 @@ def rotate(
             context.confirm(f"who keeps a copy of the keys for longer than {wait} s refuses the new tokens meanwhile.")
         # Where nothing signs yet, nothing has to wait.
         tried = {
-            each: keys.rotate(store, vault, services.clock, each, wait if each in signing else 0)
+            each: signing_keys.rotate(store, vault, services.clock, each, wait if each in signing else 0)
             for each in dict.fromkeys(wanted)
         }
     made = [key for key in tried.values() if key is not None]
     shown = [
         {"kid": key.kid, "algorithm": key.algorithm, "number": key.number, "signs_from": key.signs_from} for key in made
     ]
-    rows = [(keys.named(key), key.kid, format_time(key.signs_from)) for key in made]
+    rows = [(signing_keys.named(key), key.kid, format_time(key.signs_from)) for key in made]
     context.show({"keys": shown}, table(("key", "kid", "signs from"), rows))
     if late := [each for each, key in tried.items() if key is None]:
         raise Refused(f"somebody else made the next key meanwhile, and none was added: {', '.join(late)}")
@@ -131,8 +131,8 @@ def standing(stored: Iterable[StoredKey], now: int) -> list[Known]:
     signing = {key.algorithm: key.kid for key in ordered if key.signs_from <= now}
     known = []
     for key in ordered:
-        retires_at = keys.retired_at(key, ordered)
-        gone_at = retires_at + keys.AFTERLIFE
+        retires_at = signing_keys.retired_at(key, ordered)
+        gone_at = retires_at + signing_keys.AFTERLIFE
         if key.signs_from > now:
             state = "next"
         elif signing[key.algorithm] == key.kid:

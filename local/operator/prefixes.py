@@ -5,10 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
-from lingpai.kernel import phone_numbers as numbers
+from lingpai.kernel import phone_numbers
 from lingpai.services import Services
 from lingpai.settings import Settings
-from lingpai.sms import budget as prefixes
+from lingpai.sms import budget
 from lingpai.sms.budget import Traffic
 from local.operator.command_context import CommandContext, command
 from local.operator.console import Failed, field_table, say
@@ -27,7 +27,7 @@ def show(context: CommandContext, prefix: Prefix) -> None:
     """Show what a prefix has had today (UTC), and whether it is stopped."""
     with context.services() as services:
         name = _prefix(prefix, services.settings)
-        traffic = prefixes.traffic(services, name)
+        traffic = budget.traffic(services, name)
         settings = services.settings
     fields = {
         "prefix": name,
@@ -44,10 +44,10 @@ def lift(context: CommandContext, prefix: Prefix) -> None:
     """End the stop of a prefix: its day begins anew, with the whole allowance. One that is open is left as it is."""
     with context.services() as services:
         name = _prefix(prefix, services.settings)
-        traffic = prefixes.traffic(services, name)
+        traffic = budget.traffic(services, name)
         stopped = _stopped(traffic, services.settings)
         if stopped:
-            prefixes.lift(services, name)
+            budget.lift(services, name)
         document = {**_after(services, name), "lifted": stopped, "was": _counts(traffic)}
     said = f"{name} is open again" if stopped else f"{name} is not stopped"
     context.show(
@@ -58,7 +58,7 @@ def lift(context: CommandContext, prefix: Prefix) -> None:
 
 
 def _after(services: Services, name: str) -> dict[str, Any]:
-    return _document(name, prefixes.traffic(services, name), services.settings)
+    return _document(name, budget.traffic(services, name), services.settings)
 
 
 def _document(name: str, traffic: Traffic, settings: Settings) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def _prefix(text: str, settings: Settings) -> str:
     try:
         if not _SHAPE.fullmatch(number):
             raise Failed("PREFIX: begins with + and the calling code, as in +861331")
-        code = numbers.prefix(number, 0)[1]
+        code = phone_numbers.prefix(number, 0)[1]
     except phonenumbers.NumberParseException:
         raise Failed("PREFIX: its calling code is no country's; it begins as in +861331") from None
     if len(number) < len(code) + digits:

@@ -8,7 +8,7 @@ import typer
 
 from lingpai.accounts import service as accounts
 from lingpai.accounts.model import User
-from lingpai.kernel import phone_numbers as numbers
+from lingpai.kernel import phone_numbers
 from lingpai.kernel.names import folded
 from lingpai.services import Services
 from local.operator.command_context import CommandContext, command
@@ -70,7 +70,7 @@ def find_users(
 
 def _searched(user: User, country: str) -> str:
     """Return the texts that a search looks at, one a line, so that no match spans two of them."""
-    spellings = [user.mobile, numbers.national(user.mobile, country)] if user.mobile else []
+    spellings = [user.mobile, phone_numbers.national(user.mobile, country)] if user.mobile else []
     openids = [openid for _, openid in user.openids]
     return "\n".join(folded(text) for text in (user.username, *spellings, *openids, user.detail.name) if text)
 

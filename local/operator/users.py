@@ -9,7 +9,7 @@ import typer
 from lingpai.accounts import ended_accounts, last_admin
 from lingpai.accounts import service as accounts
 from lingpai.accounts.model import RoleBook, User
-from lingpai.kernel import phone_numbers as numbers
+from lingpai.kernel import phone_numbers
 from lingpai.kernel.errors import LingpaiError
 from lingpai.passwords import service as passwords
 from lingpai.services import Services
@@ -66,14 +66,14 @@ def create(
     given = _read_password() if password_stdin else None
     with context.services() as services:
         settings, clock = services.settings, services.clock
-        number = numbers.as_mobile(mobile, settings.home_country) if mobile else None
+        number = phone_numbers.as_mobile(mobile, settings.home_country) if mobile else None
         if mobile and number is None:
             raise Failed("--mobile: is not a mobile number")
         user = User(id=clock.new_user_id(), created_at=clock.now(), mobile=number)
         if username:
             name = accounts.as_username(settings, username, owner=user)
             # A name that is the account's own number needs no identity of its own: the number finds the account.
-            if numbers.as_mobile(name, settings.home_country) is None:
+            if phone_numbers.as_mobile(name, settings.home_country) is None:
                 user = replace(user, username=name)
         book = services.store.directory().roles
         user = replace(user, roles=frozenset(role_id_of(book, name) for name in role or ()))

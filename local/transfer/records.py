@@ -17,8 +17,7 @@ from lingpai.accounts import service as accounts
 from lingpai.accounts.model import Detail, RoleBook, User
 from lingpai.accounts.roles import check_name
 from lingpai.http import fields
-from lingpai.kernel import messages
-from lingpai.kernel import phone_numbers as numbers
+from lingpai.kernel import messages, phone_numbers
 from lingpai.kernel.errors import LingpaiError
 from lingpai.passwords import service as passwords
 from lingpai.services import Services
@@ -185,7 +184,7 @@ def _named(user: User, rules: Rules) -> User:
     if user.username is not None:
         typed, settings = user.username, rules.services.settings
         name = _allowed("username", lambda: accounts.as_username(settings, typed, owner=user))
-        user = replace(user, username=None if numbers.as_mobile(name, home) is not None else name)
+        user = replace(user, username=None if phone_numbers.as_mobile(name, home) is not None else name)
     keys = accounts.keys_of(user)
     if not keys:
         raise Refused("needs a username, a mobile or an openid")
@@ -200,7 +199,7 @@ def _mobile(given: Mapping[str, Any], home: str) -> str | None:
     text = _text(given, "mobile")
     if text is None:
         return None
-    number = numbers.as_mobile(text, home)
+    number = phone_numbers.as_mobile(text, home)
     if number is None:
         raise Refused("mobile: is no mobile number")
     return number

@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from lingpai.sms_codes import service as codes
+from lingpai.sms_codes import service as sms_codes
 from tests.support import stores
 from tests.support.api import Answer, Api, make_api
 from tests.support.crowd import crowd
@@ -41,7 +41,7 @@ def api(dynamodb_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api
 @pytest.fixture
 def compared(monkeypatch: pytest.MonkeyPatch) -> Compared:
     watching = Compared()
-    monkeypatch.setattr(codes, "hmac", watching)
+    monkeypatch.setattr(sms_codes, "hmac", watching)
     return watching
 
 

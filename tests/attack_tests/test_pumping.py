@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from lingpai.rate_limits import service as throttle
+from lingpai.rate_limits import service as rate_limits
 from lingpai.rate_limits.storage import Counters
-from lingpai.sms import budget as prefixes
+from lingpai.sms import budget
 from tests.support import stores
 from tests.support.api import Answer, Api, make_api
 from tests.support.crowd import crowd
@@ -71,10 +71,10 @@ def test_five_thousand_numbers_of_one_prefix(house: Any) -> None:
     assert api.counted[f"PrefixStopped country=CN prefix={PREFIX}"] == 1
     assert api.counted[f"CodesSent country=CN prefix={PREFIX}"] == settings.sms_unproven
     assert sum(n for name, n in api.counted.items() if name.startswith("CodesSent")) == settings.sms_unproven + 40
-    assert prefixes.traffic(api.services, PREFIX) == prefixes.Traffic(settings.sms_unproven, settings.sms_unproven, 0)
+    assert budget.traffic(api.services, PREFIX) == budget.Traffic(settings.sms_unproven, settings.sms_unproven, 0)
     # What was refused took nothing from everybody.
-    assert spent(api.services.store, "sms:client:web-client", throttle.HOUR, api) == settings.sms_unproven + 40
-    assert spent(api.services.store, "sms:all", throttle.DAY, api) == settings.sms_unproven + 40
+    assert spent(api.services.store, "sms:client:web-client", rate_limits.HOUR, api) == settings.sms_unproven + 40
+    assert spent(api.services.store, "sms:all", rate_limits.DAY, api) == settings.sms_unproven + 40
 
     # The people log in, and their prefixes know it.
     codes = {message.to: message.code for message in api.outbox}
@@ -85,9 +85,9 @@ def test_five_thousand_numbers_of_one_prefix(house: Any) -> None:
 
     # By time, or by the operator, the prefix is open again.
     assert not gets_one(api, "13319999997")
-    prefixes.lift(api.services, PREFIX)
+    budget.lift(api.services, PREFIX)
     assert gets_one(api, "13319999998")
-    api.time.advance(throttle.DAY)
+    api.time.advance(rate_limits.DAY)
     assert gets_one(api, "13319999999")
 
 
@@ -124,7 +124,7 @@ def test_no_budget_is_exceeded_by_one(house: Any, limits: dict[str, int], most: 
     refused = 0 if "sms_unproven" in limits else 600 - most
     assert Counter(answer.status for answer in answers) == Counter({200: 600 - refused, 429: refused})
     assert api.sent == most
-    for name, window in (("sms:client:web-client", throttle.HOUR), ("sms:all", throttle.DAY)):
+    for name, window in (("sms:client:web-client", rate_limits.HOUR), ("sms:all", rate_limits.DAY)):
         assert spent(api.services.store, name, window, api) in (0, most)
 
 
@@ -140,7 +140,7 @@ def test_a_prefix_whose_codes_come_back_is_not_stopped(house: Any) -> None:
 
     answers = crowd([partial(visit, number) for number in bought(200)], threads=8)
     assert Counter(answer.status for answer in answers) == {200: 200}
-    traffic = prefixes.traffic(api.services, PREFIX)
+    traffic = budget.traffic(api.services, PREFIX)
     assert (traffic.sent, traffic.verified) == (200, 200)
     assert traffic.unproven <= 4
     assert f"PrefixStopped country=CN prefix={PREFIX}" not in api.counted

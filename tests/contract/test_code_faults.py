@@ -12,7 +12,7 @@ from lingpai.services import Services
 from lingpai.sms.model import Message
 from lingpai.sms.sender import NotSent
 from lingpai.sms.senders.console import ConsoleSender
-from lingpai.sms_codes import service as codes
+from lingpai.sms_codes import service as sms_codes
 from lingpai.sms_codes.model import Presenter
 from tests.support import breaking_proxy, logins
 from tests.support.breaking_proxy import (
@@ -30,7 +30,7 @@ from tests.support.samples import NUMBER
 from tests.support.time import Time
 
 CLIENT = new_client("web-client", "spring", "web-secret", scopes=("web",))
-ASKED = codes.Asked(NUMBER, CLIENT.id, "en")
+ASKED = sms_codes.Asked(NUMBER, CLIENT.id, "en")
 ADDRESS = "192.0.2.1"
 # A code request: what is known of the number; the address, the prefix, the client, the day; the code is saved.
 CALLS = ["GetItem", *["UpdateItem"] * 5]
@@ -75,14 +75,14 @@ def test_after_a_request_that_failed_the_number_does_not_wait(
         pytest.skip("reads meet no transactions")
     scene.proxy.plan(at, fault)
     with pytest.raises(LingpaiError) as failed:
-        codes.send(scene.services, ASKED, ADDRESS)
+        sms_codes.send(scene.services, ASKED, ADDRESS)
     assert failed.value.status == 503
     assert scene.proxy.calls[: at + 1] == CALLS[: at + 1]
     assert scene.outbox() == []
     scene.proxy.plan()
     if arrives == "before":
         scene.proxy.release()
-    codes.send(scene.services, ASKED, ADDRESS)
+    sms_codes.send(scene.services, ASKED, ADDRESS)
     scene.proxy.release()
     (message,) = scene.outbox()
     assert scene.logs_in(message.code)
@@ -91,11 +91,11 @@ def test_after_a_request_that_failed_the_number_does_not_wait(
 @pytest.mark.security("F23")
 def test_the_code_before_stays_good(scene: Scene) -> None:
     """A request that failed takes nothing away; nor does one that no sender took."""
-    codes.send(scene.services, ASKED, ADDRESS)
+    sms_codes.send(scene.services, ASKED, ADDRESS)
     scene.time.advance(60)
     scene.proxy.plan(len(CALLS) - 1, cut_after)
     with pytest.raises(LingpaiError):
-        codes.send(scene.services, ASKED, ADDRESS)
+        sms_codes.send(scene.services, ASKED, ADDRESS)
     scene.proxy.plan()
     assert scene.logs_in(scene.outbox()[0].code)
 
@@ -108,8 +108,8 @@ def test_a_message_that_nobody_took_makes_nobody_wait(scene: Scene, monkeypatch:
     with monkeypatch.context() as patch:
         patch.setattr(scene.services.sms, "send", refuse)
         with pytest.raises(LingpaiError, match="not_sent"):
-            codes.send(scene.services, ASKED, ADDRESS)
-    codes.send(scene.services, ASKED, ADDRESS)
+            sms_codes.send(scene.services, ASKED, ADDRESS)
+    sms_codes.send(scene.services, ASKED, ADDRESS)
     assert scene.logs_in(scene.outbox()[0].code)
 
 
@@ -117,11 +117,11 @@ def test_a_message_that_nobody_took_makes_nobody_wait(scene: Scene, monkeypatch:
 @pytest.mark.parametrize("fault", [first(cut_after), late_first], ids=["lost answer", "late first try"])
 def test_three_right_answers_are_three_guesses(scene: Scene, fault: Fault) -> None:
     """And not six, which would lock the number for an hour."""
-    codes.send(scene.services, ASKED, ADDRESS)
+    sms_codes.send(scene.services, ASKED, ADDRESS)
     (message,) = scene.outbox()
     for _ in range(3):
         scene.proxy.plan(1, fault)
-        codes.verify(scene.services, NUMBER, message.code, ADDRESS)
+        sms_codes.verify(scene.services, NUMBER, message.code, ADDRESS)
         assert scene.proxy.tries[1] > 1, "the guess was not sent again"
     scene.proxy.plan()
     known = scene.services.store.get_code(NUMBER)

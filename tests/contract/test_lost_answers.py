@@ -36,7 +36,7 @@ from lingpai.sessions import service as sessions
 from lingpai.sessions.model import Session, TokenSet
 from lingpai.sessions.storage import EndSession, PutSession, Rotated
 from lingpai.sms.senders.console import ConsoleSender
-from lingpai.sms_codes import service as codes
+from lingpai.sms_codes import service as sms_codes
 from lingpai.sms_codes.model import Presenter
 from lingpai.store import DynamoStore
 from tests.support import logins, stores
@@ -201,7 +201,7 @@ def test_a_message_is_sent_once(scene: Scene) -> None:
     services = scene.services
     services.store.count_try(NUMBER, a_guess(services.clock.now(), 3600))
     scene.line.lose = 1
-    codes.send(services, codes.Asked(NUMBER, CLIENT.id, "en"), "192.0.2.1")
+    sms_codes.send(services, sms_codes.Asked(NUMBER, CLIENT.id, "en"), "192.0.2.1")
     assert isinstance(services.sms, ConsoleSender)
     (message,) = services.sms.outbox
     tokens = logins.by_code(services, CLIENT, ("web",), NUMBER, message.code, HERE)

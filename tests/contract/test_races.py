@@ -21,13 +21,13 @@ from lingpai.identity_providers.model import Identity
 from lingpai.kernel.errors import LingpaiError
 from lingpai.kernel.writes import Conflict, Write
 from lingpai.passwords import service as passwords
-from lingpai.rate_limits import service as throttle
+from lingpai.rate_limits import service as rate_limits
 from lingpai.services import Services
 from lingpai.sessions import service as sessions
 from lingpai.sessions.model import SessionKey, TokenSet
 from lingpai.sessions.storage import PutSession
 from lingpai.sms.senders.console import ConsoleSender
-from lingpai.sms_codes import service as codes
+from lingpai.sms_codes import service as sms_codes
 from lingpai.sms_codes.model import Presenter
 from lingpai.store import DynamoStore
 from tests.support import logins
@@ -88,7 +88,7 @@ def log_in_by_openid(services: Services) -> TokenSet:
 
 def send(services: Services, client_id: str = "web-client") -> None:
     """Send a code to NUMBER."""
-    codes.send(services, codes.Asked(NUMBER, client_id, "en"), "192.0.2.1")
+    sms_codes.send(services, sms_codes.Asked(NUMBER, client_id, "en"), "192.0.2.1")
 
 
 def outbox(services: Services) -> list[str]:
@@ -361,7 +361,7 @@ def test_100_guesses_at_once_are_100_guesses(services: Services) -> None:
         told = []
         for code in share:
             with pytest.raises(LingpaiError) as refused:
-                codes.check(services, NUMBER, code, Presenter(CLIENT, address), "login")
+                sms_codes.check(services, NUMBER, code, Presenter(CLIENT, address), "login")
             told.append(refused.value.reason)
         return told
 
@@ -377,7 +377,7 @@ def test_the_right_code_beyond_the_limit_opens_nothing(services: Services) -> No
     right = sent_code(services)
     for code in wrong_codes(right, services.settings.code_tries):
         with pytest.raises(LingpaiError, match="invalid_grant"):
-            codes.check(services, NUMBER, code, HERE, "login")
+            sms_codes.check(services, NUMBER, code, HERE, "login")
     outcomes = race(everywhere(partial(log_in_by_code, services, right)))
     assert refusals(outcomes) == {"429 too_many_requests too_many_tries": RACERS}
     assert everybody(services) == []
@@ -388,7 +388,7 @@ def test_the_right_code_among_guesses_counts_as_one_of_them(services: Services) 
     right = sent_code(services)
     mixed = [right, right, *wrong_codes(right, RACERS - 2)]
     random.shuffle(mixed)
-    outcomes = race([partial(codes.check, services, NUMBER, code, HERE, "login") for code in mixed])
+    outcomes = race([partial(sms_codes.check, services, NUMBER, code, HERE, "login") for code in mixed])
     told = refusals(outcomes)
     assert len(won(outcomes)) + told["400 invalid_grant bad_code"] == services.settings.code_tries
     assert told["429 too_many_requests too_many_tries"] == RACERS - services.settings.code_tries
@@ -398,7 +398,7 @@ def test_guesses_and_new_codes_at_once(services: Services) -> None:
     """A code that is sent while a number is guessed at takes none of the guesses back."""
     first = sent_code(services)
     later = replace(services, clock=Time(START + services.settings.code_resend).clock())
-    guess = partial(codes.check, later, NUMBER, wrong_codes(first, 1)[0], HERE, "login")
+    guess = partial(sms_codes.check, later, NUMBER, wrong_codes(first, 1)[0], HERE, "login")
     calls: list[Callable[[], object]] = [guess, partial(send, later)] * (RACERS // 2)
     outcomes = race(calls)
     assert len(outbox(services)) == 2
@@ -424,7 +424,7 @@ def test_a_number_gets_one_message(services: Services, guessed: bool) -> None:
     languages: list[Language] = ["zh", "en"]
     outcomes = race(
         [
-            partial(codes.send, services, codes.Asked(NUMBER, CLIENT.id, languages[i % 2]), f"192.0.2.{i}")
+            partial(sms_codes.send, services, sms_codes.Asked(NUMBER, CLIENT.id, languages[i % 2]), f"192.0.2.{i}")
             for i in range(RACERS)
         ]
     )
@@ -444,8 +444,8 @@ def test_a_counter_stops_exactly_at_its_limit(services: Services) -> None:
 
 
 def test_a_limit_lets_exactly_so_many_through(services: Services) -> None:
-    limit = throttle.limit_of("register:192.0.2.0/24", {"all": 10}, throttle.HOUR, START)
-    outcomes = race(everywhere(partial(throttle.spend, services, limit)))
+    limit = rate_limits.limit_of("register:192.0.2.0/24", {"all": 10}, rate_limits.HOUR, START)
+    outcomes = race(everywhere(partial(rate_limits.spend, services, limit)))
     assert len(won(outcomes)) == 10
     assert refusals(outcomes) == {"429 too_many_requests limit_reached": RACERS - 10}
 

@@ -10,7 +10,7 @@ from botocore.exceptions import EndpointConnectionError
 from lingpai.clients.service import new_client
 from lingpai.kernel.clock import Clock
 from lingpai.kernel.errors import LingpaiError
-from lingpai.sessions import access_tokens as access
+from lingpai.sessions import access_tokens
 from tests.support.api import NO_STORE, Answer, Api, make_api
 from tests.support.dialects import (
     BY_PASSWORD,
@@ -346,7 +346,7 @@ def test_a_token_is_not_active_before_its_time(api: Api) -> None:
     token = signed_tokens(api)["access_token"]
     earlier = replace(api.services, clock=Clock(time=lambda: api.time.at - 31))
     with pytest.raises(LingpaiError, match="bad_token"):
-        access.check(earlier, token)
+        access_tokens.check(earlier, token)
     assert ask(api, token).json["active"]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lingpai.sessions import access_tokens as access
+from lingpai.sessions import access_tokens
 from lingpai.sessions.model import Session
 from tests.support.api import Api
 from tests.support.dialects import digests, sdk
@@ -29,7 +29,7 @@ def session_of(api: Api, answer: Any) -> Session:
     """The session that the answer's access token opens, of any dialect."""
     assert answer.status == 200, answer
     tokens = answer.json
-    return access.check(api.services, tokens.get("access_token") or tokens["data"]["accessToken"])
+    return access_tokens.check(api.services, tokens.get("access_token") or tokens["data"]["accessToken"])
 
 
 def code_for(api: Api, number: str) -> str:

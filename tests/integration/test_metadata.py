@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import jwt as pyjwt
 import pytest
 
-from lingpai.signing_keys import service as keys
+from lingpai.signing_keys import service as signing_keys
 from tests.support import stores
 from tests.support.api import NO_STORE, Api, make_api
 from tests.support.dialects import BY_PASSWORD, ISSUER, JWT, MACHINE_JWT, PASSPORT, signed_tokens
@@ -165,12 +165,12 @@ def test_a_next_key_is_in_it_before_it_signs(api: Api, monkeypatch: pytest.Monke
     """A day before; whoever keeps a copy for an hour has it by then."""
     own = make_api(monkeypatch, api.services.store, populated=False)
     ring: Any = own.services.keys
-    new = keys.rotate(ring._store, ring._vault, own.services.clock, "ES256")
+    new = signing_keys.rotate(ring._store, ring._vault, own.services.clock, "ES256")
     assert new is not None
     own.time.advance(own.services.settings.key_cache_ttl)
     assert new.kid in [key["kid"] for key in own.call("GET", JWKS).json["keys"]]
     assert pyjwt.get_unverified_header(signed_tokens(own)["access_token"])["kid"] != new.kid
-    own.time.advance(keys.LEAD)
+    own.time.advance(signing_keys.LEAD)
     assert pyjwt.get_unverified_header(signed_tokens(own)["access_token"])["kid"] == new.kid
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from lingpai import bootstrap
-from lingpai.sms import budget as prefixes
+from lingpai.sms import budget
 from tests.support.api import Answer, Api
 from tests.support.fake_sms import ALIYUN, KEY, TWILIO
 from tests.support.logs import LOGS
@@ -97,4 +97,4 @@ def test_one_message_is_proven_once_though_no_other_follows(vendors: Shop, chain
         chain.time.advance(60)
         assert get(chain).status == 503
         assert chain.post("/mobile/code/verify", form={"mobile": NUMBER, "code": code}) == DONE
-    assert prefixes.traffic(chain.services, "+861395") == prefixes.Traffic(sent=1, unproven=0, verified=1)
+    assert budget.traffic(chain.services, "+861395") == budget.Traffic(sent=1, unproven=0, verified=1)

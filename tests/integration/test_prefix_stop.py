@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from lingpai.rate_limits import service as throttle
-from lingpai.sms import budget as prefixes
+from lingpai.rate_limits import service as rate_limits
+from lingpai.sms import budget
 from lingpai.sms.model import Message
 from lingpai.sms.sender import MaybeSent, NotSent
 from lingpai.sms.senders.breaker import Breaker
@@ -138,7 +138,7 @@ def log_in(api: Api, mobile: str) -> None:
 
 
 def unproven(api: Api) -> int:
-    return prefixes.traffic(api.services, PREFIX).unproven
+    return budget.traffic(api.services, PREFIX).unproven
 
 
 def test_a_number_gives_its_prefix_one_proof_a_day(api: Api) -> None:
@@ -171,7 +171,7 @@ def test_verifying_and_logging_in_are_one_proof(api: Api) -> None:
 
 def test_the_next_day_it_gives_another(api: Api) -> None:
     log_in(api, ALICES)
-    api.time.advance(throttle.DAY)
+    api.time.advance(rate_limits.DAY)
     for n in range(5):
         assert get(api, f"1331{n:07d}") == DONE
     log_in(api, ALICES)

@@ -76,7 +76,7 @@ def _calls(name: str, handler: Callable[..., Any]) -> dict[str, list[Any]]:
     if name == "keys":
         return {"kids": handler({}, None)["made"]}
     from lingpai import bootstrap
-    from lingpai.signing_keys import service as keys
+    from lingpai.signing_keys import service as signing_keys
     from local import gateway
     from tests.support.api import Api, populate
     from tests.support.stores import TEMPLATE
@@ -85,7 +85,9 @@ def _calls(name: str, handler: Callable[..., Any]) -> dict[str, list[Any]]:
     services = bootstrap.services()
     populate(services)
     if name == "token":
-        keys.first_keys(bootstrap.key_store(services.settings), bootstrap.key_vault(services.settings), services.clock)
+        signing_keys.first_keys(
+            bootstrap.key_store(services.settings), bootstrap.key_vault(services.settings), services.clock
+        )
     api = Api(services, Time(), gateway.Gateway(routes=TEMPLATE.routes, invoke=lambda _, event: handler(event, None)))
     match name:
         case "token":

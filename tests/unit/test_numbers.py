@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from phonenumbers import PhoneNumberFormat, PhoneNumberType, shortnumberinfo
 
-from lingpai.kernel import phone_numbers as numbers
+from lingpai.kernel import phone_numbers
 from lingpai.kernel.errors import LingpaiError
 from lingpai.settings import Settings
 from tests.support.stores import settings
@@ -44,7 +44,7 @@ def e164(number: phonenumbers.PhoneNumber) -> str:
 def answer(text: str, chosen: Settings) -> str:
     """The number, or the reason why it is refused."""
     try:
-        return numbers.parse_mobile(text, chosen)
+        return phone_numbers.parse_mobile(text, chosen)
     except LingpaiError as error:
         return f"{error.status} {error.reason}"
 
@@ -65,7 +65,7 @@ def answer(text: str, chosen: Settings) -> str:
     ],
 )
 def test_one_number_in_many_spellings(text: str) -> None:
-    assert numbers.as_mobile(text, "CN") == "+8613312341234"
+    assert phone_numbers.as_mobile(text, "CN") == "+8613312341234"
     assert answer(text, served("CN")) == "+8613312341234"
 
 
@@ -96,7 +96,7 @@ def test_one_number_in_many_spellings(text: str) -> None:
     ],
 )
 def test_what_is_no_mobile_number(text: str) -> None:
-    assert numbers.as_mobile(text, "CN") is None
+    assert phone_numbers.as_mobile(text, "CN") is None
     assert answer(text, served("CN")) == "400 bad_mobile"
 
 
@@ -112,15 +112,15 @@ def test_what_is_no_mobile_number(text: str) -> None:
     ],
 )
 def test_numbers_of_other_countries(text: str, number: str, country: str) -> None:
-    assert numbers.as_mobile(text, "CN") == number
+    assert phone_numbers.as_mobile(text, "CN") == number
     assert answer(text, served("CN", country)) == number
     assert answer(text, served("CN")) == "400 country_not_served"
 
 
 def test_a_number_without_a_country_is_of_the_home_country() -> None:
-    assert numbers.as_mobile("07400 123456", "GB") == "+447400123456"
-    assert numbers.as_mobile("07400 123456", "CN") is None
-    assert numbers.as_mobile("13312341234", "GB") is None
+    assert phone_numbers.as_mobile("07400 123456", "GB") == "+447400123456"
+    assert phone_numbers.as_mobile("07400 123456", "CN") is None
+    assert phone_numbers.as_mobile("13312341234", "GB") is None
     assert answer("+8613312341234", served("GB", "CN", home="GB")) == "+8613312341234"
 
 
@@ -134,7 +134,7 @@ def test_a_number_without_a_country_is_of_the_home_country() -> None:
     ],
 )
 def test_how_clients_write_a_number(number: str, home: str, written: str) -> None:
-    assert numbers.national(number, home) == written
+    assert phone_numbers.national(number, home) == written
 
 
 UNSEEN = [
@@ -147,7 +147,7 @@ UNSEEN = [
 @pytest.mark.parametrize("number", ["13312341234", "+8613312341234", "008613312341234", "（133）1234－1234"])
 def test_spaces_and_invisible_characters_are_left_out(number: str, unseen: str) -> None:
     for text in (unseen + number, number + unseen, unseen * 3 + number + unseen * 3, unseen.join(number)):
-        assert numbers.as_mobile(text, "CN") == "+8613312341234", ascii(text)
+        assert phone_numbers.as_mobile(text, "CN") == "+8613312341234", ascii(text)
         assert answer(text, served("CN")) == "+8613312341234"
 
 
@@ -155,8 +155,8 @@ def test_spaces_and_invisible_characters_are_left_out(number: str, unseen: str) 
 @pytest.mark.parametrize("zero", [*"0０٠۰०๐𝟎𝟶🯰"], ids=ascii)
 def test_digits_of_any_script_are_digits(zero: str) -> None:
     text = "".join(chr(ord(zero) + int(digit)) for digit in "13312341234")
-    assert numbers.as_mobile(text, "CN") == "+8613312341234"
-    assert numbers.as_mobile(f"＋{zero.join('86')}", "CN") is None
+    assert phone_numbers.as_mobile(text, "CN") == "+8613312341234"
+    assert phone_numbers.as_mobile(f"＋{zero.join('86')}", "CN") is None
 
 
 @pytest.mark.security("F27")
@@ -175,7 +175,7 @@ def test_digits_of_any_script_are_digits(zero: str) -> None:
     ],
 )
 def test_a_bare_plus_that_a_form_made_a_space(text: str, number: str) -> None:
-    assert numbers.as_mobile(text, "CN") == number
+    assert phone_numbers.as_mobile(text, "CN") == number
 
 
 @pytest.mark.security("F27")
@@ -215,21 +215,21 @@ def test_a_bare_plus_that_a_form_made_a_space(text: str, number: str) -> None:
     ids=ascii,
 )
 def test_what_is_no_part_of_a_number_is_refused_and_not_cut_off(text: str) -> None:
-    assert numbers.as_mobile(text, "CN") is None
+    assert phone_numbers.as_mobile(text, "CN") is None
     assert answer(text, served("CN", "HK")) == "400 bad_mobile"
 
 
 @given(st.text(alphabet="+0123456789 ()-.", max_size=30))
 def test_what_was_read_reads_the_same_again(text: str) -> None:
-    number = numbers.as_mobile(text, "CN")
+    number = phone_numbers.as_mobile(text, "CN")
     if number is not None:
-        assert numbers.as_mobile(number, "CN") == number
-        assert numbers.as_mobile(numbers.national(number, "CN"), "CN") == number
+        assert phone_numbers.as_mobile(number, "CN") == number
+        assert phone_numbers.as_mobile(phone_numbers.national(number, "CN"), "CN") == number
 
 
 @given(st.text(max_size=30))
 def test_no_text_is_a_fault(text: str) -> None:
-    number = numbers.as_mobile(text, "CN")
+    number = phone_numbers.as_mobile(text, "CN")
     assert number is None or (number.startswith("+") and number[1:].isdigit())
 
 
@@ -239,7 +239,7 @@ def test_no_text_is_a_fault(text: str) -> None:
 )
 def test_a_number_is_one_in_any_script_and_dress(text: str) -> None:
     """Or somebody could take another one's number as a name."""
-    assert numbers.as_mobile(text, "CN") == "+8613312341234"
+    assert phone_numbers.as_mobile(text, "CN") == "+8613312341234"
 
 
 # --- kinds, countries, ranges ------------------------------------------------------------------------------------
@@ -260,19 +260,19 @@ def test_mobile_numbers_of_a_country_and_no_others(kind: int) -> None:
             text = e164(number)
             of_a_country = phonenumbers.region_code_for_number(number) != "001"
             taken = kind in MOBILE and of_a_country
-            assert numbers.as_mobile(text, "CN") == (text if taken else None), text
+            assert phone_numbers.as_mobile(text, "CN") == (text if taken else None), text
             assert answer(text, everywhere) == (text if taken else "400 bad_mobile"), text
             # However the country writes it at home. (A few islands have numbers of four or five digits.)
             if of_a_country and len(phonenumbers.national_significant_number(number)) > 5:
                 region = phonenumbers.region_code_for_number(number) or ""
                 at_home = phonenumbers.format_number(number, PhoneNumberFormat.NATIONAL)
-                assert numbers.as_mobile(at_home, region) == (text if taken else None), at_home
+                assert phone_numbers.as_mobile(at_home, region) == (text if taken else None), at_home
 
 
 @pytest.mark.parametrize("text", ["+870301234567", "+881612345678", "+8823421234", "+883510012345", "+878101234567890"])
 def test_networks_of_no_country_are_refused(text: str) -> None:
     """Satellites, and networks that span countries: the library calls some of them mobile."""
-    assert numbers.as_mobile(text, "CN") is None
+    assert phone_numbers.as_mobile(text, "CN") is None
     assert answer(text, served(*EVERYWHERE)) == "400 bad_mobile"
 
 
@@ -282,7 +282,7 @@ def test_short_and_emergency_numbers_are_refused() -> None:
         for short in {shortnumberinfo._example_short_number(region), "110", "112", "119", "911", "999"}:
             for text in (short, f"+{phonenumbers.country_code_for_region(region)}{short}"):
                 tried += bool(short)
-                assert numbers.as_mobile(text, region) is None, (region, text)
+                assert phone_numbers.as_mobile(text, region) is None, (region, text)
     assert tried > 1000
 
 
@@ -322,7 +322,7 @@ def test_ranges_that_the_operator_refuses(text: str, prefixes: tuple[str, ...], 
 
 def test_a_refused_range_still_finds_its_account() -> None:
     """It gets no codes; its owner may have a password."""
-    assert numbers.as_mobile("17012345678", "CN") == "+8617012345678"
+    assert phone_numbers.as_mobile("17012345678", "CN") == "+8617012345678"
 
 
 @pytest.mark.parametrize(
@@ -342,18 +342,18 @@ def test_a_refused_range_still_finds_its_account() -> None:
     ],
 )
 def test_the_country_and_prefix_of_a_number(number: str, digits: int, expected: tuple[str, str]) -> None:
-    assert numbers.prefix(number, digits) == expected
+    assert phone_numbers.prefix(number, digits) == expected
 
 
 @given(st.sampled_from(EXAMPLES), st.integers(0, 20))
 def test_a_prefix_is_one(number: phonenumbers.PhoneNumber, digits: int) -> None:
-    region, head = numbers.prefix(e164(number), digits)
+    region, head = phone_numbers.prefix(e164(number), digits)
     code = f"+{number.country_code}"
     assert e164(number).startswith(head)
     assert head.startswith(code)
     assert len(head) == min(len(code) + digits, len(e164(number)))
     assert re.fullmatch("[A-Z]{2}", region)
-    assert (region == numbers.NO_REGION) == (phonenumbers.region_code_for_number(number) == "001")
+    assert (region == phone_numbers.NO_REGION) == (phonenumbers.region_code_for_number(number) == "001")
 
 
 def _spelt(number: phonenumbers.PhoneNumber) -> st.SearchStrategy[str]:

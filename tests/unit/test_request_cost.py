@@ -16,13 +16,11 @@ from lingpai.http import multipart
 from lingpai.http.request import MAX_BODY, Request, all_parameters, json_body, parameters
 from lingpai.http.request import refuse_credentials_in_query as check_query
 from lingpai.identity_providers import id_tokens
-from lingpai.kernel import jws, messages
-from lingpai.kernel import phone_numbers as numbers
-from lingpai.kernel import typed_text as typed
+from lingpai.kernel import jws, messages, phone_numbers, typed_text
 from lingpai.kernel.errors import LingpaiError
 from lingpai.legacy import dialects
 from lingpai.oauth import token_endpoint as token
-from lingpai.sessions import access_tokens as access
+from lingpai.sessions import access_tokens
 from tests.support.memory_store import MemoryStore
 from tests.support.transfer import services_on
 
@@ -191,9 +189,9 @@ HEADERS: dict[str, Callable[[int], object]] = {
     "a long boundary": lambda size: _refused(
         lambda: multipart.parts("multipart/form-data;boundary=" + "b" * size, b"")
     ),
-    "a number": lambda size: numbers.as_mobile("１" * size, "CN"),
-    "a spaced number": lambda size: numbers.as_mobile("\u3000" * size + "1", "CN"),
-    "a spaced name": lambda size: typed.trimmed("\u3000" * (size // 2) + "a" + "\u200b" * (size // 2)),
+    "a number": lambda size: phone_numbers.as_mobile("１" * size, "CN"),
+    "a spaced number": lambda size: phone_numbers.as_mobile("\u3000" * size + "1", "CN"),
+    "a spaced name": lambda size: typed_text.trimmed("\u3000" * (size // 2) + "a" + "\u200b" * (size // 2)),
 }
 
 
@@ -238,8 +236,8 @@ def test_a_token_costs_so_much_for_each_byte(counted: Callable[[Callable[[], obj
     services = services_on(MemoryStore())
     text = TOKENS[case](MAX_BODY - 100)
     for act in (
-        lambda: access.check(services, text),
-        lambda: access.revoke(services, text, None),
+        lambda: access_tokens.check(services, text),
+        lambda: access_tokens.revoke(services, text, None),
         lambda: id_tokens.present(text),
         lambda: id_tokens.present(TOKENS[case](jws.TOKEN_MAX - 100)),
     ):

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lingpai.accounts import service as accounts
-from lingpai.kernel import names
-from lingpai.kernel import typed_text as typed
+from lingpai.kernel import names, typed_text
 from tests.support.stores import settings
 
 UNSEEN = [
@@ -22,37 +21,37 @@ pytestmark = pytest.mark.security("F27")
 
 @pytest.mark.parametrize("unseen", UNSEEN, ids=ascii)
 def test_every_space_and_format_character(unseen: str) -> None:
-    assert typed.trimmed(f"{unseen}mei{unseen}lin{unseen}{unseen}") == f"mei{unseen}lin"
-    assert typed.digits(f"{unseen}12{unseen}3456{unseen}") == "123456"
+    assert typed_text.trimmed(f"{unseen}mei{unseen}lin{unseen}{unseen}") == f"mei{unseen}lin"
+    assert typed_text.digits(f"{unseen}12{unseen}3456{unseen}") == "123456"
     assert accounts.as_username(settings(), f"{unseen}mei{unseen}") == "mei"
     assert accounts.username_key(f"{unseen}Mei{unseen}") == accounts.username_key("mei")
 
 
 @pytest.mark.parametrize("seen", ["\t", "\n", "\x00", "\x85", "\u2800", "\u3164", "\ufe0f", "\u0301", "-", "."])
 def test_nothing_else(seen: str) -> None:
-    assert typed.trimmed(f"{seen}mei{seen}") == f"{seen}mei{seen}"
-    assert typed.digits(f"12{seen}3456") == f"12{seen}3456"
+    assert typed_text.trimmed(f"{seen}mei{seen}") == f"{seen}mei{seen}"
+    assert typed_text.digits(f"12{seen}3456") == f"12{seen}3456"
 
 
 def test_digits_of_any_script() -> None:
     decimals = [c for c in map(chr, range(sys.maxunicode + 1)) if unicodedata.category(c) == "Nd"]
     assert len(decimals) > 600
     for digit in decimals:
-        assert typed.digits(digit) == str(unicodedata.decimal(digit))
+        assert typed_text.digits(digit) == str(unicodedata.decimal(digit))
     for other in "²①½Ⅳ十a":
-        assert typed.digits(other) == other
+        assert typed_text.digits(other) == other
 
 
 def test_long_texts_are_not_looked_through() -> None:
-    assert typed.digits(" " * 101) == " " * 101
+    assert typed_text.digits(" " * 101) == " " * 101
 
 
 @given(st.text())
 def test_what_was_trimmed_is_trimmed(text: str) -> None:
-    once = typed.trimmed(text)
-    assert typed.trimmed(once) == once
+    once = typed_text.trimmed(text)
+    assert typed_text.trimmed(once) == once
     assert once in text
-    assert typed.digits(typed.digits(text)) == typed.digits(text)
+    assert typed_text.digits(typed_text.digits(text)) == typed_text.digits(text)
 
 
 @given(st.text(max_size=20), st.sampled_from(UNSEEN), st.sampled_from(UNSEEN))

@@ -12,7 +12,7 @@ from lingpai.http import envelope, fields
 from lingpai.http.request import Request, json_body
 from lingpai.http.response import Reply
 from lingpai.identity_providers.model import is_union
-from lingpai.kernel import phone_numbers as numbers
+from lingpai.kernel import phone_numbers
 from lingpai.kernel.errors import invalid_request
 from lingpai.kernel.writes import Write
 from lingpai.passwords import service as passwords
@@ -92,7 +92,7 @@ def shown(services: Services, user: User, book: RoleBook) -> dict[str, Any]:
     return {
         "id": user.id,
         "username": accounts.display_name(services, user),
-        "phone": numbers.national(user.mobile, settings.home_country) if user.mobile else None,
+        "phone": phone_numbers.national(user.mobile, settings.home_country) if user.mobile else None,
         "openId": next((openid for issuer, openid in user.openids if not is_union(issuer)), None),
         "roleList": [{"id": role_id, "roleName": name} for role_id, name in book.names if role_id in user.roles],
         "createTime": fields.moment_text(user.created_at, settings.utc_offset_minutes),

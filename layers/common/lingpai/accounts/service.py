@@ -18,9 +18,7 @@ from lingpai.accounts.storage import (
     PutIdentity,
     PutUser,
 )
-from lingpai.kernel import names
-from lingpai.kernel import phone_numbers as numbers
-from lingpai.kernel import typed_text as typed
+from lingpai.kernel import names, phone_numbers, typed_text
 from lingpai.kernel.errors import (
     LingpaiError,
     conflict,
@@ -29,7 +27,7 @@ from lingpai.kernel.errors import (
 )
 from lingpai.kernel.writes import Conflict, Write
 from lingpai.passwords import service as passwords
-from lingpai.rate_limits import service as throttle
+from lingpai.rate_limits import service as rate_limits
 from lingpai.rate_limits import unanswered
 from lingpai.services import Services
 
@@ -64,7 +62,7 @@ def openid_key(issuer: str, openid: str) -> str:
 
 def login_key(services: Services, name: str) -> str:
     """The identity that a login name stands for: the number it looks like, else the username."""
-    number = numbers.as_mobile(name, services.settings.home_country)
+    number = phone_numbers.as_mobile(name, services.settings.home_country)
     return mobile_key(number) if number else username_key(name)
 
 
@@ -72,7 +70,7 @@ def display_name(services: Services, user: User) -> str | None:
     """The username; for an account that has none, its number as clients write it."""
     if user.username is not None or user.mobile is None:
         return user.username
-    return numbers.national(user.mobile, services.settings.home_country)
+    return phone_numbers.national(user.mobile, services.settings.home_country)
 
 
 def as_username(settings: "Settings", text: str, owner: User | None = None) -> str:
@@ -80,7 +78,7 @@ def as_username(settings: "Settings", text: str, owner: User | None = None) -> s
 
     LingpaiError for one that cannot be a name, or that looks like a mobile number other than `owner`'s own.
     """
-    username = typed.trimmed(text)
+    username = typed_text.trimmed(text)
     plain = names.plain(username) if len(username) <= _NAME_AS_TYPED_MAX else username
     if not plain or len(plain) > USERNAME_MAX:
         raise invalid_request(
@@ -94,7 +92,7 @@ def as_username(settings: "Settings", text: str, owner: User | None = None) -> s
             zh="含有不可见字符或首尾空格",
             en="it holds an invisible character or a space at its end",
         )
-    number = numbers.as_mobile(plain, settings.home_country)
+    number = phone_numbers.as_mobile(plain, settings.home_country)
     if number is not None and (owner is None or owner.mobile != number):
         raise invalid_request("username_is_mobile")
     return username
@@ -107,7 +105,7 @@ def register(services: Services, username: str, password: str, address: str, pho
     """A new account for anyone, as often as the address may; gives the user id. `phone` is unproven: profile only."""
     settings = services.settings
     username = _check_new(settings, username, password)
-    throttle.spend(services, throttle.address_limit(settings, "register", address, services.clock.now()))
+    rate_limits.spend(services, rate_limits.address_limit(settings, "register", address, services.clock.now()))
     return _create_once(services, username, password, address, phone=phone)
 
 
@@ -244,7 +242,7 @@ def save(
         if username is not None:
             name = as_username(services.settings, username, owner=user)
             # A name that is the account's own number needs no row of its own: the number finds it.
-            is_number = numbers.as_mobile(name, services.settings.home_country) is not None
+            is_number = phone_numbers.as_mobile(name, services.settings.home_country) is not None
             user = replace(user, username=None if is_number else name)
         if password is not None:
             passwords.check_new(password, display_name(services, user), services.settings)

@@ -13,7 +13,7 @@ from lingpai.authentication import recent_login
 from lingpai.authentication.federated import with_identity
 from lingpai.authentication.recent_login import NOTHING_USED, Evidence
 from lingpai.authentication.service import proof_used
-from lingpai.identity_providers import service as third_parties
+from lingpai.identity_providers import service as identity_providers
 from lingpai.identity_providers.model import Identity, union_issuer
 from lingpai.kernel.errors import LingpaiError, conflict, not_found, recent_login_required
 from lingpai.kernel.writes import Conflict, Write
@@ -22,7 +22,7 @@ from lingpai.services import Services
 from lingpai.sessions.model import SessionKey
 from lingpai.sms import notices
 from lingpai.sms.notices import Notice
-from lingpai.sms_codes import service as codes
+from lingpai.sms_codes import service as sms_codes
 from lingpai.sms_codes.model import Presenter
 
 
@@ -65,7 +65,7 @@ def link(
     def change() -> User:
         evidence = owner.evidence if owner else NOTHING_USED
         if number is not None and code is not None:
-            proof = codes.check(services, number, code, presenter, "link")
+            proof = sms_codes.check(services, number, code, presenter, "link")
             evidence = replace(evidence, proofs=(*evidence.proofs, proof))
         return _change(services, user_id, edit, owner, evidence, notice=notice)
 
@@ -111,7 +111,7 @@ def link_identity(services: Services, user_id: int, identity: Identity, owner: O
     return _unless_done_before(
         services,
         ("link", user_id, identity.names),
-        lambda: _change(services, user_id, edit, owner, evidence, third_parties.single_use(identity)),
+        lambda: _change(services, user_id, edit, owner, evidence, identity_providers.single_use(identity)),
         reason="id_token_used",
         is_done=lambda user: edit(user) == user,
         owner=owner,
@@ -223,7 +223,7 @@ def _change(
             ended = ended_accounts.ending(services, user_id, keep) if owner else ()
             after = _commit(services, user_id, edit, evidence, proof, ended)
         for code in evidence.proofs:
-            codes.consumed(services, code)
+            sms_codes.consumed(services, code)
         if message is not None:
             notices.send(services, message)
         lost = before is not None and set(accounts.keys_of(before)) - set(accounts.keys_of(after))

@@ -8,7 +8,7 @@ from lingpai.authentication import by_identity
 from lingpai.authentication.by_identity import ProvenIdentity
 from lingpai.authentication.model import Authenticated
 from lingpai.clients.model import Client
-from lingpai.identity_providers import service as third_parties
+from lingpai.identity_providers import service as identity_providers
 from lingpai.identity_providers.model import Identity
 from lingpai.services import Services
 from lingpai.sessions import login_methods
@@ -16,7 +16,7 @@ from lingpai.sessions import login_methods
 
 def authenticate(services: Services, client: Client, identity: Identity) -> Authenticated:
     """The holder of an identity that a third party has proven; the first time, the account is created."""
-    proof = third_parties.single_use(identity)
+    proof = identity_providers.single_use(identity)
 
     def take_back() -> None:
         for write in proof:

@@ -9,9 +9,9 @@ from lingpai.authentication.factors import Owner
 from lingpai.http import envelope, fields
 from lingpai.http.request import Request, json_body
 from lingpai.http.response import Reply
-from lingpai.identity_providers import service as third_parties
+from lingpai.identity_providers import service as identity_providers
 from lingpai.identity_providers.model import ProviderCredential
-from lingpai.kernel import phone_numbers as numbers
+from lingpai.kernel import phone_numbers
 from lingpai.kernel.jws import TOKEN_MAX
 from lingpai.services import Services
 
@@ -28,7 +28,7 @@ def link(services: Services, request: Request) -> Reply:
     proof = ProviderCredential(fields.text(body, "sign", TOKEN_MAX), fields.optional_text(body, "nonce") or None)
     client, provider = own_account.provider_of(services, caller, fields.optional_text(body, "provider") or None)
     evidence = own_account.prove(services, request, caller, user, body, by_sign=False)
-    identity = third_parties.identify(services, provider, client, proof, request.source_ip)
+    identity = identity_providers.identify(services, provider, client, proof, request.source_ip)
     after = factors.link_identity(services, user.id, identity, Owner(caller.session.key, evidence))
     return envelope.done(_shown(services, after))
 
@@ -50,7 +50,7 @@ def _owner(services: Services, request: Request) -> tuple[Caller, User]:
 
 
 def _shown(services: Services, user: User) -> dict[str, Any]:
-    number = numbers.national(user.mobile, services.settings.home_country) if user.mobile else None
+    number = phone_numbers.national(user.mobile, services.settings.home_country) if user.mobile else None
     return {
         "username": user.username is not None,
         "password": user.password is not None,

@@ -13,7 +13,7 @@ from lingpai.accounts.model import KnownAddress
 from lingpai.accounts.storage import RememberAddresses
 from lingpai.kernel.errors import LingpaiError
 from lingpai.kernel.writes import Conflict, Write
-from lingpai.rate_limits import service as throttle
+from lingpai.rate_limits import service as rate_limits
 from lingpai.rate_limits.service import Limit
 from lingpai.rate_limits.storage import CheckCounter, IncrementCounter
 from lingpai.services import Services
@@ -41,12 +41,16 @@ def begin(services: Services, key: str, address: str) -> LoginAttempt:
     The answer is the same for a name that finds nobody.
     """
     settings, now = services.settings, services.clock.now()
-    mark = throttle.address_mark(key, address)
+    mark = rate_limits.address_mark(key, address)
     strangers = _present(
-        throttle.limit_of(f"login:{throttle.hashed(key)}", {"all": settings.login_tries}, settings.login_window, now),
-        throttle.address_limit(settings, "login", address, now),
+        rate_limits.limit_of(
+            f"login:{rate_limits.hashed(key)}", {"all": settings.login_tries}, settings.login_window, now
+        ),
+        rate_limits.address_limit(settings, "login", address, now),
     )
-    familiar = _present(throttle.limit_of(f"login:{mark}", {"all": settings.login_tries}, settings.login_window, now))
+    familiar = _present(
+        rate_limits.limit_of(f"login:{mark}", {"all": settings.login_tries}, settings.login_window, now)
+    )
     lookup = services.store.look_up_login(key, tuple(limit.key for limit in strangers + familiar))
     lately = tuple(known for known in lookup.addresses if known.at > now - settings.login_memory)
     limits = familiar if any(known.mark == mark for known in lately) else strangers

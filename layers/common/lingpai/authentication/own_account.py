@@ -11,7 +11,7 @@ from lingpai.authentication.recent_login import Evidence, FreshProof
 from lingpai.clients.model import Client
 from lingpai.http import fields
 from lingpai.http.request import Request
-from lingpai.identity_providers import service as third_parties
+from lingpai.identity_providers import service as identity_providers
 from lingpai.identity_providers.model import Identity, ProviderCredential
 from lingpai.identity_providers.provider import IdentityProvider
 from lingpai.kernel.errors import LingpaiError, forbidden, invalid_token, recent_login_required
@@ -65,7 +65,7 @@ def _identity(services: Services, request: Request, caller: Caller, body: Mappin
     proof = ProviderCredential(fields.text(body, "sign", TOKEN_MAX), fields.optional_text(body, "nonce") or None)
     try:
         client, provider = provider_of(services, caller, fields.optional_text(body, "provider") or None)
-        return third_parties.identify(services, provider, client, proof, request.source_ip)
+        return identity_providers.identify(services, provider, client, proof, request.source_ip)
     except LingpaiError as error:
         if error.code not in ("access_denied", "invalid_grant"):
             raise

@@ -4,14 +4,14 @@ from lingpai.accounts import ended_accounts
 from lingpai.accounts import service as accounts
 from lingpai.accounts.storage import ChangeUser, CheckIdentity
 from lingpai.authentication import recent_login
-from lingpai.kernel import phone_numbers as numbers
+from lingpai.kernel import phone_numbers
 from lingpai.kernel.errors import conflict, invalid_grant, invalid_request, not_found
 from lingpai.kernel.writes import Conflict
 from lingpai.passwords import service as passwords
 from lingpai.rate_limits import unanswered
 from lingpai.services import Services
 from lingpai.sessions.model import SessionKey
-from lingpai.sms_codes import service as codes
+from lingpai.sms_codes import service as sms_codes
 from lingpai.sms_codes.model import Presenter
 
 
@@ -50,12 +50,12 @@ def reset_password(services: Services, number: str, code: str, new: str, present
     All sessions of the account end. LingpaiError `invalid_grant` for a code that is not good, `not_found` where the
     number has no account: whoever proves it may know.
     """
-    passwords.check_new(new, numbers.national(number, services.settings.home_country), services.settings)
-    user_id = codes.begin(services, accounts.mobile_key(number), presenter)
+    passwords.check_new(new, phone_numbers.national(number, services.settings.home_country), services.settings)
+    user_id = sms_codes.begin(services, accounts.mobile_key(number), presenter)
     request = ("reset", number, code)
     with unanswered.noted(services, *request):
         if not _has_been_reset(services, user_id, new, request):
-            proof = codes.check(services, number, code, presenter, "reset")
+            proof = sms_codes.check(services, number, code, presenter, "reset")
             if user_id is None:
                 raise not_found("user_not_found")
             _set_password(services, user_id, new, proof)
@@ -70,7 +70,7 @@ def _has_been_reset(services: Services, user_id: int | None, new: str, request: 
     return user is not None and passwords.verify(new, user.password, services.settings)
 
 
-def _set_password(services: Services, user_id: int, new: str, proof: codes.VerifiedCode) -> None:
+def _set_password(services: Services, user_id: int, new: str, proof: sms_codes.VerifiedCode) -> None:
     """Give the account, whose number the code proves, the password, and end its sessions."""
     user = services.store.get_user(user_id)
     if user is None or user.disabled:
@@ -87,4 +87,4 @@ def _set_password(services: Services, user_id: int, new: str, proof: codes.Verif
         if failed.write == proof.consume:
             raise invalid_grant("bad_code") from None
         raise conflict("changed_meanwhile") from None
-    codes.consumed(services, proof)
+    sms_codes.consumed(services, proof)

@@ -8,17 +8,17 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from lingpai.accounts.model import User
-from lingpai.identity_providers import service as third_parties
+from lingpai.identity_providers import service as identity_providers
 from lingpai.identity_providers.model import Identity
 from lingpai.kernel.errors import LingpaiError, recent_login_required
 from lingpai.kernel.writes import Write
 from lingpai.passwords import service as passwords
-from lingpai.rate_limits import service as throttle
+from lingpai.rate_limits import service as rate_limits
 from lingpai.rate_limits import unanswered
 from lingpai.rate_limits.storage import IncrementCounter
 from lingpai.services import Services
 from lingpai.sessions.model import Session
-from lingpai.sms_codes import service as codes
+from lingpai.sms_codes import service as sms_codes
 from lingpai.sms_codes.model import Presenter
 
 
@@ -42,7 +42,7 @@ class Evidence:
     the repeat of a request that was not answered (see `unanswered`).
     """
 
-    proofs: tuple[codes.VerifiedCode, ...] = ()
+    proofs: tuple[sms_codes.VerifiedCode, ...] = ()
     once: tuple[IncrementCounter, ...] = ()
     note: tuple[object, ...] = field(default=(), repr=False)
 
@@ -97,7 +97,7 @@ def _require(services: Services, user: User, session: Session, given: FreshProof
         check_password(services, user, given.password)
         return NOTHING_USED
     if given.identity is not None and set(given.identity.names) & set(user.openids):
-        once = third_parties.single_use(given.identity)
+        once = identity_providers.single_use(given.identity)
         return Evidence(once=once, note=_note(session, once[0].key) if once else ())
     if given.code is not None and user.mobile is not None:
         return Evidence((_old_code(services, user.mobile, given.code, presenter),), note=_note(session, given.code))
@@ -107,8 +107,8 @@ def _require(services: Services, user: User, session: Session, given: FreshProof
 def count_password_try(services: Services, user_id: int) -> None:
     """Count a try at the password of an account that is logged in to; LingpaiError 429 where none is left."""
     settings, tries = services.settings, {"all": services.settings.login_tries}
-    limit = throttle.limit_of(f"oldpassword:{user_id}", tries, settings.login_window, services.clock.now())
-    throttle.spend(services, limit, "slow_down")
+    limit = rate_limits.limit_of(f"oldpassword:{user_id}", tries, settings.login_window, services.clock.now())
+    rate_limits.spend(services, limit, "slow_down")
 
 
 def check_password(services: Services, user: User, password: str) -> None:
@@ -118,9 +118,9 @@ def check_password(services: Services, user: User, password: str) -> None:
         raise recent_login_required("wrong_password")
 
 
-def _old_code(services: Services, number: str, code: str, presenter: Presenter) -> codes.VerifiedCode:
+def _old_code(services: Services, number: str, code: str, presenter: Presenter) -> sms_codes.VerifiedCode:
     try:
-        return codes.check(services, number, code, presenter, "change")
+        return sms_codes.check(services, number, code, presenter, "change")
     except LingpaiError as error:
         if error.code != "invalid_grant":
             raise

@@ -14,7 +14,7 @@ from lingpai.http import envelope, fields, observability
 from lingpai.http.request import CLIENT, Request, json_body, parameters, require
 from lingpai.http.response import Reply
 from lingpai.identity_providers.model import Identity
-from lingpai.kernel import phone_numbers as numbers
+from lingpai.kernel import phone_numbers
 from lingpai.kernel.errors import forbidden, invalid_request, invalid_token
 from lingpai.passwords import service as passwords
 from lingpai.services import Services
@@ -59,7 +59,7 @@ def update(services: Services, request: Request) -> Reply:
         raise invalid_request("missing_parameter", name="openId")
     number = code = None
     if phone is not None:
-        number = numbers.parse_mobile(phone, services.settings)
+        number = phone_numbers.parse_mobile(phone, services.settings)
         code = None if admin else fields.code(body, "code")
     identity = _identity(services, caller, openid) if openid is not None else None
     owner = None
@@ -87,7 +87,7 @@ def reset_password(services: Services, request: Request) -> Reply:
     client = authenticated_client(services, request, given)
     with observability.log_client(client):
         require(given, "mobile", "code", "newPassword")
-        number = numbers.parse_mobile(given["mobile"], services.settings)
+        number = phone_numbers.parse_mobile(given["mobile"], services.settings)
         told = end_user_address(request, client)
         presenter = Presenter.of(client, told or request.source_ip, forwarded=told is not None)
         password_change.reset_password(services, number, given["code"], given["newPassword"], presenter)

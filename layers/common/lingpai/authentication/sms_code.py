@@ -8,10 +8,10 @@ from lingpai.authentication import by_identity
 from lingpai.authentication.by_identity import ProvenIdentity
 from lingpai.authentication.model import Authenticated
 from lingpai.clients.model import Client
-from lingpai.kernel import phone_numbers as numbers
+from lingpai.kernel import phone_numbers
 from lingpai.services import Services
 from lingpai.sessions import login_methods
-from lingpai.sms_codes import service as codes
+from lingpai.sms_codes import service as sms_codes
 from lingpai.sms_codes.model import Presenter
 
 
@@ -21,8 +21,8 @@ def authenticate(services: Services, client: Client, number: str, code: str, pre
     Using up the code and creating the account belong to one transaction with what follows.
     """
     key = accounts.mobile_key(number)
-    user_id = codes.begin(services, key, presenter)
-    proof = codes.check(services, number, code, presenter, "login")
+    user_id = sms_codes.begin(services, key, presenter)
+    proof = sms_codes.check(services, number, code, presenter, "login")
     return _holder(services, client, proof, {} if user_id is None else {key: user_id})
 
 
@@ -34,18 +34,18 @@ def authenticate_by_name(
     Guesses at a name are counted for the name, whether it has a number or not, and never for its number: else they
     would tell whose number it is, and lock it.
     """
-    number = numbers.as_mobile(name, services.settings.home_country)
+    number = phone_numbers.as_mobile(name, services.settings.home_country)
     if number is not None:
         return authenticate(services, client, number, code, presenter)
     key = accounts.lookup_key(services, name)
-    user = accounts.user_or_nobody(services, codes.begin(services, key, presenter))
+    user = accounts.user_or_nobody(services, sms_codes.begin(services, key, presenter))
     number = user.mobile if user and user.mobile else accounts.nobodys_key(key)
-    proof = codes.check(services, number, code, presenter, "login", by_name=True)
+    proof = sms_codes.check(services, number, code, presenter, "login", by_name=True)
     return _holder(services, client, proof, None)
 
 
 def _holder(
-    services: Services, client: Client, proof: codes.VerifiedCode, found: Mapping[str, int] | None
+    services: Services, client: Client, proof: sms_codes.VerifiedCode, found: Mapping[str, int] | None
 ) -> Authenticated:
     """The holder of the number that the code proves. `found` is whom the number finds; None where nobody looked."""
     number = proof.consume.number
@@ -54,7 +54,7 @@ def _holder(
         (accounts.mobile_key(number),),
         lambda user: replace(user, mobile=number),
         (proof.consume,),
-        after_commit=lambda: codes.consumed(services, proof),
-        after_unavailable=lambda: codes.reopen(services, proof),
+        after_commit=lambda: sms_codes.consumed(services, proof),
+        after_unavailable=lambda: sms_codes.reopen(services, proof),
     )
     return by_identity.authenticate(services, client, proven, found)

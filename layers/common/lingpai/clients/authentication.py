@@ -13,7 +13,7 @@ from lingpai.clients import service as clients
 from lingpai.clients.model import Client, WaitingClient
 from lingpai.clients.service import Credentials
 from lingpai.kernel.errors import LingpaiError, too_many_requests
-from lingpai.rate_limits import service as throttle
+from lingpai.rate_limits import service as rate_limits
 from lingpai.services import Services
 
 
@@ -25,7 +25,7 @@ def authenticate(services: Services, credentials: Credentials | None, address: s
     """
     if credentials is None or not credentials.secret:
         return clients.authenticate(services.clients, credentials)
-    mark = throttle.address_mark(f"client:{clients.form_decoded(credentials.client_id)}", address)
+    mark = rate_limits.address_mark(f"client:{clients.form_decoded(credentials.client_id)}", address)
     with _counted(services, mark, address):
         return clients.authenticate(services.clients, credentials)
 
@@ -42,7 +42,7 @@ def _counted(services: Services, mark: str, address: str) -> Iterator[None]:
     except LingpaiError as error:
         if error.code != "invalid_client":
             raise
-        limit = throttle.address_limit(services.settings, "client", address, now)
+        limit = rate_limits.address_limit(services.settings, "client", address, now)
         if limit is None or services.store.increment(limit.key, limit.counts, limit.ttl).done:
             raise
         waiting = WaitingClient(limit.ends_at, error.dialect)

@@ -6,7 +6,7 @@ Without limits, made-up codes would use up the provider's quota and the function
 from lingpai.clients.model import Client
 from lingpai.identity_providers.model import Identity, ProviderCredential
 from lingpai.identity_providers.provider import IdentityProvider
-from lingpai.rate_limits import service as throttle
+from lingpai.rate_limits import service as rate_limits
 from lingpai.rate_limits.storage import IncrementCounter
 from lingpai.services import Services
 
@@ -23,8 +23,8 @@ def identify(
     if provider.asks(client, proof):
         settings, now = services.settings, services.clock.now()
         if address is not None:
-            throttle.spend(services, throttle.address_limit(settings, "sign", address, now))
-        throttle.spend(services, throttle.client_limit(settings, "sign", client.id, now))
+            rate_limits.spend(services, rate_limits.address_limit(settings, "sign", address, now))
+        rate_limits.spend(services, rate_limits.client_limit(settings, "sign", client.id, now))
     return provider.resolve(client, proof)
 
 

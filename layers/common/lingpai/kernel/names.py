@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-from lingpai.kernel import typed_text as typed
+from lingpai.kernel import typed_text
 
 # Default_Ignorable_Code_Point of the Unicode Character Database, which no screen shows, and the blank of Braille.
 _INVISIBLE = re.compile(
@@ -33,4 +33,4 @@ def is_visible(name: str) -> bool:
 def folded(name: str) -> str:
     """The form in which names are compared: without case, width, and invisible characters at the ends."""
     # Folding can take a character apart: normalised once more, all spellings meet again (ΐ and its capital).
-    return plain(typed.trimmed(plain(name)).casefold())
+    return plain(typed_text.trimmed(plain(name)).casefold())

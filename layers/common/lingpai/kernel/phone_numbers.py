@@ -10,7 +10,7 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
-from lingpai.kernel import typed_text as typed
+from lingpai.kernel import typed_text
 from lingpai.kernel.errors import invalid_request
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _ascii(text: str) -> str:
 
     Nothing else is folded: a superscript 2 is no digit of a number, but the mark of a footnote beside one.
     """
-    return "".join(map(_ascii_character, typed.digits(text)))
+    return "".join(map(_ascii_character, typed_text.digits(text)))
 
 
 def _ascii_character(character: str) -> str:
@@ -94,7 +94,7 @@ def _mobile(text: str, home_country: str) -> tuple[str | None, str | None]:
     A form decodes a bare `+` as a space. A number with a space before it is thus read once more with a `+` where it is
     no number of the home country's.
     """
-    if len(text) > typed.LONGEST:
+    if len(text) > typed_text.LONGEST:
         return None, None
     number = _ascii(text)
     found = _parsed(number, home_country)

@@ -13,7 +13,7 @@ from lingpai.kernel.errors import invalid_client, invalid_grant, invalid_request
 from lingpai.legacy import usercenter
 from lingpai.oauth import grants
 from lingpai.services import Services
-from lingpai.sessions import access_tokens as access
+from lingpai.sessions import access_tokens
 from lingpai.sessions import service as sessions
 
 _ACCESS_TOKEN = ("accessToken", "access_token", "accesstoken")
@@ -22,20 +22,20 @@ _REFRESH_TOKEN = ("refresh_token", "refreshToken")
 
 def check_token(services: Services, request: Request) -> Reply:
     """Whether the access token is good; `result` says so in words."""
-    access.check(services, _access_token(request))
+    access_tokens.check(services, _access_token(request))
     return usercenter.done(request, result="success")
 
 
 def user_by_token(services: Services, request: Request) -> Reply:
     """The user of the access token: JSON text in `user`, the same as an object in `data`."""
-    caller = bearer.caller_of(services, access.check(services, _access_token(request)))
+    caller = bearer.caller_of(services, access_tokens.check(services, _access_token(request)))
     user = shown(services, bearer.require_user(caller), caller.book)
     return usercenter.done(request, user=usercenter.as_text(user), data=user)
 
 
 def destroy_token(services: Services, request: Request) -> Reply:
     """End the whole family of the access token. An unknown token is a success, an empty one is not."""
-    access.revoke(services, _access_token(request), None)
+    access_tokens.revoke(services, _access_token(request), None)
     return usercenter.done(request, result="success")
 
 
@@ -64,7 +64,7 @@ def refresh_token(services: Services, request: Request) -> Reply:
 
 def temporary_token(services: Services, request: Request) -> Reply:
     """A token of five minutes for the access token; it dies with it, and nothing can be had for it."""
-    return usercenter.done(request, result=access.temporary(services, _access_token(request)))
+    return usercenter.done(request, result=access_tokens.temporary(services, _access_token(request)))
 
 
 def _access_token(request: Request) -> str:

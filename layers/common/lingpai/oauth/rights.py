@@ -14,8 +14,7 @@ from lingpai.clients.service import DEFAULTS
 from lingpai.kernel.errors import forbidden, insufficient_scope, invalid_token, unauthorized
 from lingpai.oauth.scopes import API_SCOPES
 from lingpai.services import Services
-from lingpai.sessions import access_tokens as access
-from lingpai.sessions import jwt
+from lingpai.sessions import access_tokens, jwt
 from lingpai.sessions.access_tokens import AccessToken
 from lingpai.sessions.model import Session
 
@@ -43,7 +42,7 @@ def admit(services: Services, request: "Request", needs: Right, *, changes: bool
     token = token_of(request)
     if token is None:
         raise unauthorized()
-    presented = access.read(services, token)
+    presented = access_tokens.read(services, token)
     client = services.clients.get_client(presented.session.client_id)
     if client is None:
         raise invalid_token()

@@ -11,8 +11,7 @@ from lingpai.http.request import CLIENT, Request, parameters, require
 from lingpai.http.response import Reply, json_reply
 from lingpai.kernel.errors import invalid_client
 from lingpai.services import Services
-from lingpai.sessions import access_tokens as access
-from lingpai.sessions import jwt, token_claims
+from lingpai.sessions import access_tokens, jwt, token_claims
 from lingpai.sessions import service as sessions
 from lingpai.sessions.model import Session
 
@@ -46,7 +45,7 @@ def revoke(services: Services, request: Request) -> Reply:
     given = parameters(request, _TOKEN)
     client = authenticated_client(services, request, given)
     with observability.log_client(client):
-        access.revoke(services, _token(given), client)
+        access_tokens.revoke(services, _token(given), client)
     return json_reply(200, {}).about(client.id)
 
 
@@ -108,7 +107,7 @@ def _token(given: dict[str, str]) -> str:
 
 
 def _introspected_access(services: Services, client: Client, token: str) -> dict[str, Any] | None:
-    found = access.unless_refused(lambda: access.read(services, token))
+    found = access_tokens.unless_refused(lambda: access_tokens.read(services, token))
     if found is None or not (client.introspect or found.session.client_id == client.id):
         return None
     session = found.session

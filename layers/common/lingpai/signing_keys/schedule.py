@@ -5,7 +5,7 @@ from typing import Any
 
 from lingpai.http import observability
 from lingpai.services import Services
-from lingpai.signing_keys import service as keys
+from lingpai.signing_keys import service as signing_keys
 from lingpai.signing_keys.storage import KeyStore, Vault
 
 
@@ -19,10 +19,10 @@ def tend_keys(event: dict[str, Any], services: Services, store: KeyStore, vault:
     """
     settings, clock = services.settings, services.clock
     wanted = event.get("rotate", ())
-    if unknown := set(wanted) - set(keys.ALGORITHMS):
-        raise ValueError(f"rotate: {', '.join(sorted(unknown))}: not of {', '.join(keys.ALGORITHMS)}")
-    tended = keys.tend(store, vault, clock, settings.key_period, settings.key_lead)
-    forced = [keys.rotate(store, vault, clock, algorithm, settings.key_lead) for algorithm in wanted]
+    if unknown := set(wanted) - set(signing_keys.ALGORITHMS):
+        raise ValueError(f"rotate: {', '.join(sorted(unknown))}: not of {', '.join(signing_keys.ALGORITHMS)}")
+    tended = signing_keys.tend(store, vault, clock, settings.key_period, settings.key_lead)
+    forced = [signing_keys.rotate(store, vault, clock, algorithm, settings.key_lead) for algorithm in wanted]
     done = asdict(tended)
     done["made"] = (*tended.made, *(key.kid for key in forced if key is not None))
     observability.log_key_maintenance(done)

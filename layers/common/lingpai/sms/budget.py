@@ -10,9 +10,9 @@ import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lingpai.kernel import phone_numbers as numbers
+from lingpai.kernel import phone_numbers
 from lingpai.kernel.errors import LingpaiError
-from lingpai.rate_limits import service as throttle
+from lingpai.rate_limits import service as rate_limits
 from lingpai.rate_limits.service import Limit
 from lingpai.services import Services
 
@@ -38,7 +38,7 @@ class Destination:
 
 def destination(services: Services, number: str) -> Destination:
     """Where messages to `number` (E.164) go."""
-    return Destination(*numbers.prefix(number, services.settings.sms_prefix_digits))
+    return Destination(*phone_numbers.prefix(number, services.settings.sms_prefix_digits))
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def spend(services: Services, to: Destination) -> Taken:
 def message_limits(services: Services, to: Destination, client_id: str, now: int) -> tuple[Limit | None, ...]:
     """The limits of a message whose code need not come back: those of the prefix, of the client and of the day."""
     of_prefix = _limit_of(to.prefix, {_SENT: services.settings.limit_sms_prefix}, now)
-    return (of_prefix, *throttle.message_limits(services.settings, client_id, now))
+    return (of_prefix, *rate_limits.message_limits(services.settings, client_id, now))
 
 
 def sent(services: Services, to: Destination) -> None:
@@ -110,7 +110,7 @@ def _limit(services: Services, prefix: str, at: int) -> Limit | None:
 
 
 def _limit_of(prefix: str, counts: Mapping[str, int], at: int) -> Limit | None:
-    return throttle.limit_of(f"sms:prefix:{prefix}", counts, throttle.DAY, at)
+    return rate_limits.limit_of(f"sms:prefix:{prefix}", counts, rate_limits.DAY, at)
 
 
 def _traffic(counts: Mapping[str, int]) -> Traffic:

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 
 from lingpai.kernel.errors import LingpaiError
 from lingpai.kernel.language import Language
-from lingpai.rate_limits import service as throttle
+from lingpai.rate_limits import service as rate_limits
 from lingpai.rate_limits.service import Limit
 from lingpai.services import Services
-from lingpai.sms import budget as prefixes
-from lingpai.sms import texts
+from lingpai.sms import budget, texts
 from lingpai.sms.model import Message
 from lingpai.sms.sender import MaybeSent, NotSent
 
@@ -33,7 +32,7 @@ def counted(services: Services, notice: Notice | None, number: str | None) -> It
 
     None where there is no number or no notice, and where a limit is reached: the change is made all the same.
     """
-    with throttle.given_back(services) as taken:
+    with rate_limits.given_back(services) as taken:
         if notice is None or number is None or not _is_within_limits(services, notice, number, taken):
             yield None
         else:
@@ -51,11 +50,11 @@ def send(services: Services, message: Message) -> None:
 
 def _is_within_limits(services: Services, notice: Notice, number: str, taken: list[Limit | None]) -> bool:
     now = services.clock.now()
-    limits = prefixes.message_limits(services, prefixes.destination(services, number), notice.client_id, now)
+    limits = budget.message_limits(services, budget.destination(services, number), notice.client_id, now)
     try:
-        with throttle.given_back(services) as spent:
+        with rate_limits.given_back(services) as spent:
             for limit in limits:
-                spent.append(throttle.spend(services, limit))
+                spent.append(rate_limits.spend(services, limit))
     except LingpaiError as error:
         if error.status != 429:
             raise

@@ -6,11 +6,11 @@ from lingpai.clients.request_authentication import authenticated_client, limited
 from lingpai.http import envelope, observability
 from lingpai.http.request import CLIENT, Request, parameters, require
 from lingpai.http.response import Reply
-from lingpai.kernel import phone_numbers as numbers
+from lingpai.kernel import phone_numbers
 from lingpai.kernel.errors import invalid_request
 from lingpai.services import Services
 from lingpai.sms.model import Purpose
-from lingpai.sms_codes import service as codes
+from lingpai.sms_codes import service as sms_codes
 
 
 def get(services: Services, request: Request) -> Reply:
@@ -18,8 +18,8 @@ def get(services: Services, request: Request) -> Reply:
     given = parameters(request, CLIENT | {"mobile", "purpose"})
     client = authenticated_client(services, request, given)
     with observability.log_client(client):
-        asked = codes.Asked(_number(services, given), client.id, request.language, _purpose(given))
-        codes.send(services, asked, limited_address(request, client))
+        asked = sms_codes.Asked(_number(services, given), client.id, request.language, _purpose(given))
+        sms_codes.send(services, asked, limited_address(request, client))
     return envelope.done().about(client.id)
 
 
@@ -28,7 +28,7 @@ def verify(services: Services, request: Request) -> Reply:
     given = parameters(request, {"mobile", "code"})
     number = _number(services, given)
     require(given, "code")
-    codes.verify(services, number, given["code"], request.source_ip)
+    sms_codes.verify(services, number, given["code"], request.source_ip)
     return envelope.done()
 
 
@@ -46,4 +46,4 @@ def _purpose(given: dict[str, str]) -> Purpose | None:
 
 def _number(services: Services, given: dict[str, str]) -> str:
     require(given, "mobile")
-    return numbers.parse_mobile(given["mobile"], services.settings)
+    return phone_numbers.parse_mobile(given["mobile"], services.settings)

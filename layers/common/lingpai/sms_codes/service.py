@@ -10,15 +10,13 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from lingpai.kernel import names
-from lingpai.kernel import typed_text as typed
+from lingpai.kernel import names, typed_text
 from lingpai.kernel.clock import CODE_DIGITS
 from lingpai.kernel.errors import LingpaiError, invalid_grant, invalid_request, too_many_requests, unavailable
 from lingpai.kernel.language import Language
-from lingpai.rate_limits import service as throttle
+from lingpai.rate_limits import service as rate_limits
 from lingpai.services import Services
-from lingpai.sms import budget as prefixes
-from lingpai.sms import texts
+from lingpai.sms import budget, texts
 from lingpai.sms.model import Message, Purpose
 from lingpai.sms.sender import MaybeSent, NotSent
 from lingpai.sms_codes.model import Code, Guess, Presenter
@@ -73,27 +71,27 @@ def send(services: Services, asked: Asked, address: str) -> None:
     settings, now = services.settings, services.clock.now()
     before = services.store.get_code(asked.number)
     _refuse_resend(services, before, now)
-    throttle.spend(services, throttle.address_limit(settings, "sms", address, now))
-    destination = prefixes.destination(services, asked.number)
+    rate_limits.spend(services, rate_limits.address_limit(settings, "sms", address, now))
+    destination = budget.destination(services, asked.number)
     try:
-        with throttle.given_back(services) as taken:
-            prefix = prefixes.spend(services, destination)
+        with rate_limits.given_back(services) as taken:
+            prefix = budget.spend(services, destination)
             if prefix.stopped:
                 _send_under_a_stop(services, asked, destination, before, now)
                 return
             taken.append(prefix.limit)
-            for limit in throttle.message_limits(settings, asked.client_id, now):
-                taken.append(throttle.spend(services, limit))
+            for limit in rate_limits.message_limits(settings, asked.client_id, now):
+                taken.append(rate_limits.spend(services, limit))
             code = services.clock.new_code()
             after = _save(services, asked, before, code, now)
             _deliver(services, _message(settings, asked, code, now), before, after)
     except MaybeSent as error:
         raise unavailable("maybe_sent", settings.code_resend or 1, error.detail) from error
-    prefixes.sent(services, destination)
+    budget.sent(services, destination)
 
 
 def _send_under_a_stop(
-    services: Services, asked: Asked, destination: prefixes.Destination, before: Code | None, now: int
+    services: Services, asked: Asked, destination: budget.Destination, before: Code | None, now: int
 ) -> None:
     """Send a code to a number that has an account; do the same for any other, but send nothing.
 
@@ -101,9 +99,9 @@ def _send_under_a_stop(
     """
     has_account = bool(services.store.find_user_ids(names.mobile_key(asked.number)))
     share = 1 if has_account else 0
-    with throttle.given_back(services) as taken:
-        for limit in prefixes.message_limits(services, destination, asked.client_id, now):
-            spent = throttle.spend(services, limit, amount=share)
+    with rate_limits.given_back(services) as taken:
+        for limit in budget.message_limits(services, destination, asked.client_id, now):
+            spent = rate_limits.spend(services, limit, amount=share)
             if has_account:
                 taken.append(spent)
         code = services.clock.new_code()
@@ -116,7 +114,7 @@ def _send_under_a_stop(
     except (NotSent, MaybeSent):
         # Not told, since it would show that the number has an account. The chain has counted it.
         return
-    prefixes.sent(services, destination)
+    budget.sent(services, destination)
 
 
 def _message(settings: "Settings", asked: Asked, code: str, now: int) -> Message:
@@ -141,7 +139,7 @@ def _save(services: Services, asked: Asked, before: Code | None, code: str, now:
             known,
             digest=_digest(services, asked.number, code),
             expires_at=now + settings.code_ttl,
-            sent=(*(at for at in known.sent if at > now - throttle.DAY), now),
+            sent=(*(at for at in known.sent if at > now - rate_limits.DAY), now),
             proven=False,
             client_id=asked.client_id,
             purpose=asked.purpose,
@@ -189,7 +187,7 @@ def _unsend(services: Services, before: Code | None, after: Code, sending: str =
 
 
 def _ttl(settings: "Settings", now: int) -> int:
-    return now + 2 * max(throttle.DAY, settings.code_ttl)
+    return now + 2 * max(rate_limits.DAY, settings.code_ttl)
 
 
 def _refuse_resend(services: Services, known: Code | None, now: int) -> None:
@@ -197,8 +195,8 @@ def _refuse_resend(services: Services, known: Code | None, now: int) -> None:
     sent = known.sent if known else ()
     settings = services.settings
     _refuse_after(sent, 1, settings.code_resend, now, "resend_too_soon")
-    _refuse_after(sent, settings.code_per_hour, throttle.HOUR, now, "too_many_codes")
-    _refuse_after(sent, settings.code_per_day, throttle.DAY, now, "too_many_codes")
+    _refuse_after(sent, settings.code_per_hour, rate_limits.HOUR, now, "too_many_codes")
+    _refuse_after(sent, settings.code_per_day, rate_limits.DAY, now, "too_many_codes")
 
 
 def _refuse_after(sent: tuple[int, ...], count: int, window: int, now: int, reason: str) -> None:
@@ -243,13 +241,13 @@ def check(
     expired, another client's or for another purpose (None: for any). 429 where no guesses are left for the number, for
     the name of its account (`by_name`), for the address or for the client.
     """
-    code = typed.digits(code)
+    code = typed_text.digits(code)
     if not _CODE_SHAPE.fullmatch(code):
         # What cannot be a code is wrong and counts as no guess.
         raise invalid_grant("bad_code")
     settings, now = services.settings, services.clock.now()
     if presenter.address is not None:
-        throttle.spend(services, throttle.address_limit(settings, "verify", presenter.address, now))
+        rate_limits.spend(services, rate_limits.address_limit(settings, "verify", presenter.address, now))
     guess = Guess(now, settings.code_tries_window, settings.code_tries, by_name)
     known = services.store.count_try(number, guess)
     tries, until = known.tries_at(guess)
@@ -258,10 +256,10 @@ def check(
     digest = _digest(services, number, code)
     is_good = known.guesses <= GUESSES_PER_CODE and now < known.expires_at and _serves(known, presenter, purpose)
     if not hmac.compare_digest(digest, known.digest or bytes(len(digest))) or not is_good:
-        throttle.spend(services, _client_limit(services, presenter))
+        rate_limits.spend(services, _client_limit(services, presenter))
         raise invalid_grant("bad_code")
     sent_at = known.sent[-1]
-    day = sent_at // throttle.DAY
+    day = sent_at // rate_limits.DAY
     consume = ConsumeCode(number, digest, now, day, by_name, services.clock.random_bytes(8).hex())
     return VerifiedCode(consume, known.expires_at, sent_at, known.proven, counts=known.proof_day != day)
 
@@ -278,7 +276,7 @@ def consumed(services: Services, proof: VerifiedCode) -> None:
 
 
 def _proven(services: Services, proof: VerifiedCode) -> None:
-    prefixes.proven(services, proof.consume.number, proof.sent_at, counts=proof.counts)
+    budget.proven(services, proof.consume.number, proof.sent_at, counts=proof.counts)
 
 
 def _serves(known: Code, presenter: Presenter, purpose: Purpose | None) -> bool:
@@ -296,7 +294,7 @@ def _client_limit(services: Services, presenter: Presenter) -> "Limit | None":
     """The limit for wrong guesses of a client that does not tell its end users' addresses; None otherwise."""
     if presenter.address is not None or presenter.client is None:
         return None
-    return throttle.client_limit(services.settings, "verify", presenter.client.id, services.clock.now())
+    return rate_limits.client_limit(services.settings, "verify", presenter.client.id, services.clock.now())
 
 
 def _digest(services: Services, number: str, code: str) -> bytes:

@@ -1,7 +1,7 @@
 """A code sent to a mobile number (seed 003): proves the number, and makes the account the first time."""
 
 from lingpai.authentication import sms_code
-from lingpai.kernel import phone_numbers as numbers
+from lingpai.kernel import phone_numbers
 from lingpai.oauth import issuing, scopes
 from lingpai.oauth.model import TokenRequest
 from lingpai.services import Services
@@ -14,6 +14,6 @@ REQUIRED = ("mobile", "code")
 def handle(services: Services, asked: TokenRequest) -> TokenSet:
     """Tokens for `mobile` and the `code` that was sent to it."""
     granted = scopes.granted(asked.client, asked.scope)
-    number = numbers.parse_mobile(asked.parameters["mobile"], services.settings)
+    number = phone_numbers.parse_mobile(asked.parameters["mobile"], services.settings)
     who = sms_code.authenticate(services, asked.client, number, asked.parameters["code"], asked.presenter)
     return issuing.issue(services, asked.client, granted, who)

@@ -4,7 +4,7 @@
 """
 
 from lingpai.authentication import federated
-from lingpai.identity_providers import service as third_parties
+from lingpai.identity_providers import service as identity_providers
 from lingpai.identity_providers.model import ProviderCredential
 from lingpai.kernel.errors import unauthorized_client
 from lingpai.oauth import issuing, scopes
@@ -23,6 +23,6 @@ def handle(services: Services, asked: TokenRequest) -> TokenSet:
     if provider is None:
         raise unauthorized_client(NAME)
     proof = ProviderCredential(asked.parameters["sign"], asked.parameters.get("nonce"))
-    identity = third_parties.identify(services, provider, asked.client, proof, asked.presenter.address)
+    identity = identity_providers.identify(services, provider, asked.client, proof, asked.presenter.address)
     who = federated.authenticate(services, asked.client, identity)
     return issuing.issue(services, asked.client, granted, who)

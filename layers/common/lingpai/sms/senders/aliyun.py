@@ -19,8 +19,7 @@ from urllib.parse import quote
 from lingpai.kernel.clock import Clock
 from lingpai.outbound.https import Https
 from lingpai.sms.model import Message
-from lingpai.sms.senders import send_errors as outcomes
-from lingpai.sms.senders import templates as wording
+from lingpai.sms.senders import send_errors, templates
 
 if TYPE_CHECKING:
     from lingpai.sms.settings import SmsSettings
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 NAME = "aliyun"
 ALGORITHM = "ACS3-HMAC-SHA256"
 
-CODES = outcomes.table(
+CODES = send_errors.table(
     bad_number="isv.MOBILE_NUMBER_ILLEGAL",
     number_limit="isv.BUSINESS_LIMIT_CONTROL",
     throttled="Throttling",
@@ -60,11 +59,11 @@ class AliyunSender:
     def send(self, message: Message) -> None:
         """See `Sender`."""
         settings = self._settings
-        values = dict(wording.variables(settings.aliyun_variables, message))
+        values = dict(templates.variables(settings.aliyun_variables, message))
         asked = {
-            "PhoneNumbers": message.to.removeprefix(wording.MAINLAND).removeprefix("+"),
-            "SignName": wording.signature(settings.aliyun_sign_names, message),
-            "TemplateCode": wording.template(settings.aliyun_templates, message),
+            "PhoneNumbers": message.to.removeprefix(templates.MAINLAND).removeprefix("+"),
+            "SignName": templates.signature(settings.aliyun_sign_names, message),
+            "TemplateCode": templates.template(settings.aliyun_templates, message),
             "TemplateParam": json.dumps(values, separators=(",", ":")),
         }
         query = canonical_query(asked)
@@ -77,11 +76,11 @@ class AliyunSender:
             "x-acs-content-sha256": hashlib.sha256(b"").hexdigest(),
         }
         headers["authorization"] = authorization(settings.aliyun_key_id, self._key(), query, headers)
-        answer = outcomes.post(NAME, self._https, f"https://{settings.aliyun_endpoint}/?{query}", headers, b"")
-        code = outcomes.member(outcomes.read(answer), "Code")
+        answer = send_errors.post(NAME, self._https, f"https://{settings.aliyun_endpoint}/?{query}", headers, b"")
+        code = send_errors.member(send_errors.read(answer), "Code")
         if code == "OK" and answer.status == 200:
             return
-        raise outcomes.failed(NAME, code, CODES, answer.status)
+        raise send_errors.failed(NAME, code, CODES, answer.status)
 
 
 def canonical_query(parameters: Mapping[str, str]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from lingpai.aws.client import botocore_session
 from lingpai.outbound.https import Https, Lost, Unreached
 from lingpai.sms.sender import MaybeSent, NotSent
-from lingpai.sms.senders import send_errors as outcomes
+from lingpai.sms.senders import send_errors
 
 
 class BotocoreSms:
@@ -41,25 +41,25 @@ class BotocoreSms:
                 self._client = self._connect()
             answer = getattr(self._client, operation)(**given)
         except Unreached as error:
-            raise outcomes.Refused(self._provider, str(error), "unreachable") from error
+            raise send_errors.Refused(self._provider, str(error), "unreachable") from error
         except Lost as error:
-            raise outcomes.lost(self._provider, error) from error
+            raise send_errors.lost(self._provider, error) from error
         except botocore.exceptions.ClientError as error:
             raise self._told(error.response, failure) from error
         except Exception as error:  # noqa: BLE001  botocore's are of many kinds, and may quote the request
             if self._call.answered:
-                raise outcomes.unreadable(self._provider, self._call.status) from None
-            raise outcomes.Refused(self._provider, type(error).__name__, "misconfigured") from None
+                raise send_errors.unreadable(self._provider, self._call.status) from None
+            raise send_errors.Refused(self._provider, type(error).__name__, "misconfigured") from None
         if not isinstance(answer.get("MessageId"), str):
-            raise outcomes.unreadable(self._provider, self._call.status)
+            raise send_errors.unreadable(self._provider, self._call.status)
 
     def _told(self, response: Any, failure: Callable[[Any], NotSent | MaybeSent]) -> NotSent | MaybeSent:
         if not self._call.answered:
             # Of another service, that was to give credentials.
-            return outcomes.Refused(self._provider, "ClientError", "misconfigured")
+            return send_errors.Refused(self._provider, "ClientError", "misconfigured")
         # What botocore puts where an answer names no error.
         if response.get("Error", {}).get("Code", "") in {"", "Unknown", str(self._call.status)}:
-            return outcomes.unreadable(self._provider, self._call.status)
+            return send_errors.unreadable(self._provider, self._call.status)
         return failure(response)
 
     def _connect(self) -> Any:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lingpai.outbound.https import Https
 from lingpai.sms.model import Message
 from lingpai.sms.sender import MaybeSent, NotSent
-from lingpai.sms.senders import send_errors as outcomes
-from lingpai.sms.senders import templates as wording
+from lingpai.sms.senders import send_errors, templates
 from lingpai.sms.senders.amazon import BotocoreSms
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ NAME = "aws"
 SHORTEST_LIFE, LONGEST_LIFE = 5, 259200
 
 # By code, and by code and reason.
-CODES = outcomes.table(
+CODES = send_errors.table(
     bad_number="""
         ConflictException.DESTINATION_PHONE_NUMBER_OPTED_OUT
         ConflictException.DESTINATION_PHONE_NUMBER_BLOCKED_BY_PROTECT_NUMBER_OVERRIDE
@@ -58,7 +57,7 @@ class AwsSender:
         asked: dict[str, str | int] = {
             "DestinationPhoneNumber": message.to,
             "OriginationIdentity": settings.aws_sms_origination,
-            "MessageBody": wording.text(settings, message),
+            "MessageBody": templates.text(settings, message),
             "MessageType": "TRANSACTIONAL",
             # A code that has expired helps nobody.
             "TimeToLive": max(SHORTEST_LIFE, min(message.minutes * 60, LONGEST_LIFE)),
@@ -74,4 +73,4 @@ def _failure(response: Any) -> NotSent | MaybeSent:
     fields = [field.get("Name") for field in response.get("Fields") or ()]
     detail = "DestinationPhoneNumber" if "DestinationPhoneNumber" in fields else response.get("Reason")
     status = response["ResponseMetadata"]["HTTPStatusCode"]
-    return outcomes.failed(NAME, f"{code}.{detail}" if detail else code, CODES, status)
+    return send_errors.failed(NAME, f"{code}.{detail}" if detail else code, CODES, status)

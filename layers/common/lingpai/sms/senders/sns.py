@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lingpai.outbound.https import Https
 from lingpai.sms.model import Message
 from lingpai.sms.sender import MaybeSent, NotSent
-from lingpai.sms.senders import send_errors as outcomes
-from lingpai.sms.senders import templates as wording
+from lingpai.sms.senders import send_errors, templates
 from lingpai.sms.senders.amazon import BotocoreSms
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 NAME = "sns"
 
 # SNS names no code for a number that is wrong: its message names the parameter, which stands here behind the code.
-CODES = outcomes.table(
+CODES = send_errors.table(
     bad_number="""
         InvalidParameter.PhoneNumber InvalidParameterValue.PhoneNumber ParameterValueInvalid.PhoneNumber OptedOut
     """,
@@ -55,7 +54,7 @@ class SnsSender:
             "publish",
             _failure,
             PhoneNumber=message.to,
-            Message=wording.text(settings, message),
+            Message=templates.text(settings, message),
             MessageAttributes={
                 name: {"DataType": "String", "StringValue": value} for name, value in attributes.items() if value
             },
@@ -66,4 +65,4 @@ def _failure(response: Any) -> NotSent | MaybeSent:
     code: str = response["Error"]["Code"]
     if "PhoneNumber" in response["Error"].get("Message", ""):
         code = f"{code}.PhoneNumber"
-    return outcomes.failed(NAME, code, CODES, response["ResponseMetadata"]["HTTPStatusCode"])
+    return send_errors.failed(NAME, code, CODES, response["ResponseMetadata"]["HTTPStatusCode"])

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING
 from lingpai.kernel.clock import Clock
 from lingpai.outbound.https import Https
 from lingpai.sms.model import Message
-from lingpai.sms.senders import send_errors as outcomes
-from lingpai.sms.senders import templates as wording
+from lingpai.sms.senders import send_errors, templates
 
 if TYPE_CHECKING:
     from lingpai.sms.settings import SmsSettings
@@ -27,7 +26,7 @@ NAME = "tencent"
 ALGORITHM = "TC3-HMAC-SHA256"
 CONTENT_TYPE = "application/json; charset=utf-8"
 
-CODES = outcomes.table(
+CODES = send_errors.table(
     bad_number="""
         InvalidParameterValue.IncorrectPhoneNumber FailedOperation.PhoneNumberInBlacklist
         FailedOperation.PhoneNumberOnBlacklist
@@ -68,11 +67,11 @@ class TencentSender:
         asked: dict[str, str | list[str]] = {
             "PhoneNumberSet": [message.to],
             "SmsSdkAppId": settings.tencent_app_id,
-            "TemplateId": wording.template(settings.tencent_templates, message),
-            "TemplateParamSet": [value for _, value in wording.variables(settings.tencent_variables, message)],
+            "TemplateId": templates.template(settings.tencent_templates, message),
+            "TemplateParamSet": [value for _, value in templates.variables(settings.tencent_variables, message)],
         }
         # For numbers abroad a signature may be left out.
-        if sign := wording.signature(settings.tencent_sign_names, message):
+        if sign := templates.signature(settings.tencent_sign_names, message):
             asked["SignName"] = sign
         if settings.tencent_sender_id:
             asked["SenderId"] = settings.tencent_sender_id
@@ -87,13 +86,13 @@ class TencentSender:
             "X-TC-Region": settings.tencent_region,
             "Authorization": authorization(settings.tencent_secret_id, self._key(), "sms", host, "SendSms", body, at),
         }
-        answer = outcomes.post(NAME, self._https, f"https://{host}/", headers, body)
-        read = outcomes.read(answer)
-        code = outcomes.member(read, "Response", "SendStatusSet", 0, "Code")
+        answer = send_errors.post(NAME, self._https, f"https://{host}/", headers, body)
+        read = send_errors.read(answer)
+        code = send_errors.member(read, "Response", "SendStatusSet", 0, "Code")
         if code == "Ok" and answer.status == 200:
             return
-        code = outcomes.member(read, "Response", "Error", "Code") or code
-        raise outcomes.failed(NAME, code, CODES, answer.status)
+        code = send_errors.member(read, "Response", "Error", "Code") or code
+        raise send_errors.failed(NAME, code, CODES, answer.status)
 
 
 def authorization(secret_id: str, key: str, service: str, host: str, action: str, body: bytes, at: int) -> str:

@@ -13,8 +13,7 @@ from urllib.parse import quote, urlencode
 
 from lingpai.outbound.https import Https
 from lingpai.sms.model import Message
-from lingpai.sms.senders import send_errors as outcomes
-from lingpai.sms.senders import templates as wording
+from lingpai.sms.senders import send_errors, templates
 
 if TYPE_CHECKING:
     from lingpai.sms.settings import SmsSettings
@@ -24,7 +23,7 @@ NAME = "twilio"
 # How long Twilio may keep a message waiting, in seconds (error 90007).
 LONGEST_WAIT = 36000
 
-CODES = outcomes.table(
+CODES = send_errors.table(
     # Invalid, unreachable, a short code, opted out, no mobile, a landline. Those above 30000 are of messages that were
     # taken and failed at once.
     bad_number="21211 21214 21217 21265 21610 21614 21635 30003 30004 30005 30006",
@@ -52,7 +51,7 @@ class TwilioSender:
         form = {
             "To": message.to,
             "MessagingServiceSid" if sender.startswith("MG") and len(sender) == 34 else "From": sender,
-            "Body": wording.text(settings, message),
+            "Body": templates.text(settings, message),
             # A code that has expired helps nobody.
             "ValidityPeriod": str(min(message.minutes * 60, LONGEST_WAIT)),
         }
@@ -63,10 +62,10 @@ class TwilioSender:
             "Authorization": "Basic " + base64.b64encode(f"{user}:{self._token()}".encode()).decode(),
         }
         url = f"https://{settings.twilio_endpoint}/2010-04-01/Accounts/{quote(account)}/Messages.json"
-        answer = outcomes.post(NAME, self._https, url, headers, urlencode(form).encode())
-        read = outcomes.read(answer)
+        answer = send_errors.post(NAME, self._https, url, headers, urlencode(form).encode())
+        read = send_errors.read(answer)
         created = 200 <= answer.status < 300
-        code = outcomes.member(read, "error_code" if created else "code")
-        if created and code is None and isinstance(outcomes.member(read, "sid"), str):
+        code = send_errors.member(read, "error_code" if created else "code")
+        if created and code is None and isinstance(send_errors.member(read, "sid"), str):
             return
-        raise outcomes.failed(NAME, str(code) if isinstance(code, int) else None, CODES, answer.status)
+        raise send_errors.failed(NAME, str(code) if isinstance(code, int) else None, CODES, answer.status)
