@@ -152,8 +152,10 @@ class Primed:
         """What the forks tell."""
         output, errors = self._process.communicate("\n", timeout=120)
         assert (self._process.returncode, errors) == (0, "")
-        LOGS.add(output)
-        told = [json.loads(line) for line in output.splitlines() if line]
+        lines = [line for line in output.splitlines() if line]
+        told = [json.loads(line) for line in lines]
+        # The others are log lines, which show nothing secret.
+        LOGS.add("\n".join(line for line, each in zip(lines, told, strict=True) if "imported" not in each))
         return [First(each["status"], each["imported"]) for each in told if "imported" in each]
 
     def count(self, text: str) -> int:
