@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
+import hypothesis
 import pytest
 from xdist.scheduler.loadscope import LoadScopeScheduling  # type: ignore[import-untyped]  # it has no types
 
@@ -18,6 +19,10 @@ from tests.support.sms import Shop, open_shop
 
 _LEFT_OUT = pytest.StashKey[str]()
 _NO_NPM = pytest.StashKey[str]()
+
+# A busy machine takes longer than hypothesis allows by default; how long a call takes is no subject of these tests.
+hypothesis.settings.register_profile("lingpai", deadline=None)
+hypothesis.settings.load_profile("lingpai")
 
 
 def pytest_configure(config: pytest.Config) -> None:
