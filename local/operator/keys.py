@@ -19,7 +19,7 @@ from local.operator.console import Failed, Refused, format_time, table
 
 group = typer.Typer(name="keys", no_args_is_help=True, help="The keys that sign tokens.")
 
-# The value of `keys.retired_at` for a key that no other follows.
+# The value of `signing_keys.retired_at` for a key that no other follows.
 _FOREVER = 2**62
 
 

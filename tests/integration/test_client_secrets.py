@@ -141,6 +141,6 @@ def test_a_right_secret_takes_no_call_and_a_wrong_one_takes_one(api: Api, monkey
 
 
 def test_no_endpoint_proves_a_client_uncounted() -> None:
-    """`client_login` is the one way in."""
+    """`clients.authentication` is the one way in."""
     web = (ROOT / "layers" / "common" / "lingpai" / "web").rglob("*.py")
     assert [path.name for path in web if re.search(r"\bclients\.authenticate\(", path.read_text("utf-8"))] == []

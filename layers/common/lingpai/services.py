@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 class Services:
     """Everything a use case may need, put together by `bootstrap`.
 
-    `waiting_clients` is what this process knows of wrong secrets (`client_login`), `pepper` keys the digests of codes,
-    `issuer` is the address that tokens are issued under (RFC 8414 section 2); `proxy_secret` is what a trusted proxy
-    proves itself by, None where there is none.
+    `waiting_clients` is what this process knows of wrong secrets (`clients.authentication`), `pepper` keys the digests
+    of codes, `issuer` is the address that tokens are issued under (RFC 8414 section 2). `proxy_secret` is what a
+    trusted proxy proves itself by, None where there is none.
     """
 
     settings: "Settings"

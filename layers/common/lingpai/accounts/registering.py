@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from lingpai.accounts import registration
-from lingpai.clients import authentication as client_login
+from lingpai.clients import authentication
 from lingpai.clients.request_authentication import basic_credentials, limited_address
 from lingpai.http import observability
 from lingpai.http.request import Request
@@ -29,7 +29,7 @@ def registering(services: Services, request: Request) -> Iterator[Registrar]:
     if not registration.wants_client(services.settings):
         yield Registrar(None, request.source_ip)
         return
-    client = client_login.authenticate(services, basic_credentials(request), request.source_ip)
+    client = authentication.authenticate(services, basic_credentials(request), request.source_ip)
     with observability.log_client(client):
         registration.check_client(client)
         yield Registrar(client.id, limited_address(request, client))

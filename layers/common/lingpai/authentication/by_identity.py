@@ -91,7 +91,7 @@ def _holder(
 def _find_each(services: Services, keys: tuple[str, ...]) -> Mapping[str, int]:
     """The users that the keys find, in one call.
 
-    Numbers are read as `codes.begin` reads them: what handles codes is allowed no other read of names.
+    Numbers are read as `sms_codes.begin` reads them: what handles codes is allowed no other read of names.
     """
     if len(keys) > 1 or keys[0].startswith(accounts.mobile_key("")):
         return services.store.find_user_ids(*keys)

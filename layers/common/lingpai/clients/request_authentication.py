@@ -7,7 +7,7 @@ import binascii
 from collections.abc import Mapping
 from urllib.parse import unquote_plus
 
-from lingpai.clients import authentication as client_login
+from lingpai.clients import authentication
 from lingpai.clients.model import Client
 from lingpai.clients.service import Credentials
 from lingpai.http.request import Request, normalized_address
@@ -16,8 +16,8 @@ from lingpai.services import Services
 
 
 def authenticated_client(services: Services, request: Request, given: Mapping[str, str]) -> Client:
-    """The client; `given` are the parameters of the body. Errors as those of `client_login.authenticate`."""
-    return client_login.authenticate(services, client_credentials(request, given), request.source_ip)
+    """The client; `given` are the parameters of the body. Errors as those of `authentication.authenticate`."""
+    return authentication.authenticate(services, client_credentials(request, given), request.source_ip)
 
 
 def client_credentials(request: Request, given: Mapping[str, str]) -> Credentials | None:

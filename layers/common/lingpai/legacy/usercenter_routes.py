@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from lingpai.accounts import caller as bearer
 from lingpai.accounts.routes import shown
-from lingpai.clients import authentication as client_login
+from lingpai.clients import authentication
 from lingpai.clients.request_authentication import client_credentials
 from lingpai.http import observability
 from lingpai.http.request import CLIENT, Request, parameters
@@ -47,7 +47,7 @@ def refresh_token(services: Services, request: Request) -> Reply:
         raise invalid_request("missing_parameter", name=_REFRESH_TOKEN[0])
     credentials = client_credentials(request, given)
     if credentials is not None:
-        client = client_login.authenticate(services, credentials, request.source_ip)
+        client = authentication.authenticate(services, credentials, request.source_ip)
     else:
         client_id = sessions.client_of(services.store, token)
         known = services.clients.get_client(client_id) if client_id else None
