@@ -26,6 +26,8 @@ from lingpai.accounts.storage import (
     Recounted,
     RememberAddresses,
 )
+from lingpai.browser_sessions.model import BrowserSession
+from lingpai.browser_sessions.storage import BrowserLookup, PutBrowserSession, TouchBrowserSession
 from lingpai.clients.model import Client, EndedAccount
 from lingpai.clients.storage import ClientLookup, SaveEnded
 from lingpai.kernel.writes import Conflict, Write
@@ -48,6 +50,7 @@ class MemoryStore:
     addresses: dict[str, tuple[KnownAddress, ...]] = field(default_factory=dict)
     roles: RoleBook = field(default_factory=RoleBook)
     sessions: dict[SessionKey, Session] = field(default_factory=dict)
+    browser_sessions: dict[SessionKey, BrowserSession] = field(default_factory=dict)
     revoked: set[SessionKey] = field(default_factory=set)
     codes: dict[str, Code] = field(default_factory=dict)
     used_by: dict[str, str] = field(default_factory=dict)
@@ -214,18 +217,33 @@ class MemoryStore:
     def sessions_of(self, user_id: int, most: int | None = None) -> tuple[SessionKey, ...]:
         """See `Sessions`."""
         with self.lock:
-            return tuple(key for key in self.sessions if key.owner == user_id)[:most]
+            return tuple(session.key for session in self._all_sessions(user_id))[:most]
 
     def session_spans(self, user_id: int) -> tuple[SessionSpan, ...]:
         """See `Sessions`."""
         with self.lock:
-            return tuple(_span(session) for session in self.sessions.values() if session.key.owner == user_id)
+            return tuple(map(_span, self._all_sessions(user_id)))
 
     def end_sessions(self, keys: tuple[SessionKey, ...]) -> None:
         """See `Sessions`."""
         with self.lock:
             for key in keys:
                 self.sessions.pop(key, None)
+                self.browser_sessions.pop(key, None)
+
+    def look_up_browser(self, key: SessionKey) -> BrowserLookup:
+        """See `BrowserSessions`."""
+        with self.lock:
+            return BrowserLookup(self.browser_sessions.get(key), self.users.get(key.owner))
+
+    def list_sessions(self, user_id: int, most: int) -> tuple[Session | BrowserSession, ...]:
+        """See `BrowserSessions`."""
+        with self.lock:
+            return self._all_sessions(user_id)[:most]
+
+    def _all_sessions(self, user_id: int) -> tuple[Session | BrowserSession, ...]:
+        everyones: list[Session | BrowserSession] = [*self.sessions.values(), *self.browser_sessions.values()]
+        return tuple(session for session in everyones if session.key.owner == user_id)
 
     def list_ended(self) -> tuple[EndedAccount, ...]:
         """See `EndedAccounts`."""
@@ -408,6 +426,19 @@ def _put_session(store: MemoryStore, write: PutSession) -> _Step:
 def _end_session(store: MemoryStore, write: EndSession) -> _Step:
     yield True
     store.sessions.pop(write.key, None)
+    store.browser_sessions.pop(write.key, None)
+
+
+def _put_browser_session(store: MemoryStore, write: PutBrowserSession) -> _Step:
+    yield True
+    store.browser_sessions[write.session.key] = write.session
+
+
+def _touch_browser_session(store: MemoryStore, write: TouchBrowserSession) -> _Step:
+    session = store.browser_sessions.get(write.key)
+    yield session is not None
+    touched = replace(store.browser_sessions[write.key], used_at=write.used_at, idle_until=write.idle_until)
+    store.browser_sessions[write.key] = touched
 
 
 def _consume_code(store: MemoryStore, write: ConsumeCode) -> _Step:
@@ -439,6 +470,8 @@ ACTIONS: dict[type[Write], Callable[[MemoryStore, Any], _Step]] = {
     IncrementCounter: _increment_counter,
     PutSession: _put_session,
     EndSession: _end_session,
+    PutBrowserSession: _put_browser_session,
+    TouchBrowserSession: _touch_browser_session,
     ConsumeCode: _consume_code,
 }
 
@@ -475,7 +508,7 @@ def _counted(user: User, count: Count | None) -> User:
             return replace(user, sessions=now, logins=logins)
 
 
-def _span(session: Session) -> SessionSpan:
+def _span(session: Session | BrowserSession) -> SessionSpan:
     return SessionSpan(session.key, session.created_at, session.over_at)
 
 

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from lingpai.accounts.settings import AccountSettings
 from lingpai.authentication.settings import AuthenticationSettings
 from lingpai.aws.settings import AwsSettings
+from lingpai.browser_sessions.settings import BrowserSessionSettings
 from lingpai.clients.settings import ClientSettings
 from lingpai.http.settings import HttpSettings
 from lingpai.identity_providers.settings import IdentityProviderSettings
@@ -38,6 +39,7 @@ class Settings(
     AccountSettings,
     SigningKeySettings,
     OAuthSettings,
+    BrowserSessionSettings,
     SessionSettings,
     ClientSettings,
     HttpSettings,

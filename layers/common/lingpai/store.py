@@ -5,6 +5,8 @@ from typing import Protocol
 from lingpai.accounts import dynamodb as accounts
 from lingpai.accounts.storage import Accounts, ChangeUser, CheckUser, Roles
 from lingpai.aws.dynamodb.actions import Actions
+from lingpai.browser_sessions import dynamodb as browser_sessions
+from lingpai.browser_sessions.storage import BrowserSessions
 from lingpai.clients import dynamodb as clients
 from lingpai.clients.storage import ClientSource, EndedAccounts
 from lingpai.kernel.writes import Conflict, Ledger, Write
@@ -17,13 +19,14 @@ from lingpai.sms_codes import dynamodb as sms_codes
 from lingpai.sms_codes.storage import Codes
 
 
-class Store(Ledger, ClientSource, EndedAccounts, Accounts, Roles, Sessions, Codes, Counters, Protocol):
+class Store(Ledger, ClientSource, EndedAccounts, Accounts, Roles, Sessions, BrowserSessions, Codes, Counters, Protocol):
     """What a deployment stores, but for its signing keys."""
 
 
 # The transaction action of each write.
 ACTIONS: Actions = {
     **accounts.ACTIONS,
+    **browser_sessions.ACTIONS,
     **clients.ACTIONS,
     **rate_limits.ACTIONS,
     **sessions.ACTIONS,
@@ -35,6 +38,7 @@ class DynamoStore(
     accounts.DynamoAccounts,
     clients.DynamoClients,
     sessions.DynamoSessions,
+    browser_sessions.DynamoBrowserSessions,
     sms_codes.DynamoCodes,
     rate_limits.DynamoCounters,
     signing_keys.DynamoKeys,

@@ -6,6 +6,7 @@ counted anew, and the oldest end where they are too many. So only one login in m
 """
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from lingpai.accounts.model import User
 from lingpai.accounts.storage import ChangeUser, CheckUser, Count, OneMore, PutUser, Recounted
@@ -14,13 +15,16 @@ from lingpai.kernel.writes import Conflict, Write
 from lingpai.services import Services
 from lingpai.sessions.storage import EndSession, PutSession
 
+if TYPE_CHECKING:
+    from lingpai.browser_sessions.storage import PutBrowserSession
+
 _ATTEMPTS = 20
 # An account from before the limit may have any number of sessions. Each login ends at most so many: a transaction has
 # room for no more.
 _ENDED_AT_ONCE = 50
 
 
-def commit(services: Services, put: PutSession, writes: tuple[Write, ...]) -> None:
+def commit(services: Services, put: "PutSession | PutBrowserSession", writes: tuple[Write, ...]) -> None:
     """Put a user's session together with `writes`, and count it in the account that they check, change or put.
 
     Without a write of an account among `writes` it is not counted. Conflict as from `commit`, but never for the count.
@@ -38,7 +42,7 @@ def commit(services: Services, put: PutSession, writes: tuple[Write, ...]) -> No
                 raise Conflict(_counting(failed.write, None)) from None
             # All sessions of the account have ended until a time that the clock here has not reached yet.
             opened_at = max(put.session.created_at, failed.user.ended_until + 1)
-            put = replace(put, session=replace(put.session, created_at=opened_at))
+            put = put.opened_at(opened_at)
             count, ended = OneMore(most, opened_at), ()
             if not count.allows(failed.user):
                 count, ended = _make_room(services, failed.user, most, opened_at)

@@ -6,6 +6,7 @@ one after a recent login in the same session, or with fresh proof in the same re
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from lingpai.accounts.model import User
 from lingpai.identity_providers import service as identity_providers
@@ -56,7 +57,16 @@ class Evidence:
 NOTHING_USED = Evidence()
 
 
-def is_recent(services: Services, session: Session) -> bool:
+class LoggedIn(Protocol):
+    """A session of either kind, of which `auth_time` is when its user logged in; 0 where that is not known."""
+
+    @property
+    def auth_time(self) -> int:
+        """Seconds since 1970."""
+        ...
+
+
+def is_recent(services: Services, session: LoggedIn) -> bool:
     """Whether the user logged in to this session within RECENT_LOGIN seconds; False where the time is not known."""
     age = services.clock.now() - session.auth_time
     return bool(session.auth_time) and age <= services.settings.recent_login

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from lingpai.sessions.model import SessionKey
 
 CACHE_SIZE = 1000
+# The client that people use at the hosted pages. It has no record.
+PAGES = "lingpai:pages"
 ID_MAX = 255
 # Ids that begin so are kept for records of Lingpai's own.
 RESERVED = "lingpai:"
@@ -146,6 +148,8 @@ class Registry:
         self._size = size
         self._known: dict[str, tuple[int, Client]] = {}
         self._ended: dict[int, EndedAccount] = {}
+        self._valid_from = 0
+        self._deployment_read_at = 0
 
     def get_client(self, client_id: str) -> Client | None:
         """The client's record, at most `ttl` seconds old, or None. Its `valid_from` is the deployment's where later."""
@@ -156,6 +160,7 @@ class Registry:
         found = self._source.look_up_client(client_id)
         if found.ended is not None:
             self._ended = {account.user_id: account for account in found.ended}
+            self._valid_from, self._deployment_read_at = found.valid_from, now
         client = found.client
         if client is not None and client.valid_from < found.valid_from:
             client = replace(client, valid_from=found.valid_from)
@@ -165,6 +170,12 @@ class Registry:
                 self._known.pop(next(iter(self._known)), None)
             self._known[client_id] = (now, client)
         return client
+
+    def valid_from(self) -> int:
+        """See `KnownClients`; at most `ttl` seconds old. Takes a call where no client was read within that time."""
+        if self._clock.elapsed() >= self._deployment_read_at + self._ttl:
+            self.get_client(PAGES)
+        return self._valid_from
 
     def has_ended(self, key: "SessionKey", opened_at: int) -> bool:
         """See `KnownClients`; at most `ttl` seconds old where `get_client` was called before."""

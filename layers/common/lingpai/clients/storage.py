@@ -29,6 +29,10 @@ class Clients(Protocol):
 class KnownClients(Clients, Protocol):
     """The clients' records as a function keeps them, with the deployment's."""
 
+    def valid_from(self) -> int:
+        """The deployment's `valid_from`."""
+        ...
+
     def has_ended(self, key: "SessionKey", opened_at: int) -> bool:
         """Whether the session has ended with all others of its account, by the deployment's record as last read."""
         ...

@@ -20,10 +20,15 @@ def read(sent: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def set_cookie(name: str, value: str, max_age: int, *, path: str = "/", same_site: str = "Lax") -> str:
-    """The value of a `Set-Cookie` header, for HTTPS alone and out of reach of scripts; `max_age` 0 deletes it."""
+def set_cookie(
+    name: str, value: str, max_age: int, *, path: str = "/", same_site: str = "Lax", secure: bool = True
+) -> str:
+    """The value of a `Set-Cookie` header, out of reach of scripts; `max_age` 0 deletes it.
+
+    It is for HTTPS alone unless `secure` is False, which is for the local server.
+    """
     cookie: SimpleCookie = SimpleCookie({name: value})
     morsel = cookie[name]
     morsel["max-age"], morsel["path"], morsel["samesite"] = str(max_age), path, same_site
-    morsel["secure"] = morsel["httponly"] = True
+    morsel["secure"], morsel["httponly"] = secure, True
     return morsel.OutputString()

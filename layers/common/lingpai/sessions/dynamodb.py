@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from lingpai.settings import Settings
 
 # The attributes that tell how long a session lives.
-_SPAN_ATTRIBUTES = ("owner", "id", "created_at", "ends_at", "access_expires_at", "refresh_expires_at")
+_SPAN_ATTRIBUTES = ("owner", "id", "created_at", "ends_at", "access_expires_at", "refresh_expires_at", "idle_until")
 # A rotation is stored as its time in so many bytes, its mark up to this byte, and its salt.
 _REPLACED_AT_BYTES, _REPLACED_MARK_END = 5, 13
 
@@ -91,8 +91,8 @@ def serialize_session(session: Session, ttl: int) -> Item:
     return item
 
 
-def _deserialize_session(item: Item | None) -> Session | None:
-    """The session; None for no item, and for what remains of a revoked token of a client's own."""
+def deserialize_session(item: Item | None) -> Session | None:
+    """The session; None for no item, for what remains of a revoked token of a client's own, and for a browser's."""
     if item is None or "client_id" not in item:
         return None
     return Session(
@@ -122,7 +122,8 @@ def _deserialize_session(item: Item | None) -> Session | None:
 
 
 def _deserialize_span(item: Item) -> SessionSpan:
-    good_until = max(read_number(item, "access_expires_at"), read_number(item, "refresh_expires_at"))
+    # The last is that of a browser session.
+    good_until = max(read_number(item, name) for name in ("access_expires_at", "refresh_expires_at", "idle_until"))
     return SessionSpan(
         key=SessionKey(int(item["owner"]["N"]), item["id"]["B"]),
         opened_at=read_number(item, "created_at"),
@@ -135,7 +136,7 @@ class DynamoSessions(DynamoTables):
 
     def get_session(self, key: SessionKey) -> Session | None:
         """See `Sessions`."""
-        return _deserialize_session(self.get(self.settings.sessions_table, session_key(key)))
+        return deserialize_session(self.get(self.settings.sessions_table, session_key(key)))
 
     def put_session(self, write: PutSession) -> None:
         """Put a session without a transaction.
@@ -147,7 +148,7 @@ class DynamoSessions(DynamoTables):
         try:
             self.call("PutItem", **arguments, **expressions(SessionItem.owner.does_not_exist()))
         except Refused as refused:
-            if _deserialize_session(refused.item) != write.session:
+            if deserialize_session(refused.item) != write.session:
                 raise unavailable() from None
 
     def rotate(self, rotation: Rotation) -> Rotated:
@@ -161,8 +162,8 @@ class DynamoSessions(DynamoTables):
                 **rotate_update(rotation),
             )
         except Refused as refused:
-            return Rotated(False, _deserialize_session(refused.item))
-        return Rotated(True, _deserialize_session(answer["Attributes"]))
+            return Rotated(False, deserialize_session(refused.item))
+        return Rotated(True, deserialize_session(answer["Attributes"]))
 
     def delete_matching(self, key: SessionKey, hashed: bytes, client_id: str | None) -> Ended:
         """See `Sessions`.
@@ -185,7 +186,7 @@ class DynamoSessions(DynamoTables):
         try:
             self.call(operation, TableName=self.settings.sessions_table, Key=session_key(key), **arguments)
         except Refused as refused:
-            return Ended(False, _deserialize_session(refused.item))
+            return Ended(False, deserialize_session(refused.item))
         return Ended(True, None)
 
     def revoke_jti(self, key: SessionKey, ttl: int) -> None:

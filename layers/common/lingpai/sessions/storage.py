@@ -1,6 +1,6 @@
 """What sessions need from a store: their writes and reads."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import Protocol
 
@@ -14,6 +14,10 @@ class PutSession(Write):
 
     session: Session
     ttl: int
+
+    def opened_at(self, at: int) -> "PutSession":
+        """The write for the same session, opened at `at`."""
+        return replace(self, session=replace(self.session, created_at=at))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Logins of browsers at the hosted pages: one cookie, one item."""

@@ -1,0 +1,114 @@
+"""The login of a browser: opened, recognised by its cookie, kept alive, ended.
+
+The cookie is `base64url(session key) "." base64url(secret)`, like an opaque token; the item keeps SHA-256 of the
+secret. The item names no client, so no route takes the cookie's value for an access token.
+"""
+
+import hmac
+from dataclasses import dataclass, field
+
+from lingpai.accounts import session_limit
+from lingpai.accounts.model import User
+from lingpai.authentication.model import Authenticated
+from lingpai.authentication.service import complete
+from lingpai.browser_sessions.model import BrowserSession
+from lingpai.browser_sessions.storage import PutBrowserSession, TouchBrowserSession
+from lingpai.kernel import base64url
+from lingpai.kernel.writes import Conflict, Write
+from lingpai.services import Services
+from lingpai.sessions import service as sessions
+from lingpai.sessions.model import SessionKey
+from lingpai.sessions.storage import EndSession
+from lingpai.sessions.token_family import digest
+
+# How old the last use that is written down may become, in seconds: most requests write none.
+_TOUCHED_EVERY = 300
+
+
+@dataclass(frozen=True)
+class Browser:
+    """A browser that is logged in: its session, its user, and the secret that its cookie holds."""
+
+    session: BrowserSession
+    user: User = field(repr=False)
+    secret: bytes = field(repr=False)
+
+    def mac(self, purpose: str, text: str = "") -> str:
+        """A code that only this browser session gives `text`: 43 characters of base64url."""
+        return message_code(self.secret, purpose, text)
+
+
+def message_code(secret: bytes, purpose: str, text: str = "") -> str:
+    """HMAC-SHA256 of a text under the secret of a cookie, for this purpose alone, as base64url."""
+    return base64url.encode(hmac.digest(secret, f"{purpose}\0{text}".encode(), "sha256"))
+
+
+def read(services: Services, cookie: str) -> Browser | None:
+    """The browser whose cookie this is; None for one that is malformed (without a call), unknown, over or ended.
+
+    One call reads the session and its account. None, too, where that is disabled.
+    """
+    presented = sessions.parse(cookie)
+    if presented is None:
+        return None
+    found = services.store.look_up_browser(presented.key)
+    session, user = found.session, found.user
+    if session is None or not hmac.compare_digest(digest(presented.secret), session.secret_hash):
+        return None
+    if user is None or user.disabled:
+        return None
+    is_over = session.over_at <= services.clock.now()
+    # First, since it reads the deployment's record where that is old.
+    is_of_epoch = session.epoch >= services.clients.valid_from()
+    if is_over or not is_of_epoch or services.clients.has_ended(session.key, session.created_at):
+        return None
+    return Browser(session, user, presented.secret)
+
+
+def open_session(
+    services: Services, authenticated: Authenticated, device: str, previous: BrowserSession | None = None
+) -> str:
+    """A new session, with a new secret, for who has authenticated; gives its cookie. The `previous` one ends.
+
+    One transaction uses up the proof, opens the session and counts it in the account.
+    """
+    settings, clock = services.settings, services.clock
+    ended = (EndSession(previous.key),) if previous else ()
+
+    def put(who: Authenticated) -> str:
+        now, secret = clock.now(), clock.new_secret()
+        session = BrowserSession(
+            key=SessionKey(who.user_id, clock.new_session_id()),
+            secret_hash=digest(secret),
+            created_at=now,
+            used_at=now,
+            idle_until=now + settings.browser_session_idle,
+            ends_at=now + settings.browser_session_ttl,
+            auth_time=who.auth_time,
+            methods=who.methods,
+            device=device,
+            epoch=services.clients.valid_from(),
+        )
+        session_limit.commit(services, PutBrowserSession(session, session.ends_at), (*who.writes, *ended))
+        return sessions.token_text(session.key, secret)
+
+    return complete(authenticated, put)
+
+
+def touch(services: Services, session: BrowserSession) -> tuple[Write, ...]:
+    """The write that tells of this use, if the last one that was told is a while ago: to be committed with others."""
+    now = services.clock.now()
+    idle = services.settings.browser_session_idle
+    if now - session.used_at < min(_TOUCHED_EVERY, idle // 4):
+        return ()
+    return (TouchBrowserSession(session.key, now, now + idle),)
+
+
+def note_use(services: Services, session: BrowserSession) -> bool:
+    """Tell of this use, where `touch` has something to write; False where the session has ended meanwhile."""
+    try:
+        for write in touch(services, session):
+            services.store.commit(write)
+    except Conflict:
+        return False
+    return True

@@ -1,0 +1,10 @@
+"""The settings of browser sessions."""
+
+from lingpai.kernel.setting_types import FeatureSettings, Seconds
+
+
+class BrowserSessionSettings(FeatureSettings):
+    """Browser sessions: how long they last without use, and at most."""
+
+    browser_session_idle: Seconds = 8 * 3600
+    browser_session_ttl: Seconds = 14 * 86400
