@@ -30,7 +30,7 @@ from benchmarks.operations import (
 from benchmarks.report import table
 from lingpai.accounts import profile_routes, roles
 from lingpai.accounts import service as accounts
-from lingpai.accounts.model import Detail, RoleBook
+from lingpai.accounts.model import Profile, RoleBook
 from lingpai.clients.service import CACHE_SIZE, new_client
 from lingpai.sessions import service as sessions
 from tests.support import stores
@@ -93,7 +93,7 @@ def _with_profile(api: Api, count: int) -> None:
     """So many Chinese characters, in the two fields that take most."""
     _with_book(api, 2)
     first = min(count, LONG_TEXTS[0])
-    _change(api, detail=Detail(instruction="令" * first or None, images="牌" * (count - first) or None))
+    _change(api, profile=Profile(introduction="令" * first or None, picture="牌" * (count - first) or None))
 
 
 def _with_clients(api: Api, count: int) -> None:

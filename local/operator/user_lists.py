@@ -72,7 +72,7 @@ def _searched(user: User, country: str) -> str:
     """Return the texts that a search looks at, one a line, so that no match spans two of them."""
     spellings = [user.mobile, phone_numbers.national(user.mobile, country)] if user.mobile else []
     openids = [openid for _, openid in user.openids]
-    return "\n".join(folded(text) for text in (user.username, *spellings, *openids, user.detail.name) if text)
+    return "\n".join(folded(text) for text in (user.username, *spellings, *openids, user.profile.name) if text)
 
 
 def _show(context: CommandContext, services: Services, users: Iterator[User], limit: int) -> int:

@@ -4,7 +4,6 @@ A record has the fields of FIELDS, as text or, in JSON lines, as other JSON type
 a mobile or an openid.
 """
 
-import dataclasses
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -13,8 +12,9 @@ from datetime import UTC, datetime
 from math import floor, isfinite
 from typing import Any
 
+from lingpai.accounts import profile_routes
 from lingpai.accounts import service as accounts
-from lingpai.accounts.model import Detail, RoleBook, User
+from lingpai.accounts.model import Profile, RoleBook, User
 from lingpai.accounts.roles import check_name
 from lingpai.http import fields
 from lingpai.kernel import messages, phone_numbers
@@ -37,9 +37,8 @@ FIELDS = (
 )
 # Additional columns of a file of refused lines. An import ignores them.
 REMARKS = ("line", "reason")
-# A column for one field of the profile: `profile.name`.
+# A column for one field of the profile, under its name at `/userDetail/*`: `profile.name`.
 PROFILE_PREFIX = "profile."
-PROFILE = tuple(part.name for part in dataclasses.fields(Detail))
 DEFAULT_OPENID_APP = "trusted:default"
 
 # The last second of the year 9999, which is the last that datetime knows.
@@ -111,7 +110,7 @@ def unknown(names: Sequence[str]) -> list[str]:
         for name in names
         if name not in FIELDS
         and name not in REMARKS
-        and not (name.startswith(PROFILE_PREFIX) and name.removeprefix(PROFILE_PREFIX) in PROFILE)
+        and not (name.startswith(PROFILE_PREFIX) and name.removeprefix(PROFILE_PREFIX) in profile_routes.FIELDS)
     ]
 
 
@@ -130,7 +129,7 @@ def read(record: Mapping[str, Any], rules: Rules, line: int = 0, size: int = 0) 
         password=_password(given),
         digests=_digests(given),
         disabled=_flag(given, "disabled"),
-        detail=_detail(given, settings.utc_offset_minutes),
+        profile=_profile(given, settings.utc_offset_minutes),
     )
     user = _named(user, rules)
     roles = _roles(given)
@@ -169,7 +168,7 @@ def written(user: User, book: RoleBook) -> dict[str, Any]:
         "digests": user.digests,
         "roles": sorted(names[role_id] for role_id in user.roles if role_id in names) or None,
         "disabled": user.disabled or None,
-        "profile": {name: value for name, value in dataclasses.asdict(user.detail).items() if value is not None}
+        "profile": {name: text for name, text in profile_routes.by_seed_names(user.profile).items() if text is not None}
         or None,
     }
     return {name: value for name, value in record.items() if value is not None}
@@ -256,12 +255,12 @@ def _roles(given: Mapping[str, Any]) -> tuple[str, ...]:
     return _allowed("roles", lambda: tuple(dict.fromkeys(check_name(role) for role in value if role.strip())))
 
 
-def _detail(given: Mapping[str, Any], utc_offset_minutes: int) -> Detail:
+def _profile(given: Mapping[str, Any], utc_offset_minutes: int) -> Profile:
     profile = dict(_object(given, "profile"))
     for name, value in given.items():
         if name.startswith(PROFILE_PREFIX):
             profile[name.removeprefix(PROFILE_PREFIX)] = value
-    if strangers := [name for name in profile if name not in PROFILE]:
+    if strangers := [name for name in profile if name not in profile_routes.FIELDS]:
         raise Refused(f"profile: no such field: {', '.join(strangers)}")
     parts = {}
     for name, value in profile.items():
@@ -277,7 +276,7 @@ def _detail(given: Mapping[str, Any], utc_offset_minutes: int) -> Detail:
             parts[name] = value
     if len(json.dumps(parts, ensure_ascii=False).encode()) > _LARGEST_PROFILE:
         raise Refused(f"profile: takes more than {_LARGEST_PROFILE} bytes")
-    return Detail(**parts)
+    return Profile(**{profile_routes.FIELDS[name]: text for name, text in parts.items()})
 
 
 # --- values -------------------------------------------------------------------------------------------------------

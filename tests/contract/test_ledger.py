@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lingpai.accounts.model import Detail, User
+from lingpai.accounts.model import Profile, User
 from lingpai.accounts.storage import (
     ChangeUser,
     CheckIdentity,
@@ -83,7 +83,7 @@ CHANGES: dict[str, Any] = {
     "openids": (("trusted:a", "o-3"),),
     "password": "$argon2id$two",
     "roles": frozenset({2, 4}),
-    "detail": Detail(name="other"),
+    "profile": Profile(name="other"),
 }
 NOTHING: dict[str, Any] = {
     "username": None,
@@ -91,7 +91,7 @@ NOTHING: dict[str, Any] = {
     "openids": (),
     "password": None,
     "roles": frozenset(),
-    "detail": Detail(),
+    "profile": Profile(),
 }
 
 
@@ -129,7 +129,7 @@ def test_change_user_refuses_a_field_that_changed(store: WholeStore) -> None:
         "openids": (("w", "w"),),
         "password": "w",
         "roles": frozenset({5}),
-        "detail": Detail(addr="w"),
+        "profile": Profile(address="w"),
     }
     assert wanted.keys() == CHANGES.keys()
     for user_id, (name, value) in enumerate(CHANGES.items(), start=1):

@@ -2,13 +2,13 @@
 
 import json
 import math
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from lingpai.accounts.dynamodb import serialize_user
-from lingpai.accounts.model import Detail, User
+from lingpai.accounts.dynamodb import deserialize_user, serialize_user
+from lingpai.accounts.model import Profile, User
 from lingpai.accounts.storage import ChangeUser, DeleteUser, PutUser
 from lingpai.kernel.writes import Conflict
 from lingpai.store import DynamoStore
@@ -17,7 +17,7 @@ from tests.support.samples import NOW, a_user
 pytestmark = pytest.mark.security("F37")
 
 OPENIDS = (("trusted:default", "王-1"),)
-USER = a_user(detail=Detail(name="王小明 🏠", addr="广州市"), openids=OPENIDS)
+USER = a_user(profile=Profile(name="王小明 🏠", address="广州市"), openids=OPENIDS)
 
 
 @pytest.fixture(params=["as before", "in UTF-8"])
@@ -33,7 +33,7 @@ def stored(request: pytest.FixtureRequest, reference: DynamoStore) -> DynamoStor
 def put_as_before(store: DynamoStore, user: User) -> None:
     """Store the account with what is not ASCII escaped."""
     item = serialize_user(user).serialize()
-    item["detail"] = {"S": json.dumps({name: text for name, text in asdict(user.detail).items() if text is not None})}
+    item["detail"] = {"S": json.dumps(json.loads(item["detail"]["S"]))}
     item["openids"] = {"S": json.dumps([list(pair) for pair in user.openids])}
     assert "\\u738b" in item["detail"]["S"] + item["openids"]["S"]
     store.call("PutItem", TableName=store.settings.users_table, Item=item)
@@ -47,7 +47,7 @@ def text_of(store: DynamoStore) -> str:
 
 def test_either_spelling_is_read_and_changed_into_utf_8(stored: DynamoStore) -> None:
     assert stored.get_user(1) == USER
-    after = replace(USER, detail=replace(USER.detail, nation="汉"))
+    after = replace(USER, profile=replace(USER.profile, nation="汉"))
     stored.commit(ChangeUser(USER, after))
     assert stored.get_user(1) == after
     assert text_of(stored) == '{"name": "王小明 🏠", "addr": "广州市", "nation": "汉"}'
@@ -58,11 +58,11 @@ def test_either_spelling_is_read_and_changed_into_utf_8(stored: DynamoStore) -> 
 def test_a_change_of_what_has_changed_meanwhile_is_refused(stored: DynamoStore) -> None:
     """In either spelling, and where only the identities are other ones."""
     for earlier in (
-        replace(USER, detail=replace(USER.detail, name="王小明")),
-        replace(USER, detail=replace(USER.detail, addr=None)),
+        replace(USER, profile=replace(USER.profile, name="王小明")),
+        replace(USER, profile=replace(USER.profile, address=None)),
     ):
         with pytest.raises(Conflict):
-            stored.commit(ChangeUser(earlier, replace(earlier, detail=Detail(name="new"))))
+            stored.commit(ChangeUser(earlier, replace(earlier, profile=Profile(name="new"))))
     earlier = replace(USER, openids=(("trusted:default", "王-2"),))
     with pytest.raises(Conflict):
         stored.commit(ChangeUser(earlier, replace(earlier, openids=())))
@@ -82,10 +82,21 @@ def test_identities_are_changed_and_accounts_deleted(stored: DynamoStore) -> Non
 def test_a_profile_put_back_as_it_was_before(stored: DynamoStore) -> None:
     """What an update writes is UTF-8, whichever spelling the next one meets."""
     put_as_before(stored, USER)
-    stored.commit(ChangeUser(USER, replace(USER, detail=Detail())))
+    stored.commit(ChangeUser(USER, replace(USER, profile=Profile())))
     user = stored.get_user(1)
     assert user is not None
-    assert user.detail == Detail()
+    assert user.profile == Profile()
+
+
+def test_items_keep_the_names_that_they_were_written_with() -> None:
+    """A change expects the stored text, so the names and their order are a part of the format."""
+    item = serialize_user(a_user()).serialize()
+    assert item["detail"]["S"] == (
+        '{"name": "爱丽丝", "age": "30", "phone": "123456789", "gender": "f", "addr": "", '
+        '"createTime": "2026-01-05 08:00:00", "nation": "CN", "instruction": "line one\\nline two", '
+        '"images": "https://example.com/a.png", "birthday": "1996-01-05"}'
+    )
+    assert deserialize_user(item) == a_user()
 
 
 # --- what it costs ------------------------------------------------------------------------------------------------
@@ -109,21 +120,21 @@ def units(store: DynamoStore, monkeypatch: pytest.MonkeyPatch, *writes: Any) -> 
 
 
 @pytest.mark.parametrize(
-    ("detail", "most"),
+    ("profile", "most"),
     [
         # A profile as people write it: an eighth of what follows.
-        (Detail(name="王小明", addr="广州市天河区" * 5, nation="汉", instruction="令牌" * 100), 2),
+        (Profile(name="王小明", address="广州市天河区" * 5, nation="汉", introduction="令牌" * 100), 2),
         # All fields at their longest: 76 units where each character was six bytes.
         (
-            Detail(
+            Profile(
                 name="王" * 64,
                 age="岁" * 16,
-                phone="号" * 32,
+                phone_number="号" * 32,
                 gender="女" * 16,
-                addr="州" * 255,
+                address="州" * 255,
                 nation="汉" * 64,
-                instruction="令" * 2000,
-                images="图" * 4000,
+                introduction="令" * 2000,
+                picture="图" * 4000,
             ),
             40,
         ),
@@ -131,15 +142,13 @@ def units(store: DynamoStore, monkeypatch: pytest.MonkeyPatch, *writes: Any) -> 
     ids=["ordinary", "longest"],
 )
 def test_a_change_costs_two_units_for_each_kilobyte_of_utf_8(
-    reference: DynamoStore, monkeypatch: pytest.MonkeyPatch, detail: Detail, most: int
+    reference: DynamoStore, monkeypatch: pytest.MonkeyPatch, profile: Profile, most: int
 ) -> None:
     """A transaction's write is two units for each KB of the item; escaped, a profile is twice as long."""
-    user = User(id=1, created_at=NOW, username="mei", detail=detail)
+    user = User(id=1, created_at=NOW, username="mei", profile=profile)
     reference.commit(PutUser(user))
-    changed = replace(user, detail=replace(detail, gender="男"))
+    changed = replace(user, profile=replace(profile, gender="男"))
     consumed = units(reference, monkeypatch, ChangeUser(user, changed))
-    size = len(
-        json.dumps({name: text for name, text in asdict(changed.detail).items() if text}, ensure_ascii=False).encode()
-    )
+    size = len(serialize_user(changed).serialize()["detail"]["S"].encode())
     assert 2 * math.ceil(size / 1024) <= consumed <= 2 * math.ceil((size + 100) / 1024)
     assert consumed <= most

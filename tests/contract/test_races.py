@@ -613,7 +613,7 @@ def test_changes_of_different_fields_lose_nothing(services: Services) -> None:
         replace(before, roles=frozenset({3})),
         replace(before, mobile=NUMBER),
         replace(before, openids=(("trusted:default", "o-1"),)),
-        replace(before, detail=replace(before.detail, name="x")),
+        replace(before, profile=replace(before.profile, name="x")),
     ]
     calls: list[Callable[[], None]] = [
         partial(services.store.commit, ChangeUser(before, after), CheckUser(add(services, i)))
@@ -628,7 +628,7 @@ def test_changes_of_different_fields_lose_nothing(services: Services) -> None:
         openids=(("trusted:default", "o-1"),),
         password="$argon2id$x",
         roles=frozenset({3}),
-        detail=replace(before.detail, name="x"),
+        profile=replace(before.profile, name="x"),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lingpai.accounts.dynamodb import serialize_user
-from lingpai.accounts.model import Detail, User
+from lingpai.accounts.model import Profile, User
 from tests.support.api import Api
 from tests.support.expect import (
     NO_SUCH_USER,
@@ -303,8 +303,8 @@ def test_all_fields_may_be_at_their_longest(api: Api) -> None:
 @pytest.mark.security("F37")
 def test_a_profile_is_kept_in_utf_8() -> None:
     """DynamoDB's units are of bytes: escaped, a Chinese character takes six and an emoji twelve."""
-    detail = Detail(name="王", phone="1", instruction="令牌" * 500 + "🏠")
-    item = serialize_user(User(id=1, created_at=1, openids=(("trusted:default", "王"),), detail=detail)).serialize()
+    profile = Profile(name="王", phone_number="1", introduction="令牌" * 500 + "🏠")
+    item = serialize_user(User(id=1, created_at=1, openids=(("trusted:default", "王"),), profile=profile)).serialize()
     assert item["detail"] == {"S": '{"name": "王", "phone": "1", "instruction": "' + "令牌" * 500 + '🏠"}'}
     assert item["openids"] == {"S": '[["trusted:default", "王"]]'}
 

@@ -20,7 +20,7 @@ import pytest
 
 from lingpai.accounts import roles
 from lingpai.accounts import service as accounts
-from lingpai.accounts.model import Detail, User
+from lingpai.accounts.model import Profile, User
 from lingpai.clients import service as clients
 from lingpai.clients.model import Client
 from lingpai.clients.service import Credentials, hash_secret, new_client
@@ -886,7 +886,7 @@ def peopled(shell: Shell, services: Services) -> Shell:
     for user in (
         User(1, 1_700_000_000, "Alice", roles=frozenset({1})),
         User(2, 1_700_000_000, "bob", mobile=MOBILE),
-        User(3, 1_700_000_000, openids=(("wechat:wx1", "oABC"),), detail=Detail(name="王小明")),
+        User(3, 1_700_000_000, openids=(("wechat:wx1", "oABC"),), profile=Profile(name="王小明")),
         User(4, 1_700_000_000, "malice", disabled=True),
         User(5, 1_700_000_000, mobile="+8613900000126"),
     ):

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from lingpai.accounts.model import Detail, User
+from lingpai.accounts.model import Profile, User
 from lingpai.clients.model import Client
 from lingpai.clients.storage import ClientWriter
 from lingpai.sessions.model import Session, SessionKey
@@ -62,17 +62,17 @@ def a_user(user_id: int = 1, **changes: Any) -> User:
         openids=(("trusted:a", "o-1"), ("wechat:b", "o-2")),
         password="$argon2id$one",
         roles=frozenset({1, 2, 30}),
-        detail=Detail(
+        profile=Profile(
             name="爱丽丝",
             age="30",
-            phone="123456789",
+            phone_number="123456789",
             gender="f",
-            addr="",
-            createTime="2026-01-05 08:00:00",
+            address="",
+            created_at="2026-01-05 08:00:00",
             nation="CN",
-            instruction="line one\nline two",
-            images="https://example.com/a.png",
-            birthday="1996-01-05",
+            introduction="line one\nline two",
+            picture="https://example.com/a.png",
+            birthdate="1996-01-05",
         ),
     )
     return replace(user, **changes)

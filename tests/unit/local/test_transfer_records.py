@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lingpai.accounts.model import Detail, RoleBook, User
+from lingpai.accounts.model import Profile, RoleBook, User
 from lingpai.passwords import service as passwords
 from local.transfer import records
 from local.transfer.records import Refused
@@ -32,14 +32,14 @@ FULL = User(
     digests=ARGON2,
     roles=frozenset({1, 2}),
     disabled=True,
-    detail=Detail(
+    profile=Profile(
         name="王小明",
         age="",
-        phone="12345",
-        addr="一行\n两行 🏠",
-        createTime="2024-01-02 03:04:05",
-        birthday="2000-02-29",
-        images="{}",
+        phone_number="12345",
+        address="一行\n两行 🏠",
+        created_at="2024-01-02 03:04:05",
+        birthdate="2000-02-29",
+        picture="{}",
     ),
 )
 
@@ -50,6 +50,18 @@ FULL = User(
 def test_what_is_written_is_read_as_the_same_account(user: User) -> None:
     account = records.read(records.written(user, BOOK), RULES)
     assert records.kept(account.user, SERVICES) == user
+
+
+def test_a_profile_has_the_names_of_its_route() -> None:
+    assert records.written(FULL, BOOK)["profile"] == {
+        "name": "王小明",
+        "age": "",
+        "phone": "12345",
+        "addr": "一行\n两行 🏠",
+        "createTime": "2024-01-02 03:04:05",
+        "images": "{}",
+        "birthday": "2000-02-29",
+    }
 
 
 def test_a_role_that_is_gone_is_left_out() -> None:
@@ -78,7 +90,7 @@ def test_a_record_as_another_system_dumps_it() -> None:
         openids=(("trusted:default", "t1"), ("wechat:wx1", "oABC")),
         password=BCRYPT,
         roles=frozenset({1}),
-        detail=Detail(name="Alice", age="17", birthday="2000-01-02"),
+        profile=Profile(name="Alice", age="17", birthdate="2000-01-02"),
     )
 
 
@@ -97,7 +109,7 @@ def test_a_time_with_an_offset_is_moved_to_the_deployments(given: str, day: str,
         {"profile.birthday": given, "profile.createTime": given},
         {"profile": {"birthday": given, "createTime": given}},
     ):
-        assert read(username="a", **profile).detail == Detail(birthday=day, createTime=moment)
+        assert read(username="a", **profile).profile == Profile(birthdate=day, created_at=moment)
 
 
 @pytest.mark.security("F27")
@@ -159,11 +171,11 @@ def test_an_argon2_hash_with_the_padding_of_base64(prefix: str) -> None:
 
 
 @pytest.mark.security("F5")
-@pytest.mark.parametrize("name", ["addr", "name", "instruction"])
-def test_lines_in_a_profile(name: str) -> None:
+@pytest.mark.parametrize(("name", "field"), [("addr", "address"), ("name", "name"), ("instruction", "introduction")])
+def test_lines_in_a_profile(name: str, field: str) -> None:
     """As at `/userDetail/update`."""
     user = read(username="a", profile={name: "one\ttwo\r\nthree"})
-    assert getattr(user.detail, name) == "one\ttwo\r\nthree"
+    assert getattr(user.profile, field) == "one\ttwo\r\nthree"
 
 
 @pytest.mark.security("F5")

@@ -4,19 +4,24 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
-class Detail:
-    """A user's profile, in the words of seed 003. Everything is text; what was never given is None."""
+class Profile:
+    """What users say of themselves, as text; what was never given is None.
+
+    The names are those of OpenID Connect's claims (Core 1.0 section 5.1) where it has one. Nothing here is proven:
+    `phone_number` and `picture` are any text, and the proven number is `User.mobile`. `birthdate` is `YYYY-MM-DD`.
+    `created_at` is `YYYY-MM-DD hh:mm:ss` in the deployment's time, and `address` is what OpenID calls `formatted`.
+    """
 
     name: str | None = None
     age: str | None = None
-    phone: str | None = None
+    phone_number: str | None = None
     gender: str | None = None
-    addr: str | None = None
-    createTime: str | None = None  # noqa: N815  the name on the wire
+    address: str | None = None
+    created_at: str | None = None
     nation: str | None = None
-    instruction: str | None = None
-    images: str | None = None
-    birthday: str | None = None
+    introduction: str | None = None
+    picture: str | None = None
+    birthdate: str | None = None
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ class User:
     digests: str | None = field(default=None, repr=False)
     roles: frozenset[int] = frozenset()
     disabled: bool = False
-    detail: Detail = field(default=Detail(), repr=False)
+    profile: Profile = field(default=Profile(), repr=False)
     imported_from: str | None = None
     sessions: int | None = field(default=None, compare=False)
     logins: int | None = field(default=None, compare=False)

@@ -1,17 +1,30 @@
-"""`/userDetail/*` (seed 003): the profile of an account."""
+"""`/userDetail/*` (seed 003): the profile of an account, under the names that the seed has for its fields."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from lingpai.accounts import service as accounts
 from lingpai.accounts.caller import authenticate, require_self_or_admin, require_user
-from lingpai.accounts.model import User
+from lingpai.accounts.model import Profile, User
 from lingpai.http import envelope, fields
 from lingpai.http.request import Request, json_body
 from lingpai.http.response import Reply
 from lingpai.kernel.errors import not_found
 from lingpai.services import Services
 
+# The seed's names in the order of its answers, and the fields of `Profile`.
+FIELDS = {
+    "name": "name",
+    "age": "age",
+    "phone": "phone_number",
+    "gender": "gender",
+    "addr": "address",
+    "createTime": "created_at",
+    "nation": "nation",
+    "instruction": "introduction",
+    "images": "picture",
+    "birthday": "birthdate",
+}
 LIMITS = {
     "name": 64,
     "age": 16,
@@ -52,16 +65,21 @@ def update(services: Services, request: Request) -> Reply:
     offset = services.settings.utc_offset_minutes
     given["createTime"] = fields.optional_moment(body, "createTime", offset)
     given["birthday"] = fields.optional_day(body, "birthday", offset)
-    changes = {name: value for name, value in given.items() if value is not None}
-    accounts.change(services, user_id, lambda user: replace(user, detail=replace(user.detail, **changes)))
+    changes = {FIELDS[name]: value for name, value in given.items() if value is not None}
+    accounts.change(services, user_id, lambda user: replace(user, profile=replace(user.profile, **changes)))
     return envelope.done()
 
 
 def shown(services: Services, user: User) -> dict[str, Any]:
     """A profile as clients see it. One never written has the account's name and time of making."""
-    detail = asdict(user.detail)
+    detail = by_seed_names(user.profile)
     if detail["name"] is None:
         detail["name"] = accounts.display_name(services, user)
     if detail["createTime"] is None:
         detail["createTime"] = fields.moment_text(user.created_at, services.settings.utc_offset_minutes)
     return {"id": user.id, **detail}
+
+
+def by_seed_names(profile: Profile) -> dict[str, str | None]:
+    """The fields of the profile under the seed's names."""
+    return {name: getattr(profile, field) for name, field in FIELDS.items()}

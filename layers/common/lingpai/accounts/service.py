@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lingpai.accounts import ended_accounts
-from lingpai.accounts.model import Detail, RoleBook, User
+from lingpai.accounts.model import Profile, RoleBook, User
 from lingpai.accounts.storage import (
     ChangeUser,
     CheckRole,
@@ -149,7 +149,7 @@ def _create(
         created_at=services.clock.now(),
         username=username,
         roles=roles,
-        detail=Detail(phone=phone),
+        profile=Profile(phone_number=phone),
     )
     return add(services, with_password(services, user, password))
 
