@@ -19,7 +19,7 @@ from tests.support.stores import ROOT, TEMPLATE
 from tools import write_events, write_openapi
 from tools.write_events import EXAMPLES
 
-DOCUMENT: dict[str, Any] = yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_text("utf-8"))
+DOCUMENT: dict[str, Any] = yaml.load((ROOT / "docs" / "openapi.yaml").read_text("utf-8"), yaml.CSafeLoader)
 ROUTES = {route.path: route for route in write_openapi.routes()}
 _FUNCTION_OF = {route.key: route.function for route in TEMPLATE.routes}
 ANSWERED = [name for name in EXAMPLES if name not in write_events.REFUSED]
