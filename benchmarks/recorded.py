@@ -24,7 +24,7 @@ from lingpai.kernel.clock import Clock
 from lingpai.settings import Settings
 from lingpai.signing_keys.service import first_keys
 from lingpai.signing_keys.storage import KeyStore
-from lingpai.signing_keys.stores import MemoryKeys, OpenVault
+from lingpai.signing_keys.stores import LocalKeyWrapper, MemoryKeys
 from lingpai.store import DynamoStore
 from tests.support import stores
 from tests.support.api import Api, make_api
@@ -236,7 +236,7 @@ def _named(name: str) -> _Case:
 
 def make_keys(keys: KeyStore) -> KeyStore:
     """The store, with keys that have signed for an hour: those of the tests sign later."""
-    first_keys(keys, OpenVault(), Clock(time=lambda: time.time() - 3600))
+    first_keys(keys, LocalKeyWrapper(), Clock(time=lambda: time.time() - 3600))
     return keys
 
 

@@ -80,7 +80,7 @@ def _run(environ: MutableMapping[str, str]) -> int:
                 dynamodb.create_tables(dynamodb.connect(), named(described.tables, services.settings))
                 invoke = functions.load(described, ROOT)
                 signing_keys.first_keys(
-                    bootstrap.key_store(services.settings), bootstrap.key_vault(services.settings), services.clock
+                    bootstrap.key_store(services.settings), bootstrap.key_wrapper(services.settings), services.clock
                 )
                 for note in seed.apply(demo, services).notes():
                     say(note)

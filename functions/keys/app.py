@@ -14,7 +14,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     deadline.begin(context)
     try:
         services = bootstrap.services()
-        store, vault = bootstrap.key_store(services.settings), bootstrap.key_vault(services.settings)
-        return schedule.tend_keys(event, services, store, vault)
+        store, wrapper = bootstrap.key_store(services.settings), bootstrap.key_wrapper(services.settings)
+        return schedule.maintain_keys(event, services, store, wrapper)
     finally:
         deadline.end()

@@ -85,7 +85,7 @@ def rotate(
     """
     wanted = [each.value for each in algorithm] if algorithm else list(signing_keys.ALGORITHMS)
     with context.services() as services:
-        store, vault = store_of(services), bootstrap.key_vault(services.settings)
+        store, wrapper = store_of(services), bootstrap.key_wrapper(services.settings)
         usual = services.settings.key_lead
         wait = usual if lead is None else lead
         known = standing(store.load_keys(), services.clock.now())
@@ -97,7 +97,7 @@ def rotate(
             context.confirm(f"who keeps a copy of the keys for longer than {wait} s refuses the new tokens meanwhile.")
         # Where nothing signs yet, nothing has to wait.
         tried = {
-            each: signing_keys.rotate(store, vault, services.clock, each, wait if each in signing else 0)
+            each: signing_keys.rotate(store, wrapper, services.clock, each, wait if each in signing else 0)
             for each in dict.fromkeys(wanted)
         }
     made = [key for key in tried.values() if key is not None]
@@ -132,7 +132,7 @@ def standing(stored: Iterable[StoredKey], now: int) -> list[Known]:
     known = []
     for key in ordered:
         retires_at = signing_keys.retired_at(key, ordered)
-        gone_at = retires_at + signing_keys.AFTERLIFE
+        gone_at = retires_at + signing_keys.RETENTION
         if key.signs_from > now:
             state = "next"
         elif signing[key.algorithm] == key.kid:

@@ -73,8 +73,8 @@ def test_five_thousand_numbers_of_one_prefix(house: Any) -> None:
     assert sum(n for name, n in api.counted.items() if name.startswith("CodesSent")) == settings.sms_unproven + 40
     assert budget.traffic(api.services, PREFIX) == budget.Traffic(settings.sms_unproven, settings.sms_unproven, 0)
     # What was refused took nothing from everybody.
-    assert spent(api.services.store, "sms:client:web-client", rate_limits.HOUR, api) == settings.sms_unproven + 40
-    assert spent(api.services.store, "sms:all", rate_limits.DAY, api) == settings.sms_unproven + 40
+    assert counted(api.services.store, "sms:client:web-client", rate_limits.HOUR, api) == settings.sms_unproven + 40
+    assert counted(api.services.store, "sms:all", rate_limits.DAY, api) == settings.sms_unproven + 40
 
     # The people log in, and their prefixes know it.
     codes = {message.to: message.code for message in api.outbox}
@@ -125,7 +125,7 @@ def test_no_budget_is_exceeded_by_one(house: Any, limits: dict[str, int], most: 
     assert Counter(answer.status for answer in answers) == Counter({200: 600 - refused, 429: refused})
     assert api.sent == most
     for name, window in (("sms:client:web-client", rate_limits.HOUR), ("sms:all", rate_limits.DAY)):
-        assert spent(api.services.store, name, window, api) in (0, most)
+        assert counted(api.services.store, name, window, api) in (0, most)
 
 
 def test_a_prefix_whose_codes_come_back_is_not_stopped(house: Any) -> None:
@@ -146,7 +146,7 @@ def test_a_prefix_whose_codes_come_back_is_not_stopped(house: Any) -> None:
     assert f"PrefixStopped country=CN prefix={PREFIX}" not in api.counted
 
 
-def spent(store: Counters, key: str, window: int, api: Api) -> int:
+def counted(store: Counters, key: str, window: int, api: Api) -> int:
     """What was taken from this limit in the window that is open."""
     now = int(api.time.at)
     return store.counts(f"{key}:{window}:{now - now % window}").get("all", 0)

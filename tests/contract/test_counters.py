@@ -6,25 +6,25 @@ from lingpai.rate_limits.storage import IncrementCounter, Incremented
 from tests.support.samples import NOW, WholeStore
 
 
-def spent(store: WholeStore, key: str, **limits: int) -> bool:
+def incremented(store: WholeStore, key: str, **limits: int) -> bool:
     return store.increment(key, limits, NOW).done
 
 
 def test_a_count_gives_as_many_as_its_limit(store: WholeStore) -> None:
-    assert [spent(store, "sms:all", all=3) for _ in range(5)] == [True, True, True, False, False]
+    assert [incremented(store, "sms:all", all=3) for _ in range(5)] == [True, True, True, False, False]
 
 
 def test_counters_are_apart(store: WholeStore) -> None:
-    assert spent(store, "register:192.0.2.1:3600:0", all=1)
-    assert spent(store, "register:192.0.2.1:3600:3600", all=1)
-    assert not spent(store, "register:192.0.2.1:3600:0", all=1)
+    assert incremented(store, "register:192.0.2.1:3600:0", all=1)
+    assert incremented(store, "register:192.0.2.1:3600:3600", all=1)
+    assert not incremented(store, "register:192.0.2.1:3600:0", all=1)
 
 
 def test_refusals_are_not_counted(store: WholeStore) -> None:
     """A limit that is raised opens the count again for exactly the difference; a lowered one closes it."""
-    assert [spent(store, "k", all=1) for _ in range(4)] == [True, False, False, False]
-    assert [spent(store, "k", all=3) for _ in range(3)] == [True, True, False]
-    assert not spent(store, "k", all=2)
+    assert [incremented(store, "k", all=1) for _ in range(4)] == [True, False, False, False]
+    assert [incremented(store, "k", all=3) for _ in range(3)] == [True, True, False]
+    assert not incremented(store, "k", all=2)
 
 
 def test_several_counts_are_spent_together_or_not_at_all(store: WholeStore) -> None:
@@ -48,10 +48,10 @@ def test_what_was_never_counted_has_no_counts(store: WholeStore) -> None:
 
 
 def test_what_is_given_back_can_be_spent_again(store: WholeStore) -> None:
-    assert [spent(store, "k", all=2) for _ in range(3)] == [True, True, False]
+    assert [incremented(store, "k", all=2) for _ in range(3)] == [True, True, False]
     store.refund("k", "all")
     assert store.counts("k") == {"all": 1}
-    assert [spent(store, "k", all=2) for _ in range(2)] == [True, False]
+    assert [incremented(store, "k", all=2) for _ in range(2)] == [True, False]
 
 
 def test_a_count_does_not_fall_below_nothing(store: WholeStore) -> None:
@@ -66,17 +66,17 @@ def test_a_count_does_not_fall_below_nothing(store: WholeStore) -> None:
 
 
 def test_nothing_is_given_back_to_a_counter_that_is_gone(store: WholeStore) -> None:
-    """A row that nobody spent from would have no time at which it is forgotten."""
+    """A row that nobody incremented would have no time at which it is forgotten."""
     store.refund("k", "all", add="verified")
     assert store.counts("k") == {}
 
 
 def test_a_counter_that_is_cleared_begins_again(store: WholeStore) -> None:
-    assert [spent(store, "k", all=1) for _ in range(2)] == [True, False]
+    assert [incremented(store, "k", all=1) for _ in range(2)] == [True, False]
     store.clear("k")
     store.clear("nothing")
     assert store.counts("k") == {}
-    assert spent(store, "k", all=1)
+    assert incremented(store, "k", all=1)
 
 
 @pytest.mark.security("F22")

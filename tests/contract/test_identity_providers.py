@@ -63,9 +63,9 @@ class Scene:
         assert isinstance(self.line.vendor, OpenId)
         return self.line.vendor
 
-    def resolve(self, proof: ProviderCredential | str | None = None, client: Client | None = None) -> Identity:
-        """Who it is, once the proof is used up, as whoever acts on it does."""
-        given = ProviderCredential(proof) if isinstance(proof, str) else proof or self.prove()
+    def resolve(self, credential: ProviderCredential | str | None = None, client: Client | None = None) -> Identity:
+        """Who it is, once the credential is used up, as whoever acts on it does."""
+        given = ProviderCredential(credential) if isinstance(credential, str) else credential or self.prove()
         identity = self.provider.resolve(client or self.client, given)
         try:
             if proofs := third_parties.single_use(identity):
@@ -74,9 +74,9 @@ class Scene:
             raise invalid_grant("id_token_used") from None
         return identity
 
-    def refusal(self, proof: ProviderCredential | str | None = None, client: Client | None = None) -> LingpaiError:
-        """How it is refused; nothing of the proof stands in it, or behind it."""
-        given = ProviderCredential(proof) if isinstance(proof, str) else proof or self.prove()
+    def refusal(self, credential: ProviderCredential | str | None = None, client: Client | None = None) -> LingpaiError:
+        """How it is refused; nothing of the credential stands in it, or behind it."""
+        given = ProviderCredential(credential) if isinstance(credential, str) else credential or self.prove()
         with pytest.raises(LingpaiError) as refused:
             self.resolve(given, client)
         error: BaseException | None = refused.value
@@ -87,10 +87,10 @@ class Scene:
         return refused.value
 
     def refused(
-        self, proof: ProviderCredential | str | None = None, client: Client | None = None
+        self, credential: ProviderCredential | str | None = None, client: Client | None = None
     ) -> tuple[int, str, str]:
         """Status, code and reason of the refusal."""
-        error = self.refusal(proof, client)
+        error = self.refusal(credential, client)
         return error.status, error.code, error.reason
 
 
@@ -160,9 +160,9 @@ def test_who_is_known_is_resolved_each_time_alike(scene: Scene) -> None:
 
 @pytest.mark.security("ASVS-6.8.3")
 def test_the_same_proof_works_once(scene: Scene) -> None:
-    proof = scene.prove()
-    scene.resolve(proof)
-    status, code, reason = scene.refused(proof)
+    credential = scene.prove()
+    scene.resolve(credential)
+    status, code, reason = scene.refused(credential)
     assert (status, code) == (400, "invalid_grant")
     assert reason in ("sign_used", "id_token_used")
 
@@ -294,10 +294,10 @@ def test_only_https_is_spoken(url: str) -> None:
 
 def test_what_wechat_is_asked(mini: Scene) -> None:
     """To the letter of its documentation, and with no header that would tell more."""
-    proof = mini.prove()
-    mini.resolve(proof)
+    credential = mini.prove()
+    mini.resolve(credential)
     assert mini.line.asked == [
-        f"{wechat.PATH}?appid={MINI}&secret={SECRETS[MINI]}&js_code={proof.sign}&grant_type=authorization_code"
+        f"{wechat.PATH}?appid={MINI}&secret={SECRETS[MINI]}&js_code={credential.sign}&grant_type=authorization_code"
     ]
     assert set(mini.line.headers[0]) == {"Host", "Accept-Encoding", "Accept", "User-Agent", "Connection"}
 

@@ -1,4 +1,4 @@
-"""The protocols KeyStore and Vault: what each store keeps, what each vault makes and opens, and many at once."""
+"""The protocols KeyStore and KeyWrapper: what each keeps, makes and opens, also under many at once."""
 
 import base64
 import itertools
@@ -16,11 +16,11 @@ from lingpai.aws.botocore_client import BotocoreClient
 from lingpai.aws.json_format import KMS
 from lingpai.kernel.errors import LingpaiError
 from lingpai.signing_keys import service as keys
-from lingpai.signing_keys.kms import KmsVault
+from lingpai.signing_keys.kms import KmsKeyWrapper
 from lingpai.signing_keys.model import KeyPair, StoredKey
-from lingpai.signing_keys.service import AFTERLIFE, LEAD, PERIOD, PRIVATE_AFTERLIFE, KeyRing
-from lingpai.signing_keys.storage import KeyStore, Vault
-from lingpai.signing_keys.stores import FileKeys, MemoryKeys, OpenVault
+from lingpai.signing_keys.service import LEAD, PERIOD, PRIVATE_RETENTION, RETENTION, KeyRing
+from lingpai.signing_keys.storage import KeyStore, KeyWrapper
+from lingpai.signing_keys.stores import FileKeys, LocalKeyWrapper, MemoryKeys
 from tests.deploy import stand_in
 from tests.support import kms, stores
 from tests.support.api import signing_keys
@@ -60,31 +60,33 @@ def kms_here() -> Iterator[Kms]:
 
 
 @pytest.fixture(scope="module")
-def ministack() -> Iterator[Callable[[], KmsVault]]:
-    """Vaults of somebody else's KMS, each on a key of its own."""
+def ministack() -> Iterator[Callable[[], KmsKeyWrapper]]:
+    """Key wrappers of somebody else's KMS, each on a key of its own."""
     reason = stand_in.missing()
     if reason is not None:
         pytest.skip(f"ministack: {reason}")
     with stand_in.running() as running:
 
-        def vault() -> KmsVault:
+        def wrapper() -> KmsKeyWrapper:
             key_id = running.client("kms").create_key()["KeyMetadata"]["Arn"]
-            return KmsVault(stores.settings(keys_kms_key=key_id), lambda: BotocoreClient(running.client("kms"), KMS))
+            return KmsKeyWrapper(
+                stores.settings(keys_kms_key=key_id), lambda: BotocoreClient(running.client("kms"), KMS)
+            )
 
-        yield vault
+        yield wrapper
 
 
 @pytest.fixture(params=["open", "kms", "ministack"])
-def vault(request: pytest.FixtureRequest) -> Vault:
-    """A vault, one of each kind in turn."""
+def wrapper(request: pytest.FixtureRequest) -> KeyWrapper:
+    """A key wrapper, one of each kind in turn."""
     match request.param:
         case "open":
-            return OpenVault()
+            return LocalKeyWrapper()
         case "kms":
             here: Kms = request.getfixturevalue("kms_here")
-            return here.vault()
+            return here.wrapper()
         case _:
-            new: Callable[[], KmsVault] = request.getfixturevalue("ministack")
+            new: Callable[[], KmsKeyWrapper] = request.getfixturevalue("ministack")
             return new()
 
 
@@ -149,14 +151,14 @@ def test_many_keys_come_back(reference: Any) -> None:
     assert as_set(reference) == many
 
 
-# --- the vault ----------------------------------------------------------------------------------------------------
+# --- the key wrapper ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("algorithm", [ES, RS])
-def test_a_pair_belongs_together(vault: Vault, algorithm: str) -> None:
+def test_a_pair_belongs_together(wrapper: KeyWrapper, algorithm: str) -> None:
     """What the private half signs, the public half verifies (RFC 7518 sections 3.3, 3.4: P-256, 2048 bits at least)."""
-    pair = vault.make_pair(algorithm, 7)
-    private: Any = serialization.load_der_private_key(vault.open_private(kept(pair, algorithm, 7)), None)
+    pair = wrapper.generate(algorithm, 7)
+    private: Any = serialization.load_der_private_key(wrapper.unwrap(kept(pair, algorithm, 7)), None)
     public: Any = serialization.load_der_public_key(pair.public)
     assert public.key_size == {ES: 256, RS: 2048}[algorithm]
     if algorithm == ES:
@@ -167,9 +169,9 @@ def test_a_pair_belongs_together(vault: Vault, algorithm: str) -> None:
         )
 
 
-def refused(vault: Vault, key: StoredKey) -> None:
+def refused(wrapper: KeyWrapper, key: StoredKey) -> None:
     with pytest.raises(LingpaiError) as raised:
-        vault.open_private(key)
+        wrapper.unwrap(key)
     assert (raised.value.status, raised.value.code, raised.value.reason) == (
         503,
         "temporarily_unavailable",
@@ -177,52 +179,52 @@ def refused(vault: Vault, key: StoredKey) -> None:
     )
 
 
-@pytest.mark.parametrize("vault", ["kms", "ministack"], indirect=True)
-def test_a_wrapped_half_is_of_use_for_its_key_alone(vault: Vault) -> None:
+@pytest.mark.parametrize("wrapper", ["kms", "ministack"], indirect=True)
+def test_a_wrapped_half_is_of_use_for_its_key_alone(wrapper: KeyWrapper) -> None:
     """Neither under another number or algorithm, nor when it was changed."""
-    pair = vault.make_pair(ES, 3)
-    opened = vault.open_private(kept(pair, ES, 3))
+    pair = wrapper.generate(ES, 3)
+    opened = wrapper.unwrap(kept(pair, ES, 3))
     assert opened[-32:] not in pair.private
     for key in (kept(pair, ES, 4), kept(pair, RS, 3), kept(pair, ES, 3, private=bytes(len(pair.private)))):
-        refused(vault, key)
+        refused(wrapper, key)
 
 
 def test_what_one_key_of_kms_wrapped_no_other_opens(kms_here: Kms) -> None:
     """(ministack opens it: it reads the key's name out of what is wrapped.)"""
-    pair = kms_here.vault().make_pair(ES, 3)
-    refused(kms_here.vault(kms.KEY_ARN.replace("1234abcd", "0000abcd")), kept(pair, ES, 3))
+    pair = kms_here.wrapper().generate(ES, 3)
+    refused(kms_here.wrapper(kms.KEY_ARN.replace("1234abcd", "0000abcd")), kept(pair, ES, 3))
 
 
 @pytest.mark.parametrize("swap", ["private", "public"])
-def test_a_ring_uses_no_halves_that_were_swapped(vault: Vault, swap: str) -> None:
+def test_a_ring_uses_no_halves_that_were_swapped(wrapper: KeyWrapper, swap: str) -> None:
     """By whoever can write the table: what is signed must be what the published key of this id verifies."""
-    first, second = (kept(vault.make_pair(ES, number), ES, number) for number in (1, 2))
+    first, second = (kept(wrapper.generate(ES, number), ES, number) for number in (1, 2))
     swapped = replace(first, **{swap: getattr(second, swap)})
-    ring = KeyRing(MemoryKeys(swapped), vault, Time().clock(), 300)
+    ring = KeyRing(MemoryKeys(swapped), wrapper, Time().clock(), 300)
     with pytest.raises(LingpaiError, match="no_signing_key"):
         ring.signing(ES, START)
-    untouched = KeyRing(MemoryKeys(first), vault, Time().clock(), 300)
+    untouched = KeyRing(MemoryKeys(first), wrapper, Time().clock(), 300)
     assert untouched.signing(ES, START).kid == first.kid
 
 
 def test_what_kms_refuses_is_told_to_the_log_alone(kms_here: Kms) -> None:
     """With its error's name, and nothing else of it."""
-    pair = kms_here.vault().make_pair(ES, 1)
+    pair = kms_here.wrapper().generate(ES, 1)
     kms_here.denied = {"Decrypt", "GenerateDataKeyPairWithoutPlaintext"}
     with pytest.raises(LingpaiError) as opening:
-        kms_here.vault().open_private(kept(pair))
+        kms_here.wrapper().unwrap(kept(pair))
     assert opening.value.detail == "KMS Decrypt: AccessDeniedException"
     with pytest.raises(LingpaiError) as making:
-        kms_here.vault().make_pair(ES, 1)
+        kms_here.wrapper().generate(ES, 1)
     assert making.value.detail == "KMS GenerateDataKeyPairWithoutPlaintext: AccessDeniedException"
 
 
 def test_a_kms_that_cannot_be_reached_is_a_503() -> None:
     with kms.running() as gone:
-        vault = gone.vault()
-        pair = vault.make_pair(ES, 1)
+        wrapper = gone.wrapper()
+        pair = wrapper.generate(ES, 1)
     with pytest.raises(LingpaiError) as raised:
-        vault.open_private(kept(pair))
+        wrapper.unwrap(kept(pair))
     assert raised.value.status == 503
     assert raised.value.detail is not None
     assert raised.value.detail.startswith("KMS Decrypt: ")
@@ -231,8 +233,8 @@ def test_a_kms_that_cannot_be_reached_is_a_503() -> None:
 
 def test_what_kms_is_asked(kms_here: Kms) -> None:
     """The context tells which key it is, as CloudTrail will show it."""
-    vault = kms_here.vault()
-    vault.open_private(kept(vault.make_pair(RS, 12), RS, 12))
+    wrapper = kms_here.wrapper()
+    wrapper.unwrap(kept(wrapper.generate(RS, 12), RS, 12))
     context = {"purpose": "lingpai signing key", "algorithm": "RS256", "number": "12"}
     assert kms_here.asked == [("GenerateDataKeyPairWithoutPlaintext", context), ("Decrypt", context)]
 
@@ -246,11 +248,11 @@ class ReadyMade:
     def __init__(self) -> None:
         self._count = itertools.count()
 
-    def make_pair(self, algorithm: str, number: int) -> KeyPair:
+    def generate(self, algorithm: str, number: int) -> KeyPair:
         made = {key.algorithm: key for key in signing_keys()}[algorithm]
         return KeyPair(made.public, f"{number} {next(self._count)}".encode())
 
-    def open_private(self, key: StoredKey) -> bytes:
+    def unwrap(self, key: StoredKey) -> bytes:
         raise NotImplementedError
 
 
@@ -273,10 +275,10 @@ def numbers(store: KeyStore) -> list[tuple[str, int]]:
 
 def test_runs_that_meet_make_one_key(shared_store: KeyStore) -> None:
     """32 at once: the first keys, then the next ones when they are due; each run that made one says so, no other."""
-    time, vault = Time(), ReadyMade()
+    time, wrapper = Time(), ReadyMade()
     for round_, at in enumerate((START, START + PERIOD - LEAD, START + 2 * PERIOD - LEAD), start=1):
         time.at = at
-        outcomes = race([lambda: keys.tend(shared_store, vault, time.clock())] * RACERS)
+        outcomes = race([lambda: keys.maintain(shared_store, wrapper, time.clock())] * RACERS)
         assert refusals(outcomes) == {}
         made = [kid for outcome in won(outcomes) for kid in outcome.made]
         assert numbers(shared_store) == [(name, number) for name in (ES, RS) for number in range(1, round_ + 1)]
@@ -284,23 +286,23 @@ def test_runs_that_meet_make_one_key(shared_store: KeyStore) -> None:
 
 
 def test_runs_that_meet_take_away_together(shared_store: KeyStore) -> None:
-    time, vault = Time(), ReadyMade()
-    keys.tend(shared_store, vault, time.clock())
+    time, wrapper = Time(), ReadyMade()
+    keys.maintain(shared_store, wrapper, time.clock())
     time.at = START + PERIOD - LEAD
-    keys.tend(shared_store, vault, time.clock())
-    time.at = START + PERIOD + PRIVATE_AFTERLIFE
-    race([lambda: keys.tend(shared_store, vault, time.clock())] * RACERS)
+    keys.maintain(shared_store, wrapper, time.clock())
+    time.at = START + PERIOD + PRIVATE_RETENTION
+    race([lambda: keys.maintain(shared_store, wrapper, time.clock())] * RACERS)
     assert {key.number for key in shared_store.load_keys() if key.private is None} == {1}
-    time.at = START + PERIOD + AFTERLIFE
-    race([lambda: keys.tend(shared_store, vault, time.clock())] * RACERS)
+    time.at = START + PERIOD + RETENTION
+    race([lambda: keys.maintain(shared_store, wrapper, time.clock())] * RACERS)
     assert 1 not in {key.number for key in shared_store.load_keys()}
 
 
 def test_an_operator_and_the_schedule_meet(shared_store: KeyStore) -> None:
     """Whoever wanted a next key finds one, and no number is given twice."""
-    time, vault = Time(), ReadyMade()
-    keys.tend(shared_store, vault, time.clock())
-    outcomes = race([lambda: keys.rotate(shared_store, vault, time.clock(), ES)] * RACERS)
+    time, wrapper = Time(), ReadyMade()
+    keys.maintain(shared_store, wrapper, time.clock())
+    outcomes = race([lambda: keys.rotate(shared_store, wrapper, time.clock(), ES)] * RACERS)
     assert refusals(outcomes) == {}
     made = [key for key in outcomes if isinstance(key, StoredKey)]
     assert made

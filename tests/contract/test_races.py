@@ -373,7 +373,7 @@ def test_100_guesses_at_once_are_100_guesses(services: Services) -> None:
 
 
 def test_the_right_code_beyond_the_limit_opens_nothing(services: Services) -> None:
-    """Once the number's guesses are spent, not one of 32 right codes is even compared."""
+    """Once the number's guesses are used up, not one of 32 right codes is even compared."""
     right = sent_code(services)
     for code in wrong_codes(right, services.settings.code_tries):
         with pytest.raises(LingpaiError, match="invalid_grant"):
@@ -437,15 +437,15 @@ def test_a_number_gets_one_message(services: Services, guessed: bool) -> None:
 def test_a_counter_stops_exactly_at_its_limit(services: Services) -> None:
     """160 tries for 50 places."""
 
-    def spend() -> int:
+    def increment() -> int:
         return sum(services.store.increment("k", {"all": 50}, START + 60).done for _ in range(5))
 
-    assert sum(won(race(everywhere(spend)))) == 50
+    assert sum(won(race(everywhere(increment)))) == 50
 
 
 def test_a_limit_lets_exactly_so_many_through(services: Services) -> None:
     limit = rate_limits.limit_of("register:192.0.2.0/24", {"all": 10}, rate_limits.HOUR, START)
-    outcomes = race(everywhere(partial(rate_limits.spend, services, limit)))
+    outcomes = race(everywhere(partial(rate_limits.increment, services, limit)))
     assert len(won(outcomes)) == 10
     assert refusals(outcomes) == {"429 too_many_requests limit_reached": RACERS - 10}
 

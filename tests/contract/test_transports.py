@@ -28,7 +28,7 @@ from botocore.regions import EndpointResolver
 from lingpai.aws.client import address, aws_client, is_plain
 from lingpai.aws.json_client import JsonClient
 from lingpai.kernel.errors import LingpaiError
-from lingpai.signing_keys.kms import KmsVault
+from lingpai.signing_keys.kms import KmsKeyWrapper
 from lingpai.store import DynamoStore
 from tests.support.fake_aws import Asked, FakeAws, Told, refused, serving
 from tests.support.fake_web import Certificate, Reply, Web
@@ -722,5 +722,5 @@ def test_credentials_that_cannot_be_had_are_a_busy_store(
     with pytest.raises(LingpaiError, match="temporarily_unavailable"):
         DynamoStore(chosen).get_client("web-client")
     with pytest.raises(LingpaiError, match="temporarily_unavailable"):
-        KmsVault(chosen).make_pair("ES256", 1)
+        KmsKeyWrapper(chosen).generate("ES256", 1)
     assert [asked for asked in aws.asked if "x-amz-target" in asked.headers] == []

@@ -194,7 +194,7 @@ def list_roles_by_a_signed_token(w: World) -> Call:
     return w.post("/roles/list", json_body={}, bearer=token)
 
 
-def tend_keys(w: World) -> Call:
+def maintain_keys(w: World) -> Call:
     return _by_schedule(w)
 
 
@@ -419,7 +419,7 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("RolesFunction", "CountersTable", GET): save_a_role_that_is_there,
     ("RolesFunction", "CodePepper", SECRET): list_roles_by_a_temporary_token,
     ("RolesFunction", "KeysTable", SCAN): list_roles_by_a_signed_token,
-    ("KeysFunction", "KeysTable", SCAN): tend_keys,
+    ("KeysFunction", "KeysTable", SCAN): maintain_keys,
     ("KeysFunction", "KeysTable", PUT): rotate_keys,
     ("KeysFunction", "KeysTable", UPDATE): take_away_a_private_half,
     ("KeysFunction", "KeysTable", DELETE): take_away_a_key,

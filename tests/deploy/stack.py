@@ -74,10 +74,10 @@ class Stack:
         )
         _open_api(self)
         _mend_policies(self)
-        self.tend_keys()
+        self.maintain_keys()
         return said
 
-    def tend_keys(self) -> dict[str, list[str]]:
+    def maintain_keys(self) -> dict[str, list[str]]:
         """What the schedule does at once in AWS, and after an hour in the stand-in: have the keys made that are due."""
         name = self.physical("KeysFunction")
         answer = self.client("lambda").invoke(FunctionName=name, Qualifier=ALIAS, Payload=b"{}")

@@ -7,7 +7,7 @@ import pytest
 
 from lingpai.clients.service import new_client
 from lingpai.signing_keys.service import KeyRing, first_keys, rotate
-from lingpai.signing_keys.stores import MemoryKeys, OpenVault
+from lingpai.signing_keys.stores import LocalKeyWrapper, MemoryKeys
 from tests.support.api import Api
 from tests.support.time import Time
 from tests.support.tokens import ALICE, BAD_REFRESH_TOKEN, WEB, opens_nothing, refresh, spring_tokens, stored
@@ -62,10 +62,10 @@ def test_a_client_is_read_again_once_either_clock_says_so(api: Api, wall: int, m
 def test_keys_are_read_again_once_either_clock_says_so(wall: int, monotonic: int) -> None:
     time, store = Time(), MemoryKeys()
     clock = time.clock()
-    first_keys(store, OpenVault(), clock)
-    ring = KeyRing(store, OpenVault(), clock, ttl=60)
+    first_keys(store, LocalKeyWrapper(), clock)
+    ring = KeyRing(store, LocalKeyWrapper(), clock, ttl=60)
     assert len(ring.published()) == 2
-    rotate(store, OpenVault(), clock, "ES256")
+    rotate(store, LocalKeyWrapper(), clock, "ES256")
     assert len(ring.published()) == 2
     time.at += wall
     time.ran += monotonic

@@ -98,7 +98,7 @@ def test_the_schedule_has_one_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     class Context:
         get_remaining_time_in_millis: Callable[[], int] = staticmethod(lambda: 60_000)
 
-    monkeypatch.setattr("lingpai.signing_keys.service.tend", broken)
+    monkeypatch.setattr("lingpai.signing_keys.service.maintain", broken)
     with pytest.raises(KeyError):
         keys.handler({}, Context())
     assert seen[0] < float("inf")

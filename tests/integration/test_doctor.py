@@ -16,7 +16,7 @@ from lingpai.accounts import roles
 from lingpai.clients.service import new_client
 from lingpai.kernel.clock import Clock
 from lingpai.signing_keys import service as signing_keys
-from lingpai.signing_keys.stores import FileKeys, OpenVault
+from lingpai.signing_keys.stores import FileKeys, LocalKeyWrapper
 from local import dynamodb
 from local.operator.app import app
 from local.template import Table
@@ -237,7 +237,7 @@ def test_keys_that_are_missing_or_old(shell: Shell, tmp_path: Path) -> None:
     assert found["keys"] == ("fail", said)
     store = FileKeys(tmp_path / "keys.json")
     shell.settings["KEYS_FILE"] = str(tmp_path / "keys.json")
-    signing_keys.rotate(store, OpenVault(), Clock(time=lambda: time.time() - 181 * DAY), "ES256", lead=0)
+    signing_keys.rotate(store, LocalKeyWrapper(), Clock(time=lambda: time.time() - 181 * DAY), "ES256", lead=0)
     ended = shell.call("doctor", "--json")
     mend = "`lingpai keys rotate --algorithm"
     assert findings(ended)["keys RS256"] == ("fail", f"no key signs: {mend} RS256` makes one")
@@ -265,7 +265,7 @@ def test_keys_that_nothing_wraps(shell: Shell) -> None:
 
 def test_an_api_that_is_not_there_or_another(shell: Shell, tmp_path: Path, cloud: aws.Aws) -> None:
     shell.settings["KEYS_FILE"] = str(tmp_path / "keys.json")
-    signing_keys.first_keys(FileKeys(tmp_path / "keys.json"), OpenVault(), Clock())
+    signing_keys.first_keys(FileKeys(tmp_path / "keys.json"), LocalKeyWrapper(), Clock())
     down = findings(shell.call("doctor", "--url", "http://127.0.0.1:9", "--json"))
     assert down["health"] == down["jwks"] == ("fail", "no answer: [Errno 111] Connection refused")
     other = findings(shell.call("doctor", "--url", cloud.url, "--json"))
@@ -471,7 +471,7 @@ def test_the_keys_of_a_stack(stack: Shell, cloud: aws.Aws) -> None:
         found = findings(stack.call("doctor", "--stack", aws.STACK, "--json"))
         assert found["keys ES256"] == ("ok", "the key has signed for 0 days, and the next one is published")
         assert found["keys RS256"] == ("ok", "the key has signed for 0 days")
-        ring = signing_keys.KeyRing(stack.store, running.vault(), Clock(), 0)
+        ring = signing_keys.KeyRing(stack.store, running.wrapper(), Clock(), 0)
         assert ring.signing("ES256", es["signs_from"]).kid == es["kid"]
         assert running.operations() == ["GenerateDataKeyPairWithoutPlaintext"] * 3 + ["Decrypt"]
         running.denied.add("GenerateDataKeyPairWithoutPlaintext")
@@ -489,7 +489,7 @@ def test_a_schedule_that_stands_still(stack: Shell) -> None:
     """A stack's key is followed by the next after 90 days: doctor says where it is not."""
     with kms.running() as running:
         past = Clock(time=lambda: time.time() - 91 * DAY)
-        signing_keys.first_keys(stack.store, running.vault(), past)
+        signing_keys.first_keys(stack.store, running.wrapper(), past)
     found = findings(stack.call("doctor", "--stack", aws.STACK, "--json"))
     said = (
         "the key has signed for 91 days, and none follows: `lingpai keys rotate --algorithm ES256`"

@@ -8,7 +8,7 @@ import jwt as pyjwt
 import pytest
 
 from lingpai import bootstrap
-from lingpai.signing_keys.service import AFTERLIFE, ALGORITHMS, LEAD, PERIOD, PRIVATE_AFTERLIFE
+from lingpai.signing_keys.service import ALGORITHMS, LEAD, PERIOD, PRIVATE_RETENTION, RETENTION
 from lingpai.signing_keys.storage import KeyStore
 from lingpai.signing_keys.stores import MemoryKeys
 from local import functions
@@ -42,14 +42,14 @@ class Stack:
     def environment(self) -> Api:
         """A new execution environment, which is the one that is called from now on."""
         own = settings(keys_kms_key=KEY_ARN, issuer=ISSUER)
-        built = bootstrap.build(own, self.tables, self.time.clock(), keys=self.keys, vault=self.kms.vault())
+        built = bootstrap.build(own, self.tables, self.time.clock(), keys=self.keys, wrapper=self.kms.wrapper())
         services = replace(built, meter=MemoryMeter())
         self.monkeypatch.setattr(bootstrap, "services", lambda: services)
         self.monkeypatch.setattr(bootstrap, "key_store", lambda *_: self.keys)
-        self.monkeypatch.setattr(bootstrap, "key_vault", lambda _: self.kms.vault())
+        self.monkeypatch.setattr(bootstrap, "key_wrapper", lambda _: self.kms.wrapper())
         return Api(services, self.time)
 
-    def tend(self, **event: Any) -> Any:
+    def maintain(self, **event: Any) -> Any:
         """What the function of the schedule answers."""
         return _invoke("KeysFunction", event)
 
@@ -113,7 +113,7 @@ def test_until_the_first_run_nothing_can_be_signed(stack: Stack) -> None:
     assert published(api) == {}
     assert api.post("/oauth/token", form=PASSPORT).status == 503
     assert api.token(), "an opaque token needs no key"
-    made = stack.tend()
+    made = stack.maintain()
     assert {len(made["made"]), made["emptied"] == made["deleted"] == []} == {2, True}
     stack.time.advance(1)
     assert kid(passport_token(api)) in made["made"]
@@ -124,11 +124,11 @@ def test_until_the_first_run_nothing_can_be_signed(stack: Stack) -> None:
 
 def test_a_run_finds_nothing_to_do(stack: Stack) -> None:
     """Nor does it ask KMS."""
-    stack.tend()
+    stack.maintain()
     asked = len(stack.kms.asked)
     for _ in range(3):
         stack.time.advance(3600)
-        assert stack.tend() == {"made": [], "emptied": [], "deleted": []}
+        assert stack.maintain() == {"made": [], "emptied": [], "deleted": []}
     assert len(stack.kms.asked) == asked == 2
     assert stack.kms.operations() == [MADE, MADE], "whoever makes the keys opens none"
 
@@ -137,15 +137,15 @@ def test_a_run_that_fails_says_so(stack: Stack) -> None:
     """So that the schedule's retries and alarms see it; and the next one makes up for it."""
     stack.kms.denied = {MADE}
     with pytest.raises(Exception, match="temporarily_unavailable"):
-        stack.tend()
+        stack.maintain()
     stack.kms.denied = set()
-    assert len(stack.tend()["made"]) == 2
+    assert len(stack.maintain()["made"]) == 2
 
 
 def test_an_operator_asks_for_the_next_key(stack: Stack) -> None:
     """As after a leak: it signs after the lead, as any other."""
-    first = stack.tend()["made"]
-    asked = stack.tend(rotate=["ES256"])
+    first = stack.maintain()["made"]
+    asked = stack.maintain(rotate=["ES256"])
     assert len(asked["made"]) == 1
     api = stack.environment()
     assert set(published(api)) == {*first, *asked["made"]}
@@ -153,7 +153,7 @@ def test_an_operator_asks_for_the_next_key(stack: Stack) -> None:
     stack.time.advance(LEAD)
     assert kid(machine_token(api)) == asked["made"][0]
     with pytest.raises(ValueError, match="HS256: not of ES256, RS256"):
-        stack.tend(rotate=["HS256"])
+        stack.maintain(rotate=["HS256"])
 
 
 # --- who asks KMS, and how often ----------------------------------------------------------------------------------
@@ -161,7 +161,7 @@ def test_an_operator_asks_for_the_next_key(stack: Stack) -> None:
 
 def test_each_private_half_is_opened_once_in_an_environment(stack: Stack) -> None:
     """Whatever the number of tokens, and when the keys are read anew as well; another environment opens its own."""
-    stack.tend()
+    stack.maintain()
     for environment in (1, 2):
         api = stack.environment()
         del stack.kms.asked[:]
@@ -175,7 +175,7 @@ def test_each_private_half_is_opened_once_in_an_environment(stack: Stack) -> Non
 
 def test_nobody_asks_kms_to_verify(stack: Stack) -> None:
     """Nor for the JWK set: an environment that may not open a private half does all but sign."""
-    stack.tend()
+    stack.maintain()
     issuing = stack.environment()
     user, machine = passport_token(issuing), machine_token(issuing)
     api = stack.environment()
@@ -206,14 +206,18 @@ def test_opaque_tokens_read_no_keys(stack: Stack) -> None:
 def test_the_settings_choose_the_keys(tmp_path: Any) -> None:
     """KMS before a file before nothing; nothing is connected to, or read, before it is needed."""
     chosen = [
-        (type(bootstrap.key_store(own)).__name__, type(bootstrap.key_vault(own)).__name__)
+        (type(bootstrap.key_store(own)).__name__, type(bootstrap.key_wrapper(own)).__name__)
         for own in (
             settings(keys_kms_key=KEY_ARN, keys_file=str(tmp_path / "keys.json")),
             settings(keys_file=str(tmp_path / "keys.json")),
             settings(),
         )
     ]
-    assert chosen == [("DynamoStore", "KmsVault"), ("FileKeys", "OpenVault"), ("MemoryKeys", "OpenVault")]
+    assert chosen == [
+        ("DynamoStore", "KmsKeyWrapper"),
+        ("FileKeys", "LocalKeyWrapper"),
+        ("MemoryKeys", "LocalKeyWrapper"),
+    ]
     assert bootstrap.build(settings(keys_kms_key=KEY_ARN), MemoryStore()).settings.keys_kms_key == KEY_ARN
 
 
@@ -225,13 +229,13 @@ def test_three_years_of_keys(quick_stack: Stack) -> None:
     day, lives = 86400, 365 * 86400
     stack = quick_stack
     api = stack.environment()
-    stack.tend()
+    stack.maintain()
     known_since: dict[str, int] = {}
     alive: list[tuple[str, int]] = []
     signed_by: list[str] = []
     sizes = set()
     for _ in range(3 * 365):
-        stack.tend()
+        stack.maintain()
         now = int(stack.time.at)
         names = published(api)
         for name in names:
@@ -255,7 +259,7 @@ def test_three_years_of_keys(quick_stack: Stack) -> None:
     assert len(signed_by) == -(-3 * 365 * day // PERIOD)
     assert len(set(signed_by)) == len(signed_by)
     # A key that signs, and those of a year and a quarter before, of two kinds; for a day the next ones as well.
-    assert max(sizes) <= 2 * (AFTERLIFE // PERIOD + 3)
+    assert max(sizes) <= 2 * (RETENTION // PERIOD + 3)
     assert min(sizes) == 2
     kept = {key.kid: key for key in stack.keys.load_keys() if key.algorithm == "RS256"}
     assert [name for name in signed_by if name in kept] == signed_by[-len(kept) :], "the oldest are gone"
@@ -265,31 +269,31 @@ def test_three_years_of_keys(quick_stack: Stack) -> None:
 
 def test_what_is_kept_of_a_retired_key(stack: Stack) -> None:
     """Its private half for a day, for answers that are repeated; its public half until nothing it signed can live."""
-    first = set(stack.tend()["made"])
+    first = set(stack.maintain()["made"])
     stack.time.at = START + PERIOD - LEAD - 1
-    assert stack.tend()["made"] == []
+    assert stack.maintain()["made"] == []
     stack.time.advance(1)
-    second = set(stack.tend()["made"])
+    second = set(stack.maintain()["made"])
     assert len(second) == 2
-    stack.time.at = START + PERIOD + PRIVATE_AFTERLIFE - 1
-    assert stack.tend() == {"made": [], "emptied": [], "deleted": []}
+    stack.time.at = START + PERIOD + PRIVATE_RETENTION - 1
+    assert stack.maintain() == {"made": [], "emptied": [], "deleted": []}
     stack.time.advance(1)
-    assert set(stack.tend()["emptied"]) == first
+    assert set(stack.maintain()["emptied"]) == first
     assert {key.kid for key in stack.keys.load_keys() if key.private is None} == first
-    stack.time.at = START + PERIOD + AFTERLIFE - 1
-    assert set(stack.tend()["deleted"]) == set()
+    stack.time.at = START + PERIOD + RETENTION - 1
+    assert set(stack.maintain()["deleted"]) == set()
     stack.time.advance(1)
-    assert set(stack.tend()["deleted"]) == first
+    assert set(stack.maintain()["deleted"]) == first
     assert first & {key.kid for key in stack.keys.load_keys()} == set()
 
 
 def test_a_schedule_that_stood_still_goes_on(stack: Stack) -> None:
     """For a year: the old key signs on, the next one is known for a day before it takes over."""
-    first = stack.tend()["made"]
+    first = stack.maintain()["made"]
     stack.time.advance(365 * 86400)
     api = stack.environment()
     assert kid(machine_token(api)) in first
-    made = stack.tend()["made"]
+    made = stack.maintain()["made"]
     assert len(made) == 2
     stack.time.advance(LEAD - 1)
     assert set(published(api)) == {*first, *made}

@@ -165,7 +165,7 @@ def test_a_next_key_is_in_it_before_it_signs(api: Api, monkeypatch: pytest.Monke
     """A day before; whoever keeps a copy for an hour has it by then."""
     own = make_api(monkeypatch, api.services.store, populated=False)
     ring: Any = own.services.keys
-    new = signing_keys.rotate(ring._store, ring._vault, own.services.clock, "ES256")
+    new = signing_keys.rotate(ring._store, ring._wrapper, own.services.clock, "ES256")
     assert new is not None
     own.time.advance(own.services.settings.key_cache_ttl)
     assert new.kid in [key["kid"] for key in own.call("GET", JWKS).json["keys"]]

@@ -30,7 +30,7 @@ from lingpai.services import Services
 from lingpai.sessions import service as sessions
 from lingpai.signing_keys import service as signing_keys
 from lingpai.signing_keys.model import StoredKey
-from lingpai.signing_keys.stores import FileKeys, OpenVault
+from lingpai.signing_keys.stores import FileKeys, LocalKeyWrapper
 from lingpai.sms import budget
 from local.operator.keys import standing
 from tests.support import logins
@@ -688,7 +688,7 @@ def test_keys_are_made_published_and_used_in_their_turn(shell: Shell, tmp_path: 
     es, rs = first.json["keys"]
     assert [(key["algorithm"], key["number"]) for key in (es, rs)] == [("ES256", 1), ("RS256", 1)]
     assert all(before <= key["signs_from"] <= time.time() for key in (es, rs)), "the first keys sign at once"
-    ring = signing_keys.KeyRing(FileKeys(path), OpenVault(), Clock(), 0)
+    ring = signing_keys.KeyRing(FileKeys(path), LocalKeyWrapper(), Clock(), 0)
     assert ring.signing("ES256", int(time.time())).kid == es["kid"]
 
     second = shell.call("keys", "rotate", "--algorithm", "ES256", "--json")
@@ -701,14 +701,14 @@ def test_keys_are_made_published_and_used_in_their_turn(shell: Shell, tmp_path: 
     assert (listed.code, listed.err) == (0, "")
     assert listed.json == {
         "keys": [
-            {**es, "state": "signing", "signs_until": until, "published_until": until + signing_keys.AFTERLIFE},
+            {**es, "state": "signing", "signs_until": until, "published_until": until + signing_keys.RETENTION},
             {**following, "state": "next", "signs_until": None, "published_until": None},
             {**rs, "state": "signing", "signs_until": None, "published_until": None},
         ]
     }
     assert shell.call("keys", "list").out == (
         f"key      {'kid':43}  state    signs from               signs until              published until\n"
-        f"ES256.1  {es['kid']}  signing  {at(es['signs_from'])}  {at(until)}  {at(until + signing_keys.AFTERLIFE)}\n"
+        f"ES256.1  {es['kid']}  signing  {at(es['signs_from'])}  {at(until)}  {at(until + signing_keys.RETENTION)}\n"
         f"ES256.2  {following['kid']}  next     {at(until)}  –                        –\n"
         f"RS256.1  {rs['kid']}  signing  {at(rs['signs_from'])}  –                        –\n"
     )
@@ -720,7 +720,7 @@ def test_rotating_asks_where_it_could_harm(shell: Shell, tmp_path: Path) -> None
     """One more key than is needed, or one that signs before everybody knows it."""
     store = FileKeys(tmp_path / "keys.json")
     shell.settings["KEYS_FILE"] = str(tmp_path / "keys.json")
-    signing_keys.first_keys(store, OpenVault(), Clock())
+    signing_keys.first_keys(store, LocalKeyWrapper(), Clock())
     ended = shell.call("keys", "rotate", "--lead", "60")
     assert (ended.code, ended.out) == (1, "")
     assert "who keeps a copy of the keys for longer than 60 s refuses the new tokens meanwhile." in ended.err
@@ -752,8 +752,8 @@ def test_where_a_key_stands() -> None:
     assert states(day) == {"k0": "signing", "k2": "next", "k10": "next", "r": "signing"}
     assert states(2 * day) == {"k0": "retired", "k2": "signing", "k10": "next", "r": "signing"}
     assert states(10 * day) == {"k0": "retired", "k2": "retired", "k10": "signing", "r": "signing"}
-    assert states(2 * day + signing_keys.AFTERLIFE - 1)["k0"] == "retired"
-    assert states(2 * day + signing_keys.AFTERLIFE) == {"k0": "gone", "k2": "retired", "k10": "signing", "r": "signing"}
+    assert states(2 * day + signing_keys.RETENTION - 1)["k0"] == "retired"
+    assert states(2 * day + signing_keys.RETENTION) == {"k0": "gone", "k2": "retired", "k10": "signing", "r": "signing"}
     assert standing([], 0) == []
     twin = replace(made[1], number=4, kid="twin")
     of_twins = {each.key.kid: each.state for each in standing([twin, *made], 3 * day)}
@@ -772,11 +772,11 @@ def test_a_stopped_prefix_is_shown_and_lifted(shell: Shell, services: Services) 
     limits = {"limit_sent": 2000, "limit_unproven": 3}
     assert shell.call("prefix", "show", "+861331", "--json").json == {**fresh, **limits}
     for _ in range(2):
-        budget.spend(few, budget.destination(few, MOBILE))
+        budget.increment(few, budget.destination(few, MOBILE))
     not_yet = shell.call("prefix", "lift", "+861331")
     same(not_yet, 0, "+861331 is not stopped: 2 sent, 2 unproven, 0 verified so far\n", "")
-    budget.spend(few, budget.destination(few, MOBILE))
-    assert budget.spend(few, budget.destination(few, MOBILE)).stopped
+    budget.increment(few, budget.destination(few, MOBILE))
+    assert budget.increment(few, budget.destination(few, MOBILE)).stopped
     same(
         shell.call("prefix", "show", MOBILE),
         0,
@@ -787,7 +787,7 @@ def test_a_stopped_prefix_is_shown_and_lifted(shell: Shell, services: Services) 
     assert lifted.code == 0
     assert lifted.json == {**fresh, **limits, "lifted": True, "was": {"sent": 3, "unproven": 3, "verified": 0}}
     assert lifted.err == "not one code came back from it today: it will be stopped again if that goes on\n"
-    budget.spend(few, budget.destination(few, MOBILE))
+    budget.increment(few, budget.destination(few, MOBILE))
     assert budget.traffic(few, "+861331").sent == 1
 
 

@@ -21,7 +21,7 @@ from lingpai import bootstrap
 from lingpai.aws import json_format
 from lingpai.kernel.clock import Clock
 from lingpai.signing_keys.service import first_keys
-from lingpai.signing_keys.stores import OpenVault
+from lingpai.signing_keys.stores import LocalKeyWrapper
 from local import examples, seed
 from tests.support import stores
 from tests.support.background import answering
@@ -72,7 +72,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
     settings = stores.settings(code_pepper=SECRETS["CODE_PEPPER"], digest_login=True, keys_kms_key=bootstrap.UNWRAPPED)
     with stores.on_moto() as store, serving(certificate) as dynamodb, _credentials() as (address, asked):
         services = bootstrap.build(settings, store)
-        first_keys(store, OpenVault(), Clock())
+        first_keys(store, LocalKeyWrapper(), Clock())
         seed.apply(seed.load(None), services)
         examples.put(services)
         client = store._connect()

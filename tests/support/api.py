@@ -19,7 +19,7 @@ from lingpai.passwords.service import hash_password
 from lingpai.services import Services
 from lingpai.signing_keys.model import StoredKey
 from lingpai.signing_keys.service import first_keys
-from lingpai.signing_keys.stores import MemoryKeys, OpenVault
+from lingpai.signing_keys.stores import LocalKeyWrapper, MemoryKeys
 from lingpai.sms.model import Message
 from lingpai.sms.senders.console import ConsoleSender
 from local import functions, gateway
@@ -207,7 +207,7 @@ def make_api(monkeypatch: pytest.MonkeyPatch, store: Any, *, populated: bool = T
 def signing_keys() -> tuple[StoredKey, ...]:
     """A key pair for each algorithm, good from the start of every test's clock: made once, since RSA takes long."""
     made = MemoryKeys()
-    first_keys(made, OpenVault(), Time().clock())
+    first_keys(made, LocalKeyWrapper(), Time().clock())
     return made.load_keys()
 
 

@@ -17,8 +17,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from lingpai.aws.client import aws_client
-from lingpai.signing_keys.kms import KmsVault
-from lingpai.signing_keys.stores import OpenVault
+from lingpai.signing_keys.kms import KmsKeyWrapper
+from lingpai.signing_keys.stores import LocalKeyWrapper
 from tests.support.background import answering
 from tests.support.logs import LOGS
 from tests.support.stores import settings
@@ -47,9 +47,9 @@ class Kms:
         chosen = settings(aws_transport="botocore", store_attempts=1, store_connect_timeout=5, store_read_timeout=10)
         return aws_client(chosen, "kms", self.url, ("testing", "testing"))
 
-    def vault(self, key: str = KEY_ARN) -> KmsVault:
-        """A vault on one of its keys; each key is made when it is first named."""
-        return KmsVault(settings(keys_kms_key=key), self.client)
+    def wrapper(self, key: str = KEY_ARN) -> KmsKeyWrapper:
+        """A key wrapper on one of its keys; each key is made when it is first named."""
+        return KmsKeyWrapper(settings(keys_kms_key=key), self.client)
 
     def answer(self, operation: str, asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """Status and body; the errors are those of the API reference."""
@@ -60,7 +60,7 @@ class Kms:
             return 400, {"__type": "AccessDeniedException", "message": "is not authorized to perform: kms:" + operation}
         context = json.dumps(asked.get("EncryptionContext", {}), sort_keys=True).encode()
         if operation == "GenerateDataKeyPairWithoutPlaintext":
-            pair = OpenVault().make_pair(_SPECS[asked["KeyPairSpec"]], 0)
+            pair = LocalKeyWrapper().generate(_SPECS[asked["KeyPairSpec"]], 0)
             LOGS.hush("private key", base64.b64encode(pair.private).decode())
             nonce = AESGCM.generate_key(128)[:_NONCE]
             wrapped = nonce + cipher.encrypt(nonce, pair.private, context)

@@ -86,7 +86,7 @@ def _calls(name: str, handler: Callable[..., Any]) -> dict[str, list[Any]]:
     populate(services)
     if name == "token":
         signing_keys.first_keys(
-            bootstrap.key_store(services.settings), bootstrap.key_vault(services.settings), services.clock
+            bootstrap.key_store(services.settings), bootstrap.key_wrapper(services.settings), services.clock
         )
     api = Api(services, Time(), gateway.Gateway(routes=TEMPLATE.routes, invoke=lambda _, event: handler(event, None)))
     match name:

@@ -25,15 +25,15 @@ from lingpai.sessions import jwt
 from lingpai.sessions.service import issue
 from lingpai.signing_keys import service as keys
 from lingpai.signing_keys.model import Key, KeyPair, StoredKey
-from lingpai.signing_keys.service import AFTERLIFE, LEAD, KeyRing
-from lingpai.signing_keys.stores import FileKeys, MemoryKeys, OpenVault
+from lingpai.signing_keys.service import LEAD, RETENTION, KeyRing
+from lingpai.signing_keys.stores import FileKeys, LocalKeyWrapper, MemoryKeys
 from tests.support.api import signing_keys
 from tests.support.memory_store import MemoryStore
 from tests.support.stores import settings
 from tests.support.time import START, Time
 
 CACHE = 300
-VAULT = OpenVault()
+WRAPPER = LocalKeyWrapper()
 
 
 def of(algorithm: str) -> StoredKey:
@@ -46,7 +46,7 @@ class House:
     def __init__(self) -> None:
         self.time = Time()
         self.store = MemoryKeys(*signing_keys())
-        self.ring = KeyRing(self.store, VAULT, self.time.clock(), CACHE)
+        self.ring = KeyRing(self.store, WRAPPER, self.time.clock(), CACHE)
 
     @property
     def now(self) -> int:
@@ -54,7 +54,7 @@ class House:
 
     def rotate(self) -> StoredKey:
         """A next ES256 key, and a ring that knows of it."""
-        key = keys.rotate(self.store, VAULT, self.time.clock(), "ES256")
+        key = keys.rotate(self.store, WRAPPER, self.time.clock(), "ES256")
         assert key is not None
         self.time.advance(CACHE)
         return key
@@ -81,7 +81,7 @@ def test_the_lead_is_longer_than_anyone_keeps_a_copy() -> None:
 
 def test_the_afterlife_is_longer_than_any_token_lives() -> None:
     """Passport's tokens live a year."""
-    assert new_client("2", "passport").access_ttl < AFTERLIFE
+    assert new_client("2", "passport").access_ttl < RETENTION
 
 
 def test_a_next_key_is_published_before_it_signs(house: House) -> None:
@@ -99,7 +99,7 @@ def test_a_next_key_is_published_before_it_signs(house: House) -> None:
 def test_a_retired_key_verifies_for_its_afterlife(house: House) -> None:
     first = of("ES256").kid
     second = house.rotate()
-    house.time.at = second.signs_from + AFTERLIFE - 1
+    house.time.at = second.signs_from + RETENTION - 1
     assert house.ring.find(first) is not None
     assert house.published() == [first, second.kid]
     house.time.advance(1)
@@ -117,7 +117,7 @@ def test_a_retired_key_signs_no_more(house: House) -> None:
 def test_each_algorithm_has_keys_of_its_own(house: House) -> None:
     """A new ES256 key retires no RS256 key."""
     house.rotate()
-    house.time.advance(LEAD + AFTERLIFE)
+    house.time.advance(LEAD + RETENTION)
     assert house.published("RS256") == [of("RS256").kid]
     assert house.signs("RS256") == of("RS256").kid
 
@@ -127,15 +127,15 @@ def test_several_rotations(house: House) -> None:
     assert house.published() == [of("ES256").kid, second.kid, third.kid]
     house.time.at = third.signs_from
     assert house.signs() == third.kid
-    house.time.at = second.signs_from + AFTERLIFE
+    house.time.at = second.signs_from + RETENTION
     assert house.published() == [second.kid, third.kid]
-    house.time.at = third.signs_from + AFTERLIFE
+    house.time.at = third.signs_from + RETENTION
     assert house.published() == [third.kid]
 
 
 def test_the_last_key_stays_however_old(house: House) -> None:
     """A deployment that never rotates goes on."""
-    house.time.advance(10 * AFTERLIFE)
+    house.time.advance(10 * RETENTION)
     assert house.published() == [of("ES256").kid]
     assert house.signs() == of("ES256").kid
 
@@ -145,9 +145,9 @@ def test_without_a_key_nothing_is_signed(algorithm: str) -> None:
     """Nor with one that signs later only; the error is that of a service which is not ready."""
     time = Time()
     store = MemoryKeys()
-    keys.rotate(store, VAULT, time.clock(), "ES256")
+    keys.rotate(store, WRAPPER, time.clock(), "ES256")
     with pytest.raises(LingpaiError) as raised:
-        KeyRing(store, VAULT, time.clock(), CACHE).signing(algorithm, START)
+        KeyRing(store, WRAPPER, time.clock(), CACHE).signing(algorithm, START)
     assert (raised.value.status, raised.value.code) == (503, "temporarily_unavailable")
 
 
@@ -165,7 +165,7 @@ class Counted(MemoryKeys):
 
 def test_the_keys_are_read_once_in_a_while() -> None:
     time, store = Time(), Counted(*signing_keys())
-    ring = KeyRing(store, VAULT, time.clock(), CACHE)
+    ring = KeyRing(store, WRAPPER, time.clock(), CACHE)
     for _ in range(3):
         ring.published()
         ring.signing("ES256", START)
@@ -179,13 +179,13 @@ def test_the_keys_are_read_once_in_a_while() -> None:
 def test_a_key_that_another_process_made_is_looked_for() -> None:
     """Once a second, however many made-up ids come."""
     time, store = Time(), Counted(*signing_keys())
-    ring = KeyRing(store, VAULT, time.clock(), CACHE)
+    ring = KeyRing(store, WRAPPER, time.clock(), CACHE)
     assert ring.find("made-up") is None
     reads = store.reads
     for number in range(10):
         assert ring.find(f"made-up-{number}") is None
     assert store.reads == reads
-    new = keys.rotate(store, VAULT, time.clock(), "ES256")
+    new = keys.rotate(store, WRAPPER, time.clock(), "ES256")
     assert new is not None
     time.advance(1)
     found = ring.find(new.kid)
@@ -198,10 +198,10 @@ def test_a_key_that_another_process_made_is_looked_for() -> None:
 
 def test_the_first_keys_are_made_once_for_each_algorithm_and_sign_at_once() -> None:
     store, clock = MemoryKeys(*signing_keys()), Time().clock()
-    assert keys.first_keys(store, VAULT, clock) == ()
+    assert keys.first_keys(store, WRAPPER, clock) == ()
     assert store.load_keys() == signing_keys()
     only_rsa = MemoryKeys(of("RS256"))
-    keys.first_keys(only_rsa, VAULT, clock)
+    keys.first_keys(only_rsa, WRAPPER, clock)
     assert [key.algorithm for key in only_rsa.load_keys()] == ["RS256", "ES256"]
     assert [key.signs_from for key in only_rsa.load_keys()] == [START, START]
 
@@ -212,7 +212,7 @@ def test_keys_are_strong_and_each_is_another() -> None:
     sizes = {key.algorithm: key.public.key_size for key in house.ring.published()}
     assert sizes["RS256"] >= 2048
     assert sizes["ES256"] == 256
-    made = [VAULT.make_pair("ES256", 1) for _ in range(5)]
+    made = [WRAPPER.generate("ES256", 1) for _ in range(5)]
     assert len({pair.public for pair in made}) == len({pair.private for pair in made}) == 5
     assert len({keys.thumbprint(pair.public) for pair in made}) == 5
 
@@ -259,7 +259,7 @@ def test_the_jwk_set_holds_the_public_halves_alone(house: House) -> None:
 
 def test_every_coordinate_has_32_bytes() -> None:
     """One in 256 begins with a zero, which must not be left out: enough keys are made to meet some."""
-    pairs = [VAULT.make_pair("ES256", 1) for _ in range(400)]
+    pairs = [WRAPPER.generate("ES256", 1) for _ in range(400)]
     halves = [load_der_public_key(pair.public) for pair in pairs]
     found = jwt.public_keys(tuple(Key(str(number), "ES256", 0, half) for number, half in enumerate(halves)))
     assert len(found) == 400
@@ -298,14 +298,14 @@ def test_signing_twice_gives_the_same_bytes(algorithm: str) -> None:
 def test_a_token_outlives_the_key_that_signed_it(house: House) -> None:
     """Signed in the last second of a key, it is good until it expires; tokens from then on are the next key's."""
     services = bootstrap.build(settings(issuer="https://id.example"), MemoryStore(), house.time.clock(), house.store)
-    client = new_client("c", "standard", "secret", token_format="jwt", access_ttl=AFTERLIFE)
+    client = new_client("c", "standard", "secret", token_format="jwt", access_ttl=RETENTION)
     second = house.rotate()
     house.time.at = second.signs_from - 1
     token = issue(services, client, ()).access_token
     house.time.at = second.signs_from
     later = issue(services, client, ()).access_token
     assert [pyjwt.get_unverified_header(t)["kid"] for t in (token, later)] == [of("ES256").kid, second.kid]
-    house.time.at = second.signs_from + AFTERLIFE - 2
+    house.time.at = second.signs_from + RETENTION - 2
     assert jwt.verify(services, token).client_id == "c"
     assert jwt.verify(services, later).client_id == "c"
     house.time.advance(2)
@@ -324,7 +324,7 @@ def test_what_the_file_keeps_comes_back(tmp_path: Path) -> None:
     for key in signing_keys():
         FileKeys(path).add_key(key)
     assert FileKeys(path).load_keys() == signing_keys()
-    keys.first_keys(FileKeys(path), VAULT, Clock())
+    keys.first_keys(FileKeys(path), WRAPPER, Clock())
     assert FileKeys(path).load_keys() == signing_keys()
 
 

@@ -34,13 +34,13 @@ def populate() -> dict[str, Any]:
     from lingpai import bootstrap
     from lingpai.clients.service import new_client
     from lingpai.signing_keys.service import first_keys
-    from lingpai.signing_keys.stores import OpenVault
+    from lingpai.signing_keys.stores import LocalKeyWrapper
 
     services = bootstrap.services()
     settings, store = services.settings, services.store
     prefix = settings.clients_table.removesuffix("ClientsTable")
     dynamodb.create_tables(dynamodb.connect(), _template().tables, prefix)
-    first_keys(bootstrap.key_store(settings), OpenVault(), services.clock)
+    first_keys(bootstrap.key_store(settings), LocalKeyWrapper(), services.clock)
     forms: Mapping[str, dict[str, Any]] = {
         OPAQUE: {},
         ES256: {"token_format": "jwt", "token_alg": "ES256"},

@@ -21,10 +21,10 @@ from lingpai.passwords import service as passwords
 from lingpai.rate_limits.storage import Counters
 from lingpai.services import Services
 from lingpai.settings import Settings, from_environment
-from lingpai.signing_keys.kms import KmsVault
+from lingpai.signing_keys.kms import KmsKeyWrapper
 from lingpai.signing_keys.service import KeyRing
-from lingpai.signing_keys.storage import KeyStore, Vault
-from lingpai.signing_keys.stores import FileKeys, MemoryKeys, OpenVault
+from lingpai.signing_keys.storage import KeyStore, KeyWrapper
+from lingpai.signing_keys.stores import FileKeys, LocalKeyWrapper, MemoryKeys
 from lingpai.sms.sender import Messenger, Sender
 from lingpai.sms.senders.console import ConsoleSender
 from lingpai.store import DynamoStore, Store
@@ -39,9 +39,9 @@ def build(
     store: Store | None = None,
     clock: Clock | None = None,
     keys: KeyStore | None = None,
-    vault: Vault | None = None,
+    wrapper: KeyWrapper | None = None,
 ) -> Services:
-    """The services that `settings` ask for; a test gives the store, the clock, the keys and the vault it wants.
+    """The services that `settings` ask for; a test gives the store, the clock, the keys and the key wrapper it wants.
 
     SettingsError where a file that a setting names cannot be used, or where the machine's clock cannot be right.
     """
@@ -60,7 +60,9 @@ def build(
         meter=meter,
         identity_providers=identity_providers(settings, clock),
         pepper=secrets.pepper(settings),
-        keys=KeyRing(keys or key_store(settings, tables), vault or key_vault(settings), clock, settings.key_cache_ttl),
+        keys=KeyRing(
+            keys or key_store(settings, tables), wrapper or key_wrapper(settings), clock, settings.key_cache_ttl
+        ),
         dialects=dialects,
         issuer=settings.issuer,
         proxy_secret=secrets.optional(settings, "trusted_proxy_secret"),
@@ -140,9 +142,9 @@ def key_store(settings: Settings, tables: DynamoStore | None = None) -> KeyStore
     return FileKeys(Path(settings.keys_file)) if settings.keys_file else MemoryKeys()
 
 
-def key_vault(settings: Settings) -> Vault:
+def key_wrapper(settings: Settings) -> KeyWrapper:
     """What the settings say that makes the key pairs and opens them."""
-    return OpenVault() if settings.keys_kms_key in ("", UNWRAPPED) else KmsVault(settings)
+    return LocalKeyWrapper() if settings.keys_kms_key in ("", UNWRAPPED) else KmsKeyWrapper(settings)
 
 
 def _check_password_filter(settings: Settings) -> None:

@@ -51,13 +51,13 @@ def delete(services: Services, role_id: int) -> None:
 
 
 def check_name(name: str) -> str:
-    """The name in its plain form; LingpaiError for one that is too long, or not to be seen."""
-    plain = names.plain(name).strip()
-    if not plain or not names.is_visible(plain):
+    """The name in NFKC; LingpaiError for one that is too long, or not to be seen."""
+    normalised = names.normalised(name).strip()
+    if not normalised or not names.is_visible(normalised):
         raise invalid_request("bad_role_name")
-    if len(plain) > NAME_MAX:
+    if len(normalised) > NAME_MAX:
         raise invalid_request("too_long", name="roleName", limit=NAME_MAX)
-    return plain
+    return normalised
 
 
 def known_ids(book: RoleBook, ids: frozenset[int]) -> frozenset[int]:

@@ -79,20 +79,20 @@ def as_username(settings: "Settings", text: str, owner: User | None = None) -> s
     LingpaiError for one that cannot be a name, or that looks like a mobile number other than `owner`'s own.
     """
     username = typed_text.trimmed(text)
-    plain = names.plain(username) if len(username) <= _NAME_AS_TYPED_MAX else username
-    if not plain or len(plain) > USERNAME_MAX:
+    normalised = names.normalised(username) if len(username) <= _NAME_AS_TYPED_MAX else username
+    if not normalised or len(normalised) > USERNAME_MAX:
         raise invalid_request(
             "bad_username",
             zh=f"长度应为 1 到 {USERNAME_MAX} 个字符",
             en=f"it must have 1 to {USERNAME_MAX} characters",
         )
-    if not names.is_visible(plain):
+    if not names.is_visible(normalised):
         raise invalid_request(
             "bad_username",
             zh="含有不可见字符或首尾空格",
             en="it holds an invisible character or a space at its end",
         )
-    number = phone_numbers.as_mobile(plain, settings.home_country)
+    number = phone_numbers.as_mobile(normalised, settings.home_country)
     if number is not None and (owner is None or owner.mobile != number):
         raise invalid_request("username_is_mobile")
     return username
@@ -105,7 +105,7 @@ def register(services: Services, username: str, password: str, address: str, pho
     """A new account for anyone, as often as the address may; gives the user id. `phone` is unproven: profile only."""
     settings = services.settings
     username = _check_new(settings, username, password)
-    rate_limits.spend(services, rate_limits.address_limit(settings, "register", address, services.clock.now()))
+    rate_limits.increment(services, rate_limits.address_limit(settings, "register", address, services.clock.now()))
     return _create_once(services, username, password, address, phone=phone)
 
 
@@ -354,7 +354,7 @@ def role_ids(book: RoleBook, role_names: Iterable[str]) -> frozenset[int]:
     ids = set()
     known = {name: role_id for role_id, name in book.names}
     for name in role_names:
-        role_id = known.get(names.plain(name).strip())
+        role_id = known.get(names.normalised(name).strip())
         if role_id is None:
             raise invalid_request("role_not_found", role=name)
         ids.add(role_id)

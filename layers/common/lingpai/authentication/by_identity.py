@@ -19,14 +19,14 @@ from lingpai.services import Services
 class ProvenIdentity:
     """What somebody has proven to be known by: `keys`, the most exact one first, by one of the `login_methods`.
 
-    `named` gives an account these identities, unless it has others in their places. `proof` are the writes that use up
-    what has proven them. The rest is as in `Authenticated`.
+    `named` gives an account these identities, unless it has others in their places. `single_use` uses up what has
+    proven them. The rest is as in `Authenticated`.
     """
 
     method: str
     keys: tuple[str, ...] = field(repr=False)
     named: Callable[[User], User] = field(repr=False)
-    proof: tuple[Write, ...] = field(repr=False)
+    single_use: tuple[Write, ...] = field(repr=False)
     after_commit: Callable[[], None] = field(repr=False)
     after_unavailable: Callable[[], None] = field(repr=False)
 
@@ -46,14 +46,14 @@ def authenticate(
             user_id,
             (proven.method,),
             services.clock.now(),
-            (*proven.proof, *account),
+            (*proven.single_use, *account),
             after_conflict,
             proven.after_commit,
             proven.after_unavailable,
         )
 
     def after_conflict(conflict: Conflict) -> Authenticated:
-        if conflict.write in proven.proof:
+        if conflict.write in proven.single_use:
             raise proof_used(conflict.write)
         if isinstance(conflict.write, CheckUser):
             raise invalid_grant("account_disabled")

@@ -65,8 +65,8 @@ def link(
     def change() -> User:
         evidence = owner.evidence if owner else NOTHING_USED
         if number is not None and code is not None:
-            proof = sms_codes.check(services, number, code, presenter, "link")
-            evidence = replace(evidence, proofs=(*evidence.proofs, proof))
+            verified = sms_codes.check(services, number, code, presenter, "link")
+            evidence = replace(evidence, codes=(*evidence.codes, verified))
         return _change(services, user_id, edit, owner, evidence, notice=notice)
 
     return _unless_done_before(
@@ -204,10 +204,10 @@ def _change(
     edit: Callable[[User], User],
     owner: Owner | None,
     evidence: Evidence,
-    proof: tuple[Write, ...] = (),
+    single_use: tuple[Write, ...] = (),
     notice: Notice | None = None,
 ) -> User:
-    """Apply `edit`, use up the evidence and the `proof`, tell a number that leaves, and end the other sessions.
+    """Apply `edit`, use up the evidence, tell a number that leaves, and end the other sessions.
 
     Without an owner the sessions end only where a name is taken from the account.
     """
@@ -221,8 +221,8 @@ def _change(
     with recent_login.noted(services, evidence):
         with notices.counted(services, notice, leaving) as message:
             ended = ended_accounts.ending(services, user_id, keep) if owner else ()
-            after = _commit(services, user_id, edit, evidence, proof, ended)
-        for code in evidence.proofs:
+            after = _commit(services, user_id, edit, evidence, single_use, ended)
+        for code in evidence.codes:
             sms_codes.consumed(services, code)
         if message is not None:
             notices.send(services, message)
@@ -237,12 +237,12 @@ def _commit(
     user_id: int,
     edit: Callable[[User], User],
     evidence: Evidence,
-    proof: tuple[Write, ...],
+    single_use: tuple[Write, ...],
     ended: tuple[Write, ...],
 ) -> User:
     """As `accounts.change`; a third party's word that another request has used is no evidence."""
     try:
-        return accounts.change(services, user_id, edit, *proof, *evidence.writes, *ended)
+        return accounts.change(services, user_id, edit, *single_use, *evidence.writes, *ended)
     except Conflict as failed:
         used = failed.write
     if used not in evidence.once:

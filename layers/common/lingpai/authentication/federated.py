@@ -16,17 +16,17 @@ from lingpai.sessions import login_methods
 
 def authenticate(services: Services, client: Client, identity: Identity) -> Authenticated:
     """The holder of an identity that a third party has proven; the first time, the account is created."""
-    proof = identity_providers.single_use(identity)
+    single_use = identity_providers.single_use(identity)
 
     def take_back() -> None:
-        for write in proof:
+        for write in single_use:
             services.store.undo_increment(write)
 
     proven = ProvenIdentity(
         login_methods.FEDERATED,
         tuple(accounts.openid_key(issuer, openid) for issuer, openid in identity.names),
         lambda user: with_identity(user, identity),
-        proof,
+        single_use,
         after_commit=lambda: None,
         after_unavailable=take_back,
     )

@@ -25,10 +25,10 @@ def link(services: Services, request: Request) -> Reply:
     """Who `sign` (and `nonce`) prove to be the caller logs in to this account from now on; other sessions end."""
     caller, user = _owner(services, request)
     body = json_body(request)
-    proof = ProviderCredential(fields.text(body, "sign", TOKEN_MAX), fields.optional_text(body, "nonce") or None)
+    credential = ProviderCredential(fields.text(body, "sign", TOKEN_MAX), fields.optional_text(body, "nonce") or None)
     client, provider = own_account.provider_of(services, caller, fields.optional_text(body, "provider") or None)
     evidence = own_account.prove(services, request, caller, user, body, by_sign=False)
-    identity = identity_providers.identify(services, provider, client, proof, request.source_ip)
+    identity = identity_providers.identify(services, provider, client, credential, request.source_ip)
     after = factors.link_identity(services, user.id, identity, Owner(caller.session.key, evidence))
     return envelope.done(_shown(services, after))
 

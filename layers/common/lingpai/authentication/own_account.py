@@ -62,10 +62,10 @@ def provider_of(services: Services, caller: Caller, named: str | None) -> tuple[
 
 
 def _identity(services: Services, request: Request, caller: Caller, body: Mapping[str, Any]) -> Identity:
-    proof = ProviderCredential(fields.text(body, "sign", TOKEN_MAX), fields.optional_text(body, "nonce") or None)
+    credential = ProviderCredential(fields.text(body, "sign", TOKEN_MAX), fields.optional_text(body, "nonce") or None)
     try:
         client, provider = provider_of(services, caller, fields.optional_text(body, "provider") or None)
-        return identity_providers.identify(services, provider, client, proof, request.source_ip)
+        return identity_providers.identify(services, provider, client, credential, request.source_ip)
     except LingpaiError as error:
         if error.code not in ("access_denied", "invalid_grant"):
             raise

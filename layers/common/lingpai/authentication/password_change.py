@@ -55,10 +55,10 @@ def reset_password(services: Services, number: str, code: str, new: str, present
     request = ("reset", number, code)
     with unanswered.noted(services, *request):
         if not _has_been_reset(services, user_id, new, request):
-            proof = sms_codes.check(services, number, code, presenter, "reset")
+            verified = sms_codes.check(services, number, code, presenter, "reset")
             if user_id is None:
                 raise not_found("user_not_found")
-            _set_password(services, user_id, new, proof)
+            _set_password(services, user_id, new, verified)
         ended_accounts.end_all(services, user_id or accounts.NOBODY)
 
 
@@ -70,7 +70,7 @@ def _has_been_reset(services: Services, user_id: int | None, new: str, request: 
     return user is not None and passwords.verify(new, user.password, services.settings)
 
 
-def _set_password(services: Services, user_id: int, new: str, proof: sms_codes.VerifiedCode) -> None:
+def _set_password(services: Services, user_id: int, new: str, verified: sms_codes.VerifiedCode) -> None:
     """Give the account, whose number the code proves, the password, and end its sessions."""
     user = services.store.get_user(user_id)
     if user is None or user.disabled:
@@ -78,13 +78,13 @@ def _set_password(services: Services, user_id: int, new: str, proof: sms_codes.V
     passwords.check_new(new, accounts.display_name(services, user), services.settings)
     writes = (
         ChangeUser(user, accounts.with_password(services, user, new)),
-        CheckIdentity(accounts.mobile_key(proof.consume.number), user_id),
-        proof.consume,
+        CheckIdentity(accounts.mobile_key(verified.consume.number), user_id),
+        verified.consume,
     )
     try:
         services.store.commit(*writes, *ended_accounts.ending(services, user_id))
     except Conflict as failed:
-        if failed.write == proof.consume:
+        if failed.write == verified.consume:
             raise invalid_grant("bad_code") from None
         raise conflict("changed_meanwhile") from None
-    sms_codes.consumed(services, proof)
+    sms_codes.consumed(services, verified)

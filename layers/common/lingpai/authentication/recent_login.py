@@ -39,18 +39,18 @@ class FreshProof:
 class Evidence:
     """Proof of the account that works once, so that the change uses it up.
 
-    `proofs` are of codes sent to its number; `once` are the writes that use up an ID token. `note` names the proof for
+    `codes` were sent to its number; `once` are the writes that use up an ID token. `note` names the proof for
     the repeat of a request that was not answered (see `unanswered`).
     """
 
-    proofs: tuple[sms_codes.VerifiedCode, ...] = ()
+    codes: tuple[sms_codes.VerifiedCode, ...] = ()
     once: tuple[IncrementCounter, ...] = ()
     note: tuple[object, ...] = field(default=(), repr=False)
 
     @property
     def writes(self) -> tuple[Write, ...]:
         """The writes that use all of it up."""
-        return (*(proof.consume for proof in self.proofs), *self.once)
+        return (*(code.consume for code in self.codes), *self.once)
 
 
 # For a recent login or a password, which may prove more changes.
@@ -96,8 +96,8 @@ def noted(services: Services, evidence: Evidence) -> AbstractContextManager[None
     return unanswered.noted(services, *evidence.note) if evidence.note else nullcontext()
 
 
-def _note(session: Session, proof: str) -> tuple[object, ...]:
-    return ("proven", session.key.owner, session.key.id, proof)
+def _note(session: Session, evidence: str) -> tuple[object, ...]:
+    return ("proven", session.key.owner, session.key.id, evidence)
 
 
 def _require(services: Services, user: User, session: Session, given: FreshProof, presenter: Presenter) -> Evidence:
@@ -118,7 +118,7 @@ def count_password_try(services: Services, user_id: int) -> None:
     """Count a try at the password of an account that is logged in to; LingpaiError 429 where none is left."""
     settings, tries = services.settings, {"all": services.settings.login_tries}
     limit = rate_limits.limit_of(f"oldpassword:{user_id}", tries, settings.login_window, services.clock.now())
-    rate_limits.spend(services, limit, "slow_down")
+    rate_limits.increment(services, limit, "slow_down")
 
 
 def check_password(services: Services, user: User, password: str) -> None:

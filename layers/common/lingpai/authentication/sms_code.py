@@ -22,8 +22,8 @@ def authenticate(services: Services, client: Client, number: str, code: str, pre
     """
     key = accounts.mobile_key(number)
     user_id = sms_codes.begin(services, key, presenter)
-    proof = sms_codes.check(services, number, code, presenter, "login")
-    return _holder(services, client, proof, {} if user_id is None else {key: user_id})
+    verified = sms_codes.check(services, number, code, presenter, "login")
+    return _holder(services, client, verified, {} if user_id is None else {key: user_id})
 
 
 def authenticate_by_name(
@@ -40,21 +40,21 @@ def authenticate_by_name(
     key = accounts.lookup_key(services, name)
     user = accounts.user_or_nobody(services, sms_codes.begin(services, key, presenter))
     number = user.mobile if user and user.mobile else accounts.nobodys_key(key)
-    proof = sms_codes.check(services, number, code, presenter, "login", by_name=True)
-    return _holder(services, client, proof, None)
+    verified = sms_codes.check(services, number, code, presenter, "login", by_name=True)
+    return _holder(services, client, verified, None)
 
 
 def _holder(
-    services: Services, client: Client, proof: sms_codes.VerifiedCode, found: Mapping[str, int] | None
+    services: Services, client: Client, verified: sms_codes.VerifiedCode, found: Mapping[str, int] | None
 ) -> Authenticated:
     """The holder of the number that the code proves. `found` is whom the number finds; None where nobody looked."""
-    number = proof.consume.number
+    number = verified.consume.number
     proven = ProvenIdentity(
         login_methods.SMS,
         (accounts.mobile_key(number),),
         lambda user: replace(user, mobile=number),
-        (proof.consume,),
-        after_commit=lambda: sms_codes.consumed(services, proof),
-        after_unavailable=lambda: sms_codes.reopen(services, proof),
+        (verified.consume,),
+        after_commit=lambda: sms_codes.consumed(services, verified),
+        after_unavailable=lambda: sms_codes.reopen(services, verified),
     )
     return by_identity.authenticate(services, client, proven, found)

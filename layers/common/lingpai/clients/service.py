@@ -11,7 +11,7 @@ from lingpai.clients.model import Client, EndedAccount, ExtraClaim, Right
 from lingpai.clients.storage import Clients, ClientSource
 from lingpai.kernel.clock import Clock
 from lingpai.kernel.errors import invalid_client
-from lingpai.signing_keys.service import AFTERLIFE
+from lingpai.signing_keys.service import RETENTION
 
 if TYPE_CHECKING:
     from lingpai.sessions.model import SessionKey
@@ -85,7 +85,7 @@ def new_client(
     token_format = token_format or defaults.token_format
     access_ttl = access_ttl or defaults.access_ttl
     if token_format == "jwt":
-        access_ttl = min(access_ttl, AFTERLIFE)
+        access_ttl = min(access_ttl, RETENTION)
     return Client(
         id=client_id,
         dialect=dialect,

@@ -40,11 +40,11 @@ class OpenId:
         self._keys = _Ring(settings, provider, clock) if given is None else _Given(provider.name, given)
         self._issuer = Identity(PROVIDER, provider.issuer, "").issuer
 
-    def asks(self, client: Client, proof: ProviderCredential) -> bool:  # noqa: ARG002  the keys are read for all tokens
+    def asks(self, client: Client, credential: ProviderCredential) -> bool:  # noqa: ARG002  the keys are read for all tokens
         """See `IdentityProvider`. Keys are read once in OIDC_KEYS_PAUSE at most, whatever is presented."""
         return False
 
-    def resolve(self, client: Client, proof: ProviderCredential) -> Identity:
+    def resolve(self, client: Client, credential: ProviderCredential) -> Identity:
         """The subject of the ID token, which works once: it is to be remembered until it expires."""
         provider, now = self._provider, self._clock.now()
         audiences = provider.audiences
@@ -52,9 +52,9 @@ class OpenId:
             if client.sign_app not in audiences:
                 raise _unavailable(provider, f"{client.sign_app!r} is none of its audiences")
             audiences = (client.sign_app,)
-        token = id_tokens.present(proof.sign)
+        token = id_tokens.present(credential.sign)
         key = self._keys.find(token)
-        claims = id_tokens.check(token, key, provider, audiences, proof.nonce, now)
+        claims = id_tokens.check(token, key, provider, audiences, credential.nonce, now)
         use = self._clock.random_bytes(8).hex()
         single_use = SingleUse(f"idtoken:{token.fingerprint}", claims.good_until + _KEPT, use)
         return replace(self.identity(client, claims.subject), single_use=single_use)

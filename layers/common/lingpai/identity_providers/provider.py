@@ -14,18 +14,18 @@ class IdentityProvider(Protocol):
         """Whether `resolve` has the third party's own word, so that the person's alone is enough to link it."""
         ...
 
-    def asks(self, client: Client, proof: ProviderCredential) -> bool:
-        """Whether `resolve` asks the third party about this proof, so that the question has to be counted before.
+    def asks(self, client: Client, credential: ProviderCredential) -> bool:
+        """Whether `resolve` asks the third party about this credential, so that the question has to be counted before.
 
-        LingpaiError for a proof that is refused without a question.
+        LingpaiError for a credential that is refused without a question.
         """
         ...
 
-    def resolve(self, client: Client, proof: ProviderCredential) -> Identity:
-        """Who presents the proof to the client.
+    def resolve(self, client: Client, credential: ProviderCredential) -> Identity:
+        """Who presents the credential to the client.
 
-        LingpaiError `invalid_grant` for a proof that is wrong, used or another's, `invalid_request` where it lacks
-        something, 429 or 503 where the third party does not say. Neither it nor its cause quotes the proof.
+        LingpaiError `invalid_grant` for a credential that is wrong, used or another's, `invalid_request` where it lacks
+        something, 429 or 503 where the third party does not say. Neither it nor its cause quotes the credential.
         """
         ...
 

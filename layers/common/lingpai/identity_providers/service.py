@@ -12,20 +12,20 @@ from lingpai.services import Services
 
 
 def identify(
-    services: Services, provider: IdentityProvider, client: Client, proof: ProviderCredential, address: str | None
+    services: Services, provider: IdentityProvider, client: Client, credential: ProviderCredential, address: str | None
 ) -> Identity:
-    """The identity that the proof shows; `address` is that of the person who presents it, None where it is not counted.
+    """The identity that the credential shows; `address` is that of whoever presents it, None where it is not counted.
 
     What the provider would ask its third party is counted before it is asked, for the address (`LIMIT_SIGN_IP`,
     `LIMIT_SIGN_NET`) and for the client (`LIMIT_SIGN_CLIENT`), an hour each: LingpaiError 429 where none is left.
     The other errors are those of `IdentityProvider.resolve`.
     """
-    if provider.asks(client, proof):
+    if provider.asks(client, credential):
         settings, now = services.settings, services.clock.now()
         if address is not None:
-            rate_limits.spend(services, rate_limits.address_limit(settings, "sign", address, now))
-        rate_limits.spend(services, rate_limits.client_limit(settings, "sign", client.id, now))
-    return provider.resolve(client, proof)
+            rate_limits.increment(services, rate_limits.address_limit(settings, "sign", address, now))
+        rate_limits.increment(services, rate_limits.client_limit(settings, "sign", client.id, now))
+    return provider.resolve(client, credential)
 
 
 def single_use(identity: Identity) -> tuple[IncrementCounter, ...]:

@@ -16,15 +16,15 @@ class Trusted:
     # It is the client's word. The client proves itself with its secret, which no user's access token stands for.
     proves = False
 
-    def asks(self, client: Client, proof: ProviderCredential) -> bool:  # noqa: ARG002  nobody is asked
+    def asks(self, client: Client, credential: ProviderCredential) -> bool:  # noqa: ARG002  nobody is asked
         """See `IdentityProvider`."""
         return False
 
-    def resolve(self, client: Client, proof: ProviderCredential) -> Identity:
+    def resolve(self, client: Client, credential: ProviderCredential) -> Identity:
         """The identity `sign` of the client's app; only for a client that has a secret and thus proved itself."""
         if not client.confidential:
             raise unauthorized_client("sign")
-        sign = proof.sign
+        sign = credential.sign
         if len(sign) > OPENID_MAX or any(unicodedata.category(character)[0] == "C" for character in sign):
             raise invalid_grant("bad_sign")
         return self.identity(client, sign)

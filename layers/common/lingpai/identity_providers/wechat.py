@@ -49,19 +49,19 @@ class WeChat:
         self._settings = settings
         self._apps = apps
 
-    def asks(self, client: Client, proof: ProviderCredential) -> bool:  # noqa: ARG002  each code is asked about
+    def asks(self, client: Client, credential: ProviderCredential) -> bool:  # noqa: ARG002  each code is asked about
         """See `IdentityProvider`."""
-        _check_shape(proof)
+        _check_shape(credential)
         return True
 
-    def resolve(self, client: Client, proof: ProviderCredential) -> Identity:
+    def resolve(self, client: Client, credential: ProviderCredential) -> Identity:
         """The user of the client's mini-program who got this js_code. It works once, so nothing is asked twice."""
-        _check_shape(proof)
+        _check_shape(credential)
         app = client.sign_app
         secret = self._secrets().get(app)
         if secret is None:
             raise _unavailable(app, "WECHAT_APPS has no such app")
-        query = {"appid": app, "secret": secret, "js_code": proof.sign, "grant_type": "authorization_code"}
+        query = {"appid": app, "secret": secret, "js_code": credential.sign, "grant_type": "authorization_code"}
         url = f"{self._settings.wechat_url.rstrip('/')}{_PATH}?{urlencode(query)}"
         try:
             body = https.get(self._settings, url, _ANSWER_MAX)
@@ -85,9 +85,9 @@ class WeChat:
             raise unavailable("provider_unavailable", detail=f"WECHAT_APPS_SECRET: {error}") from None
 
 
-def _check_shape(proof: ProviderCredential) -> None:
+def _check_shape(credential: ProviderCredential) -> None:
     """LingpaiError for a text that can be no js_code."""
-    if not _CODE.fullmatch(proof.sign):
+    if not _CODE.fullmatch(credential.sign):
         raise invalid_grant("sign_unknown")
 
 

@@ -17,13 +17,13 @@ def mobile_key(number: str) -> str:
     return "mobile:" + number
 
 
-def plain(name: str) -> str:
+def normalised(name: str) -> str:
     """The name in NFKC: full-width letters and ligatures as their plain ones."""
     return unicodedata.normalize("NFKC", name)
 
 
 def is_visible(name: str) -> bool:
-    """Whether every character of a plain name shows: no control, no formatting, no odd space, none at its ends."""
+    """Whether every character of a normalised name shows: no control, no formatting, no odd space, none at its ends."""
     if name != name.strip() or _INVISIBLE.search(name):
         return False
     # C*: control, format, surrogate, unassigned. Z*: spaces that look like others, or like nothing.
@@ -33,4 +33,4 @@ def is_visible(name: str) -> bool:
 def folded(name: str) -> str:
     """The form in which names are compared: without case, width, and invisible characters at the ends."""
     # Folding can take a character apart: normalised once more, all spellings meet again (ΐ and its capital).
-    return plain(typed_text.trimmed(plain(name)).casefold())
+    return normalised(typed_text.trimmed(normalised(name)).casefold())

@@ -28,8 +28,8 @@ def secure_url(url: str) -> str:
     except ValueError:
         raise ValueError("is no address") from None
     secure = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname == "127.0.0.1")
-    plain = url.isascii() and url.isprintable() and " " not in url
-    if not secure or not parts.hostname or parts.username is not None or parts.fragment or not plain:
+    printable = url.isascii() and url.isprintable() and " " not in url
+    if not secure or not parts.hostname or parts.username is not None or parts.fragment or not printable:
         raise ValueError("is no address that begins with https://")
     return url
 

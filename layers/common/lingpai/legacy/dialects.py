@@ -1,7 +1,7 @@
 """How each kind of client is spoken to (docs: the wire contract, section 1): one module each.
 
-The client's record names its dialect. What is not a client of ours is answered in the dialect that its
-request resembles; that decides the looks of the refusal, never the trust.
+The client's record names its dialect. An unknown client is refused in the dialect that its
+request resembles: the guess affects only the format of the error.
 """
 
 from collections.abc import Mapping

@@ -100,14 +100,14 @@ def check_new(password: str, username: str | None, settings: "PasswordSettings")
     """
     if len(password) > LONGEST:
         raise invalid_request("password_too_long", limit=MAX_LENGTH)
-    plain = normalise(password)
-    if len(plain) < settings.password_min_length:
+    normalised = normalise(password)
+    if len(normalised) < settings.password_min_length:
         raise invalid_request("password_too_short", limit=settings.password_min_length)
-    if len(plain) > MAX_LENGTH:
+    if len(normalised) > MAX_LENGTH:
         raise invalid_request("password_too_long", limit=MAX_LENGTH)
-    if any(unicodedata.category(character) in ("Cc", "Cs", "Cn") for character in plain):
+    if any(unicodedata.category(character) in ("Cc", "Cs", "Cn") for character in normalised):
         raise invalid_request("password_unreadable")
-    if username is not None and plain.casefold() == normalise(username).casefold():
+    if username is not None and normalised.casefold() == normalise(username).casefold():
         raise invalid_request("password_is_name")
     if _filter(settings).refuses(password):
         raise invalid_request("password_common")

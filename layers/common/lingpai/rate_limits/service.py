@@ -36,7 +36,7 @@ class Limit:
     ttl: int
 
     def reached(self, counts: Mapping[str, int]) -> bool:
-        """Whether one of these counts leaves nothing more to spend."""
+        """Whether one of these counts leaves none."""
         return any(counts.get(name, 0) >= limit for name, limit in self.counts.items())
 
     def refusal(self, now: int, reason: str = "limit_reached", detail: str | None = None) -> LingpaiError:
@@ -111,7 +111,7 @@ def message_limits(settings: "RateLimitSettings", client_id: str, now: int) -> t
     )
 
 
-def spend(services: Services, wanted: Limit | None, reason: str = "limit_reached", amount: int = 1) -> Limit | None:
+def increment(services: Services, wanted: Limit | None, reason: str = "limit_reached", amount: int = 1) -> Limit | None:
     """Take one, and give the limit again; LingpaiError 429 when none is left.
 
     With an amount of 0 nothing is taken, by the same work.
@@ -122,10 +122,10 @@ def spend(services: Services, wanted: Limit | None, reason: str = "limit_reached
 
 
 @contextmanager
-def given_back(services: Services) -> Iterator[list[Limit | None]]:
+def refund_on_refusal(services: Services) -> Iterator[list[Limit | None]]:
     """The limits put into this list are given back what was taken when the block ends by a refusal.
 
-    An error that is no refusal leaves them spent: then nobody knows what came of it.
+    An error that is no refusal keeps what was taken: then nobody knows what came of it.
     """
     taken: list[Limit | None] = []
     try:

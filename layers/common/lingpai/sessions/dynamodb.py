@@ -180,9 +180,9 @@ class DynamoSessions(DynamoTables):
         )
         if client_id is not None:
             condition &= item.client_id == client_id
-        emptied = [item.client_id.remove(), item.access_hash.remove()] if key.user_id is None else []
-        operation = "UpdateItem" if emptied else "DeleteItem"
-        arguments = expressions(condition, *emptied)
+        removals = [item.client_id.remove(), item.access_hash.remove()] if key.user_id is None else []
+        operation = "UpdateItem" if removals else "DeleteItem"
+        arguments = expressions(condition, *removals)
         try:
             self.call(operation, TableName=self.settings.sessions_table, Key=session_key(key), **arguments)
         except Refused as refused:

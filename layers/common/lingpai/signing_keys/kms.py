@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 _SPECS = {"ES256": "ECC_NIST_P256", "RS256": "RSA_2048"}
 
 
-class KmsVault:
-    """A vault on the KMS key that `keys_kms_key` names; `connect` gives the client when first needed."""
+class KmsKeyWrapper:
+    """A key wrapper on the KMS key that `keys_kms_key` names; `connect` gives the client when first needed."""
 
     def __init__(self, settings: "Settings", connect: Callable[[], Any] | None = None) -> None:
         self._settings = settings
         self._connect = connect or (lambda: aws_client(settings, "kms"))
         self._client: Any = None
 
-    def make_pair(self, algorithm: str, number: int) -> KeyPair:
-        """See `Vault`: one call, for which kms:GenerateDataKeyPairWithoutPlaintext is needed."""
+    def generate(self, algorithm: str, number: int) -> KeyPair:
+        """See `KeyWrapper`: one call, for which kms:GenerateDataKeyPairWithoutPlaintext is needed."""
         made = self._call(
             "GenerateDataKeyPairWithoutPlaintext",
             KeyPairSpec=_SPECS[algorithm],
@@ -35,8 +35,8 @@ class KmsVault:
         )
         return KeyPair(made["PublicKey"], made["PrivateKeyCiphertextBlob"])
 
-    def open_private(self, key: StoredKey) -> bytes:
-        """See `Vault`: one call, for which kms:Decrypt is needed."""
+    def unwrap(self, key: StoredKey) -> bytes:
+        """See `KeyWrapper`: one call, for which kms:Decrypt is needed."""
         opened = self._call(
             "Decrypt", CiphertextBlob=key.private, EncryptionContext=_context(key.algorithm, key.number)
         )

@@ -6,7 +6,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class KeyPair:
-    """A new key pair: `public` in DER (SubjectPublicKeyInfo), `private` as the vault that made it gives it out."""
+    """A new key pair: `public` in DER (SubjectPublicKeyInfo), `private` as its key wrapper gives it out."""
 
     public: bytes
     private: bytes = field(repr=False)
@@ -16,8 +16,8 @@ class KeyPair:
 class StoredKey:
     """A key pair as it is kept, one of its algorithm's, which are numbered from 1.
 
-    `kid` is its thumbprint (RFC 7638), `public` in DER (SubjectPublicKeyInfo). `private` is what the vault made of the
-    private half; None where that is gone, since the key signs no more.
+    `kid` is its thumbprint (RFC 7638), `public` in DER (SubjectPublicKeyInfo). `private` is the private half as the
+    key wrapper gave it out; None where that is gone, since the key signs no more.
     """
 
     algorithm: str

@@ -1,15 +1,14 @@
 """What a schedule asks for, and no client: a Lambda event in, what was done out."""
 
-from dataclasses import asdict
 from typing import Any
 
 from lingpai.http import observability
 from lingpai.services import Services
 from lingpai.signing_keys import service as signing_keys
-from lingpai.signing_keys.storage import KeyStore, Vault
+from lingpai.signing_keys.storage import KeyStore, KeyWrapper
 
 
-def tend_keys(event: dict[str, Any], services: Services, store: KeyStore, vault: Vault) -> dict[str, Any]:
+def maintain_keys(event: dict[str, Any], services: Services, store: KeyStore, wrapper: KeyWrapper) -> dict[str, Any]:
     """Make the keys that are due, and take away what is no longer needed.
 
     `rotate` in the event names the algorithms that get a next key at once, due or not: `{"rotate": ["ES256"]}`.
@@ -21,9 +20,12 @@ def tend_keys(event: dict[str, Any], services: Services, store: KeyStore, vault:
     wanted = event.get("rotate", ())
     if unknown := set(wanted) - set(signing_keys.ALGORITHMS):
         raise ValueError(f"rotate: {', '.join(sorted(unknown))}: not of {', '.join(signing_keys.ALGORITHMS)}")
-    tended = signing_keys.tend(store, vault, clock, settings.key_period, settings.key_lead)
-    forced = [signing_keys.rotate(store, vault, clock, algorithm, settings.key_lead) for algorithm in wanted]
-    done = asdict(tended)
-    done["made"] = (*tended.made, *(key.kid for key in forced if key is not None))
-    observability.log_key_maintenance(done)
-    return {name: list(kids) for name, kids in done.items()}
+    done = signing_keys.maintain(store, wrapper, clock, settings.key_period, settings.key_lead)
+    forced = [signing_keys.rotate(store, wrapper, clock, algorithm, settings.key_lead) for algorithm in wanted]
+    report = {
+        "made": [*done.made, *(key.kid for key in forced if key is not None)],
+        "emptied": list(done.private_deleted),
+        "deleted": list(done.deleted),
+    }
+    observability.log_key_maintenance(report)
+    return report

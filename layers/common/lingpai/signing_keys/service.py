@@ -15,7 +15,7 @@ from lingpai.kernel import base64url
 from lingpai.kernel.clock import Clock
 from lingpai.kernel.errors import unavailable
 from lingpai.signing_keys.model import Key, SigningKey, StoredKey
-from lingpai.signing_keys.storage import KeyStore, Vault
+from lingpai.signing_keys.storage import KeyStore, KeyWrapper
 
 ALGORITHMS = ("ES256", "RS256")
 
@@ -24,9 +24,9 @@ LEAD = 24 * 3600
 # How long a key signs.
 PERIOD = 90 * 24 * 3600
 # How long a retired key keeps its private half: longer than any answer is repeated, signed as it was the first time.
-PRIVATE_AFTERLIFE = 24 * 3600
+PRIVATE_RETENTION = 24 * 3600
 # How long a retired key is still published: the longest life of an access token (a year) and a day.
-AFTERLIFE = 366 * 24 * 3600
+RETENTION = 366 * 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class KeyRing:
     Each private half is opened once, when it is first to sign: whoever only verifies needs the store alone.
     """
 
-    def __init__(self, store: KeyStore, vault: Vault, clock: Clock, ttl: int) -> None:
+    def __init__(self, store: KeyStore, wrapper: KeyWrapper, clock: Clock, ttl: int) -> None:
         self._store = store
-        self._vault = vault
+        self._wrapper = wrapper
         self._clock = clock
         self._ttl = ttl
         self._read_at: int | None = None
@@ -56,7 +56,7 @@ class KeyRing:
         """See `Keys`."""
         now, ready = self._clock.now(), self._all()
         stored = [entry.stored for entry in ready]
-        return tuple(entry.key for entry in ready if now < retired_at(entry.stored, stored) + AFTERLIFE)
+        return tuple(entry.key for entry in ready if now < retired_at(entry.stored, stored) + RETENTION)
 
     def signing(self, algorithm: str, at: int) -> SigningKey:
         """See `Keys`."""
@@ -85,7 +85,7 @@ class KeyRing:
         for entry in ready:
             if entry.key.kid == kid:
                 stored = [each.stored for each in ready]
-                return entry.key if now < retired_at(entry.stored, stored) + AFTERLIFE else None
+                return entry.key if now < retired_at(entry.stored, stored) + RETENTION else None
         return None
 
     def _all(self) -> tuple[_Ready, ...]:
@@ -105,7 +105,7 @@ class KeyRing:
         if stored.kid not in self._opened:
             if stored.private is None:
                 raise unavailable("no_signing_key", detail=f"{named(stored)} has no private half any more")
-            private = _load_private(self._vault.open_private(stored))
+            private = _load_private(self._wrapper.unwrap(stored))
             if private.public_key() != entry.key.public:
                 raise unavailable("no_signing_key", detail=f"the halves of {named(stored)} do not belong together")
             self._opened[stored.kid] = SigningKey(stored.kid, stored.algorithm, private)
@@ -116,53 +116,53 @@ class KeyRing:
 
 
 @dataclass(frozen=True)
-class Tended:
-    """What was done to the keys of a deployment, by their ids; `emptied` are those that lost their private halves."""
+class Maintenance:
+    """What was done to the keys of a deployment, by key id. `private_deleted`: keys that lost their private half."""
 
     made: tuple[str, ...] = ()
-    emptied: tuple[str, ...] = ()
+    private_deleted: tuple[str, ...] = ()
     deleted: tuple[str, ...] = ()
 
 
-def first_keys(store: KeyStore, vault: Vault, clock: Clock) -> tuple[StoredKey, ...]:
+def first_keys(store: KeyStore, wrapper: KeyWrapper, clock: Clock) -> tuple[StoredKey, ...]:
     """Make a key, ready to sign at once, for each algorithm that has none; those that were made."""
     known = {key.algorithm for key in store.load_keys()}
-    made = (_make(store, vault, algorithm, 1, clock.now()) for algorithm in ALGORITHMS if algorithm not in known)
+    made = (_make(store, wrapper, algorithm, 1, clock.now()) for algorithm in ALGORITHMS if algorithm not in known)
     return tuple(key for key in made if key is not None)
 
 
-def rotate(store: KeyStore, vault: Vault, clock: Clock, algorithm: str, lead: int = LEAD) -> StoredKey | None:
+def rotate(store: KeyStore, wrapper: KeyWrapper, clock: Clock, algorithm: str, lead: int = LEAD) -> StoredKey | None:
     """A new key in the ring that signs after `lead` seconds; the one that signs then is retired.
 
     None where another process made one at the same time: that one is the next.
     """
     numbers = [key.number for key in store.load_keys() if key.algorithm == algorithm]
-    return _make(store, vault, algorithm, max(numbers, default=0) + 1, clock.now() + lead)
+    return _make(store, wrapper, algorithm, max(numbers, default=0) + 1, clock.now() + lead)
 
 
-def tend(store: KeyStore, vault: Vault, clock: Clock, period: int = PERIOD, lead: int = LEAD) -> Tended:
+def maintain(store: KeyStore, wrapper: KeyWrapper, clock: Clock, period: int = PERIOD, lead: int = LEAD) -> Maintenance:
     """Make the keys that are due, and take away what is no longer needed: a private half first, a key at its end.
 
     The first keys sign at once. A next one is due `lead` seconds before the newest has signed for `period` seconds.
     To be called again and again, by as many as like: each key is made once, whatever number of calls meet.
     """
-    made = list(first_keys(store, vault, clock))
+    made = list(first_keys(store, wrapper, clock))
     now, stored = clock.now(), store.load_keys()
-    emptied, deleted = [], []
+    private_deleted, deleted = [], []
     for algorithm in ALGORITHMS:
         mine = [key for key in stored if key.algorithm == algorithm]
         if now >= max(key.signs_from for key in mine) + period - lead:
-            following = _make(store, vault, algorithm, max(key.number for key in mine) + 1, now + lead)
+            following = _make(store, wrapper, algorithm, max(key.number for key in mine) + 1, now + lead)
             made += [following] if following else []
         for key in mine:
             over = now - retired_at(key, mine)
-            if over >= AFTERLIFE:
+            if over >= RETENTION:
                 store.delete_key(key)
                 deleted.append(key.kid)
-            elif over >= PRIVATE_AFTERLIFE and key.private is not None:
+            elif over >= PRIVATE_RETENTION and key.private is not None:
                 store.forget_private(key)
-                emptied.append(key.kid)
-    return Tended(tuple(key.kid for key in made), tuple(emptied), tuple(deleted))
+                private_deleted.append(key.kid)
+    return Maintenance(tuple(key.kid for key in made), tuple(private_deleted), tuple(deleted))
 
 
 def retired_at(key: StoredKey, stored: Sequence[StoredKey]) -> int:
@@ -190,9 +190,9 @@ def thumbprint(public: bytes) -> str:
     return base64url.encode(hashlib.sha256(text.encode()).digest())
 
 
-def _make(store: KeyStore, vault: Vault, algorithm: str, number: int, signs_from: int) -> StoredKey | None:
+def _make(store: KeyStore, wrapper: KeyWrapper, algorithm: str, number: int, signs_from: int) -> StoredKey | None:
     """The key that was made; None where one of this number is there by now."""
-    pair = vault.make_pair(algorithm, number)
+    pair = wrapper.generate(algorithm, number)
     key = StoredKey(algorithm, number, thumbprint(pair.public), signs_from, pair.public, pair.private)
     return key if store.add_key(key) else None
 
@@ -210,7 +210,7 @@ def _load_public(der: bytes) -> Any:
 def _load_private(der: bytes) -> Any:
     from cryptography.hazmat.primitives.serialization import load_der_private_key
 
-    # The checks of an RSA key cost 36 ms; this one comes from the vault that made it.
+    # The checks of an RSA key cost 36 ms; this one comes from the key wrapper that made it.
     return load_der_private_key(der, None, unsafe_skip_rsa_key_validation=True)
 
 

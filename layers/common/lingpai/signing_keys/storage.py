@@ -25,14 +25,14 @@ class KeyStore(Protocol):
         ...
 
 
-class Vault(Protocol):
+class KeyWrapper(Protocol):
     """Makes key pairs, and keeps their private halves from whoever reads the store alone."""
 
-    def make_pair(self, algorithm: str, number: int) -> KeyPair:
+    def generate(self, algorithm: str, number: int) -> KeyPair:
         """A new key pair (RFC 7518 section 3.1), to be kept under this algorithm and number."""
         ...
 
-    def open_private(self, key: StoredKey) -> bytes:
+    def unwrap(self, key: StoredKey) -> bytes:
         """The private half in DER (PKCS #8); LingpaiError where it cannot be opened, now or as this key's."""
         ...
 

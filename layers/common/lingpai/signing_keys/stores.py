@@ -17,11 +17,11 @@ from lingpai.signing_keys.model import KeyPair, StoredKey
 RSA_BITS = 2048
 
 
-class OpenVault:
+class LocalKeyWrapper:
     """Makes key pairs in this process and wraps nothing: for one's own machine."""
 
-    def make_pair(self, algorithm: str, number: int) -> KeyPair:  # noqa: ARG002  no name is bound to what is not wrapped
-        """See `Vault`."""
+    def generate(self, algorithm: str, number: int) -> KeyPair:  # noqa: ARG002  no name is bound to what is not wrapped
+        """See `KeyWrapper`."""
         from cryptography.hazmat.primitives import serialization
         from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
@@ -39,8 +39,8 @@ class OpenVault:
             ),
         )
 
-    def open_private(self, key: StoredKey) -> bytes:
-        """See `Vault`."""
+    def unwrap(self, key: StoredKey) -> bytes:
+        """See `KeyWrapper`."""
         if key.private is None:
             raise unavailable("no_signing_key")
         return key.private

@@ -49,20 +49,20 @@ class Taken:
     stopped: bool = False
 
 
-def spend(services: Services, to: Destination) -> Taken:
+def increment(services: Services, to: Destination) -> Taken:
     """Take a message for the prefix, unless it is stopped; LingpaiError 429 where it has had its day's."""
     now = services.clock.now()
     limit = _limit(services, to.prefix, now)
     if limit is None:
         return Taken(None)
-    spent = services.store.increment(limit.key, limit.counts, limit.ttl)
-    used_up = _UNPROVEN in limit.counts and spent.counts.get(_UNPROVEN, 0) >= limit.counts[_UNPROVEN]
-    if not spent.done and not used_up:
-        raise limit.refusal(now, detail=f"{to.country} {to.prefix}: {_traffic(spent.counts)}")
-    if spent.done and used_up:
+    counted = services.store.increment(limit.key, limit.counts, limit.ttl)
+    used_up = _UNPROVEN in limit.counts and counted.counts.get(_UNPROVEN, 0) >= limit.counts[_UNPROVEN]
+    if not counted.done and not used_up:
+        raise limit.refusal(now, detail=f"{to.country} {to.prefix}: {_traffic(counted.counts)}")
+    if counted.done and used_up:
         # One message alone is the last of the allowance, so each stop is reported once.
         services.meter.count("PrefixStopped", country=to.country, prefix=to.prefix)
-    return Taken(limit, stopped=not spent.done)
+    return Taken(limit, stopped=not counted.done)
 
 
 def message_limits(services: Services, to: Destination, client_id: str, now: int) -> tuple[Limit | None, ...]:

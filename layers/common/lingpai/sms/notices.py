@@ -32,7 +32,7 @@ def counted(services: Services, notice: Notice | None, number: str | None) -> It
 
     None where there is no number or no notice, and where a limit is reached: the change is made all the same.
     """
-    with rate_limits.given_back(services) as taken:
+    with rate_limits.refund_on_refusal(services) as taken:
         if notice is None or number is None or not _is_within_limits(services, notice, number, taken):
             yield None
         else:
@@ -52,13 +52,13 @@ def _is_within_limits(services: Services, notice: Notice, number: str, taken: li
     now = services.clock.now()
     limits = budget.message_limits(services, budget.destination(services, number), notice.client_id, now)
     try:
-        with rate_limits.given_back(services) as spent:
+        with rate_limits.refund_on_refusal(services) as counted:
             for limit in limits:
-                spent.append(rate_limits.spend(services, limit))
+                counted.append(rate_limits.increment(services, limit))
     except LingpaiError as error:
         if error.status != 429:
             raise
         services.meter.count("NoticesLost")
         return False
-    taken += spent
+    taken += counted
     return True

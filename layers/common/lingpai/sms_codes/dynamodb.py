@@ -133,7 +133,7 @@ class DynamoCodes(DynamoTables):
         steps: dict[str, tuple[Condition, tuple[Change, ...]]] = {
             "left": ((until > guess.now) & (tries < guess.tries), (in_window, in_code)),
             "closed": (until.does_not_exist() | (until <= guess.now), opened),
-            "spent": ((until > guess.now) & (tries >= guess.tries), (in_window,)),
+            "used_up": ((until > guess.now) & (tries >= guess.tries), (in_window,)),
         }
         write, step = WriteId.new(), "left"
         for _ in range(_GUESS_ATTEMPTS):
@@ -143,7 +143,7 @@ class DynamoCodes(DynamoTables):
             except Refused as refused:
                 known = _deserialize_code(refused.item) if refused.item else Code(number)
                 count, end = known.tries_at(guess)
-                step = "closed" if end <= guess.now else "left" if count < guess.tries else "spent"
+                step = "closed" if end <= guess.now else "left" if count < guess.tries else "used_up"
                 continue
             return _deserialize_code(item)
         raise unavailable()

@@ -71,17 +71,17 @@ def send(services: Services, asked: Asked, address: str) -> None:
     settings, now = services.settings, services.clock.now()
     before = services.store.get_code(asked.number)
     _refuse_resend(services, before, now)
-    rate_limits.spend(services, rate_limits.address_limit(settings, "sms", address, now))
+    rate_limits.increment(services, rate_limits.address_limit(settings, "sms", address, now))
     destination = budget.destination(services, asked.number)
     try:
-        with rate_limits.given_back(services) as taken:
-            prefix = budget.spend(services, destination)
+        with rate_limits.refund_on_refusal(services) as taken:
+            prefix = budget.increment(services, destination)
             if prefix.stopped:
                 _send_under_a_stop(services, asked, destination, before, now)
                 return
             taken.append(prefix.limit)
             for limit in rate_limits.message_limits(settings, asked.client_id, now):
-                taken.append(rate_limits.spend(services, limit))
+                taken.append(rate_limits.increment(services, limit))
             code = services.clock.new_code()
             after = _save(services, asked, before, code, now)
             _deliver(services, _message(settings, asked, code, now), before, after)
@@ -99,11 +99,11 @@ def _send_under_a_stop(
     """
     has_account = bool(services.store.find_user_ids(names.mobile_key(asked.number)))
     share = 1 if has_account else 0
-    with rate_limits.given_back(services) as taken:
+    with rate_limits.refund_on_refusal(services) as taken:
         for limit in budget.message_limits(services, destination, asked.client_id, now):
-            spent = rate_limits.spend(services, limit, amount=share)
+            counted = rate_limits.increment(services, limit, amount=share)
             if has_account:
-                taken.append(spent)
+                taken.append(counted)
         code = services.clock.new_code()
         _save(services, asked, before, code, now)
     if not has_account:
@@ -210,7 +210,7 @@ def _refuse_after(sent: tuple[int, ...], count: int, window: int, now: int, reas
 
 
 def begin(services: Services, key: str, presenter: Presenter) -> int | None:
-    """The user whom the identity `key` finds; LingpaiError 429 where the client's wrong guesses are spent.
+    """The user whom the identity `key` finds; LingpaiError 429 where the client has no wrong guesses left.
 
     One call, whether somebody is found or not. To be called before `check` where the client is known.
     """
@@ -226,16 +226,16 @@ def verify(services: Services, number: str, code: str, address: str) -> None:
 
     It tests the number's newest code, whatever its client and purpose.
     """
-    proof = check(services, number, code, Presenter(None, address), None)
-    consume = proof.consume
-    if not proof.is_known and services.store.mark_proven(number, consume.digest, consume.proof_day):
-        _proven(services, proof)
+    verified = check(services, number, code, Presenter(None, address), None)
+    consume = verified.consume
+    if not verified.is_known and services.store.mark_proven(number, consume.digest, consume.proof_day):
+        _proven(services, verified)
 
 
 def check(
     services: Services, number: str, code: str, presenter: Presenter, purpose: Purpose | None, *, by_name: bool = False
 ) -> VerifiedCode:
-    """Count one guess and compare it; the write of the proof uses the code up, and `consumed` is to follow it.
+    """Count one guess and compare it; `consume` uses the code up, and `consumed` is to follow it.
 
     `number` is in E.164, or stands for a name without one. LingpaiError `invalid_grant` for a code that is wrong, used,
     expired, another client's or for another purpose (None: for any). 429 where no guesses are left for the number, for
@@ -247,7 +247,7 @@ def check(
         raise invalid_grant("bad_code")
     settings, now = services.settings, services.clock.now()
     if presenter.address is not None:
-        rate_limits.spend(services, rate_limits.address_limit(settings, "verify", presenter.address, now))
+        rate_limits.increment(services, rate_limits.address_limit(settings, "verify", presenter.address, now))
     guess = Guess(now, settings.code_tries_window, settings.code_tries, by_name)
     known = services.store.count_try(number, guess)
     tries, until = known.tries_at(guess)
@@ -256,7 +256,7 @@ def check(
     digest = _digest(services, number, code)
     is_good = known.guesses <= GUESSES_PER_CODE and now < known.expires_at and _serves(known, presenter, purpose)
     if not hmac.compare_digest(digest, known.digest or bytes(len(digest))) or not is_good:
-        rate_limits.spend(services, _client_limit(services, presenter))
+        rate_limits.increment(services, _client_limit(services, presenter))
         raise invalid_grant("bad_code")
     sent_at = known.sent[-1]
     day = sent_at // rate_limits.DAY
@@ -264,19 +264,19 @@ def check(
     return VerifiedCode(consume, known.expires_at, sent_at, known.proven, counts=known.proof_day != day)
 
 
-def reopen(services: Services, proof: VerifiedCode) -> None:
-    """Make the code good again, if this proof has used it up: the caller got nothing for it."""
-    services.store.reopen_code(proof.consume, proof.expires_at)
+def reopen(services: Services, verified: VerifiedCode) -> None:
+    """Make the code good again, if this login has used it up: the caller got nothing for it."""
+    services.store.reopen_code(verified.consume, verified.expires_at)
 
 
-def consumed(services: Services, proof: VerifiedCode) -> None:
+def consumed(services: Services, verified: VerifiedCode) -> None:
     """The code was used up: whoever has the number has proven it, if not before."""
-    if not proof.is_known:
-        _proven(services, proof)
+    if not verified.is_known:
+        _proven(services, verified)
 
 
-def _proven(services: Services, proof: VerifiedCode) -> None:
-    budget.proven(services, proof.consume.number, proof.sent_at, counts=proof.counts)
+def _proven(services: Services, verified: VerifiedCode) -> None:
+    budget.proven(services, verified.consume.number, verified.sent_at, counts=verified.counts)
 
 
 def _serves(known: Code, presenter: Presenter, purpose: Purpose | None) -> bool:

@@ -22,7 +22,7 @@ def handle(services: Services, asked: TokenRequest) -> TokenSet:
     provider = services.identity_providers.get(asked.client.sign_provider or "")
     if provider is None:
         raise unauthorized_client(NAME)
-    proof = ProviderCredential(asked.parameters["sign"], asked.parameters.get("nonce"))
-    identity = identity_providers.identify(services, provider, asked.client, proof, asked.presenter.address)
+    credential = ProviderCredential(asked.parameters["sign"], asked.parameters.get("nonce"))
+    identity = identity_providers.identify(services, provider, asked.client, credential, asked.presenter.address)
     who = federated.authenticate(services, asked.client, identity)
     return issuing.issue(services, asked.client, granted, who)

@@ -71,8 +71,8 @@ class Breaker:
 
     def _count(self, provider: str) -> None:
         now = self._clock.now()
-        spent = self._counters.increment(self._minute(provider), {"failed": self._failures}, now + DAY)
-        if spent.counts["failed"] >= self._failures:
+        counted = self._counters.increment(self._minute(provider), {"failed": self._failures}, now + DAY)
+        if counted.counts["failed"] >= self._failures:
             self._open(provider, now + self._pause)
 
     def _minute(self, provider: str) -> str:
