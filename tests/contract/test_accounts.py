@@ -18,7 +18,9 @@ from lingpai.kernel.writes import Conflict
 from tests.support.samples import NOW, WholeStore, a_user
 
 BARE = User(id=2, created_at=NOW)
-LARGEST = a_user(2**53 - 1, username="third", mobile=None, openids=(), roles=frozenset({9}), profile=Profile(name="三"))
+LARGEST = a_user(
+    2**53 - 1, username="third", mobile=None, email=None, openids=(), roles=frozenset({9}), profile=Profile(name="三")
+)
 
 
 def test_an_account_comes_back_whole(store: WholeStore) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lingpai.accounts.model import Profile, User
+from lingpai.accounts.model import Email, Profile, User
 from lingpai.accounts.storage import (
     ChangeUser,
     CheckIdentity,
@@ -80,6 +80,7 @@ CHANGES: dict[str, Any] = {
     "created_at": NOW + 1,
     "username": "bob",
     "mobile": "+8613800000000",
+    "email": Email("bob@example.com"),
     "openids": (("trusted:a", "o-3"),),
     "password": "$argon2id$two",
     "roles": frozenset({2, 4}),
@@ -88,6 +89,7 @@ CHANGES: dict[str, Any] = {
 NOTHING: dict[str, Any] = {
     "username": None,
     "mobile": None,
+    "email": None,
     "openids": (),
     "password": None,
     "roles": frozenset(),
@@ -126,6 +128,7 @@ def test_change_user_refuses_a_field_that_changed(store: WholeStore) -> None:
         "created_at": 1,
         "username": "w",
         "mobile": "+8613900000000",
+        "email": Email("w@example.com", verified=True),
         "openids": (("w", "w"),),
         "password": "w",
         "roles": frozenset({5}),

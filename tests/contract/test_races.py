@@ -11,7 +11,7 @@ import pytest
 
 from lingpai.accounts import last_admin, roles
 from lingpai.accounts import service as accounts
-from lingpai.accounts.model import RoleBook, User
+from lingpai.accounts.model import Email, RoleBook, User
 from lingpai.accounts.storage import ChangeUser, CheckUser, PutUser
 from lingpai.authentication import factors, password_change
 from lingpai.bootstrap import build
@@ -172,6 +172,27 @@ def test_a_number_is_given_to_one_account(services: Services) -> None:
         assert user is not None
         assert user.mobile == (NUMBER if user_id == winner.id else own.removeprefix("mobile:"))
         assert services.store.find_user_id(own) == (None if user_id == winner.id else user_id)
+
+
+@queued_or_refused
+def test_an_email_address_is_given_to_one_account(services: Services) -> None:
+    """In whatever case, and whether or not those who want it have proven it."""
+    spellings = (Email("Mei.Lin@example.com", verified=True), Email("mei.lin@example.com"))
+    ids = [add(services, i) for i in range(RACERS)]
+
+    def with_address(email: Email, user: User) -> User:
+        return replace(user, email=email)
+
+    outcomes = race(
+        [
+            partial(accounts.change, services, user_id, partial(with_address, spellings[i % 2]))
+            for i, user_id in enumerate(ids)
+        ]
+    )
+    (winner,) = won(outcomes)
+    assert refusals(outcomes) == {"409 conflict email_taken": RACERS - 1}
+    assert services.store.find_user_id(accounts.email_key("mei.lin@example.com")) == winner.id
+    assert [user.id for user in everybody(services) if user.email is not None] == [winner.id]
 
 
 @queued_or_refused

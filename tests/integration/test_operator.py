@@ -388,7 +388,16 @@ def test_what_an_account_is(shell: Shell, services: Services) -> None:
     for name in ("admin", "old", "editor"):
         roles.save(services, name)
     openids = (("trusted:default", "o-1"), ("wechat:wx1", "o-2"))
-    user = User(7, 1_700_000_000, "mei", MOBILE, openids, "$argon2id$x", "$argon2id$y", frozenset({1, 2, 3}))
+    user = User(
+        7,
+        1_700_000_000,
+        "mei",
+        MOBILE,
+        openids=openids,
+        password="$argon2id$x",
+        digests="$argon2id$y",
+        roles=frozenset({1, 2, 3}),
+    )
     accounts.add(services, user)
     roles.delete(services, 2)
     shown = shell.call("user", "show", "mei", "--json")

@@ -513,7 +513,7 @@ def _span(session: Session | BrowserSession) -> SessionSpan:
 
 
 def _names(user: User) -> tuple[object, ...]:
-    return user.username, user.mobile, user.openids
+    return user.username, user.mobile, user.email, user.openids
 
 
 def _sendings(code: Code | None) -> tuple[object, ...]:

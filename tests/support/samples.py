@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from lingpai.accounts.model import Profile, User
+from lingpai.accounts.model import Email, Profile, User
 from lingpai.clients.model import Client
 from lingpai.clients.storage import ClientWriter
 from lingpai.sessions.model import Session, SessionKey
@@ -59,6 +59,7 @@ def a_user(user_id: int = 1, **changes: Any) -> User:
         created_at=NOW,
         username="Alice 爱丽丝 🀄",
         mobile=NUMBER,
+        email=Email("Alice@example.com", verified=True),
         openids=(("trusted:a", "o-1"), ("wechat:b", "o-2")),
         password="$argon2id$one",
         roles=frozenset({1, 2, 30}),

@@ -1,13 +1,14 @@
 """Accounts on DynamoDB: users, the identities that find them, and the roles."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from pynamodb.attributes import BooleanAttribute, JSONAttribute, NumberSetAttribute, UnicodeAttribute
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action as Change
 
-from lingpai.accounts.model import KnownAddress, Profile, RoleBook, User
+from lingpai.accounts.model import Email, KnownAddress, Profile, RoleBook, User
 from lingpai.accounts.storage import (
     ChangeUser,
     CheckIdentity,
@@ -60,6 +61,7 @@ class UserItem(Record):
     created_at = Integer()
     username = UnicodeAttribute(null=True)
     mobile = UnicodeAttribute(null=True)
+    email = Utf8Json(null=True)
     openids = Utf8Json(null=True)
     password = UnicodeAttribute(null=True)
     digests = UnicodeAttribute(null=True)
@@ -111,6 +113,7 @@ def serialize_user(user: User) -> UserItem:
         created_at=user.created_at,
         username=user.username,
         mobile=user.mobile,
+        email=asdict(user.email) if user.email else None,
         openids=[list(pair) for pair in user.openids] or None,
         password=user.password,
         digests=user.digests,
@@ -128,6 +131,7 @@ def deserialize_user(item: Item) -> User:
         created_at=int(item["created_at"]["N"]),
         username=read_text(item, "username"),
         mobile=read_text(item, "mobile"),
+        email=Email(**email) if (email := read_json(item, "email")) else None,
         openids=tuple((app, openid) for app, openid in read_json(item, "openids") or ()),
         password=read_text(item, "password"),
         digests=read_text(item, "digests"),
@@ -280,7 +284,7 @@ def _enable_user(settings: "Settings", write: EnableUser) -> Action:
 def _delete_user(settings: "Settings", write: DeleteUser) -> Action:
     item = serialize_user(write.user)
     condition = UserItem.id.exists()
-    for attribute in (UserItem.username, UserItem.mobile, UserItem.openids):
+    for attribute in (UserItem.username, UserItem.mobile, UserItem.email, UserItem.openids):
         condition &= unchanged(attribute, item)
     return delete(settings.users_table, user_key(write.user.id), condition)
 

@@ -25,8 +25,21 @@ class Profile:
 
 
 @dataclass(frozen=True)
+class Email:
+    """An address (see `kernel.email_addresses`) and whether its holder has proven it: one value, changed as one.
+
+    So nothing that verifies an address can meet another address that was given meanwhile.
+    """
+
+    address: str = field(repr=False)
+    verified: bool = False
+
+
+@dataclass(frozen=True)
 class User:
     """An account. `mobile` is a proven number in E.164; `openids` maps "provider:app" to the id there (one each).
+
+    `email` is an identity of the account, too, proven or not: whoever logs somebody in by it has to look.
 
     `roles` are role ids; `digests` is the hash of the password's MD5 and SHA-1, where digest login is on. An account
     without a password logs in by code or by sign alone. `imported_from` names the import that made the account.
@@ -40,6 +53,7 @@ class User:
     created_at: int
     username: str | None = None
     mobile: str | None = field(default=None, repr=False)
+    email: Email | None = field(default=None, repr=False)
     openids: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     password: str | None = field(default=None, repr=False)
     digests: str | None = field(default=None, repr=False)

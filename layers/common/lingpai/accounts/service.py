@@ -18,7 +18,7 @@ from lingpai.accounts.storage import (
     PutIdentity,
     PutUser,
 )
-from lingpai.kernel import names, phone_numbers, typed_text
+from lingpai.kernel import email_addresses, names, phone_numbers, typed_text
 from lingpai.kernel.errors import (
     LingpaiError,
     conflict,
@@ -42,6 +42,13 @@ OPENID_MAX = 256
 # No user has this id.
 NOBODY = 0
 _ATTEMPTS = 5
+# Why an identity of each kind is refused that is another account's.
+_TAKEN = {
+    "username": "username_taken",
+    "mobile": "mobile_taken",
+    "email": "email_taken",
+    "openid": "openid_taken",
+}
 
 
 # --- names ------------------------------------------------------------------------------------------------
@@ -53,6 +60,11 @@ def username_key(username: str) -> str:
 
 
 mobile_key = names.mobile_key
+
+
+def email_key(address: str) -> str:
+    """The identity of an e-mail address that `email_addresses.parse` gave."""
+    return "email:" + email_addresses.folded(address)
 
 
 def openid_key(issuer: str, openid: str) -> str:
@@ -180,8 +192,9 @@ def keys_of(user: User) -> tuple[str, ...]:
     """Every identity that finds the account."""
     usernames = [username_key(user.username)] if user.username is not None else []
     mobiles = [mobile_key(user.mobile)] if user.mobile is not None else []
+    emails = [email_key(user.email.address)] if user.email is not None else []
     openids = [openid_key(issuer, openid) for issuer, openid in user.openids]
-    return tuple(usernames + mobiles + openids)
+    return tuple(usernames + mobiles + emails + openids)
 
 
 # --- changing ---------------------------------------------------------------------------------------------
@@ -362,4 +375,5 @@ def role_ids(book: RoleBook, role_names: Iterable[str]) -> frozenset[int]:
 
 
 def _taken(key: str) -> str:
-    return {"username": "username_taken", "mobile": "mobile_taken", "openid": "openid_taken"}[key.partition(":")[0]]
+    kind, _, _ = key.partition(":")
+    return _TAKEN[kind]

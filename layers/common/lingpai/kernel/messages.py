@@ -69,6 +69,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "no_user": ("该令牌属于客户端，不属于用户", "This token belongs to a client, not to a user"),
     # users
     "bad_mobile": ("手机号无效", "This is not a valid mobile number"),
+    "bad_email": ("电子邮箱地址无效", "This is not a valid e-mail address"),
     "country_not_served": ("不支持该国家或地区的手机号", "Numbers of this country are not served"),
     "prefix_not_served": ("不支持该号段的手机号", "Numbers of this range are not served"),
     "bad_username": ("用户名无效：{zh}", "This username cannot be used: {en}"),
@@ -78,6 +79,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "username_taken": ("用户名已被使用", "This username is taken"),
     "mobile_taken": ("该手机号已属于另一个账号", "This number belongs to another account"),
+    "email_taken": ("该电子邮箱已属于另一个账号", "This e-mail address belongs to another account"),
     "openid_taken": ("该 openId 已属于另一个账号", "This openId belongs to another account"),
     "password_too_short": ("密码至少 {limit} 个字符", "A password needs at least {limit} characters"),
     "password_too_long": ("密码最多 {limit} 个字符", "A password has at most {limit} characters"),
