@@ -156,8 +156,9 @@ bench-peers: $(VENV) $(PEERS) .cache/peers-oidc-provider/.installed dynamodb-loc
 	@$(bench) peers $(ARGS)
 
 .PHONY: openapi
-openapi: $(VENV) ## Write docs/openapi.yaml: every route, with what it takes and answers
+openapi: $(VENV) ## Write docs/openapi.yaml and events/: every route with what it takes and answers, and its examples
 	@.venv/bin/python -m tools.write_openapi
+	@.venv/bin/python -m tools.write_events
 
 .PHONY: security-page
 security-page: $(VENV) ## Write docs/security.md: requirements and the tests that show them

@@ -1,31 +1,34 @@
-"""The data that the events of `events/` refer to: accounts, sessions, codes and a role, the same on every machine.
+"""Store what the example requests refer to: accounts, sessions, codes and a role, the same on every machine.
 
-Events hold tokens, codes and ids. `put` stores what belongs to them, so that each event succeeds like a client's
-request. Their secrets are public: they are for local stores only.
+The examples are those of the features' modules `api`. Events hold tokens, codes and ids. `put` stores what belongs to
+them, so that each event succeeds like a client's request. Their secrets are public: they are for local stores only.
 
-Each event that changes something has its own account or session, so events do not affect each other. `put` restores
-what an event has used up.
+`put` restores what an event has used up.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+import importlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
+import lingpai
 from lingpai.accounts import service as accounts
 from lingpai.accounts.model import User
+from lingpai.http.example import NONCE, ROLE, Account, Example, SentCode
 from lingpai.identity_providers import id_tokens
 from lingpai.kernel.clock import Clock
 from lingpai.kernel.errors import LingpaiError
 from lingpai.services import Services
 from lingpai.sessions import login_methods
 from lingpai.sessions import service as sessions
-from lingpai.sms.model import Purpose
 from lingpai.sms.senders.console import ConsoleSender
 from lingpai.sms_codes import service as sms_codes
 
@@ -33,9 +36,7 @@ from lingpai.sms_codes import service as sms_codes
 LOGGED_IN_AT = 4_070_908_800
 AHEAD = 365 * 86400
 PASSWORD = "correct horse battery"
-ROLE = (900, "example-role")
-# The OpenID provider that events/env.local.json names, and what its ID token says.
-NONCE = "n-0S6_WzA2Mj"
+# What the ID token says of the OpenID provider that events/env.local.json names.
 _CLAIMS = {
     "iss": "https://provider.example",
     "aud": "example-app",
@@ -45,94 +46,51 @@ _CLAIMS = {
     "nonce": NONCE,
 }
 
-
-# The values of one event, by name: token, refresh_token, id, mobile, code.
+# The values of one event, by name: token, refresh_token, id, mobile, code, id_token.
 type Values = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class _Account:
-    """An account of the examples. `admin` gives it the admin role."""
-
-    id: int
-    admin: bool = False
-    mobile: str | None = None
-    openids: tuple[tuple[str, str], ...] = ()
+def api_modules() -> Iterator[ModuleType]:
+    """The module `api` of each feature that has routes, in the order of the features' names."""
+    for path in sorted(Path(lingpai.__path__[0]).glob("*/api.py")):
+        if path.parent.name != "http":
+            yield importlib.import_module(f"lingpai.{path.parent.name}.api")
 
 
-ADMIN = "example-admin"
-READER = "example-reader"
-
-_ACCOUNTS = {
-    ADMIN: _Account(101, admin=True),
-    READER: _Account(102),
-    "example-password": _Account(103),
-    "example-phone": _Account(104),
-    "example-identity": _Account(105, openids=(("trusted:default", "example-openid"),)),
-    "example-member": _Account(106),
-    "example-leaver": _Account(107),
-    "example-number": _Account(108, mobile="+8613312341244"),
-    "example-forgetful": _Account(109, mobile="+8613312341246"),
-    "example-mover": _Account(110, mobile="+8613312341247"),
-    "example-linker": _Account(111),
-}
-
-# By event: the session's account and client.
-_SESSIONS = {
-    "oauth-destory-token": (READER, "23"),
-    "oauth-destroy-token": (READER, "23"),
-    "oauth-get-temp-token": (READER, "23"),
-    "oauth-introspect": (READER, "web-client"),
-    "oauth-refresh-access-token": (READER, "23"),
-    "oauth-revoke": (READER, "standard-client"),
-    "roles-delete": (ADMIN, "web-client"),
-    "roles-list": (ADMIN, "web-client"),
-    "roles-save": (ADMIN, "web-client"),
-    "token-refresh": (READER, "web-client"),
-    "user-by-token": (READER, "23"),
-    "user-check-token": (READER, "23"),
-    "user-detail-current": (READER, "web-client"),
-    "user-detail-get": (READER, "web-client"),
-    "user-detail-update": (READER, "web-client"),
-    "users-current": (READER, "web-client"),
-    "users-delete": (ADMIN, "web-client"),
-    "users-find": (ADMIN, "web-client"),
-    "users-identities": (READER, "web-client"),
-    "users-identities-link": ("example-linker", "web-client"),
-    "users-identities-unlink": ("example-identity", "web-client"),
-    "users-list": (ADMIN, "web-client"),
-    "users-phone-remove": ("example-mover", "web-client"),
-    "users-pwd-update": ("example-password", "web-client"),
-    "users-role-update": (ADMIN, "web-client"),
-    "users-save": (ADMIN, "web-client"),
-    "users-update": ("example-phone", "web-client"),
-}
-
-# By event: the account that it is about, if it is not the caller's own.
-_ABOUT = {"users-delete": "example-leaver", "users-role-update": "example-member"}
-
-# By event: the number that the code was sent to, the client that asked for it, and its purpose.
-_CODES: Mapping[str, tuple[str, str, Purpose]] = {
-    "mobile-code-verify": ("+8613312341241", "web-client", "login"),
-    "mobile-token": ("+8613312341242", "web-client", "login"),
-    "token-mobile-code": ("+8613312341243", "standard-client", "login"),
-    "token-usercenter-code": ("+8613312341244", "web-client", "login"),
-    "users-pwd-reset": ("+8613312341246", "web-client", "reset"),
-    "users-update": ("+8613312341245", "web-client", "link"),
+# All features' examples, by the name of the event.
+EXAMPLES: Mapping[str, Example] = {
+    name: example for module in api_modules() for name, example in module.EXAMPLES.items()
 }
 
 
-def put(services: Services) -> Mapping[str, Values]:
-    """Put the examples into a store that holds the demo data; returns the values by event.
+def put(services: Services, *names: str) -> Mapping[str, Values]:
+    """Put what these examples refer to (all by default) into a store that holds the demo data.
 
-    Examples of an earlier call are replaced.
+    Returns the values by event. What an earlier call has put is replaced.
     """
+    chosen = {name: EXAMPLES[name] for name in names or EXAMPLES}
     _put_role(services)
-    _put_accounts(services)
-    values: dict[str, Values] = {name: _session(services, name) for name in _SESSIONS}
-    for name in _CODES:
-        values[name] = {**values.get(name, {}), **_code(services, name)}
-    values["users-identities-link"] = {**values["users-identities-link"], "id_token": _unused_id_token(services)}
+    _put_accounts(services, chosen.values())
+    return {name: _values(services, name, example) for name, example in chosen.items()}
+
+
+def filled(fields: Mapping[str, Any], values: Values) -> dict[str, Any]:
+    """The fields of an example with `values` in their places."""
+    places = {f"{{{name}}}": value for name, value in values.items()}
+    return {name: places.get(value, value) if isinstance(value, str) else value for name, value in fields.items()}
+
+
+def _values(services: Services, name: str, example: Example) -> Values:
+    """Store what one example refers to; returns its values."""
+    values: dict[str, Any] = {}
+    if example.caller is not None:
+        values |= _session(services, name, example.caller, example.client_id)
+    if example.about is not None:
+        values["id"] = example.about.id
+    if example.code is not None:
+        values |= _code(services, name, example.code)
+    if "{id_token}" in example.fields.values():
+        values["id_token"] = _unused_id_token(services)
     return values
 
 
@@ -144,19 +102,20 @@ def _put_role(services: Services) -> None:
         services.store.save_roles(replace(book, names=tuple(sorted((*book.names, ROLE))), next_id=role_id + 1))
 
 
-def _put_accounts(services: Services) -> None:
+def _put_accounts(services: Services, examples: Iterable[Example]) -> None:
+    needed = {each for example in examples for each in (example.caller, example.about) if each is not None}
     roles = services.store.directory().roles
     admin = roles.id_of(services.settings.admin_role)
     # One hash for all accounts, since hashing is slow.
     hashed = accounts.with_password(services, User(id=0, created_at=0), PASSWORD)
-    for name, account in _ACCOUNTS.items():
+    for account in sorted(needed, key=lambda account: account.id):
         if services.store.get_user(account.id) is not None:
             accounts.delete(services, account.id)
         user = replace(
             hashed,
             id=account.id,
             created_at=services.clock.now(),
-            username=name,
+            username=account.name,
             mobile=account.mobile,
             openids=account.openids,
             roles=frozenset((admin,)) if account.admin and admin is not None else frozenset(),
@@ -164,9 +123,8 @@ def _put_accounts(services: Services) -> None:
         accounts.add(services, user)
 
 
-def _session(services: Services, name: str) -> Values:
-    """Open the event's session; returns its tokens and the id of the account that the event is about."""
-    account, client_id = _SESSIONS[name]
+def _session(services: Services, name: str, account: Account, client_id: str) -> Values:
+    """Open the event's session; returns its tokens and the account's id."""
     client = services.clients.get_client(client_id)
     if client is None:
         raise LookupError(f"the demo data has no client {client_id}")
@@ -174,27 +132,22 @@ def _session(services: Services, name: str) -> Values:
         replace(services, clock=Clock(lambda: LOGGED_IN_AT, _drawn(name))),
         client,
         client.scopes,
-        _ACCOUNTS[account].id,
+        account.id,
         methods=(login_methods.PASSWORD,),
     )
-    return {
-        "token": tokens.access_token,
-        "refresh_token": tokens.refresh_token or "",
-        "id": _ACCOUNTS[_ABOUT.get(name, account)].id,
-    }
+    return {"token": tokens.access_token, "refresh_token": tokens.refresh_token or "", "id": account.id}
 
 
-def _code(services: Services, name: str) -> Values:
+def _code(services: Services, name: str, sent: SentCode) -> Values:
     """Send the event's code; returns the number and the code."""
-    number, client_id, purpose = _CODES[name]
     sms = ConsoleSender()
     clock = Clock(lambda: services.clock.time() + AHEAD, _drawn(name))
     own = replace(services, clock=clock, sms=sms)
     # A number that was sent a code a moment ago keeps that one.
     with suppress(LingpaiError):
-        sms_codes.send(own, sms_codes.Asked(number, client_id, "zh", purpose), "127.0.0.1")
+        sms_codes.send(own, sms_codes.Asked(sent.number, sent.client_id, "zh", sent.purpose), "127.0.0.1")
     code = sms.outbox[0].code if sms.outbox else ""
-    return {"mobile": number.removeprefix("+86"), "code": code}
+    return {"mobile": sent.number.removeprefix("+86"), "code": code}
 
 
 def provider_key() -> ed25519.Ed25519PrivateKey:

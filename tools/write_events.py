@@ -1,8 +1,8 @@
 """Write events/: an example request for each route, as the event that API Gateway sends to the function.
 
-    .venv/bin/python -m tools.write_events
+    make openapi
 
-They are for `sam local invoke -e`, for docs/openapi.yaml, and for the tests, which send each of them to its function.
+In: the `EXAMPLES` of the features' modules `api`. Out: what `sam local invoke -e` and the tests send to the functions.
 The tokens, codes and ids in them are those of `local.examples`, which `make run` puts into the store when it is told to
 (`SAM_LOCAL`): with them there, each event succeeds, but for the one of a path that is not there (`REFUSED`).
 """
@@ -13,7 +13,6 @@ import json
 import sys
 import urllib.parse
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from lingpai import bootstrap
+from lingpai.http.example import Example
 from lingpai.settings import Settings
 from local import examples, seed, template
 from local.examples import Values
@@ -35,127 +35,11 @@ REQUEST_ID = "JKJaXmPLvHcESHA="
 TRACE_ID = "Root=1-695b6e80-a1b2c3d4e5f60718293a4b5c"
 NOW = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 
-WEB = ("web-client", "web-secret")
-STANDARD = ("standard-client", "standard-secret")
-MACHINE = ("machine-client", "machine-secret")
-DJANGO = {"client_id": "django-app", "client_secret": "django-secret"}
-PASSPORT = {"client_id": "2", "client_secret": "passport-secret"}
-USERCENTER = {"sysid": "aaaa", "client_id": "23"}
+# Of a path that no route takes; and the status of each event that does not succeed.
+_NOT_FOUND = {"not-found": Example("/nowhere", method="GET")}
+REFUSED = dict.fromkeys(_NOT_FOUND, 404)
 
-# Statuses of the events that do not succeed.
-REFUSED = {"not-found": 404}
-
-
-@dataclass(frozen=True)
-class Example:
-    """A request. `{name}` as the whole of a field is one of the values of `local.examples`."""
-
-    path: str
-    method: str = "POST"
-    form: Mapping[str, str] | None = None
-    content: Mapping[str, Any] | None = None
-    basic: tuple[str, str] | None = None
-    bearer: bool = False
-
-
-PASSWORD = {"grant_type": "password", "username": "alice", "password": "correct horse battery"}
-REFRESH = {"grant_type": "refresh_token", "refresh_token": "{refresh_token}"}
-PROOF = {"mobile": "{mobile}", "code": "{code}"}
-# The MD5 and SHA-1 of alice's password.
-DIGESTS = {
-    "md5password": "88e4ddd2402d92d50e1879d6ecd9ffd4",
-    "shapassword": "98decc62ece399a22ed30d490ef333be7fde7385",
-}
-ACCESS = {"accessToken": "{token}"}
-ME = {"id": "{id}"}
-
-EXAMPLES: Mapping[str, Example] = {
-    # tokens
-    "token-password": Example("/oauth/token", form=PASSWORD, basic=WEB),
-    "token-refresh": Example("/oauth/token", form=REFRESH, basic=WEB),
-    "token-client-credentials": Example("/oauth/token", form={"grant_type": "client_credentials"}, basic=MACHINE),
-    "token-mobile-code": Example(
-        "/oauth/token", form={"grant_type": "urn:lingpai:grant:mobile-code", **PROOF}, basic=STANDARD
-    ),
-    "token-sign": Example(
-        "/oauth/token",
-        form={"grant_type": "urn:lingpai:grant:sign", "sign": "oGZUI0egBJY1zhBYw2KhdUfwVJJE"},
-        basic=STANDARD,
-    ),
-    "token-json": Example("/oauth/token", content={**PASSWORD, "client_id": WEB[0], "client_secret": WEB[1]}),
-    "token-passport": Example("/oauth/token", form={**PASSPORT, **PASSWORD, "scope": ""}),
-    "token-usercenter": Example("/oauth/token", content={**USERCENTER, "username": "alice", **DIGESTS}),
-    "token-usercenter-code": Example(
-        "/oauth/token", content={**USERCENTER, "username": "example-number", "validateCode": "{code}"}
-    ),
-    "token-slash": Example("/oauth/token/", form=PASSWORD, basic=WEB),
-    "o-token": Example("/o/token", form={**DJANGO, **PASSWORD}),
-    "o-token-slash": Example("/o/token/", form={**DJANGO, **PASSWORD}),
-    "oauth-introspect": Example("/oauth/introspect", form={"token": "{token}"}, basic=STANDARD),
-    "oauth-revoke": Example("/oauth/revoke", form={"token": "{refresh_token}"}, basic=STANDARD),
-    "oauth-metadata": Example("/.well-known/oauth-authorization-server", method="GET"),
-    "oauth-keys": Example("/.well-known/jwks.json", method="GET"),
-    "health": Example("/health", method="GET"),
-    "not-found": Example("/nowhere", method="GET"),
-    # the calls of the SDK class UserCenter
-    "user-check-token": Example("/user/checkOauthToken", content=ACCESS),
-    "user-by-token": Example("/user/getUserByToken", content=ACCESS),
-    "oauth-destory-token": Example("/oauth/destoryToken", content=ACCESS),
-    "oauth-destroy-token": Example("/oauth/destroyToken", content=ACCESS),
-    "oauth-refresh-access-token": Example(
-        "/oauth/refreshAccessToken", content={**USERCENTER, "refresh_token": "{refresh_token}"}
-    ),
-    "oauth-get-temp-token": Example("/oauth/getTempToken", content=ACCESS),
-    # codes and signs
-    "mobile-code-get": Example("/mobile/code/get", form={"mobile": "13312341234"}, basic=WEB),
-    "mobile-code-verify": Example("/mobile/code/verify", form=PROOF),
-    "mobile-token": Example("/mobile/token", form=PROOF, basic=WEB),
-    "sign-token": Example("/sign/token", form={"sign": "oGZUI0egBJY1zhBYw2KhdUfwVJJE"}, basic=WEB),
-    # accounts
-    "user-register": Example(
-        "/User/Register", content={"userName": "lin", "password": "plum-blossom", "mobile": "13800138000"}
-    ),
-    "users-register": Example("/users/register", content={"username": "mei", "password": "plum-blossom"}),
-    "users-save": Example(
-        "/users/save",
-        content={"username": "ming", "password": "bright-morning", "roleList": [{"roleName": "user"}]},
-        bearer=True,
-    ),
-    "users-update": Example("/users/update", content={**ME, "phone": "{mobile}", "code": "{code}"}, bearer=True),
-    "users-pwd-update": Example(
-        "/users/pwd/update",
-        content={"userId": "{id}", "oldPassword": "correct horse battery", "newPassword": "incorrect horse battery"},
-        bearer=True,
-    ),
-    "users-pwd-reset": Example(
-        "/users/pwd/reset",
-        content={"mobile": "{mobile}", "code": "{code}", "newPassword": "incorrect horse battery"},
-        basic=WEB,
-    ),
-    "users-phone-remove": Example("/users/phone/remove", content=ME, bearer=True),
-    "users-role-update": Example("/users/role/update", content={**ME, "roleList": [{"id": 2}]}, bearer=True),
-    "users-find": Example("/users/find", content={"username": "alice"}, bearer=True),
-    "users-list": Example("/users/list", content={"limit": 20}, bearer=True),
-    "users-delete": Example("/users/delete", content=ME, bearer=True),
-    "users-current": Example("/users/current", method="GET", bearer=True),
-    "users-identities": Example("/users/identities", method="GET", bearer=True),
-    "users-identities-link": Example(
-        "/users/identities/link",
-        content={"provider": "example", "sign": "{id_token}", "nonce": examples.NONCE},
-        bearer=True,
-    ),
-    "users-identities-unlink": Example("/users/identities/unlink", content={"provider": "trusted"}, bearer=True),
-    "user-detail-current": Example("/userDetail/current", bearer=True),
-    "user-detail-get": Example("/userDetail/get", content=ME, bearer=True),
-    "user-detail-update": Example(
-        "/userDetail/update", content={**ME, "name": "爱丽丝", "birthday": "2001-02-03"}, bearer=True
-    ),
-    # roles
-    "roles-list": Example("/roles/list", bearer=True),
-    "roles-save": Example("/roles/save", content={"roleName": "editor"}, bearer=True),
-    "roles-delete": Example("/roles/delete", content={"id": examples.ROLE[0]}, bearer=True),
-}
-
+EXAMPLES: Mapping[str, Example] = {**examples.EXAMPLES, **_NOT_FOUND}
 
 # What EventBridge Scheduler sends where a schedule has no input of its own.
 SCHEDULED: Mapping[str, Mapping[str, Any]] = {
@@ -188,7 +72,9 @@ def texts() -> dict[str, str]:
     """What each file of `events/` holds, by its name without the ending."""
     values = example_values()
     events = {name: event(example, values.get(name, {})) for name, example in EXAMPLES.items()}
-    return {name: json.dumps(made, ensure_ascii=False, indent=2) + "\n" for name, made in (events | SCHEDULED).items()}
+    return {
+        name: json.dumps(made, ensure_ascii=False, indent=2) + "\n" for name, made in {**events, **SCHEDULED}.items()
+    }
 
 
 def example_values() -> Mapping[str, Values]:
@@ -213,17 +99,11 @@ def _request(example: Example, values: Mapping[str, Any]) -> Request:
         headers["Authorization"] = f"Bearer {values['token']}"
     if example.form is not None:
         headers["Content-Type"] = "application/x-www-form-urlencoded"
-        body = urllib.parse.urlencode(filled(example.form, values)).encode()
+        body = urllib.parse.urlencode(examples.filled(example.form, values)).encode()
     elif example.content is not None:
         headers["Content-Type"] = "application/json"
-        body = json.dumps(filled(example.content, values), ensure_ascii=False).encode()
+        body = json.dumps(examples.filled(example.content, values), ensure_ascii=False).encode()
     return Request(example.method, example.path, tuple(headers.items()), body)
-
-
-def filled(fields: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of an example with `values` in their places."""
-    places = {f"{{{name}}}": value for name, value in values.items()}
-    return {name: places.get(value, value) if isinstance(value, str) else value for name, value in fields.items()}
 
 
 def main() -> int:

@@ -2,8 +2,7 @@
 
     .venv/bin/python -m tools.write_openapi
 
-In: the routes of functions/*/app.py, the `OPERATIONS` in the module `api` beside each endpoint, and the examples of
-`tools.write_events`.
+In: the routes of functions/*/app.py, and the `OPERATIONS` and `EXAMPLES` in the module `api` beside each endpoint.
 """
 
 import importlib
@@ -17,14 +16,15 @@ import yaml
 from pydantic import TypeAdapter
 
 from lingpai.http.api import Operation
+from lingpai.http.example import Example
 from lingpai.http.router import Endpoint, Route
 from lingpai.legacy import usercenter
+from local import examples
+from local.examples import EXAMPLES
 from tools import write_events
-from tools.write_events import EXAMPLES, Example
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "openapi.yaml"
-FEATURES = ("accounts", "authentication", "legacy", "oauth", "sms_codes")
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 HEADER = "# Written by `make openapi` from the modules `api` of layers/common/lingpai: change those instead.\n"
 INFO = {
@@ -48,8 +48,8 @@ type _Mode = Literal["validation", "serialization"]
 def operations() -> Mapping[Endpoint, Operation]:
     """What all features say of their endpoints."""
     found: dict[Endpoint, Operation] = {}
-    for feature in FEATURES:
-        found |= importlib.import_module(f"lingpai.{feature}.api").OPERATIONS
+    for module in examples.api_modules():
+        found |= module.OPERATIONS
     return found
 
 
@@ -197,7 +197,7 @@ def _body(route: Route, known: Operation, schemas: _Schemas) -> dict[str, Any]:
     values = write_events.example_values()
     for name, example in EXAMPLES.items():
         if example.path == route.path and (kind := _kind(example)) is not None:
-            filled = write_events.filled(example.form or example.content or {}, values.get(name, {}))
+            filled = examples.filled(example.fields, values.get(name, {}))
             shown = {"summary": name, **({"description": sent} if (sent := _sent(example)) else {}), "value": filled}
             content[kind].setdefault("examples", {})[name] = shown
     return {"required": True, "content": content}

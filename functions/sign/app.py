@@ -1,10 +1,9 @@
 """Logging in by a third party's word."""
 
 from lingpai import bootstrap, priming
-from lingpai.http.oauth_error import oauth
-from lingpai.oauth import token_endpoint as token
+from lingpai.oauth import token_endpoint
 
-ROUTES = (oauth("/sign/token", token.sign_token),)
+ROUTES = token_endpoint.SIGN_ROUTES  # /sign/token
 
 handler = bootstrap.lambda_handler(*ROUTES)
 priming.before_snapshot(*ROUTES)

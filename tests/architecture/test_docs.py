@@ -6,14 +6,13 @@ import pkgutil
 import re
 import tomllib
 from collections.abc import Iterator
+from fnmatch import fnmatchcase as fnmatch
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
 from pydantic import BaseModel, SecretStr
 
-from functions.roles.app import ROUTES as ROLES
-from functions.users.app import ROUTES as USERS
 from lingpai import bootstrap
 from lingpai.http.reasons import REASONS
 from lingpai.settings import Settings, from_environment
@@ -21,7 +20,7 @@ from local import environment, seed
 from tests.support.api import Api
 from tests.support.memory_store import MemoryStore
 from tests.support.stores import ROOT, TEMPLATE, settings
-from tools import architecture_picture
+from tools import architecture_picture, write_openapi
 
 PAGES = sorted(
     path
@@ -31,6 +30,9 @@ PAGES = sorted(
 GUIDES = [page for page in PAGES if page.name != "CHANGELOG.md" and page.parent.name != "decisions"]
 CODE = ("layers", "functions", "local", "sdk", "tests", "tools", "benchmarks", "docs", "events")
 README = (ROOT / "README.md").read_text("utf-8")
+WIRE_CONTRACT = (ROOT / "docs" / "api.md").read_text("utf-8")
+ENDPOINTS = WIRE_CONTRACT.partition("\n## Endpoints\n")[2].partition("\n## ")[0]
+ROUTES = tuple(write_openapi.routes())
 SETTINGS = (ROOT / "docs" / "settings.md").read_text("utf-8")
 LOCAL = (ROOT / "docs" / "local.md").read_text("utf-8")
 SEED = (ROOT / "docs" / "seed.md").read_text("utf-8")
@@ -149,9 +151,17 @@ def test_settings_of_the_local_server() -> None:
     assert rows["LOG_LEVEL"] == environment.PRESETS["LOG_LEVEL"]
 
 
+def test_groups_of_endpoints() -> None:
+    """The README's table has a group for each route, and no group without one."""
+    groups = {path for row in table(README, "Paths") for path in re.findall("/[^`, ]+", row[0])}
+    served = {route.path for route in ROUTES}
+    assert [path for path in sorted(served) if not any(fnmatch(path.rstrip("/"), group) for group in groups)] == []
+    assert [group for group in sorted(groups) if not any(fnmatch(path, group) for path in served)] == []
+
+
 def test_endpoints(api: Api) -> None:
     """The table of endpoints is the template's routes and the two paths that only `$default` can take."""
-    told = {row[0]: row[2] for row in table(README, "Path")}
+    told = {row[0]: row[4] for row in table(ENDPOINTS, "Path")}
     routed = {route.path for route in TEMPLATE.routes if route.path != "$default"}
     assert set(told) == routed | {"/oauth/token/", "/o/token/"}
     for path, what in told.items():
@@ -167,25 +177,25 @@ def test_endpoints(api: Api) -> None:
 @pytest.mark.security("F33")
 def test_reasons() -> None:
     """The table of reasons is what the code may send."""
-    page = (ROOT / "docs" / "api.md").read_text("utf-8")
-    told = [(row[0], row[1]) for row in table(page, "`reason`")]
+    told = [(row[0], row[1]) for row in table(WIRE_CONTRACT, "`reason`")]
     assert told == [(reason, error) for error, reasons in REASONS.items() for reason in sorted(reasons)]
 
 
 def test_wire_contract_has_every_path() -> None:
-    """docs/api.md speaks of every path that is served."""
-    page = (ROOT / "docs" / "api.md").read_text("utf-8")
-    served = {row[0] for row in table(README, "Path")}
+    """docs/api.md speaks of every path that is served, besides its table of endpoints."""
+    page = WIRE_CONTRACT.replace(ENDPOINTS, "")
+    served = {route.path for route in ROUTES}
     assert [path for path in sorted(served) if f"{path.removesuffix('/')}`" not in page] == []
 
 
 @pytest.mark.security("F6", "F8")
 def test_wire_contract_has_what_each_route_needs() -> None:
     """The table of docs/api.md is what the routes state, and whether a temporary token will do."""
-    page = (ROOT / "docs" / "api.md").read_text("utf-8")
-    told = {row[0]: (row[1], row[2] == "yes") for row in table(page, "Route")}
-    guarded = (route for route in (*USERS, *ROLES) if route.needs != "none")
-    assert told == {route.path: (route.needs, not route.changes) for route in guarded}
+    told = {row[0]: (row[2], row[3]) for row in table(ENDPOINTS, "Path")}
+    assert told == {
+        route.path: ("–", "–") if route.needs == "none" else (route.needs, "no" if route.changes else "yes")
+        for route in ROUTES
+    }
 
 
 def test_seed_example(tmp_path: Path) -> None:

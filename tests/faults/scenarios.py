@@ -1,4 +1,7 @@
-"""One request or more for each route, with what has to be there before it."""
+"""One request or more for each route, with what has to be there before it.
+
+A route that has none of its own here is asked for by its examples (`EXAMPLES` of the feature's module `api`).
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -6,6 +9,8 @@ from typing import Any
 from unittest.mock import patch
 
 from lingpai.accounts import ended_accounts
+from lingpai.http.example import Example
+from local import examples
 from tests.faults.house import GOOGLE_CLIENT, House
 from tests.support.api import Answer
 
@@ -58,10 +63,6 @@ def _json(path: str, as_: str | None = None, **body: Any) -> Callable[[House, St
     return ask
 
 
-def _get(path: str) -> Callable[[House, State], Answer]:
-    return lambda house, _: house.api.call("GET", path)
-
-
 def _logged_in(house: House) -> State:
     """Tokens of the admin and of alice, who has two sessions more, one of them of another client."""
     standard = house.api.log_in(ALICE, ALICES, STANDARD)
@@ -90,12 +91,6 @@ def _code_for(number: str, **more: str) -> Callable[[House], State]:
         return {"code": house.api.last_code, **_logged_in(house)}
 
     return prepare
-
-
-def _usercenter(house: House) -> State:
-    form = {"grant_type": "password", "client_id": "23", "username": ALICE, "password": ALICES}
-    tokens = house.api.post("/oauth/token", form=form).json["data"]
-    return {"access": tokens["accessToken"], "refresh": tokens["refreshToken"]}
 
 
 def linked(house: House) -> State:
@@ -146,7 +141,7 @@ def _token_paths() -> list[Scenario]:
     return [Scenario("client_credentials", path, _form(path, MACHINE, **fields)) for path in paths]
 
 
-SCENARIOS = [
+_WRITTEN = [
     *_token_paths(),
     Scenario(
         "client_credentials, signed",
@@ -184,21 +179,6 @@ SCENARIOS = [
     ),
     Scenario("a user's", "/oauth/revoke", _form("/oauth/revoke", STANDARD, token="{standard}"), _logged_in),
     Scenario("a client's", "/oauth/revoke", _form("/oauth/revoke", MACHINE, token="{machine}"), _machine),
-    Scenario("", "/.well-known/oauth-authorization-server", _get("/.well-known/oauth-authorization-server")),
-    Scenario("", "/.well-known/jwks.json", _get("/.well-known/jwks.json")),
-    Scenario("", "/health", _get("/health")),
-    Scenario("", "/user/checkOauthToken", _form("/user/checkOauthToken", accessToken="{access}"), _usercenter),
-    Scenario("", "/user/getUserByToken", _form("/user/getUserByToken", accessToken="{access}"), _usercenter),
-    Scenario("", "/oauth/destoryToken", _form("/oauth/destoryToken", accessToken="{access}"), _usercenter),
-    Scenario("", "/oauth/destroyToken", _form("/oauth/destroyToken", accessToken="{access}"), _usercenter),
-    Scenario(
-        "",
-        "/oauth/refreshAccessToken",
-        _form("/oauth/refreshAccessToken", client_id="23", refreshToken="{refresh}"),
-        _usercenter,
-    ),
-    Scenario("", "/oauth/getTempToken", _form("/oauth/getTempToken", accessToken="{access}"), _usercenter),
-    Scenario("", "/mobile/code/get", _form("/mobile/code/get", WEB, mobile=NEW_NUMBER)),
     Scenario(
         "right",
         "/mobile/code/verify",
@@ -231,11 +211,6 @@ SCENARIOS = [
         "/sign/token",
         _form("/sign/token", GOOGLE_CLIENT, sign="{sign}"),
         _google_sign,
-    ),
-    Scenario(
-        "",
-        "/User/Register",
-        _form("/User/Register", userName="newcomer", password=STRANGER, mobile=NEW_NUMBER),
     ),
     Scenario("", "/users/register", _json("/users/register", username="newcomer", password=STRANGER)),
     Scenario(
@@ -303,20 +278,10 @@ SCENARIOS = [
     ),
     Scenario(
         "",
-        "/users/role/update",
-        _json("/users/role/update", "admin", id=lambda state: state["id"], roleList=[{"id": 1}]),
-        _logged_in,
-    ),
-    Scenario("", "/users/find", _json("/users/find", "admin", username=ALICE), _logged_in),
-    Scenario("", "/users/list", _json("/users/list", "admin", limit=10), _logged_in),
-    Scenario(
-        "",
         "/users/delete",
         _json("/users/delete", "admin", id=lambda state: state["id"]),
         _logged_in,
     ),
-    Scenario("", "/users/current", _json("/users/current", "alice"), _logged_in),
-    Scenario("", "/users/identities", _json("/users/identities", "alice"), _logged_in),
     Scenario(
         "",
         "/users/identities/link",
@@ -324,15 +289,7 @@ SCENARIOS = [
         _to_link,
     ),
     Scenario("", "/users/identities/unlink", _json("/users/identities/unlink", "google", provider="google"), linked),
-    Scenario("", "/userDetail/current", _json("/userDetail/current", "alice"), _logged_in),
     Scenario("", "/userDetail/get", _json("/userDetail/get", "admin", id=lambda state: state["id"]), _logged_in),
-    Scenario(
-        "",
-        "/userDetail/update",
-        _json("/userDetail/update", "alice", id=lambda state: state["id"], name="Alice", age="31"),
-        _logged_in,
-    ),
-    Scenario("", "/roles/list", _json("/roles/list", "admin"), _logged_in),
     Scenario(
         "new",
         "/roles/save",
@@ -354,3 +311,23 @@ SCENARIOS = [
     ),
     Scenario("missing", "/roles/delete", _json("/roles/delete", "admin", id=9), _logged_in, status=404),
 ]
+
+
+def _of_example(name: str, example: Example) -> Scenario:
+    """The request of the event `name`, with what `local.examples` stores for it."""
+
+    def ask(house: House, state: State) -> Answer:
+        return house.api.call(
+            example.method,
+            example.path,
+            form=None if example.form is None else examples.filled(example.form, state),
+            json_body=None if example.content is None else examples.filled(example.content, state),
+            basic=example.basic,
+            bearer=state["token"] if example.bearer else None,
+        )
+
+    return Scenario("example", example.path, ask, lambda house: dict(examples.put(house.api.services, name)[name]))
+
+
+_own = {scenario.path for scenario in _WRITTEN}
+SCENARIOS = [*_WRITTEN, *(_of_example(*each) for each in examples.EXAMPLES.items() if each[1].path not in _own)]

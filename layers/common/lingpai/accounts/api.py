@@ -7,6 +7,7 @@ from pydantic import Field
 
 from lingpai.accounts import profile_routes, role_routes, routes
 from lingpai.http.api import Answer, Body, Done, Message, Operation, bearer_refusals, legacy_refusals
+from lingpai.http.example import ADMIN, READER, ROLE, Account, Example, called
 from lingpai.http.router import Endpoint
 
 Id = Annotated[int, Field(gt=0, lt=2**53, examples=[7])]
@@ -141,4 +142,23 @@ OPERATIONS: Mapping[Endpoint, Operation] = {
     role_routes.list_all: Operation("List the roles", Message[list[Role]], bearer_refusals()),
     role_routes.save: Operation("Make or rename a role", Message[Id], bearer_refusals(404, 409), SavedRole),
     role_routes.delete: Operation("Delete a role", Done, bearer_refusals(404, 409), ById),
+}
+
+_LEAVER = Account(107, "example-leaver")
+_MEMBER = Account(106, "example-member")
+_ME = {"id": "{id}"}
+
+EXAMPLES: Mapping[str, Example] = {
+    "users-register": Example("/users/register", content={"username": "mei", "password": "plum-blossom"}),
+    "users-role-update": called("/users/role/update", ADMIN, {**_ME, "roleList": [{"id": 2}]}, about=_MEMBER),
+    "users-find": called("/users/find", ADMIN, {"username": "alice"}),
+    "users-list": called("/users/list", ADMIN, {"limit": 20}),
+    "users-delete": called("/users/delete", ADMIN, _ME, about=_LEAVER),
+    "users-current": called("/users/current", READER, method="GET"),
+    "user-detail-current": called("/userDetail/current", READER),
+    "user-detail-get": called("/userDetail/get", READER, _ME),
+    "user-detail-update": called("/userDetail/update", READER, {**_ME, "name": "爱丽丝", "birthday": "2001-02-03"}),
+    "roles-list": called("/roles/list", ADMIN),
+    "roles-save": called("/roles/save", ADMIN, {"roleName": "editor"}),
+    "roles-delete": called("/roles/delete", ADMIN, {"id": ROLE[0]}),
 }

@@ -83,3 +83,10 @@ def shown(services: Services, user: User) -> dict[str, Any]:
 def by_seed_names(profile: Profile) -> dict[str, str | None]:
     """The fields of the profile under the seed's names."""
     return {name: getattr(profile, field) for name, field in FIELDS.items()}
+
+
+ROUTES = (
+    envelope.legacy_json("/userDetail/current", current, needs="account", changes=False),
+    envelope.legacy_json("/userDetail/get", get, needs="account", changes=False),
+    envelope.legacy_json("/userDetail/update", update, needs="account"),
+)

@@ -27,3 +27,10 @@ def delete(services: Services, request: Request) -> Reply:
     authenticate(services, request)
     roles.delete(services, fields.an_id(json_body(request), "id"))
     return envelope.done()
+
+
+ROUTES = (
+    envelope.legacy_json("/roles/list", list_all, needs="admin", changes=False),
+    envelope.legacy_json("/roles/save", save, needs="admin"),
+    envelope.legacy_json("/roles/delete", delete, needs="admin"),
+)

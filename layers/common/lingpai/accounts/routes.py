@@ -124,3 +124,13 @@ def _read_cursor(cursor: str | None) -> int | None:
     if len(raw) != 7 or not 0 < user_id <= fields.MAX_ID:
         raise invalid_request("bad_cursor")
     return user_id
+
+
+ROUTES = (
+    envelope.legacy_json("/users/register", register),
+    envelope.legacy_json("/users/role/update", update_roles, needs="admin"),
+    envelope.legacy_json("/users/find", find, needs="account", changes=False),
+    envelope.legacy_json("/users/list", list_all, needs="admin", changes=False),
+    envelope.legacy_json("/users/delete", delete, needs="admin"),
+    envelope.legacy_json("/users/current", current, methods=("GET", "POST"), needs="account", changes=False),
+)

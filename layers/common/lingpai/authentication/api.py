@@ -8,6 +8,7 @@ from pydantic import Field
 from lingpai.accounts.api import GivenId, Id, Password, RoleName, Username
 from lingpai.authentication import identity_routes, routes
 from lingpai.http.api import Answer, Body, ClientFields, Done, Message, Operation, bearer_refusals, legacy_refusals
+from lingpai.http.example import ADMIN, CODE_FIELDS, NONCE, READER, WEB, Account, Example, SentCode, called
 from lingpai.http.router import Endpoint
 
 Code = Annotated[str | int, Field(description="The six digits that were sent.", examples=["123456"])]
@@ -123,4 +124,42 @@ OPERATIONS: Mapping[Endpoint, Operation] = {
     identity_routes.unlink: Operation(
         "Unlink a third party's identity", Message[LoginMethods], bearer_refusals(404, 409), Unlink
     ),
+}
+
+_FORGETFUL = Account(109, "example-forgetful", mobile="+8613312341246")
+_LINKED = Account(105, "example-identity", openids=(("trusted:default", "example-openid"),))
+_LINKER = Account(111, "example-linker")
+_MOVER = Account(110, "example-mover", mobile="+8613312341247")
+_PASSWORD = Account(103, "example-password")
+_PHONE = Account(104, "example-phone")
+_OLD, _NEW = "correct horse battery", "staple horse battery"
+
+EXAMPLES: Mapping[str, Example] = {
+    "users-save": called(
+        "/users/save",
+        ADMIN,
+        {"username": "ming", "password": "bright-morning", "roleList": [{"roleName": "user"}]},
+    ),
+    "users-update": called(
+        "/users/update",
+        _PHONE,
+        {"id": "{id}", "phone": "{mobile}", "code": "{code}"},
+        code=SentCode("+8613312341245", purpose="link"),
+    ),
+    "users-pwd-update": called(
+        "/users/pwd/update", _PASSWORD, {"userId": "{id}", "oldPassword": _OLD, "newPassword": _NEW}
+    ),
+    "users-pwd-reset": Example(
+        "/users/pwd/reset",
+        content={**CODE_FIELDS, "newPassword": _NEW},
+        basic=WEB,
+        about=_FORGETFUL,
+        code=SentCode("+8613312341246", purpose="reset"),
+    ),
+    "users-phone-remove": called("/users/phone/remove", _MOVER, {"id": "{id}"}),
+    "users-identities": called("/users/identities", READER, method="GET"),
+    "users-identities-link": called(
+        "/users/identities/link", _LINKER, {"provider": "example", "sign": "{id_token}", "nonce": NONCE}
+    ),
+    "users-identities-unlink": called("/users/identities/unlink", _LINKED, {"provider": "trusted"}),
 }

@@ -66,3 +66,10 @@ def _masked(openid: str) -> str:
     """Enough of the id to know it again: a quarter of it at each end, four characters at most."""
     shown = min(4, len(openid) // 4)
     return f"{openid[:shown]}***{openid[len(openid) - shown :]}"
+
+
+ROUTES = (
+    envelope.legacy_json("/users/identities", current, methods=("GET", "POST"), needs="account", changes=False),
+    envelope.legacy_json("/users/identities/link", link, needs="account"),
+    envelope.legacy_json("/users/identities/unlink", unlink, needs="account"),
+)

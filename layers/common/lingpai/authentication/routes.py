@@ -128,3 +128,12 @@ def _identity(services: Services, caller: Caller, openid: str) -> Identity:
     if provider is None:
         raise forbidden("provider_not_allowed")
     return provider.identity(client, openid)
+
+
+ROUTES = (
+    envelope.legacy_json("/users/save", save, needs="admin"),
+    envelope.legacy_json("/users/update", update, needs="account"),
+    envelope.legacy_json("/users/pwd/update", update_password, needs="account"),
+    envelope.legacy_json("/users/pwd/reset", reset_password),
+    envelope.legacy_json("/users/phone/remove", remove_phone, needs="account"),
+)

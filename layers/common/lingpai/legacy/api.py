@@ -10,6 +10,19 @@ from pydantic import Field
 
 from lingpai.accounts.api import User
 from lingpai.http.api import Answer, Body, ClientFields, OAuthError, Operation, Scope, oauth_refusals
+from lingpai.http.example import (
+    CODE_FIELDS,
+    DJANGO,
+    MACHINE,
+    PASSPORT,
+    READER,
+    STANDARD,
+    USERCENTER,
+    WEB,
+    Account,
+    Example,
+    SentCode,
+)
 from lingpai.http.router import Endpoint
 from lingpai.legacy import user_register, usercenter_routes
 from lingpai.oauth import token_endpoint
@@ -276,4 +289,65 @@ OPERATIONS: Mapping[Endpoint, Operation] = {
         "Make a token of five minutes that only reads", UserCenterResult | UserCenterFailure, {}, AccessToken, form=True
     ),
     user_register.register: Operation("Register an account as Django apps do", Registered, {}, Registration, form=True),
+}
+
+_NUMBER = Account(108, "example-number", mobile="+8613312341244")
+_PASSWORD = {"grant_type": "password", "username": "alice", "password": "correct horse battery"}
+# The MD5 and SHA-1 of alice's password.
+_DIGESTS = {
+    "md5password": "88e4ddd2402d92d50e1879d6ecd9ffd4",
+    "shapassword": "98decc62ece399a22ed30d490ef333be7fde7385",
+}
+_OPENID = {"sign": "oGZUI0egBJY1zhBYw2KhdUfwVJJE"}
+
+
+def _with_access_token(path: str) -> Example:
+    """A UserCenter call with the reader's access token."""
+    return Example(path, content={"accessToken": "{token}"}, caller=READER, client_id=USERCENTER["client_id"])
+
+
+EXAMPLES: Mapping[str, Example] = {
+    "token-password": Example("/oauth/token", form=_PASSWORD, basic=WEB),
+    "token-refresh": Example(
+        "/oauth/token",
+        form={"grant_type": "refresh_token", "refresh_token": "{refresh_token}"},
+        basic=WEB,
+        caller=READER,
+    ),
+    "token-client-credentials": Example("/oauth/token", form={"grant_type": "client_credentials"}, basic=MACHINE),
+    "token-mobile-code": Example(
+        "/oauth/token",
+        form={"grant_type": "urn:lingpai:grant:mobile-code", **CODE_FIELDS},
+        basic=STANDARD,
+        code=SentCode("+8613312341243", STANDARD[0]),
+    ),
+    "token-sign": Example("/oauth/token", form={"grant_type": "urn:lingpai:grant:sign", **_OPENID}, basic=STANDARD),
+    "token-json": Example("/oauth/token", content={**_PASSWORD, "client_id": WEB[0], "client_secret": WEB[1]}),
+    "token-passport": Example("/oauth/token", form={**PASSPORT, **_PASSWORD, "scope": ""}),
+    "token-usercenter": Example("/oauth/token", content={**USERCENTER, "username": "alice", **_DIGESTS}),
+    "token-usercenter-code": Example(
+        "/oauth/token",
+        content={**USERCENTER, "username": _NUMBER.name, "validateCode": "{code}"},
+        about=_NUMBER,
+        code=SentCode("+8613312341244"),
+    ),
+    "token-slash": Example("/oauth/token/", form=_PASSWORD, basic=WEB),
+    "o-token": Example("/o/token", form={**DJANGO, **_PASSWORD}),
+    "o-token-slash": Example("/o/token/", form={**DJANGO, **_PASSWORD}),
+    "user-check-token": _with_access_token("/user/checkOauthToken"),
+    "user-by-token": _with_access_token("/user/getUserByToken"),
+    "oauth-destory-token": _with_access_token("/oauth/destoryToken"),
+    "oauth-destroy-token": _with_access_token("/oauth/destroyToken"),
+    "oauth-refresh-access-token": Example(
+        "/oauth/refreshAccessToken",
+        content={**USERCENTER, "refresh_token": "{refresh_token}"},
+        caller=READER,
+        client_id=USERCENTER["client_id"],
+    ),
+    "oauth-get-temp-token": _with_access_token("/oauth/getTempToken"),
+    "mobile-token": Example("/mobile/token", form=CODE_FIELDS, basic=WEB, code=SentCode("+8613312341242")),
+    "sign-token": Example("/sign/token", form=_OPENID, basic=WEB),
+    "user-register": Example(
+        "/User/Register", content={"userName": "lin", "password": "plum-blossom", "mobile": "13800138000"}
+    ),
 }

@@ -6,6 +6,7 @@ from lingpai.accounts import service as accounts
 from lingpai.accounts.registering import registering
 from lingpai.http.request import Request, parameters, require
 from lingpai.http.response import Reply, error_headers, json_reply
+from lingpai.http.router import Route
 from lingpai.kernel.errors import LingpaiError, invalid_request
 from lingpai.kernel.messages import text
 from lingpai.services import Services
@@ -32,3 +33,6 @@ def refused(error: LingpaiError, request: Request) -> Reply:
 
 def _result(code: int, message: str) -> dict[str, Any]:
     return {"result": {"code": code, "msg": message, "data": ""}}
+
+
+ROUTES = (Route("/User/Register", register, refused),)

@@ -77,3 +77,13 @@ def _access_token(request: Request) -> str:
 
 def _first(given: Mapping[str, str], names: tuple[str, ...]) -> str | None:
     return next((given[name] for name in names if name in given), None)
+
+
+ROUTES = (
+    usercenter.user_center("/user/checkOauthToken", check_token),
+    usercenter.user_center("/user/getUserByToken", user_by_token),
+    usercenter.user_center("/oauth/destoryToken", destroy_token),
+    usercenter.user_center("/oauth/destroyToken", destroy_token),
+    usercenter.user_center("/oauth/refreshAccessToken", refresh_token),
+    usercenter.user_center("/oauth/getTempToken", temporary_token),
+)

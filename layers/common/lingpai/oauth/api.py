@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from lingpai.http.api import Answer, ClientFields, Operation, Scope, oauth_refusals
+from lingpai.http.example import READER, STANDARD, Example
 from lingpai.http.router import Endpoint
 from lingpai.oauth import routes
 
@@ -101,4 +102,14 @@ OPERATIONS: Mapping[Endpoint, Operation] = {
     routes.metadata: Operation("Tell what the server offers (RFC 8414)", Metadata, oauth_refusals()),
     routes.jwks: Operation("Give the public keys that verify signed tokens (RFC 7517)", Keys, oauth_refusals()),
     routes.health: Operation("Tell whether the store answers", Health, oauth_refusals()),
+}
+
+EXAMPLES: Mapping[str, Example] = {
+    "oauth-introspect": Example("/oauth/introspect", form={"token": "{token}"}, basic=STANDARD, caller=READER),
+    "oauth-revoke": Example(
+        "/oauth/revoke", form={"token": "{refresh_token}"}, basic=STANDARD, caller=READER, client_id=STANDARD[0]
+    ),
+    "oauth-metadata": Example("/.well-known/oauth-authorization-server", method="GET"),
+    "oauth-keys": Example("/.well-known/jwks.json", method="GET"),
+    "health": Example("/health", method="GET"),
 }

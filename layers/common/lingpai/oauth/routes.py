@@ -7,6 +7,7 @@ from lingpai.clients import epochs
 from lingpai.clients.model import Client
 from lingpai.clients.request_authentication import authenticated_client
 from lingpai.http import observability
+from lingpai.http.oauth_error import oauth
 from lingpai.http.request import CLIENT, Request, parameters, require
 from lingpai.http.response import Reply, json_reply
 from lingpai.kernel.errors import invalid_client
@@ -152,3 +153,12 @@ def _claims(services: Services, session: Session) -> dict[str, Any]:
         "iat": session.rotated_at or session.created_at,
         "iss": services.issuer,
     }
+
+
+ROUTES = (
+    oauth("/oauth/introspect", introspect),
+    oauth("/oauth/revoke", revoke),
+    oauth("/.well-known/oauth-authorization-server", metadata, methods=("GET",)),
+    oauth("/.well-known/jwks.json", jwks, methods=("GET",)),
+    oauth("/health", health, methods=("GET",)),
+)

@@ -1,6 +1,7 @@
 """`/oauth/token`, `/mobile/token`, `/sign/token`: a client, a grant, and the answer in the client's dialect."""
 
 from lingpai.clients.request_authentication import authenticated_client, end_user_address
+from lingpai.http.oauth_error import oauth
 from lingpai.http.request import CLIENT, Request, all_parameters
 from lingpai.http.response import Reply
 from lingpai.kernel.errors import LingpaiError
@@ -50,3 +51,13 @@ def _answer(services: Services, request: Request, grant: str | None) -> Reply:
     if client is None:
         return reply.about(None, grant, error=refusal)
     return reply.about(client.id, grant, client.dialect, refusal)
+
+
+TOKEN_ROUTES = (
+    oauth("/oauth/token", oauth_token),
+    oauth("/oauth/token/", oauth_token),
+    oauth("/o/token", oauth_token),
+    oauth("/o/token/", oauth_token),
+)
+MOBILE_ROUTES = (oauth("/mobile/token", mobile_token),)
+SIGN_ROUTES = (oauth("/sign/token", sign_token),)

@@ -47,3 +47,9 @@ def _purpose(given: dict[str, str]) -> Purpose | None:
 def _number(services: Services, given: dict[str, str]) -> str:
     require(given, "mobile")
     return phone_numbers.parse_mobile(given["mobile"], services.settings)
+
+
+ROUTES = (
+    envelope.legacy_json("/mobile/code/get", get),
+    envelope.legacy_json("/mobile/code/verify", verify),
+)
