@@ -160,6 +160,10 @@ openapi: $(VENV) ## Write docs/openapi.yaml and events/: every route with what i
 	@.venv/bin/python -m tools.write_openapi
 	@.venv/bin/python -m tools.write_events
 
+.PHONY: settings
+settings: $(VENV) ## Write docs/settings.md: each setting, its default and what it sets
+	@.venv/bin/python -m tools.settings_page
+
 .PHONY: security-page
 security-page: $(VENV) ## Write docs/security.md: requirements and the tests that show them
 	@.venv/bin/python -m tools.security_page

@@ -8,10 +8,9 @@ import tomllib
 from collections.abc import Iterator
 from fnmatch import fnmatchcase as fnmatch
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
-from pydantic import BaseModel, SecretStr
 
 from lingpai import bootstrap
 from lingpai.http.reasons import REASONS
@@ -20,7 +19,10 @@ from local import environment, seed
 from tests.support.api import Api
 from tests.support.memory_store import MemoryStore
 from tests.support.stores import ROOT, TEMPLATE, settings
-from tools import architecture_picture, write_openapi
+from tools import architecture_picture, settings_page, write_openapi
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 PAGES = sorted(
     path
@@ -54,19 +56,6 @@ def table(page: str, first_column: str) -> Iterator[list[str]]:
             inside = True
         elif inside and not set(line) <= set("|-"):
             yield [cell[1:-1] if re.fullmatch("`[^`]*`", cell) else cell for cell in cells]
-
-
-def shown(default: Any) -> str:
-    """A setting's default as its environment variable would hold it."""
-    match default:
-        case bool():
-            return str(default).lower()
-        case tuple():
-            return ",".join(default)
-        case SecretStr():
-            return default.get_secret_value()
-        case _:
-            return str(default)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
@@ -125,9 +114,12 @@ def test_names_of_the_code() -> None:
 
 
 def test_settings() -> None:
-    """The table of settings is `Settings`: each field, in its order, with its default."""
+    """The table of settings is `Settings`: each field, in its order, with its default (`make settings`)."""
+    assert settings_page.text() == SETTINGS
     told = [(row[0], row[1]) for row in table(SETTINGS, "Variable")]
-    assert told == [(name.upper(), shown(field.default)) for name, field in Settings.model_fields.items()]
+    assert told == [
+        (name.upper(), settings_page.default_text(field.default)) for name, field in Settings.model_fields.items()
+    ]
 
 
 def test_defaults_are_what_nothing_set_gives() -> None:
@@ -142,7 +134,11 @@ def test_settings_of_the_local_server() -> None:
     given: dict[str, str] = {}
     environment.prepare(given, 3000)
     fields = {name.upper(): field for name, field in Settings.model_fields.items()}
-    differing = {name for name, value in given.items() if name in fields and value != shown(fields[name].default)}
+    differing = {
+        name
+        for name, value in given.items()
+        if name in fields and value != settings_page.default_text(fields[name].default)
+    }
     sentence = text.partition("It also reads")[0]
     assert set(re.findall(r"`([A-Z_]+)", sentence)) == differing
     rows = {row[0]: row[1] for row in table(text, "Variable")}

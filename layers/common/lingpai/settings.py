@@ -28,7 +28,7 @@ from lingpai.sms.settings import SmsSettings
 from lingpai.sms_codes.settings import SmsCodeSettings
 
 
-# pydantic lists the fields of the last base class first. docs/settings.md has the same order.
+# pydantic lists the fields of the last base class first. docs/settings.md is written from them, in the same order.
 class Settings(
     IdentityProviderSettings,
     RateLimitSettings,

@@ -11,9 +11,17 @@ class AccountSettings(FeatureSettings):
     """Accounts: where they are kept, and who may make them."""
 
     users_table: str = "UsersTable"
+    """table: where accounts are kept"""
     identities_table: str = "IdentitiesTable"
+    """table: where usernames, numbers and third-party ids are kept"""
     roles_table: str = "RolesTable"
+    """table: where the roles are kept"""
 
     registration: Literal["open", "client", "off"] = "open"
+    """`open`, `client`, `off`: who may create new accounts ([registration](api.md#registration)): anyone, clients with
+    a secret, or only admins
+    """
     admin_role: Annotated[str, Field(min_length=1)] = "admin"
+    """role: the role whose holders are admins"""
     utc_offset_minutes: Annotated[int, Field(ge=-720, le=840)] = 480
+    """minutes: the offset of `createTime` from UTC"""

@@ -7,6 +7,10 @@ class AuthenticationSettings(FeatureSettings):
     """Logging in: limits on wrong passwords for a name, and how long a login counts as recent."""
 
     login_tries: Limit = 10
+    """guesses: wrong passwords for a name before 429; an address that logged in to it recently has separate tries"""
     login_window: Seconds = 900
+    """seconds: how long they are counted"""
     login_memory: Limit = 30 * 86400
+    """seconds: how long an address from which a name was logged in to is remembered"""
     recent_login: Limit = 600
+    """seconds: how long after a login its session may change how the account is logged in to, without fresh proof"""

@@ -36,14 +36,27 @@ HeaderNames = Annotated[
 
 
 class HttpSettings(FeatureSettings):
-    """HTTP: pages of other origins, the proxy in front, and metrics."""
+    """HTTP and metrics: pages of other origins, and the proxy in front."""
 
     # Origins whose pages may call the API, and the headers that they may send.
     cors_origins: Origins = ()
+    """list: origins whose pages may call, such as `https://app.example.com`: scheme, host and port in lower case, no
+    path; or `*` alone; in a deployment the parameter `CorsOrigins`
+    """
     cors_headers: HeaderNames = ("authorization", "content-type", "x-requested-with")
+    """list: request headers that those pages may send; in a deployment the parameter `CorsHeaders`"""
 
     trusted_proxy_secret: SecretStr = SecretStr("")
+    """text: the secret that [CloudFront](operations.md#cloudfront-and-aws-waf) sends in `X-Origin-Verify`: with it,
+    the caller's address is taken from `X-Forwarded-For`; two with a comma between while one is replaced; takes
+    precedence over the next
+    """
     trusted_proxy_secret_secret: SecretArn = ""
+    """ARN: the Secrets Manager secret that holds it"""
 
     metrics_namespace: str = ""
+    """name: the CloudWatch namespace of the metrics; empty for none"""
     metrics_by_prefix: bool = False
+    """yes or no: whether codes sent and come back are metrics for each country and prefix too, [which costs
+    money](limits.md#pumping)
+    """

@@ -126,19 +126,28 @@ def _oidc_provider(name: str, entry: Any) -> OidcProvider:
 
 
 class IdentityProviderSettings(FeatureSettings):
-    """WeChat and OpenID providers."""
+    """Identity providers: WeChat and OpenID providers."""
 
     wechat_apps: SecretStr = SecretStr("")
+    """text: mini-programs and their secrets, as `appid:secret` with commas between; takes precedence over the next"""
     wechat_apps_secret: str = ""
+    """ARN: the Secrets Manager secret that holds them, in that form"""
     wechat_url: Url = "https://api.weixin.qq.com"
+    """URL: where WeChat is asked"""
 
     oidc_providers: Annotated[tuple[OidcProvider, ...], BeforeValidator(_oidc_providers)] = ()
+    """JSON: [OpenID providers](identities.md#openid-providers) by name"""
     oidc_keys_ttl: Seconds = 3600
+    """seconds: how long a provider's keys are used without being read again"""
     oidc_keys_pause: Seconds = 30
+    """seconds: how long a provider is not asked again after an unknown key or a failure"""
     link_providers: Words = ()
+    """names: OpenID providers that any signed-in user may link, whatever the client, with commas between"""
 
     sign_connect_timeout: TimeOut = 1.5
+    """seconds: how long the name, connection and TLS of WeChat or an OpenID provider may take in all"""
     sign_timeout: TimeOut = 3.0
+    """seconds: how long to wait for its whole answer"""
 
     @field_validator("wechat_apps")
     @classmethod

@@ -4,6 +4,7 @@ from lingpai.kernel.setting_types import Country, FeatureSettings
 
 
 class KernelSettings(FeatureSettings):
-    """How phone numbers are read."""
+    """Phone numbers: how they are read."""
 
     home_country: Country = "CN"
+    """country: of numbers written without a country code"""

@@ -4,6 +4,7 @@ from lingpai.kernel.setting_types import FeatureSettings
 
 
 class OAuthSettings(FeatureSettings):
-    """The issuer that tokens and metadata name."""
+    """OAuth: the issuer that tokens and metadata name."""
 
     issuer: str = ""
+    """URL: the issuer that tokens and metadata name; without it, the address that was called"""

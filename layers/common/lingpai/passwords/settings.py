@@ -8,11 +8,17 @@ from lingpai.kernel.setting_types import FeatureSettings
 
 
 class PasswordSettings(FeatureSettings):
-    """Passwords, and how argon2id hashes them."""
+    """Passwords: which are refused, and how argon2id hashes them."""
 
     password_filter: str = ""
+    """path: the filter of [refused passwords](passwords.md); without it, the shipped one"""
     password_min_length: Annotated[int, Field(ge=1, le=128)] = 8
+    """characters: the shortest new password"""
     argon2_memory_kib: Annotated[int, Field(ge=8)] = 19456
+    """KiB: memory of a password hash; old hashes are renewed at login"""
     argon2_time: Annotated[int, Field(ge=1)] = 2
+    """passes: passes of a password hash"""
     argon2_parallelism: Annotated[int, Field(ge=1)] = 1
+    """lanes: lanes of a password hash"""
     digest_login: bool = False
+    """yes or no: login by the MD5 and SHA-1 of a password, for which a slow hash of both is kept"""

@@ -92,68 +92,124 @@ class SmsSettings(FeatureSettings):
 
     # Countries whose numbers are served, and prefixes in them that get no codes.
     sms_countries: Countries = ("CN",)
+    """countries: whose numbers are served, with commas between"""
     sms_refused_prefixes: Prefixes = ()
+    """prefixes: mobile numbers that get no codes although their country is served, in E.164, with commas between:
+    `+86170,+86171`
+    """
 
     # The senders, in the order in which they are tried, and their time-outs.
     sms_provider: Annotated[
         tuple[Provider, ...], BeforeValidator(words), Field(min_length=1), AfterValidator(_providers)
     ] = ("console",)
+    """names: [who delivers messages](senders.md): `aliyun`, `tencent`, `aws`, `sns`, `twilio`, several with commas
+    between, tried in this order; `console` keeps messages and delivers none
+    """
     sms_connect_timeout: TimeOut = 1.5
+    """seconds: how long a provider's name, connection and TLS may take in all"""
     sms_read_timeout: TimeOut = 3.0
+    """seconds: how long to wait for its whole answer"""
     sms_deadline: TimeOut = 8.0
+    """seconds: no provider is tried that could not finish within this time"""
     sms_breaker_failures: Limit = 5
+    """failures: of a provider within a minute before it is paused"""
     sms_breaker_pause: Seconds = 30
+    """seconds: how long it is paused; after that, one message at a time tests it"""
 
     # The daily budget of each prefix (UTC).
     limit_sms_prefix: Limit = 2000
+    """codes: for the numbers of a prefix within a day (UTC)"""
     sms_prefix_digits: Annotated[int, Field(ge=0, le=10)] = 4
+    """digits: of a number behind its calling code that make its prefix"""
     sms_unproven: Limit = 100
+    """codes: to a prefix within a day that did not come back, before it is stopped"""
     sms_proof: Annotated[int, Field(ge=1)] = 4
+    """codes: subtracted from that count for a code that comes back right, once a day for each number"""
 
     # Texts for senders that have no templates.
     sms_text_zh_login: SmsText = ""
+    """text: a Chinese message with a login code, with the places `{code}` and `{minutes}`; for providers that take
+    texts
+    """
     sms_text_zh_link: SmsText = ""
+    """text: a Chinese message with a code that links a number to an account"""
     sms_text_en_login: SmsText = ""
+    """text: the same in English"""
     sms_text_en_link: SmsText = ""
+    """text: the same in English"""
     sms_text_zh_reset: SmsText = ""
+    """text: a Chinese message with a code that sets a password"""
     sms_text_en_reset: SmsText = ""
+    """text: the same in English"""
     sms_text_zh_change: SmsText = ""
+    """text: a Chinese message with a code that changes how an account is logged in to"""
     sms_text_en_change: SmsText = ""
+    """text: the same in English"""
     sms_text_zh_notice: NoticeText = ""
+    """text: the Chinese notice to a number that no longer logs in to its account; without places"""
     sms_text_en_notice: NoticeText = ""
+    """text: the same in English"""
 
     aliyun_key_id: Plain = ""
+    """text: the AccessKey's id"""
     aliyun_key: SecretStr = SecretStr("")
+    """text: its other half, which signs"""
     aliyun_key_secret: SecretArn = ""
+    """ARN: the Secrets Manager secret that holds it"""
     aliyun_endpoint: Host = "dysmsapi.aliyuncs.com"
+    """host: where Aliyun is called"""
     aliyun_sign_names: Kinds = ()
+    """by kind: [signatures](senders.md#templates-signatures-and-texts), such as `zh=令牌,en=Lingpai`"""
     aliyun_templates: Kinds = ()
+    """by kind: templates, such as `zh.login=SMS_1,zh.link=SMS_2,en=SMS_3`"""
     aliyun_variables: Variables = ("code",)
+    """names: the templates' variables: `code`, `minutes`, or another name for one of them, as in `otp=code`"""
 
     tencent_secret_id: Plain = ""
+    """text: the SecretId"""
     tencent_secret_key: SecretStr = SecretStr("")
+    """text: the SecretKey, which signs"""
     tencent_secret_key_secret: SecretArn = ""
+    """ARN: the Secrets Manager secret that holds it"""
     tencent_endpoint: Host = "sms.tencentcloudapi.com"
+    """host: where Tencent Cloud is called"""
     tencent_region: Annotated[str, Field(pattern="^[a-z0-9-]+$")] = "ap-guangzhou"
+    """region: the region of the SMS service"""
     tencent_app_id: Annotated[str, Field(pattern="^[0-9]*$")] = ""
+    """number: the SmsSdkAppId"""
     tencent_sign_names: Kinds = ()
+    """by kind: signatures; needed where `SMS_COUNTRIES` has `CN`"""
     tencent_templates: Kinds = ()
+    """by kind: templates, such as `zh=1001,en=1002`"""
     tencent_variables: Variables = ("code", "minutes")
+    """names: the templates' variables, in their order"""
     tencent_sender_id: str = ""
+    """text: the sender id for numbers abroad"""
 
     aws_sms_region: Annotated[str, Field(pattern="^[a-z0-9-]*$")] = ""
+    """region: of `aws` and `sns`; without it `AWS_REGION`"""
     aws_sms_origination: Plain = ""
+    """ARN: the pool, phone number or sender id that `aws` sends from"""
     aws_sms_configuration_set: Plain = ""
+    """name: its configuration set, where delivery events go"""
 
     sns_sender_id: Annotated[str, Field(pattern="^([A-Za-z0-9-]{1,11})?$")] = ""
+    """text: the sender id that `sns` sends from"""
     sns_origination_number: Annotated[str, Field(pattern=r"^(\+?[0-9]{3,15})?$")] = ""
+    """number: the number that it sends from"""
 
     twilio_account_sid: Annotated[str, Field(pattern="^(AC[0-9a-fA-F]{32})?$")] = ""
+    """text: the account"""
     twilio_api_key_sid: Annotated[str, Field(pattern="^(SK[0-9a-fA-F]{32})?$")] = ""
+    """text: the API key, where `TWILIO_TOKEN` is its secret and not the account's auth token"""
     twilio_token: SecretStr = SecretStr("")
+    """text: the auth token"""
     twilio_token_secret: SecretArn = ""
+    """ARN: the Secrets Manager secret that holds it"""
     twilio_from: str = ""
+    """text: a number, a sender id, or a messaging service (`MG…`)"""
     twilio_endpoint: Host = "api.twilio.com"
+    """host: where Twilio is called"""
 
 
 # The settings that each provider requires.
