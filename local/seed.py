@@ -19,14 +19,13 @@ from lingpai.accounts.model import RoleBook, User
 from lingpai.accounts.roles import check_name
 from lingpai.clients import epochs
 from lingpai.clients.model import Client, ExtraClaim, Right
-from lingpai.clients.service import inconsistency, new_client
+from lingpai.clients.service import DialectName, inconsistency, new_client
 from lingpai.http.fields import has_control
 from lingpai.identity_providers.settings import wechat_apps
 from lingpai.kernel import messages, phone_numbers, typed_text
 from lingpai.kernel.errors import LingpaiError
 from lingpai.kernel.validation_errors import error_text
-from lingpai.oauth.grants import REGISTRY
-from lingpai.oauth.standard import EXTENSIONS
+from lingpai.oauth.grants import GRANT_TYPES, REGISTRY
 from lingpai.passwords import service as passwords
 from lingpai.services import Services
 from lingpai.settings import Settings
@@ -47,7 +46,7 @@ class SeedError(Exception):
 
 def _grant(name: object) -> object:
     """Return the grant's name; also accepts the URN of an extension grant."""
-    known = EXTENSIONS.get(str(name), name)
+    known = GRANT_TYPES.get(str(name), name)
     if not isinstance(known, str) or known not in GRANTS:
         raise ValueError(f"there is no grant {name!r}; there are: {', '.join(GRANTS)}")
     return known
@@ -79,7 +78,7 @@ class SeedClient(BaseModel):
     model_config = _ENTRY
 
     client_id: Annotated[Text, BeforeValidator(_as_text)]
-    dialect: Literal["django", "passport", "spring", "standard", "usercenter"]
+    dialect: DialectName
     client_secret: Annotated[Text | None, Field(repr=False)] = None
     grant_types: tuple[Annotated[str, BeforeValidator(_grant)], ...] | None = None
     scopes: Annotated[tuple[Text, ...] | None, BeforeValidator(_words)] = None

@@ -30,7 +30,7 @@ HEADER = "# Written by `make openapi` from the modules `api` of layers/common/li
 INFO = {
     "title": "Lingpai",
     "version": "1",
-    "summary": "A user centre and OAuth 2.0 token service that speaks the dialects of four published APIs",
+    "summary": "A user centre and OAuth 2.0 token service that speaks the dialects of published APIs",
     "description": "docs/api.md says what the fields mean and what the dialects have in common.",
     "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
 }

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from lingpai.clients import epochs
 from lingpai.clients.model import Client, Right
-from lingpai.clients.service import ID_MAX, hash_secret
+from lingpai.clients.service import ID_MAX, DialectName, hash_secret
 from lingpai.kernel import base64url
 from lingpai.kernel.clock import Clock
 from lingpai.kernel.validation_errors import error_text
@@ -25,7 +25,6 @@ group = typer.Typer(name="client", no_args_is_help=True, help="The applications 
 _ONCE = "Keep the secret now: it is shown this once, and stored as a hash alone."
 
 
-Dialect = Literal["django", "passport", "spring", "standard", "usercenter"]
 TokenFormat = Literal["opaque", "jwt"]
 
 
@@ -54,7 +53,7 @@ KeepTokens = Annotated[
 def create(
     context: CommandContext,
     client_id: ClientId,
-    dialect: Annotated[Dialect, typer.Option(help="Whose requests it sends, and whose answers it reads.")],
+    dialect: Annotated[DialectName, typer.Option(help="Whose requests it sends, and whose answers it reads.")],
     *,
     public: Annotated[bool, typer.Option("--public", help="Without a secret: an app that could not keep one.")] = False,
     grant: Annotated[

@@ -1,6 +1,18 @@
 """What RFC 8414 has this server say of itself."""
 
+import re
 from typing import Any
+
+from tests.support.stores import ROOT
+
+
+def grant_types() -> list[str]:
+    """What the first column of the table of grants in docs/api.md has, in order."""
+    page = (ROOT / "docs" / "api.md").read_text("utf-8")
+    rows = page.partition("\n| `grant_type` |")[2].partition("\n\n")[0]
+    found = sorted(re.findall(r"^\| `([^`]+)` \|", rows, re.MULTILINE))
+    assert {"client_credentials", "password", "refresh_token"} < set(found)
+    return found
 
 
 def metadata_of(issuer: str) -> dict[str, Any]:
@@ -10,13 +22,7 @@ def metadata_of(issuer: str) -> dict[str, Any]:
         "token_endpoint": f"{issuer}/oauth/token",
         "jwks_uri": f"{issuer}/.well-known/jwks.json",
         "response_types_supported": [],
-        "grant_types_supported": [
-            "client_credentials",
-            "password",
-            "refresh_token",
-            "urn:lingpai:grant:mobile-code",
-            "urn:lingpai:grant:sign",
-        ],
+        "grant_types_supported": grant_types(),
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
         "revocation_endpoint": f"{issuer}/oauth/revoke",
         "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],

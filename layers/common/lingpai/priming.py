@@ -30,7 +30,7 @@ from lingpai.http import observability, router
 from lingpai.http.metrics import EmfMeter
 from lingpai.identity_providers import trusted
 from lingpai.kernel.clock import Clock
-from lingpai.oauth import rights
+from lingpai.oauth import grants, rights
 from lingpai.oauth.scopes import API_SCOPES
 from lingpai.passwords import service as passwords
 from lingpai.services import Services
@@ -170,7 +170,7 @@ def _populate(store: DynamoStore, now: int) -> None:
         _PRIMED,
         "standard",
         _PRIMED,
-        grants=("client_credentials", "refresh_token", "password", "mobile", "sign"),
+        grants={grant.PERMISSION for grant in grants.REGISTRY.values()},
         scopes=tuple(API_SCOPES),
         introspect=True,
         sign_provider=trusted.NAME,

@@ -2,9 +2,9 @@
 
 import hashlib
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote_plus
 
 from lingpai.clients.model import Client, EndedAccount, ExtraClaim, Right
@@ -31,6 +31,9 @@ REFRESH_TTL = 30 * DAY
 SESSION_TTL = 180 * DAY
 
 
+DialectName = Literal["django", "passport", "spring", "standard", "usercenter"]
+
+
 @dataclass(frozen=True)
 class Defaults:
     """What a client's record holds unless it says otherwise; lengths of life in seconds."""
@@ -43,7 +46,7 @@ class Defaults:
     api: Right = "none"
 
 
-DEFAULTS = {
+DEFAULTS: Mapping[str, Defaults] = {
     "django": Defaults(7 * DAY, frozenset({"password", "refresh_token"}), ("read", "write", "groups")),
     "passport": Defaults(365 * DAY, frozenset({"password"}), token_format="jwt", token_alg="RS256"),
     "usercenter": Defaults(DAY, frozenset({"password", "mobile", "refresh_token"}), api="account"),

@@ -148,16 +148,6 @@ class PassportTokens(Answer):
     refresh_token: str = ""
 
 
-class SpringTokens(Answer):
-    """The tokens for a `spring` client."""
-
-    access_token: str
-    token_type: Literal["bearer"]
-    refresh_token: str = ""
-    expires_in: Annotated[int, Field(examples=[1296000])]
-    scope: Scope
-
-
 class UserCenterTokenFields(Answer):
     """The tokens of a `usercenter` client."""
 
@@ -245,7 +235,7 @@ class Registered(Answer):
     result: RegistrationResult
 
 
-TOKENS = DjangoTokens | PassportTokens | SpringTokens | StandardTokens | UserCenterTokens | UserCenterFailure
+TOKENS = DjangoTokens | PassportTokens | StandardTokens | UserCenterTokens | UserCenterFailure
 REFUSALS = dict.fromkeys(oauth_refusals(401), OAuthError | PassportError)
 OPERATIONS: Mapping[Endpoint, Operation] = {
     token_endpoint.oauth_token: Operation(

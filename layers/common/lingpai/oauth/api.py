@@ -22,7 +22,7 @@ class StandardTokens(Answer):
     """The tokens as RFC 6749 section 5.1 has them."""
 
     access_token: str
-    token_type: Literal["Bearer"]
+    token_type: Annotated[Literal["Bearer", "bearer"], Field(description="Its case is the dialect's.")]
     expires_in: Annotated[int, Field(examples=[3600])]
     refresh_token: str = ""
     scope: Scope = ""

@@ -11,6 +11,7 @@ from lingpai.http.oauth_error import oauth
 from lingpai.http.request import CLIENT, Request, parameters, require
 from lingpai.http.response import Reply, json_reply
 from lingpai.kernel.errors import invalid_client
+from lingpai.oauth.grants import GRANT_TYPES
 from lingpai.services import Services
 from lingpai.sessions import access_tokens, jwt, token_claims
 from lingpai.sessions import service as sessions
@@ -62,13 +63,7 @@ def metadata(services: Services, _: Request) -> Reply:
             "jwks_uri": f"{issuer}/.well-known/jwks.json",
             # Required, and empty: there is no authorization endpoint (section 2, `authorization_endpoint`).
             "response_types_supported": [],
-            "grant_types_supported": [
-                "client_credentials",
-                "password",
-                "refresh_token",
-                "urn:lingpai:grant:mobile-code",
-                "urn:lingpai:grant:sign",
-            ],
+            "grant_types_supported": sorted(GRANT_TYPES),
             "token_endpoint_auth_methods_supported": [*methods, "none"],
             "revocation_endpoint": f"{issuer}/oauth/revoke",
             "revocation_endpoint_auth_methods_supported": [*methods, "none"],

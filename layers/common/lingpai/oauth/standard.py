@@ -7,15 +7,13 @@ from lingpai.http.request import Request
 from lingpai.http.response import Reply, json_reply
 from lingpai.kernel.errors import LingpaiError
 from lingpai.oauth.grant_type import resolve_grant
+from lingpai.oauth.grants import GRANT_TYPES
 from lingpai.sessions.model import TokenSet
-
-# Extension grants are named by URIs (RFC 6749 section 4.5).
-EXTENSIONS = {"urn:lingpai:grant:mobile-code": "mobile", "urn:lingpai:grant:sign": "sign"}
 
 
 def grant(given: Mapping[str, str]) -> str:
     """The grant that `grant_type` names, extension grants included."""
-    return resolve_grant(given, EXTENSIONS)
+    return resolve_grant(given, GRANT_TYPES)
 
 
 def success(tokens: TokenSet, _: Request) -> Reply:

@@ -1,4 +1,4 @@
-"""The grants (RFC 6749 section 4, and extensions): one module each, with its name, parameters and handler."""
+"""The grants (RFC 6749 section 4, and extensions): one module each, with its names, parameters and handler."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -26,6 +26,14 @@ class Grant(Protocol):
         ...
 
     @property
+    def GRANT_TYPE(self) -> str | None:  # noqa: N802  a constant of the module
+        """The `grant_type` that a `standard` client asks for it by, a URI for an extension (RFC 6749 section 4.5).
+
+        None where such a client cannot ask for it.
+        """
+        ...
+
+    @property
     def REQUIRED(self) -> tuple[str, ...]:  # noqa: N802  a constant of the module
         """The parameters without which it cannot answer."""
         ...
@@ -38,6 +46,9 @@ class Grant(Protocol):
 REGISTRY: dict[str, Grant] = {
     grant.NAME: grant for grant in (password, digest, refresh_token, client_credentials, mobile, validate_code, sign)
 }
+
+# The names of the grants by the `grant_type` that a `standard` client asks for them by.
+GRANT_TYPES = {grant.GRANT_TYPE: name for name, grant in REGISTRY.items() if grant.GRANT_TYPE is not None}
 
 # What one of them reads, or all of them; every other parameter is ignored.
 PARAMETERS = frozenset(

@@ -8,7 +8,7 @@ from lingpai.services import Services
 from lingpai.sessions import service as sessions
 from lingpai.sessions.model import TokenSet
 
-NAME = PERMISSION = "client_credentials"
+NAME = PERMISSION = GRANT_TYPE = "client_credentials"
 REQUIRED: tuple[str, ...] = ()
 
 

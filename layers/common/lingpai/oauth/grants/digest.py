@@ -8,6 +8,7 @@ from lingpai.services import Services
 from lingpai.sessions.model import TokenSet
 
 NAME, PERMISSION = "digest", "password"
+GRANT_TYPE = None
 REQUIRED = ("username", "md5password", "shapassword")
 
 

@@ -8,6 +8,7 @@ from lingpai.services import Services
 from lingpai.sessions.model import TokenSet
 
 NAME = PERMISSION = "mobile"
+GRANT_TYPE = "urn:lingpai:grant:mobile-code"
 REQUIRED = ("mobile", "code")
 
 

@@ -6,7 +6,7 @@ from lingpai.oauth.model import TokenRequest
 from lingpai.services import Services
 from lingpai.sessions.model import TokenSet
 
-NAME = PERMISSION = "password"
+NAME = PERMISSION = GRANT_TYPE = "password"
 REQUIRED = ("username", "password")
 
 

@@ -5,7 +5,7 @@ from lingpai.services import Services
 from lingpai.sessions import service as sessions
 from lingpai.sessions.model import TokenSet
 
-NAME = PERMISSION = "refresh_token"
+NAME = PERMISSION = GRANT_TYPE = "refresh_token"
 REQUIRED = ("refresh_token",)
 
 

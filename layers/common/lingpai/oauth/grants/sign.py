@@ -13,6 +13,7 @@ from lingpai.services import Services
 from lingpai.sessions.model import TokenSet
 
 NAME = PERMISSION = "sign"
+GRANT_TYPE = "urn:lingpai:grant:sign"
 REQUIRED = ("sign",)
 
 

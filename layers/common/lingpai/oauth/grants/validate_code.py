@@ -7,6 +7,7 @@ from lingpai.services import Services
 from lingpai.sessions.model import TokenSet
 
 NAME, PERMISSION = "validate_code", "mobile"
+GRANT_TYPE = None
 REQUIRED = ("username", "validateCode")
 
 
