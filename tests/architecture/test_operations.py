@@ -5,7 +5,7 @@ import shlex
 import subprocess
 import tomllib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import botocore.session
 import pytest
@@ -14,6 +14,7 @@ from botocore import xform_name
 
 from lingpai.http.metrics import DIMENSIONS
 from lingpai.settings import Settings
+from lingpai.sms.settings import Provider
 from local.operator.app import app
 from tests.architecture.test_docs import table
 from tests.architecture.test_monitoring import ALARMS, RESOURCES, TEMPLATE
@@ -85,7 +86,17 @@ def test_every_command_of_aws_is_there() -> None:
 
 
 def test_the_parameters_are_those_of_the_template() -> None:
-    assert [row[0] for row in table(PAGE, "Parameter")] == list(TEMPLATE["Parameters"])
+    """Each is in the table, but those of a sender, which docs/senders.md shows as the settings that they give."""
+    settings = {
+        value["Ref"]: name
+        for name, value in RESOURCES["MobileFunction"]["Properties"]["Environment"]["Variables"].items()
+        if name.startswith(tuple(f"{provider.upper()}_" for provider in get_args(Provider)))
+    }
+    assert len(settings) > 10
+    told = [name for name in TEMPLATE["Parameters"] if name not in settings]
+    assert [row[0] for row in table(PAGE, "Parameter")] == told
+    senders = (ROOT / "docs" / "senders.md").read_text("utf-8")
+    assert [name for name in settings.values() if f"\n{name}=" not in senders] == []
 
 
 def test_overrides_are_parameters_and_keep_those_of_the_stage() -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.architecture.test_template import DOCUMENT
 from tests.blackbox.service import new_name, new_number
 from tests.deploy.permissions import (
     ANYTHING,
@@ -33,7 +34,7 @@ from tests.deploy.stack import Stack
 from tests.deploy.stand_in import ACCOUNT, REGION
 from tests.support import fake_sms, openid, wechat
 from tests.support.api import Answer
-from tests.support.fake_sms import ALIYUN, AWS, TENCENT, TWILIO, Vendor, as_json
+from tests.support.fake_sms import ALIYUN, AWS, SNS, VENDORS, Vendor, as_json
 from tests.support.fake_web import Call as Asked
 from tests.support.fake_web import Reply, Web, make_certificate
 from tests.support.logs import LOGS
@@ -44,21 +45,18 @@ from tests.support.wechat import MINI, WeChat
 # What CloudFront proves itself by.
 PROXY_SECRET = "the-shared-secret-of-cloudfront-and-lingpai"
 POOL = f"arn:aws:sms-voice:{REGION}:{ACCOUNT}:pool/{fake_sms.POOL}"
-# The parameters that the settings of these names are given by; a secret one is the ARN of a secret that holds it.
-_PARAMETERS = {
-    "AliyunKeyId": "ALIYUN_KEY_ID",
-    "AliyunKeySecret": "ALIYUN_KEY",
-    "AliyunSignNames": "ALIYUN_SIGN_NAMES",
-    "AliyunTemplates": "ALIYUN_TEMPLATES",
-    "TencentSecretId": "TENCENT_SECRET_ID",
-    "TencentSecretKeySecret": "TENCENT_SECRET_KEY",
-    "TencentAppId": "TENCENT_APP_ID",
-    "TencentSignNames": "TENCENT_SIGN_NAMES",
-    "TencentTemplates": "TENCENT_TEMPLATES",
-    "TwilioAccountSid": "TWILIO_ACCOUNT_SID",
-    "TwilioTokenSecret": "TWILIO_TOKEN",
-    "TwilioFrom": "TWILIO_FROM",
-}
+# Those that the functions call by HTTPS; End User Messaging and SNS are AWS's own.
+_VENDORS = [dataclasses.replace(vendor, clock=time.time) for vendor in VENDORS if vendor not in (AWS, SNS)]
+
+
+def _settings_by_parameter() -> dict[str, str]:
+    """The vendors' settings by the template's parameters; a secret one is the ARN of a secret that holds it."""
+    settings = [name for vendor in _VENDORS for name in vendor.environment("") if not name.endswith("_ENDPOINT")]
+    named = {"".join(word.capitalize() for word in name.split("_")): name for name in settings}
+    return {name if name in DOCUMENT["Parameters"] else f"{name}Secret": setting for name, setting in named.items()}
+
+
+_PARAMETERS = _settings_by_parameter()
 _BREAKER = "sms:breaker:aliyun"
 # Five within a minute open it; where a new minute begins in between, it takes a few more.
 _FAILURES_MOST = 10
@@ -139,14 +137,13 @@ def town(stack: Stack, folder: Path) -> Iterator[Town]:
     with ExitStack() as running:
         to_wechat, to_google = running.enter_context(serving(chat)), running.enter_context(serving(google))
         google.issuer = to_google.url
-        vendors = [dataclasses.replace(vendor, clock=time.time) for vendor in (ALIYUN, TENCENT, TWILIO)]
-        answers: dict[str, Callable[[Asked], Reply]] = {vendor.name: vendor.answer for vendor in vendors}
+        answers: dict[str, Callable[[Asked], Reply]] = {vendor.name: vendor.answer for vendor in _VENDORS}
         answers["aws"] = lambda asked: _end_user_messaging(stack, asked)
         webs = {name: running.enter_context(Web(certificate, answer).running()) for name, answer in answers.items()}
-        stack.deploy(**_parameters(stack, vendors, to_google.url))
+        stack.deploy(**_parameters(stack, to_google.url))
         for function in ("TokenFunction", "SignFunction", "UsersFunction"):
             renew(stack, function, {"WECHAT_URL": to_wechat.url})
-        at = {f"{vendor.name.upper()}_ENDPOINT": webs[vendor.name].host for vendor in vendors}
+        at = {f"{vendor.name.upper()}_ENDPOINT": webs[vendor.name].host for vendor in _VENDORS}
         at["AWS_ENDPOINT_URL_PINPOINT_SMS_VOICE_V2"] = f"https://{webs['aws'].host}"
         renew(stack, "MobileFunction", {**at, "SSL_CERT_FILE": str(trusted)})
         service = stack.service()
@@ -154,7 +151,7 @@ def town(stack: Stack, folder: Path) -> Iterator[Town]:
         yield Town(stack, service, service.admin(), chat, google, webs)
 
 
-def _parameters(stack: Stack, vendors: list[Vendor], issuer: str) -> dict[str, str]:
+def _parameters(stack: Stack, issuer: str) -> dict[str, str]:
     """The template's parameters for all of them, with secrets of their own in Secrets Manager."""
 
     def secret(name: str, value: str) -> str:
@@ -164,7 +161,7 @@ def _parameters(stack: Stack, vendors: list[Vendor], issuer: str) -> dict[str, s
         return arn
 
     settings: dict[str, str] = {}
-    for vendor in vendors:
+    for vendor in _VENDORS:
         settings |= vendor.environment("")
     given = {
         parameter: secret(parameter, settings[name]) if parameter.endswith("Secret") else settings[name]
@@ -172,7 +169,7 @@ def _parameters(stack: Stack, vendors: list[Vendor], issuer: str) -> dict[str, s
     }
     return {
         **given,
-        "SmsProvider": "aliyun,tencent,twilio,aws,sns",
+        "SmsProvider": ",".join(vendor.name for vendor in (*_VENDORS, AWS, SNS)),
         "AwsSmsOrigination": POOL,
         "WechatAppsSecret": secret("WechatApps", wechat.APPS),
         "TrustedProxySecret": secret("TrustedProxy", PROXY_SECRET),
@@ -264,16 +261,9 @@ def _linked(t: Town) -> str:
     return token
 
 
-def send_by_aliyun(t: Town) -> Call:
-    return t.send_by("aliyun")
-
-
-def send_by_tencent(t: Town) -> Call:
-    return t.send_by("tencent")
-
-
-def send_by_twilio(t: Town) -> Call:
-    return t.send_by("twilio")
+def send_by(vendor: Vendor) -> Callable[[Town], Call]:
+    """The call for a code that this vendor sends."""
+    return lambda t: t.send_by(vendor.name)
 
 
 def send_by_end_user_messaging(t: Town) -> Call:
@@ -324,9 +314,12 @@ def _by_cloudfront(t: Town, path: str) -> Call:
 NEEDED: dict[Line, Callable[[Town], Call]] = {
     ("TokenFunction", "WechatAppsSecret", SECRET): extension_wechat,
     ("MobileFunction", "CountersTable", GET): spare_who_ails,
-    ("MobileFunction", "AliyunKeySecret", SECRET): send_by_aliyun,
-    ("MobileFunction", "TencentSecretKeySecret", SECRET): send_by_tencent,
-    ("MobileFunction", "TwilioTokenSecret", SECRET): send_by_twilio,
+    **{
+        ("MobileFunction", parameter, SECRET): send_by(vendor)
+        for vendor in _VENDORS
+        for parameter, setting in _PARAMETERS.items()
+        if setting in vendor.environment("") and parameter.endswith("Secret")
+    },
     ("MobileFunction", "AwsSmsOrigination", SEND_TEXT): send_by_end_user_messaging,
     ("MobileFunction", ANYTHING, PUBLISH): send_by_sns,
     ("SignFunction", "WechatAppsSecret", SECRET): wechat_login,
