@@ -11,6 +11,8 @@ import boto3.session
 import botocore.config
 import botocore.exceptions
 
+from lingpai.settings import Settings
+
 _CONFIG = botocore.config.Config(connect_timeout=5, read_timeout=30, retries={"total_max_attempts": 3})
 # The stack's parameters that are settings of the operator's command too. SmsProvider is none of them: the command
 # sends nothing, and need not have the settings that a sender requires.
@@ -19,7 +21,8 @@ _PARAMETERS = {
     "WechatAppsSecret": "WECHAT_APPS_SECRET",
     "OidcProviders": "OIDC_PROVIDERS",
 }
-_TABLES = ("Clients", "Users", "Identities", "Roles", "Sessions", "Codes", "Counters", "Keys")
+# The template's names of the tables, which are the settings' defaults, by setting.
+_TABLES = {name: str(field.default) for name, field in Settings.model_fields.items() if name.endswith("_table")}
 _SENDERS = "SmsProvider"
 
 
@@ -56,7 +59,7 @@ def find(stack: str) -> Deployment:
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
         raise DeploymentError(f"{stack}: {error}") from error
     outputs = {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
-    wanted = ["ApiUrl", *(f"{name}Table" for name in _TABLES), "KeysKey"]
+    wanted = ["ApiUrl", *_TABLES.values(), "KeysKey"]
     missing = [name for name in wanted if name not in outputs]
     if missing:
         raise DeploymentError(f"{stack}: is no stack of this service: it has no output {missing[0]}")
@@ -65,7 +68,7 @@ def find(stack: str) -> Deployment:
         stack=stack,
         url=outputs["ApiUrl"],
         region=client.meta.region_name,
-        tables={f"{name.upper()}_TABLE": outputs[f"{name}Table"] for name in _TABLES},
+        tables={name.upper(): outputs[table] for name, table in _TABLES.items()},
         parameters={setting: given[name] for name, setting in _PARAMETERS.items() if name in given},
         keys_key=outputs["KeysKey"],
         senders=given.get(_SENDERS, "console"),

@@ -3,11 +3,12 @@
 import botocore.exceptions
 import pytest
 
+from tests.architecture.test_template import RESOURCES
 from tests.deploy.stack import Stack
 from tests.support.stores import TEMPLATE
 
-# With DeletionPolicy RetainExceptOnCreate: what cannot be made again.
-KEPT = ("ClientsTable", "UsersTable", "IdentitiesTable", "RolesTable")
+# What cannot be made again.
+KEPT = {table.name for table in TEMPLATE.tables if RESOURCES[table.name]["DeletionPolicy"] == "RetainExceptOnCreate"}
 
 
 def test_deleting_the_stack(stack: Stack) -> None:
@@ -18,10 +19,11 @@ def test_deleting_the_stack(stack: Stack) -> None:
     pepper = stack.physical("CodePepper")
     users = stack.client("dynamodb").scan(TableName=names["UsersTable"])["Items"]
     assert users
+    assert {"ClientsTable", "UsersTable", "IdentitiesTable", "RolesTable"} <= KEPT
     assert "Deleted successfully" in stack.delete()
 
     left = stack.client("dynamodb").list_tables()["TableNames"]
-    assert {logical for logical, name in names.items() if name in left} == set(KEPT)
+    assert {logical for logical, name in names.items() if name in left} == KEPT
     assert stack.client("dynamodb").scan(TableName=names["UsersTable"])["Items"] == users
     there = {found["FunctionName"] for found in stack.client("lambda").list_functions()["Functions"]}
     assert there & set(functions) == set()

@@ -7,21 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from lingpai.settings import Settings
-from tests.support.stores import TABLE_FIELDS
+from tests.support.stores import TABLE_FIELDS, TEMPLATE
 
 Item = Mapping[str, Mapping[str, Any]]
 # By table (the setting's name without `_table`), by key.
 Dump = dict[str, dict[str, Item]]
 
 _KEYS = {
-    "clients": ("client_id",),
-    "users": ("id",),
-    "identities": ("key",),
-    "roles": ("book",),
-    "sessions": ("owner", "id"),
-    "codes": ("number",),
-    "counters": ("key",),
-    "keys": ("algorithm", "number"),
+    table.name.removesuffix("Table").lower(): tuple(part["AttributeName"] for part in table.create["KeySchema"])
+    for table in TEMPLATE.tables
 }
 _BATCH = 25
 # Of an account.

@@ -64,7 +64,11 @@ def wrong(ended: Ended) -> dict[str, tuple[str, str]]:
     return {check: found for check, found in findings(ended).items() if found[0] != "ok"}
 
 
-NAMES = ("clients", "users", "identities", "roles", "sessions", "keys", "codes", "counters")
+NAMES = tuple(table.name.removesuffix("Table").lower() for table in TEMPLATE.tables)
+# Those whose items expire, and those that a restored stack does without.
+EXPIRING = {"SessionsTable", "CodesTable", "CountersTable"}
+PASSING = {"CodesTable", "CountersTable"}
+LASTING = {"ClientsTable", "UsersTable", "IdentitiesTable", "RolesTable", "KeysTable"}
 
 
 def healthy_tables(shell: Shell) -> list[str]:
@@ -356,14 +360,16 @@ def test_a_message_is_sent_where_one_is_asked_for(shell: Shell, number: str, fou
 
 def test_recovery_is_looked_at_on_aws(tmp_path: Path) -> None:
     """By moto, which knows of point-in-time recovery: on where it is on, and a fault where it is off."""
+    there = [table.name for table in TEMPLATE.tables if table.recoverable and table.name != "SessionsTable"]
+    recoverable = [name.removesuffix("Table").lower() for name in there]
     with moto.mock_aws():
         client = stores._client(None)
         dynamodb.create_tables(client, TEMPLATE.tables)
-        for name in ("Clients", "Users", "Identities", "Roles", "Keys"):
+        for name in recoverable:
             client.call(
                 "UpdateContinuousBackups",
                 {
-                    "TableName": f"{name}Table",
+                    "TableName": f"{name.capitalize()}Table",
                     "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
                 },
             )
@@ -372,10 +378,7 @@ def test_recovery_is_looked_at_on_aws(tmp_path: Path) -> None:
         )
     found = findings(Ended(result.exit_code, result.stdout, result.stderr))
     assert {check: told for check, told in found.items() if check.startswith("recovery")} == {
-        **{
-            f"recovery {name}": ("ok", "to a point in time")
-            for name in ("clients", "users", "identities", "roles", "keys")
-        },
+        **{f"recovery {name}": ("ok", "to a point in time") for name in recoverable},
         "recovery sessions": (
             "fail",
             "what is lost cannot be brought back: turn on point-in-time recovery of SessionsTable",
@@ -386,8 +389,11 @@ def test_recovery_is_looked_at_on_aws(tmp_path: Path) -> None:
 
 def test_which_tables_have_what() -> None:
     """The template says which tables expire and which can be recovered; doctor looks at those."""
-    assert {table.name for table in TEMPLATE.tables if table.ttl} == {"SessionsTable", "CodesTable", "CountersTable"}
-    assert {table.name for table in TEMPLATE.tables if not table.recoverable} == {"CodesTable", "CountersTable"}
+    for table in TEMPLATE.tables:
+        if table.name in EXPIRING | LASTING:
+            assert bool(table.ttl) == (table.name in EXPIRING), table
+            assert table.recoverable == (table.name not in PASSING), table
+    assert {table.name for table in TEMPLATE.tables} >= EXPIRING | LASTING
     assert not Table("x", {}, None).recoverable
 
 

@@ -17,7 +17,7 @@ from lingpai.store import DynamoStore
 from local.operator.app import app
 from tests.support import stores
 from tests.support.logs import LOGS
-from tests.support.stores import ROOT, TABLE_FIELDS
+from tests.support.stores import ROOT, TABLE_FIELDS, TEMPLATE
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Shell:
     settings: dict[str, str] = field(default_factory=dict)
     ttl: bool = False
 
-    EXPIRING = ("sessions", "codes", "counters")
+    EXPIRING = tuple(table.name.removesuffix("Table").lower() for table in TEMPLATE.tables if table.ttl)
 
     def turn_on_ttl(self, *, on: bool = True) -> None:
         """Turn time to live of the tables on, as in a deployment, or off."""

@@ -13,6 +13,7 @@ from lingpai.kernel.messages import TEXTS
 from lingpai.store import DynamoStore
 from tests.support.api import NO_STORE, Answer, Api
 from tests.support.expect import refuses_token
+from tests.support.stores import TABLE_FIELDS
 
 WEB = ("web-client", "web-secret")
 APP = ("app-client", "app-secret")
@@ -25,7 +26,7 @@ CHALLENGE = {"www-authenticate": 'Basic realm="lingpai", charset="UTF-8"'}
 TOKEN = re.compile(r"[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}")
 TOKEN_PATHS = ("/oauth/token", "/oauth/token/", "/o/token", "/o/token/")
 
-_STORED = ("clients", "users", "identities", "roles", "sessions", "codes", "counters")
+_STORED = tuple(name.removesuffix("_table") for name in TABLE_FIELDS if name != "keys_table")
 
 
 def compact(content: Any) -> str:
