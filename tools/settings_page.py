@@ -55,7 +55,7 @@ def _rows(part: type) -> Iterator[str]:
 
 
 def _docstrings(part: type) -> dict[str, str]:
-    """The docstring of each field, on one line; KeyError for a field that has none."""
+    """The docstring of each field, on one line; LookupError for a field that has none."""
     (node,) = ast.parse(inspect.getsource(part)).body
     body = node.body if isinstance(node, ast.ClassDef) else []
     found = {
@@ -64,6 +64,8 @@ def _docstrings(part: type) -> dict[str, str]:
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
         if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant) and isinstance(below.value.value, str)
     }
+    if missing := part.__annotations__.keys() - found:
+        raise LookupError(f"{part.__name__}: no docstring `unit: what it sets` below {', '.join(sorted(missing))}")
     return {name: found[name] for name in part.__annotations__}
 
 

@@ -7,4 +7,6 @@ class BrowserSessionSettings(FeatureSettings):
     """Browser sessions: how long they last without use, and at most."""
 
     browser_session_idle: Seconds = 8 * 3600
+    """seconds: how long the login of a browser lasts without being used"""
     browser_session_ttl: Seconds = 14 * 86400
+    """seconds: how long it lasts at most"""
