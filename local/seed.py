@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from lingpai.accounts import identities
 from lingpai.accounts import service as accounts
 from lingpai.accounts.model import RoleBook, User
 from lingpai.accounts.roles import check_name
@@ -21,6 +22,7 @@ from lingpai.clients import epochs
 from lingpai.clients.model import Client, ExtraClaim, Right
 from lingpai.clients.service import DialectName, inconsistency, new_client
 from lingpai.http.fields import has_control
+from lingpai.identity_providers.model import OPENID_MAX
 from lingpai.identity_providers.settings import wechat_apps
 from lingpai.kernel import messages, phone_numbers, typed_text
 from lingpai.kernel.errors import LingpaiError
@@ -115,7 +117,7 @@ class SeedUser(BaseModel):
     password: Annotated[Text | None, Field(repr=False)] = None
     password_hash: Annotated[Text | None, BeforeValidator(_unpadded), Field(repr=False)] = None
     mobile: Annotated[Text | None, BeforeValidator(_as_text)] = None
-    openid: Annotated[Text | None, Field(max_length=accounts.OPENID_MAX)] = None
+    openid: Annotated[Text | None, Field(max_length=OPENID_MAX)] = None
     roles: tuple[Text, ...] = ()
 
     @property
@@ -352,7 +354,7 @@ def _add_user(entry: SeedUser, roles: Mapping[str, int], services: Services) -> 
         created_at=services.clock.now(),
         roles=frozenset(roles[name] for name in entry.roles),
     )
-    found = services.store.find_user_ids(*accounts.keys_of(user))
+    found = services.store.find_user_ids(*identities.keys_of(user))
     if found:
         there = services.store.directory(*found.values()).users.values()
         return all(user.roles <= account.roles for account in there)
@@ -388,7 +390,7 @@ def _contradictions(seed: Seed, settings: Settings) -> Iterator[str]:
     country = settings.home_country
     names = [user.username for user in seed.users if user.username]
     mobiles = [user.mobile for user in seed.users if user.mobile]
-    yield from _repeated("users", "username", names, accounts.username_key)
+    yield from _repeated("users", "username", names, identities.username_key)
     yield from _repeated("users", "mobile", mobiles, lambda mobile: phone_numbers.as_mobile(mobile, country) or mobile)
     yield from _repeated("users", "openid", [user.openid for user in seed.users if user.openid])
     for index, client in enumerate(seed.clients):
@@ -414,7 +416,7 @@ def _contradictions(seed: Seed, settings: Settings) -> Iterator[str]:
             yield f"{where}: openid: holds a control character"
         if user.username:
             try:
-                accounts.as_username(settings, user.username, owner=_account(user, settings))
+                identities.as_username(settings, user.username, owner=_account(user, settings))
             except LingpaiError as error:
                 yield f"{where}: username: {messages.text(error.reason, 'en', error.values)}"
         for name in user.roles:

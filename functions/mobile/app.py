@@ -2,10 +2,10 @@
 
 from lingpai import bootstrap, priming
 from lingpai.oauth import token_endpoint
-from lingpai.sms_codes import routes as codes
+from lingpai.sms_codes import routes as sms_codes
 
 ROUTES = (
-    *codes.ROUTES,  # /mobile/code/*
+    *sms_codes.ROUTES,  # /mobile/code/*
     *token_endpoint.MOBILE_ROUTES,  # /mobile/token
 )
 

@@ -2,12 +2,12 @@
 
 from lingpai import bootstrap, priming
 from lingpai.legacy import usercenter_routes
-from lingpai.oauth import routes as standards
+from lingpai.oauth import routes as oauth
 from lingpai.oauth import token_endpoint
 
 ROUTES = (
     *token_endpoint.TOKEN_ROUTES,  # /oauth/token and /o/token, also with a slash at the end
-    *standards.ROUTES,  # /oauth/introspect, /oauth/revoke, /.well-known/*, /health
+    *oauth.ROUTES,  # /oauth/introspect, /oauth/revoke, /.well-known/*, /health
     *usercenter_routes.ROUTES,  # the calls of the SDK class UserCenter: /user/*, /oauth/*Token
 )
 

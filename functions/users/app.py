@@ -4,13 +4,13 @@ from lingpai import bootstrap, priming
 from lingpai.accounts import profile_routes
 from lingpai.accounts import routes as accounts
 from lingpai.authentication import identity_routes
-from lingpai.authentication import routes as factors
+from lingpai.authentication import routes as authentication
 from lingpai.legacy import user_register
 
 ROUTES = (
     *user_register.ROUTES,  # /User/Register
     *accounts.ROUTES,  # /users/*: accounts and their roles
-    *factors.ROUTES,  # /users/*: passwords and numbers
+    *authentication.ROUTES,  # /users/*: passwords and numbers
     *identity_routes.ROUTES,  # /users/identities/*
     *profile_routes.ROUTES,  # /userDetail/*
 )

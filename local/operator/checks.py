@@ -23,7 +23,7 @@ from lingpai.kernel import messages, phone_numbers
 from lingpai.kernel.errors import LingpaiError, SettingsError
 from lingpai.services import Services
 from lingpai.settings import Settings, from_environment
-from lingpai.signing_keys import service as keys
+from lingpai.signing_keys.service import ALGORITHMS
 from lingpai.sms import texts
 from lingpai.sms.model import Message
 from lingpai.sms.sender import MaybeSent, NotSent, Sender
@@ -237,7 +237,7 @@ def signing_keys(case: Case) -> Iterator[Finding]:
     known = standing(store.load_keys(), now)
     oldest = settings.key_period if settings.keys_kms_key else KEY_AGE
     tended = "; the schedule should have made it: see the log of KeysFunction" if settings.keys_kms_key else ""
-    for algorithm in keys.ALGORITHMS:
+    for algorithm in ALGORITHMS:
         check = f"keys {algorithm}"
         rotate = f"`lingpai keys rotate --algorithm {algorithm}`"
         mine = [each for each in known if each.key.algorithm == algorithm]

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lingpai.accounts import ended_accounts, last_admin
+from lingpai.accounts import ended_accounts, identities, last_admin, roles
 from lingpai.accounts import service as accounts
 from lingpai.accounts.model import RoleBook, User
 from lingpai.kernel import phone_numbers
@@ -71,7 +71,7 @@ def create(
             raise Failed("--mobile: is not a mobile number")
         user = User(id=clock.new_user_id(), created_at=clock.now(), mobile=number)
         if username:
-            name = accounts.as_username(settings, username, owner=user)
+            name = identities.as_username(settings, username, owner=user)
             # A name that is the account's own number needs no identity of its own: the number finds the account.
             if phone_numbers.as_mobile(name, settings.home_country) is None:
                 user = replace(user, username=name)
@@ -79,7 +79,7 @@ def create(
         user = replace(user, roles=frozenset(role_id_of(book, name) for name in role or ()))
         password = None if no_password else given if password_stdin else new_secret(clock)
         if password is not None:
-            passwords.check_new(password, accounts.display_name(services, user), settings)
+            passwords.check_new(password, identities.display_name(services, user), settings)
             user = accounts.with_password(services, user, password)
         with finish_first():
             user_id = accounts.add(services, user)
@@ -264,7 +264,7 @@ def _by_id(services: Services, text: str) -> User | None:
 
 
 def _by_name(services: Services, name: str) -> User | None:
-    user_id = accounts.find_by_name(services, name)
+    user_id = identities.find_by_name(services, name)
     return services.store.get_user(user_id) if user_id is not None else None
 
 
@@ -294,7 +294,7 @@ def _change_role(context: CommandContext, who: str, name: str, *, granted: bool)
 def role_id_of(book: RoleBook, name: str) -> int:
     """Return the id of the role of this name; raises Missing if there is none."""
     try:
-        (role_id,) = accounts.role_ids(book, [name])
+        (role_id,) = roles.ids_of(book, [name])
     except LingpaiError:
         there = ", ".join(sorted(known for _, known in book.names)) or "none"
         raise Missing(f"there is no role {name}; there are: {there}. `lingpai seed` makes roles") from None
@@ -338,7 +338,7 @@ def _named(user: User) -> str:
 
 
 def _show_new(context: CommandContext, services: Services, user: User, book: RoleBook, password: str | None) -> None:
-    fields = {"id": str(user.id), "username": accounts.display_name(services, user) or "–"}
+    fields = {"id": str(user.id), "username": identities.display_name(services, user) or "–"}
     if password is not None:
         fields["password"] = password
     fields["roles"] = join_words(role_names(book, user))

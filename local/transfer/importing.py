@@ -15,8 +15,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
+from lingpai.accounts.identities import keys_of
 from lingpai.accounts.model import RoleBook, User
-from lingpai.accounts.service import keys_of
 from lingpai.accounts.storage import PutIdentity, PutUser
 from lingpai.kernel.writes import Conflict, Write
 from lingpai.services import Services

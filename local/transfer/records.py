@@ -12,11 +12,11 @@ from datetime import UTC, datetime
 from math import floor, isfinite
 from typing import Any
 
-from lingpai.accounts import profile_routes
-from lingpai.accounts import service as accounts
+from lingpai.accounts import identities, profile_routes
 from lingpai.accounts.model import Profile, RoleBook, User
 from lingpai.accounts.roles import check_name
 from lingpai.http import fields
+from lingpai.identity_providers.model import OPENID_MAX
 from lingpai.kernel import messages, phone_numbers
 from lingpai.kernel.errors import LingpaiError
 from lingpai.passwords import service as passwords
@@ -90,7 +90,7 @@ class Account:
     @property
     def keys(self) -> tuple[str, ...]:
         """The keys of all its names."""
-        return accounts.keys_of(self.user)
+        return identities.keys_of(self.user)
 
 
 def rules(services: Services, book: RoleBook, openid_app: str, *, new_roles: bool) -> Rules:
@@ -182,9 +182,9 @@ def _named(user: User, rules: Rules) -> User:
     home = rules.services.settings.home_country
     if user.username is not None:
         typed, settings = user.username, rules.services.settings
-        name = _allowed("username", lambda: accounts.as_username(settings, typed, owner=user))
+        name = _allowed("username", lambda: identities.as_username(settings, typed, owner=user))
         user = replace(user, username=None if phone_numbers.as_mobile(name, home) is not None else name)
-    keys = accounts.keys_of(user)
+    keys = identities.keys_of(user)
     if not keys:
         raise Refused("needs a username, a mobile or an openid")
     if any(len(key.encode()) > _LONGEST_KEY for key in keys):
@@ -215,8 +215,8 @@ def _openids(given: Mapping[str, Any], app: str) -> tuple[tuple[str, str], ...]:
     plain = _text(given, "openid")
     if plain is not None and found.setdefault(app, plain) != plain:
         raise Refused("openid: openids has another one for the same app")
-    if any(len(openid) > accounts.OPENID_MAX for openid in found.values()):
-        raise Refused(f"openid: is longer than {accounts.OPENID_MAX} characters")
+    if any(len(openid) > OPENID_MAX for openid in found.values()):
+        raise Refused(f"openid: is longer than {OPENID_MAX} characters")
     return tuple(sorted(found.items()))
 
 

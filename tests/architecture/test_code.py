@@ -20,6 +20,9 @@ CORE = ROOT / "layers" / "common" / "lingpai"
 SOURCES = sorted(CORE.rglob("*.py"))
 FUNCTIONS = sorted((ROOT / "functions").glob("*/app.py"))
 
+# The files that features have under the same name: see CONTRIBUTING.md.
+SHARED_FILE_NAMES = {"dynamodb", "model", "routes", "service", "settings", "storage"}
+
 # What makes a refusal, by name, and which of its arguments is the reason.
 _REASON_AT = {
     "LingpaiError": 2,
@@ -142,6 +145,23 @@ def test_texts_name_the_same_values() -> None:
         assert names[0] - {"zh"} == names[1] - {"en"}, reason
         assert english.isascii(), reason
         assert not chinese.isascii(), reason
+
+
+def test_modules_are_imported_under_one_name() -> None:
+    """`service` and its like under their package's name, everything else under its own (CONTRIBUTING.md, Rules)."""
+    wrong = []
+    for path in (*SOURCES, *FUNCTIONS, *sorted((ROOT / "local").rglob("*.py"))):
+        for node in ast.walk(_tree(path)):
+            if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("lingpai."):
+                continue
+            package = str(node.module).rpartition(".")[-1]
+            for alias in node.names:
+                shared = alias.name in SHARED_FILE_NAMES
+                # The package itself may call them by their own names, too.
+                own = not shared or path.parent.name == package
+                if not (shared and alias.asname == package) and not (own and alias.asname is None):
+                    wrong.append(f"{path.relative_to(ROOT)}: {ast.unparse(node)}")
+    assert wrong == []
 
 
 def test_one_public_name_for_each_error() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from lingpai.accounts import identities
 from lingpai.accounts import service as accounts
 from lingpai.accounts.model import Email, User
 from lingpai.accounts.storage import ChangeUser, DeleteUser, PutUser
@@ -34,7 +35,7 @@ def account(user_id: int, email: Email | None) -> User:
 
 def holder(services: Services, typed: str) -> int | None:
     """Who is found by the address as somebody types it."""
-    return services.store.find_user_id(accounts.email_key(email_addresses.parse(typed)))
+    return services.store.find_user_id(identities.email_key(email_addresses.parse(typed)))
 
 
 def test_an_address_finds_its_account_however_it_is_typed(services: Services) -> None:
@@ -55,7 +56,7 @@ def test_an_address_is_one_accounts(services: Services, verified: bool) -> None:
         accounts.add(services, account(2, Email(ADDRESS.lower(), verified=verified)))
     assert (refused.value.code, refused.value.status) == ("conflict", 409)
     assert services.store.get_user(2) is None
-    assert services.store.find_user_id(accounts.username_key("user 2")) is None
+    assert services.store.find_user_id(identities.username_key("user 2")) is None
     accounts.add(services, account(2, None))
     with pytest.raises(LingpaiError, match="email_taken"):
         accounts.change(services, 2, lambda user: replace(user, email=Email(ADDRESS, verified=verified)))

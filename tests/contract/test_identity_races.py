@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lingpai.accounts import ended_accounts
+from lingpai.accounts import ended_accounts, identities
 from lingpai.accounts import service as accounts
 from lingpai.accounts.model import User
 from lingpai.accounts.storage import DisableUser, PutIdentity, PutUser
@@ -55,7 +55,7 @@ def everybody(services: Services) -> list[User]:
 
 
 def finds(services: Services, issuer: str, openid: str) -> int | None:
-    return services.store.find_user_id(accounts.openid_key(issuer, openid))
+    return services.store.find_user_id(identities.openid_key(issuer, openid))
 
 
 def add(services: Services, number: int, *identities: Identity, **fields: Any) -> int:
@@ -309,7 +309,9 @@ def test_an_admin_who_gives_another_openid_takes_the_union_away(services: Servic
 
 def test_a_row_that_leads_nowhere_lets_nobody_in(services: Services) -> None:
     """It cannot be, and if it were: refused, and no account made beside it."""
-    services.store.commit(PutUser(User(id=7, created_at=START)), PutIdentity(accounts.openid_key(UNION, "union-1"), 8))
+    services.store.commit(
+        PutUser(User(id=7, created_at=START)), PutIdentity(identities.openid_key(UNION, "union-1"), 8)
+    )
     (outcome,) = race([partial(log_in, services, ONE)])
     assert refusals([outcome]) == {"400 invalid_grant account_disabled": 1}
     assert [user.id for user in everybody(services)] == [7]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from lingpai.accounts import roles
+from lingpai.accounts import identities, roles
 from lingpai.accounts import service as accounts
 from lingpai.accounts.model import RoleBook, User
 from lingpai.accounts.storage import (
@@ -228,7 +228,7 @@ def test_the_use_cases_tell_the_truth(scene: Scene) -> None:
     """Whoever's write was done is told so, also where the answer to it was lost."""
     services, write = scene.services, "TransactWriteItems"
     user_id = losing_the_write(scene, write, lambda: accounts.register(services, "alice", OLD, "192.0.2.1"))
-    assert accounts.find_by_name(services, "alice") == user_id
+    assert identities.find_by_name(services, "alice") == user_id
 
     assert losing_the_write(scene, write, lambda: roles.save(services, "editor")) == 1
     losing_the_write(scene, write, lambda: roles.delete(services, 1))
@@ -246,7 +246,7 @@ def test_the_use_cases_tell_the_truth(scene: Scene) -> None:
     assert log_in(NEW).user_id == user_id
 
     losing_the_write(scene, write, lambda: factors.link(services, user_id, NUMBER, None, OPENID, HERE))
-    assert accounts.find_by_name(services, NUMBER) == user_id
+    assert identities.find_by_name(services, NUMBER) == user_id
     for _ in range(2):
         losing_the_write(scene, write, lambda: logins.by_identity(services, CLIENT, ("web",), OPENID))
     assert len(services.store.sessions_of(user_id)) == 4
@@ -255,7 +255,7 @@ def test_the_use_cases_tell_the_truth(scene: Scene) -> None:
     again = accounts.register(services, "alice", NEW, "192.0.2.1")
     losing_the_write(scene, write, lambda: accounts.delete(services, again))
     assert services.store.list_users(10, None).users == ()
-    assert accounts.find_by_name(services, "alice") is None
+    assert identities.find_by_name(services, "alice") is None
     assert services.store.sessions_of(user_id) == ()
 
 
@@ -326,7 +326,7 @@ def test_no_answer_at_all_is_a_503_and_nothing_is_half_done(scene: Scene) -> Non
     with pytest.raises(LingpaiError) as refused:
         scene.losing(lambda: accounts.add(services, user), answers=ATTEMPTS)
     assert (refused.value.status, refused.value.retry_after) == (503, 1)
-    assert (services.store.get_user(7), accounts.find_by_name(services, "alice")) == (user, 7)
+    assert (services.store.get_user(7), identities.find_by_name(services, "alice")) == (user, 7)
     with pytest.raises(LingpaiError, match="username_taken"):
         accounts.add(services, replace(user, id=8))
     assert services.store.get_user(8) is None

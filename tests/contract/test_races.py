@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lingpai.accounts import last_admin, roles
+from lingpai.accounts import identities, last_admin, roles
 from lingpai.accounts import service as accounts
 from lingpai.accounts.model import Email, RoleBook, User
 from lingpai.accounts.storage import ChangeUser, CheckUser, PutUser
@@ -138,7 +138,7 @@ def test_a_name_is_registered_once(services: Services) -> None:
     (user,) = everybody(services)
     winner = outcomes.index(user_id)
     assert (user.id, user.username) == (user_id, spellings[winner % 4])
-    assert services.store.find_user_id(accounts.username_key("wanda")) == user_id
+    assert services.store.find_user_id(identities.username_key("wanda")) == user_id
     assert passwords.verify(f"password of racer {winner}", user.password, services.settings)
 
 
@@ -165,10 +165,10 @@ def test_a_number_is_given_to_one_account(services: Services) -> None:
     outcomes = race([partial(factors.link, services, user_id, NUMBER, None, None, HERE) for user_id in ids])
     (winner,) = won(outcomes)
     assert refusals(outcomes) == {"409 conflict mobile_taken": RACERS - 1}
-    assert services.store.find_user_id(accounts.mobile_key(NUMBER)) == winner.id
+    assert services.store.find_user_id(identities.mobile_key(NUMBER)) == winner.id
     for i, user_id in enumerate(ids):
         user = services.store.get_user(user_id)
-        own = accounts.mobile_key(f"+86138000000{i:02d}")
+        own = identities.mobile_key(f"+86138000000{i:02d}")
         assert user is not None
         assert user.mobile == (NUMBER if user_id == winner.id else own.removeprefix("mobile:"))
         assert services.store.find_user_id(own) == (None if user_id == winner.id else user_id)
@@ -191,7 +191,7 @@ def test_an_email_address_is_given_to_one_account(services: Services) -> None:
     )
     (winner,) = won(outcomes)
     assert refusals(outcomes) == {"409 conflict email_taken": RACERS - 1}
-    assert services.store.find_user_id(accounts.email_key("mei.lin@example.com")) == winner.id
+    assert services.store.find_user_id(identities.email_key("mei.lin@example.com")) == winner.id
     assert [user.id for user in everybody(services) if user.email is not None] == [winner.id]
 
 
@@ -203,7 +203,7 @@ def test_a_proven_number_is_given_to_one_account(services: Services) -> None:
     outcomes = race([partial(factors.link, services, user_id, NUMBER, code, None, HERE) for user_id in ids])
     (winner,) = won(outcomes)
     assert set(refusals(outcomes)) <= {"409 conflict mobile_taken", "400 invalid_grant bad_code"}
-    assert services.store.find_user_id(accounts.mobile_key(NUMBER)) == winner.id
+    assert services.store.find_user_id(identities.mobile_key(NUMBER)) == winner.id
     assert [user.id for user in everybody(services) if user.mobile == NUMBER] == [winner.id]
     known = services.store.get_code(NUMBER)
     assert known is not None
@@ -220,7 +220,7 @@ def test_an_account_that_is_given_many_numbers_has_one(services: Services) -> No
     assert set(refusals(outcomes)) <= {"409 conflict changed_meanwhile"}
     user = services.store.get_user(user_id)
     assert user is not None
-    finding = [number for number in numbers if services.store.find_user_id(accounts.mobile_key(number)) is not None]
+    finding = [number for number in numbers if services.store.find_user_id(identities.mobile_key(number)) is not None]
     assert finding == [user.mobile]
 
 
@@ -582,7 +582,7 @@ def test_no_session_outlives_its_account(services: Services) -> None:
     assert None in outcomes[5:16:5], "one of the three deleted it"
     assert services.store.get_user(user_id) is None
     assert services.store.sessions_of(user_id) == ()
-    for name in (accounts.username_key("alice"), accounts.mobile_key(NUMBER)):
+    for name in (identities.username_key("alice"), identities.mobile_key(NUMBER)):
         assert services.store.find_user_id(name) is None
     again = accounts.register(services, "alice", NEW, "192.0.2.1")
     assert log_in(services, NEW).user_id == again
@@ -601,7 +601,7 @@ def test_an_account_is_deleted_while_its_names_change(services: Services) -> Non
     assert outcomes[RACERS // 2] is None
     assert set(refusals(outcomes)) <= {"404 not_found user_not_found", "409 conflict changed_meanwhile"}
     assert everybody(services) == []
-    assert [services.store.find_user_id(accounts.mobile_key(number)) for number in numbers] == [None] * RACERS
+    assert [services.store.find_user_id(identities.mobile_key(number)) for number in numbers] == [None] * RACERS
 
 
 @queued_or_refused
@@ -616,7 +616,7 @@ def test_logins_by_an_openid_while_its_account_is_deleted(services: Services) ->
     assert set(refusals(outcomes)) <= {"400 invalid_grant account_disabled"}
     assert services.store.get_user(user_id) is None
     assert services.store.sessions_of(user_id) == ()
-    found = services.store.find_user_id(accounts.openid_key(OPENID.issuer, OPENID.openid))
+    found = services.store.find_user_id(identities.openid_key(OPENID.issuer, OPENID.openid))
     assert [user.id for user in everybody(services)] == ([found] if found else [])
     for tokens in won(outcomes):
         alive = tokens is not None and services.store.get_session(key_of(tokens.access_token)) is not None

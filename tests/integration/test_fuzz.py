@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from lingpai.accounts import service as accounts
+from lingpai.accounts import identities
 from lingpai.kernel import phone_numbers, typed_text
 from lingpai.legacy import dialects
 from lingpai.oauth import token_endpoint as token
@@ -220,7 +220,7 @@ def test_whatever_is_pasted_is_the_same_number_and_code(
 ) -> None:
     assert phone_numbers.as_mobile(number, "CN") == "+8613912345678"
     assert typed_text.digits(code) == "123456"
-    assert accounts.login_key(api.services, name[0] + "alice" + name[1]) == "username:alice"
+    assert identities.login_key(api.services, name[0] + "alice" + name[1]) == "username:alice"
 
 
 @pytest.mark.security("F27")

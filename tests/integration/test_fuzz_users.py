@@ -9,6 +9,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
+from lingpai.accounts import identities
 from lingpai.accounts import service as accounts
 from lingpai.accounts.profile_routes import LIMITS
 from tests.support.api import Api
@@ -120,7 +121,7 @@ def tokens(api: Api) -> str:
     form = {"grant_type": "password", "username": "bob", "password": "battery staple correct"}
     answer = api.post("/oauth/token", form=form, basic=("web-client", "web-secret"))
     if answer.status != 200:
-        user_id = accounts.find_by_name(api.services, "bob")
+        user_id = identities.find_by_name(api.services, "bob")
         if user_id is not None:
             accounts.delete(api.services, user_id)
         accounts.create(api.services, "bob", "battery staple correct")
@@ -135,7 +136,7 @@ def assert_whole(api: Api) -> None:
     users = {user.id: user for user in store.list_users(1000, None).users}
     found = store.call("Scan", TableName=store.settings.identities_table)["Items"]
     by_name = {item["key"]["S"]: int(item["user_id"]["N"]) for item in found}
-    assert by_name == {key: user.id for user in users.values() for key in accounts.keys_of(user)}
+    assert by_name == {key: user.id for user in users.values() for key in identities.keys_of(user)}
 
 
 @pytest.mark.security("F31")

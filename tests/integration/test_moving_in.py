@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lingpai.accounts import identities
 from lingpai.accounts import service as accounts
 from lingpai.clients.service import new_client
 from lingpai.passwords import service as passwords
@@ -231,7 +232,7 @@ def test_a_stranger_who_registered_first_keeps_nothing_of_the_line(shell: Users)
         assert (code, out) == (1, f"2 lines: {imported} imported, {there} there already, 1 refused\n")
         told = f"line 2: username: belongs to the account {stranger}, which no import made: "
         assert err == told + "somebody may have registered the name\n"
-    bob = services.store.get_user(accounts.find_by_name(services, "bob") or 0)
+    bob = services.store.get_user(identities.find_by_name(services, "bob") or 0)
     assert bob is not None
     assert bob.imported_from == "import"
     code, out, err = shell.run("import", str(given), "--source", "forum", "--json")

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from lingpai.accounts import roles
+from lingpai.accounts import identities, roles
 from lingpai.accounts import service as accounts
 from lingpai.accounts.model import Profile, User
 from lingpai.clients import service as clients
@@ -286,7 +286,7 @@ def test_a_user_logs_in_by_the_password_that_was_shown(shell: Shell, services: S
 @pytest.mark.security("F27")
 def test_a_user_is_made_and_found_as_pasted(shell: Shell, services: Services) -> None:
     shell.run("user", "create", "\u00a0mei\u200b", "--mobile", "\u202a１３３ 1234\u3000 1234\u202c", "--no-password")
-    user = services.store.get_user(accounts.find_by_name(services, "mei") or 0)
+    user = services.store.get_user(identities.find_by_name(services, "mei") or 0)
     assert user is not None
     assert (user.username, user.mobile) == ("mei", "+8613312341234")
     for who in ("\u3000mei ", "１３３ 1234 1234\u200b"):
@@ -327,7 +327,7 @@ def test_a_password_comes_by_standard_input_or_not_at_all(shell: Shell, services
     assert logins.by_password(services, WEB, (), "mei", PASSWORD, "192.0.2.1").user_id == made.json["id"]
     made = shell.call("user", "create", "--mobile", MOBILE, "--no-password", "--json")
     assert (made.code, made.json["password"], made.json["has_password"]) == (0, None, False)
-    assert services.store.find_user_id(accounts.mobile_key(MOBILE)) == made.json["id"]
+    assert services.store.find_user_id(identities.mobile_key(MOBILE)) == made.json["id"]
     number = shell.call("user", "create", "13312341235", "--mobile", "13312341235", "--no-password", "--json")
     assert (number.json["username"], number.json["mobile"]) == (None, "+8613312341235")
 

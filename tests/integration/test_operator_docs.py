@@ -10,8 +10,7 @@ import pytest
 import typer.main
 from typer.testing import CliRunner
 
-from lingpai.accounts import roles
-from lingpai.accounts import service as accounts
+from lingpai.accounts import identities, roles
 from lingpai.clients.service import new_client
 from lingpai.sessions import service as sessions
 from lingpai.signing_keys.stores import FileKeys
@@ -92,7 +91,7 @@ def test_the_examples(dynamodb_endpoint: str, tmp_path: Path, monkeypatch: pytes
         }
         for typed, answer in steps:
             if typed.startswith("user sessions"):
-                user_id = accounts.find_by_name(services, "mei")
+                user_id = identities.find_by_name(services, "mei")
                 sessions.issue(services, new_client("shop", "standard"), ("read",), user_id)
             result = CliRunner().invoke(app, typed.split(), env=shell.environment(), prog_name="lingpai")
             pattern = ".*".join(re.escape(part) for part in answer.split("…"))

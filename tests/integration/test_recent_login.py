@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lingpai.accounts.service import openid_key
+from lingpai.accounts.identities import openid_key
 from lingpai.accounts.storage import ChangeUser, PutIdentity
 from lingpai.kernel.errors import unavailable
 from lingpai.sessions.service import parse

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lingpai.accounts import ended_accounts
+from lingpai.accounts import ended_accounts, identities
 from lingpai.accounts import service as accounts
 from lingpai.sessions import service as sessions
 from lingpai.sessions.dynamodb import serialize_session
@@ -142,7 +142,7 @@ def test_a_wrong_login_is_no_session(api: Api) -> None:
 def test_a_disabled_account_at_its_limit_is_refused_as_such(api: Api) -> None:
     for _ in range(MOST):
         by_sign(api)
-    user_id = accounts.find_by_name(api.services, "alice")
+    user_id = identities.find_by_name(api.services, "alice")
     assert user_id is not None
     (user,) = [user for user in api.services.store.list_users(10, None).users if user.openids]
     accounts.disable(api.services, user.id)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from lingpai.accounts import identities
 from lingpai.accounts import service as accounts
 from lingpai.accounts.storage import DisableUser
 from tests.support import stores
@@ -129,7 +130,7 @@ def test_no_address_is_kept_readable(api: Api) -> None:
     """Nor is a mark that would tell which names an address logged in to."""
     spring_tokens(log_in(api, RIGHT, address=HOME))
     spring_tokens(log_in(api, "battery staple correct", "bob", HOME))
-    doors = [api.services.store.look_up_login(accounts.username_key(name), ()) for name in (ALICE, "bob")]
+    doors = [api.services.store.look_up_login(identities.username_key(name), ()) for name in (ALICE, "bob")]
     marks = {known.mark for door in doors for known in door.addresses}
     assert len(marks) == 2
     assert all(len(mark) == 32 and set(mark) <= set("0123456789abcdef") for mark in marks)
@@ -230,7 +231,7 @@ def test_nought_tries_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
         api = make_api(monkeypatch, store, login_tries=0, limit_login_ip=0, limit_login_net=0)
         assert {log_in(api, WRONG).status for _ in range(40)} == {400}
         spring_tokens(log_in(api, RIGHT))
-        assert api.services.store.look_up_login(accounts.username_key(ALICE), ()).addresses == ()
+        assert api.services.store.look_up_login(identities.username_key(ALICE), ()).addresses == ()
 
 
 def test_the_old_password_is_not_to_be_guessed_by_who_has_a_token(api: Api) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lingpai.accounts import service as accounts
+from lingpai.accounts import identities
 from tests.support.api import Api
 from tests.support.expect import gives, refuses, standing_api, succeeds
 from tests.support.memory_store import MemoryStore
@@ -107,7 +107,7 @@ def test_a_username_of_the_django_apps(api: Api) -> None:
 
 def test_a_username_in_the_guess_of_a_password(api: Api) -> None:
     """All spellings of a name are guessed at together."""
-    assert accounts.username_key("\u200balice\u3000") == accounts.username_key("Alice")
+    assert identities.username_key("\u200balice\u3000") == identities.username_key("Alice")
     spring_tokens(api.post("/oauth/token", form={**ALICE, "username": "\u200balice\u3000"}, basic=WEB))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lingpai import bootstrap
-from lingpai.accounts import roles
+from lingpai.accounts import identities, roles
 from lingpai.accounts import service as accounts
 from lingpai.accounts.model import User
 from lingpai.clients.service import new_client
@@ -167,7 +167,7 @@ class Api:
 
     def user_id(self, name: str) -> int:
         """The id of the user of this name or number."""
-        user_id = accounts.find_by_name(self.services, name)
+        user_id = identities.find_by_name(self.services, name)
         assert user_id is not None
         return user_id
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lingpai.accounts import service as accounts
+from lingpai.accounts import identities
 from lingpai.kernel import names, typed_text
 from tests.support.stores import settings
 
@@ -23,8 +23,8 @@ pytestmark = pytest.mark.security("F27")
 def test_every_space_and_format_character(unseen: str) -> None:
     assert typed_text.trimmed(f"{unseen}mei{unseen}lin{unseen}{unseen}") == f"mei{unseen}lin"
     assert typed_text.digits(f"{unseen}12{unseen}3456{unseen}") == "123456"
-    assert accounts.as_username(settings(), f"{unseen}mei{unseen}") == "mei"
-    assert accounts.username_key(f"{unseen}Mei{unseen}") == accounts.username_key("mei")
+    assert identities.as_username(settings(), f"{unseen}mei{unseen}") == "mei"
+    assert identities.username_key(f"{unseen}Mei{unseen}") == identities.username_key("mei")
 
 
 @pytest.mark.parametrize("seen", ["\t", "\n", "\x00", "\x85", "\u2800", "\u3164", "\ufe0f", "\u0301", "-", "."])

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from lingpai.accounts import identities
 from lingpai.accounts import service as accounts
 from lingpai.accounts.caller import authenticate, require_self_or_admin, require_user
 from lingpai.accounts.model import Profile, User
@@ -74,7 +75,7 @@ def shown(services: Services, user: User) -> dict[str, Any]:
     """A profile as clients see it. One never written has the account's name and time of making."""
     detail = by_seed_names(user.profile)
     if detail["name"] is None:
-        detail["name"] = accounts.display_name(services, user)
+        detail["name"] = identities.display_name(services, user)
     if detail["createTime"] is None:
         detail["createTime"] = fields.moment_text(user.created_at, services.settings.utc_offset_minutes)
     return {"id": user.id, **detail}

@@ -5,26 +5,48 @@ operator and imports alone. It holds for the routes that register, and for the f
 party, which makes an account too.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lingpai.clients import authentication
 from lingpai.clients.model import Client
+from lingpai.clients.request_authentication import basic_credentials, limited_address
+from lingpai.http import observability
+from lingpai.http.request import Request
 from lingpai.kernel.errors import forbidden, invalid_client, invalid_grant
+from lingpai.services import Services
 
 if TYPE_CHECKING:
     from lingpai.accounts.settings import AccountSettings
 
 
-def wants_client(settings: "AccountSettings") -> bool:
-    """Whether a registration needs a client's credentials; LingpaiError `access_denied` where there is none at all."""
-    if settings.registration == "off":
+@dataclass(frozen=True)
+class Registrar:
+    """The client that registers somebody, None where anyone may, and the address that this is counted for."""
+
+    client_id: str | None
+    address: str
+
+
+@contextmanager
+def registering(services: Services, request: Request) -> Iterator[Registrar]:
+    """Who registers somebody by this request.
+
+    LingpaiError `access_denied` where nobody may. Where a client has to, it proves itself by its secret in a Basic
+    header (RFC 7617): else `invalid_client`.
+    """
+    if services.settings.registration == "off":
         raise forbidden("registration_closed")
-    return settings.registration == "client"
-
-
-def check_client(client: Client) -> None:
-    """LingpaiError `invalid_client` for a public client: without a secret it has proven nothing."""
-    if not client.confidential:
-        raise invalid_client(dialect=client.dialect)
+    if services.settings.registration == "open":
+        yield Registrar(None, request.source_ip)
+        return
+    client = authentication.authenticate(services, basic_credentials(request), request.source_ip)
+    with observability.log_client(client):
+        if not client.confidential:
+            raise invalid_client(dialect=client.dialect)
+        yield Registrar(client.id, limited_address(request, client))
 
 
 def check_first_login(settings: "AccountSettings", client: Client) -> None:

@@ -1,6 +1,6 @@
 """The roles of a deployment: named, renamed, deleted, by compare-and-swap on the one book that holds them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from lingpai.accounts.model import RoleBook
@@ -58,6 +58,17 @@ def check_name(name: str) -> str:
     if len(normalised) > NAME_MAX:
         raise invalid_request("too_long", name="roleName", limit=NAME_MAX)
     return normalised
+
+
+def ids_of(book: RoleBook, role_names: Iterable[str]) -> frozenset[int]:
+    """The ids of these role names; LingpaiError naming the first that does not exist."""
+    ids = set()
+    for name in role_names:
+        role_id = book.id_of(names.normalised(name).strip())
+        if role_id is None:
+            raise invalid_request("role_not_found", role=name)
+        ids.add(role_id)
+    return frozenset(ids)
 
 
 def known_ids(book: RoleBook, ids: frozenset[int]) -> frozenset[int]:

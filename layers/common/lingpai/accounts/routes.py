@@ -3,11 +3,11 @@
 import base64
 from typing import Any
 
-from lingpai.accounts import last_admin, roles
+from lingpai.accounts import identities, last_admin, roles
 from lingpai.accounts import service as accounts
 from lingpai.accounts.caller import Caller, authenticate, require_self_or_admin, require_user
 from lingpai.accounts.model import RoleBook, User
-from lingpai.accounts.registering import registering
+from lingpai.accounts.registration import registering
 from lingpai.http import envelope, fields
 from lingpai.http.request import Request, json_body
 from lingpai.http.response import Reply
@@ -54,7 +54,7 @@ def find(services: Services, request: Request) -> Reply:
     if user_id is None:
         if username is None:
             raise invalid_request("id_or_username")
-        user_id = accounts.find_by_name(services, username)
+        user_id = identities.find_by_name(services, username)
     require_self_or_admin(services, caller, user_id)
     user = None
     if user_id is not None:
@@ -91,7 +91,7 @@ def shown(services: Services, user: User, book: RoleBook) -> dict[str, Any]:
     settings = services.settings
     return {
         "id": user.id,
-        "username": accounts.display_name(services, user),
+        "username": identities.display_name(services, user),
         "phone": phone_numbers.national(user.mobile, settings.home_country) if user.mobile else None,
         "openId": next((openid for issuer, openid in user.openids if not is_union(issuer)), None),
         "roleList": [{"id": role_id, "roleName": name} for role_id, name in book.names if role_id in user.roles],

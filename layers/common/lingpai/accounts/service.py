@@ -1,12 +1,11 @@
 """Accounts: registered, found, changed, deleted. Names are unique by transaction, changes by compare-and-swap."""
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from lingpai.accounts import ended_accounts
-from lingpai.accounts.model import Profile, RoleBook, User
+from lingpai.accounts import ended_accounts, identities
+from lingpai.accounts.model import Profile, User
 from lingpai.accounts.storage import (
     ChangeUser,
     CheckRole,
@@ -18,11 +17,10 @@ from lingpai.accounts.storage import (
     PutIdentity,
     PutUser,
 )
-from lingpai.kernel import email_addresses, names, phone_numbers, typed_text
+from lingpai.kernel import phone_numbers
 from lingpai.kernel.errors import (
     LingpaiError,
     conflict,
-    invalid_request,
     not_found,
 )
 from lingpai.kernel.writes import Conflict, Write
@@ -34,81 +32,9 @@ from lingpai.services import Services
 if TYPE_CHECKING:
     from lingpai.settings import Settings
 
-USERNAME_MAX = 150
-# NFKC makes one character of four at most, and case folding three of one.
-_NAME_AS_TYPED_MAX = 4 * USERNAME_MAX
-_KEY_MAX = len("username:") + 3 * USERNAME_MAX
-OPENID_MAX = 256
 # No user has this id.
 NOBODY = 0
 _ATTEMPTS = 5
-# Why an identity of each kind is refused that is another account's.
-_TAKEN = {
-    "username": "username_taken",
-    "mobile": "mobile_taken",
-    "email": "email_taken",
-    "openid": "openid_taken",
-}
-
-
-# --- names ------------------------------------------------------------------------------------------------
-
-
-def username_key(username: str) -> str:
-    """The identity of a username: two that differ only in case or width are one."""
-    return "username:" + names.folded(username)
-
-
-mobile_key = names.mobile_key
-
-
-def email_key(address: str) -> str:
-    """The identity of an e-mail address that `email_addresses.parse` gave."""
-    return "email:" + email_addresses.folded(address)
-
-
-def openid_key(issuer: str, openid: str) -> str:
-    """The identity that a third party vouches for, under its `Identity.issuer`."""
-    return f"openid:{issuer}:{openid}"
-
-
-def login_key(services: Services, name: str) -> str:
-    """The identity that a login name stands for: the number it looks like, else the username."""
-    number = phone_numbers.as_mobile(name, services.settings.home_country)
-    return mobile_key(number) if number else username_key(name)
-
-
-def display_name(services: Services, user: User) -> str | None:
-    """The username; for an account that has none, its number as clients write it."""
-    if user.username is not None or user.mobile is None:
-        return user.username
-    return phone_numbers.national(user.mobile, services.settings.home_country)
-
-
-def as_username(settings: "Settings", text: str, owner: User | None = None) -> str:
-    """The username that `text` is stored as: without spaces and invisible characters at its ends.
-
-    LingpaiError for one that cannot be a name, or that looks like a mobile number other than `owner`'s own.
-    """
-    username = typed_text.trimmed(text)
-    normalised = names.normalised(username) if len(username) <= _NAME_AS_TYPED_MAX else username
-    if not normalised or len(normalised) > USERNAME_MAX:
-        raise invalid_request(
-            "bad_username",
-            zh=f"长度应为 1 到 {USERNAME_MAX} 个字符",
-            en=f"it must have 1 to {USERNAME_MAX} characters",
-        )
-    if not names.is_visible(normalised):
-        raise invalid_request(
-            "bad_username",
-            zh="含有不可见字符或首尾空格",
-            en="it holds an invisible character or a space at its end",
-        )
-    number = phone_numbers.as_mobile(normalised, settings.home_country)
-    if number is not None and (owner is None or owner.mobile != number):
-        raise invalid_request("username_is_mobile")
-    return username
-
 
 # --- registering ------------------------------------------------------------------------------------------
 
@@ -129,7 +55,7 @@ def create(services: Services, username: str, password: str, roles: frozenset[in
 
 def _check_new(settings: "Settings", username: str, password: str) -> str:
     """The username as it is stored; LingpaiError for a name or a password that cannot be one."""
-    username = as_username(settings, username)
+    username = identities.as_username(settings, username)
     passwords.check_new(password, username, settings)
     return username
 
@@ -143,7 +69,7 @@ def _create_once(services: Services, username: str, password: str, asker: str, *
     except LingpaiError as error:
         if error.reason != "username_taken" or not unanswered.is_repeat(services, *request):
             raise
-        user = user_or_nobody(services, find_by_name(services, username))
+        user = user_or_nobody(services, identities.find_by_name(services, username))
         if (
             user is None
             or user.username != username
@@ -170,11 +96,11 @@ def add(services: Services, user: User) -> int:
     """Put the account and all its names in one transaction; gives its id, drawn again where it was taken."""
     for _ in range(_ATTEMPTS):
         try:
-            services.store.commit(PutUser(user), *(PutIdentity(key, user.id) for key in keys_of(user)))
+            services.store.commit(PutUser(user), *(PutIdentity(key, user.id) for key in identities.keys_of(user)))
             return user.id
         except Conflict as failed:
             if isinstance(failed.write, PutIdentity):
-                raise conflict(_taken(failed.write.key)) from None
+                raise identities.taken(failed.write.key) from None
             user = replace(user, id=services.clock.new_user_id())
     raise conflict("changed_meanwhile")
 
@@ -186,15 +112,6 @@ def with_password(services: Services, user: User, password: str) -> User:
     if settings.digest_login:
         digests = passwords.hash_password(passwords.digests_of(password), settings)
     return replace(user, password=passwords.hash_password(password, settings), digests=digests)
-
-
-def keys_of(user: User) -> tuple[str, ...]:
-    """Every identity that finds the account."""
-    usernames = [username_key(user.username)] if user.username is not None else []
-    mobiles = [mobile_key(user.mobile)] if user.mobile is not None else []
-    emails = [email_key(user.email.address)] if user.email is not None else []
-    openids = [openid_key(issuer, openid) for issuer, openid in user.openids]
-    return tuple(usernames + mobiles + emails + openids)
 
 
 # --- changing ---------------------------------------------------------------------------------------------
@@ -211,7 +128,7 @@ def change(services: Services, user_id: int, edit: Callable[[User], User], *toge
         if before is None or before.disabled:
             raise not_found("user_not_found")
         after = edit(before)
-        old, new = set(keys_of(before)), set(keys_of(after))
+        old, new = set(identities.keys_of(before)), set(identities.keys_of(after))
         # An account without the role cannot be its last holder, so the other admin need not be checked.
         needed = [write for write in together_with if not isinstance(write, CheckRole) or write.role_id in before.roles]
         try:
@@ -230,7 +147,7 @@ def change(services: Services, user_id: int, edit: Callable[[User], User], *toge
             return after
         except Conflict as failed:
             if isinstance(failed.write, PutIdentity):
-                raise conflict(_taken(failed.write.key)) from None
+                raise identities.taken(failed.write.key) from None
             if isinstance(failed.write, CheckRole):
                 raise conflict("changed_meanwhile") from None
             if failed.write in together_with:
@@ -253,12 +170,12 @@ def save(
 
     def edit(user: User) -> User:
         if username is not None:
-            name = as_username(services.settings, username, owner=user)
+            name = identities.as_username(services.settings, username, owner=user)
             # A name that is the account's own number needs no row of its own: the number finds it.
             is_number = phone_numbers.as_mobile(name, services.settings.home_country) is not None
             user = replace(user, username=None if is_number else name)
         if password is not None:
-            passwords.check_new(password, display_name(services, user), services.settings)
+            passwords.check_new(password, identities.display_name(services, user), services.settings)
             user = with_password(services, user, password)
         return user if roles is None else replace(user, roles=roles)
 
@@ -310,7 +227,7 @@ def _delete(services: Services, user_id: int, *checks: Write) -> None:
         if user is None:
             return
         try:
-            services.store.commit(DeleteUser(user), *(DeleteIdentity(key, user_id) for key in keys_of(user)))
+            services.store.commit(DeleteUser(user), *(DeleteIdentity(key, user_id) for key in identities.keys_of(user)))
             return
         except Conflict:
             continue
@@ -335,45 +252,6 @@ def users_after(
         after = page.next
 
 
-def find_by_name(services: Services, username: str) -> int | None:
-    """The id of the user of this name or number; None where it finds nobody.
-
-    What is longer than any name is looked up nowhere: a store takes keys up to a length only.
-    """
-    if len(username) > _NAME_AS_TYPED_MAX:
-        return None
-    key = login_key(services, username)
-    return services.store.find_user_id(key) if len(key) <= _KEY_MAX else None
-
-
-def lookup_key(services: Services, name: str) -> str:
-    """The identity to look for; what is longer than any name is looked for as a name that nobody has."""
-    key = login_key(services, name) if len(name) <= _NAME_AS_TYPED_MAX else name
-    return key if len(key) <= _KEY_MAX else nobodys_key(key)
-
-
-def nobodys_key(name: str) -> str:
-    """An identity that finds nobody, for a name that cannot be looked for itself."""
-    return f"nobody:{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()}"
-
-
 def user_or_nobody(services: Services, user_id: int | None) -> User | None:
     """The account; for a name that finds nobody, nobody's is looked for, so that it takes the same calls."""
     return services.store.get_user(NOBODY if user_id is None else user_id)
-
-
-def role_ids(book: RoleBook, role_names: Iterable[str]) -> frozenset[int]:
-    """The ids of these role names; LingpaiError naming the first that does not exist."""
-    ids = set()
-    known = {name: role_id for role_id, name in book.names}
-    for name in role_names:
-        role_id = known.get(names.normalised(name).strip())
-        if role_id is None:
-            raise invalid_request("role_not_found", role=name)
-        ids.add(role_id)
-    return frozenset(ids)
-
-
-def _taken(key: str) -> str:
-    kind, _, _ = key.partition(":")
-    return _TAKEN[kind]

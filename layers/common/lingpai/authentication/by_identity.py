@@ -3,8 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from lingpai.accounts import registration
-from lingpai.accounts import service as accounts
+from lingpai.accounts import identities, registration
 from lingpai.accounts.model import User
 from lingpai.accounts.storage import ChangeUser, CheckIdentity, CheckUser, PutIdentity, PutUser
 from lingpai.authentication.model import Authenticated
@@ -82,7 +81,7 @@ def _holder(
     if before is None or before.disabled:
         raise invalid_grant("account_disabled")
     after = proven.named(before)
-    missed = sorted(set(accounts.keys_of(after)) - set(accounts.keys_of(before)))
+    missed = sorted(set(identities.keys_of(after)) - set(identities.keys_of(before)))
     if not missed:
         return user_id, still
     return user_id, (ChangeUser(before, after), *(PutIdentity(key, user_id) for key in missed))
@@ -93,7 +92,7 @@ def _find_each(services: Services, keys: tuple[str, ...]) -> Mapping[str, int]:
 
     Numbers are read as `sms_codes.begin` reads them: what handles codes is allowed no other read of names.
     """
-    if len(keys) > 1 or keys[0].startswith(accounts.mobile_key("")):
+    if len(keys) > 1 or keys[0].startswith(identities.mobile_key("")):
         return services.store.find_user_ids(*keys)
     user_id = services.store.find_user_id(keys[0])
     return {} if user_id is None else {keys[0]: user_id}

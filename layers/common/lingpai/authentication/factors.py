@@ -6,7 +6,7 @@ The password is another such factor: see `password_change`.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from lingpai.accounts import ended_accounts
+from lingpai.accounts import ended_accounts, identities
 from lingpai.accounts import service as accounts
 from lingpai.accounts.model import User
 from lingpai.authentication import recent_login
@@ -226,7 +226,7 @@ def _change(
             sms_codes.consumed(services, code)
         if message is not None:
             notices.send(services, message)
-        lost = before is not None and set(accounts.keys_of(before)) - set(accounts.keys_of(after))
+        lost = before is not None and set(identities.keys_of(before)) - set(identities.keys_of(after))
         if owner is not None or lost:
             ended_accounts.end_all(services, user_id, keep=keep)
     return after

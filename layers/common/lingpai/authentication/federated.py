@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from lingpai.accounts import service as accounts
+from lingpai.accounts import identities
 from lingpai.accounts.model import User
 from lingpai.authentication import by_identity
 from lingpai.authentication.by_identity import ProvenIdentity
@@ -24,7 +24,7 @@ def authenticate(services: Services, client: Client, identity: Identity) -> Auth
 
     proven = ProvenIdentity(
         login_methods.FEDERATED,
-        tuple(accounts.openid_key(issuer, openid) for issuer, openid in identity.names),
+        tuple(identities.openid_key(issuer, openid) for issuer, openid in identity.names),
         lambda user: with_identity(user, identity),
         single_use,
         after_commit=lambda: None,

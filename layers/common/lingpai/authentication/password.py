@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from lingpai.accounts import identities
 from lingpai.accounts import service as accounts
 from lingpai.accounts.model import User
 from lingpai.accounts.storage import ChangeUser, CheckUser, RememberAddresses
@@ -54,7 +55,7 @@ def _authenticate(
     password; a login that meets such a change looks again. `verified` does its work for None, too, and then refuses:
     nobody is there, or may use the account.
     """
-    attempt = login_limits.begin(services, accounts.lookup_key(services, name), address)
+    attempt = login_limits.begin(services, identities.login_key(services, name), address)
 
     def look() -> Authenticated:
         user = accounts.user_or_nobody(services, attempt.user_id)

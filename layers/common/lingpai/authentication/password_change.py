@@ -1,6 +1,6 @@
 """A new password for one's own account: by the old one, or by a code sent to the account's number."""
 
-from lingpai.accounts import ended_accounts
+from lingpai.accounts import ended_accounts, identities
 from lingpai.accounts import service as accounts
 from lingpai.accounts.storage import ChangeUser, CheckIdentity
 from lingpai.authentication import recent_login
@@ -35,7 +35,7 @@ def change_password(services: Services, user_id: int, old: str, new: str, sessio
             raise invalid_request("wrong_old_password")
         ended_accounts.end_all(services, user_id, keep=session)
         return
-    passwords.check_new(new, accounts.display_name(services, user), services.settings)
+    passwords.check_new(new, identities.display_name(services, user), services.settings)
     after = accounts.with_password(services, user, new)
     try:
         services.store.commit(ChangeUser(user, after), *ended_accounts.ending(services, user_id, session))
@@ -51,7 +51,7 @@ def reset_password(services: Services, number: str, code: str, new: str, present
     number has no account: whoever proves it may know.
     """
     passwords.check_new(new, phone_numbers.national(number, services.settings.home_country), services.settings)
-    user_id = sms_codes.begin(services, accounts.mobile_key(number), presenter)
+    user_id = sms_codes.begin(services, identities.mobile_key(number), presenter)
     request = ("reset", number, code)
     with unanswered.noted(services, *request):
         if not _has_been_reset(services, user_id, new, request):
@@ -75,10 +75,10 @@ def _set_password(services: Services, user_id: int, new: str, verified: sms_code
     user = services.store.get_user(user_id)
     if user is None or user.disabled:
         raise invalid_grant("account_disabled")
-    passwords.check_new(new, accounts.display_name(services, user), services.settings)
+    passwords.check_new(new, identities.display_name(services, user), services.settings)
     writes = (
         ChangeUser(user, accounts.with_password(services, user, new)),
-        CheckIdentity(accounts.mobile_key(verified.consume.number), user_id),
+        CheckIdentity(identities.mobile_key(verified.consume.number), user_id),
         verified.consume,
     )
     try:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from lingpai.accounts import roles
 from lingpai.accounts import service as accounts
 from lingpai.accounts.caller import Caller, authenticate, is_admin, require_self_or_admin, require_user
 from lingpai.accounts.routes import keeping_an_admin
@@ -13,7 +14,7 @@ from lingpai.clients.request_authentication import authenticated_client, end_use
 from lingpai.http import envelope, fields, observability
 from lingpai.http.request import CLIENT, Request, json_body, parameters, require
 from lingpai.http.response import Reply
-from lingpai.identity_providers.model import Identity
+from lingpai.identity_providers.model import OPENID_MAX, Identity
 from lingpai.kernel import phone_numbers
 from lingpai.kernel.errors import forbidden, invalid_request, invalid_token
 from lingpai.passwords import service as passwords
@@ -30,7 +31,7 @@ def save(services: Services, request: Request) -> Reply:
     entries = fields.optional_objects(body, "roleList")
     role_ids = None
     if entries is not None:
-        role_ids = accounts.role_ids(caller.book, [fields.text(entry, "roleName") for entry in entries])
+        role_ids = roles.ids_of(caller.book, [fields.text(entry, "roleName") for entry in entries])
     if user_id is None:
         username = fields.text(body, "username", numbers="whole")
         password = fields.text(body, "password", passwords.LONGEST, opaque=True)
@@ -52,7 +53,7 @@ def update(services: Services, request: Request) -> Reply:
     require_self_or_admin(services, caller, user_id)
     admin = is_admin(services, caller)
     phone = fields.optional_text(body, "phone", numbers="whole")
-    openid = fields.optional_text(body, "openId", accounts.OPENID_MAX)
+    openid = fields.optional_text(body, "openId", OPENID_MAX)
     if openid is not None and not admin:
         raise forbidden()
     if openid == "":

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from lingpai.accounts import identities
 from lingpai.accounts import service as accounts
 from lingpai.authentication import by_identity
 from lingpai.authentication.by_identity import ProvenIdentity
@@ -20,7 +21,7 @@ def authenticate(services: Services, client: Client, number: str, code: str, pre
 
     Using up the code and creating the account belong to one transaction with what follows.
     """
-    key = accounts.mobile_key(number)
+    key = identities.mobile_key(number)
     user_id = sms_codes.begin(services, key, presenter)
     verified = sms_codes.check(services, number, code, presenter, "login")
     return _holder(services, client, verified, {} if user_id is None else {key: user_id})
@@ -37,9 +38,9 @@ def authenticate_by_name(
     number = phone_numbers.as_mobile(name, services.settings.home_country)
     if number is not None:
         return authenticate(services, client, number, code, presenter)
-    key = accounts.lookup_key(services, name)
+    key = identities.login_key(services, name)
     user = accounts.user_or_nobody(services, sms_codes.begin(services, key, presenter))
-    number = user.mobile if user and user.mobile else accounts.nobodys_key(key)
+    number = user.mobile if user and user.mobile else identities.nobodys_key(key)
     verified = sms_codes.check(services, number, code, presenter, "login", by_name=True)
     return _holder(services, client, verified, None)
 
@@ -51,7 +52,7 @@ def _holder(
     number = verified.consume.number
     proven = ProvenIdentity(
         login_methods.SMS,
-        (accounts.mobile_key(number),),
+        (identities.mobile_key(number),),
         lambda user: replace(user, mobile=number),
         (verified.consume,),
         after_commit=lambda: sms_codes.consumed(services, verified),

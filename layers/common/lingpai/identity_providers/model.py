@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+OPENID_MAX = 256
+
 
 @dataclass(frozen=True)
 class SingleUse:

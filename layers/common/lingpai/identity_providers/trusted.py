@@ -3,11 +3,10 @@
 import unicodedata
 
 from lingpai.clients.model import Client
-from lingpai.identity_providers.model import Identity, ProviderCredential
+from lingpai.identity_providers.model import OPENID_MAX, Identity, ProviderCredential
 from lingpai.kernel.errors import invalid_grant, unauthorized_client
 
 NAME = "trusted"
-OPENID_MAX = 256
 
 
 class Trusted:

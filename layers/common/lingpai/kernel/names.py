@@ -12,11 +12,6 @@ _INVISIBLE = re.compile(
 )
 
 
-def mobile_key(number: str) -> str:
-    """The identity of a number in E.164."""
-    return "mobile:" + number
-
-
 def normalised(name: str) -> str:
     """The name in NFKC: full-width letters and ligatures as their plain ones."""
     return unicodedata.normalize("NFKC", name)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from lingpai.accounts import service as accounts
-from lingpai.accounts.registering import registering
+from lingpai.accounts.registration import registering
 from lingpai.http.request import Request, parameters, require
 from lingpai.http.response import Reply, error_headers, json_reply
 from lingpai.http.router import Route

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from lingpai.accounts import caller as bearer
+from lingpai.accounts.caller import caller_of, require_user, token_of
 from lingpai.accounts.routes import shown
 from lingpai.clients import authentication
 from lingpai.clients.request_authentication import client_credentials
@@ -28,8 +28,8 @@ def check_token(services: Services, request: Request) -> Reply:
 
 def user_by_token(services: Services, request: Request) -> Reply:
     """The user of the access token: JSON text in `user`, the same as an object in `data`."""
-    caller = bearer.caller_of(services, access_tokens.check(services, _access_token(request)))
-    user = shown(services, bearer.require_user(caller), caller.book)
+    caller = caller_of(services, access_tokens.check(services, _access_token(request)))
+    user = shown(services, require_user(caller), caller.book)
     return usercenter.done(request, user=usercenter.as_text(user), data=user)
 
 
@@ -69,7 +69,7 @@ def temporary_token(services: Services, request: Request) -> Reply:
 
 def _access_token(request: Request) -> str:
     """The token by any of its names, or in the Authorization header."""
-    token = _first(parameters(request, _ACCESS_TOKEN), _ACCESS_TOKEN) or bearer.token_of(request)
+    token = _first(parameters(request, _ACCESS_TOKEN), _ACCESS_TOKEN) or token_of(request)
     if token is None:
         raise invalid_request("missing_parameter", name=_ACCESS_TOKEN[0])
     return token

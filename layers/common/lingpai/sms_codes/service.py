@@ -10,7 +10,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from lingpai.kernel import names, typed_text
+from lingpai.accounts import identities
+from lingpai.kernel import typed_text
 from lingpai.kernel.clock import CODE_DIGITS
 from lingpai.kernel.errors import LingpaiError, invalid_grant, invalid_request, too_many_requests, unavailable
 from lingpai.kernel.language import Language
@@ -97,7 +98,7 @@ def _send_under_a_stop(
 
     The answer is the same whether a message was sent or not, so it does not tell who has an account.
     """
-    has_account = bool(services.store.find_user_ids(names.mobile_key(asked.number)))
+    has_account = bool(services.store.find_user_ids(identities.mobile_key(asked.number)))
     share = 1 if has_account else 0
     with rate_limits.refund_on_refusal(services) as taken:
         for limit in budget.message_limits(services, destination, asked.client_id, now):
