@@ -13,14 +13,14 @@ from typing import Protocol
 from benchmarks.peers.apps.place import CLIENTS
 from benchmarks.peers.processes import BrokenPeerError, HttpClient, Process, process, spent
 from benchmarks.peers.workloads import CHECK, ES256, OPAQUE, REFRESH, RS256, TOKENS, WORKLOADS, Calls, measure
-from tests.support.stores import ROOT
+from lingpai.settings import Settings
+from tests.support.stores import ROOT, TABLE_FIELDS
 
 CACHE = ROOT / ".cache"
 PYTHON = {name: CACHE / f"peers-{name}" / "bin" / "python" for name in ("django", "authlib")}
 FRONT = CACHE / "peers-front" / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
 NODE_MODULES = CACHE / "peers-oidc-provider" / "node_modules"
 APPS = "benchmarks.peers.apps"
-TABLES = ("Clients", "Users", "Identities", "Roles", "Sessions", "Codes", "Counters", "Keys")
 # Of this process's environment, what the peers need of it.
 _HANDED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH")
 
@@ -62,7 +62,7 @@ class Place:
         prefix = f"peers-{secrets.token_hex(6)}-"
         return {
             **self.environ(room, path=(ROOT / "layers" / "common", FRONT)),
-            **{f"{name.upper()}_TABLE": f"{prefix}{name}Table" for name in TABLES},
+            **{name.upper(): f"{prefix}{Settings.model_fields[name].default}" for name in TABLE_FIELDS},
             "KEYS_FILE": str(room / "keys.json"),
             "CODE_PEPPER": secrets.token_urlsafe(32),
             "METRICS_NAMESPACE": "Lingpai/lingpai-prod",

@@ -35,6 +35,9 @@ from tests.support.sms import HASTY, MESSAGE, Metered, Shop, outcome
 
 LOGS.hush("vendor's key", KEY)
 
+# Those that take texts, and no templates.
+TEXTING = [vendor for vendor in VENDORS if vendor not in (ALIYUN, TENCENT)]
+
 every = pytest.mark.parametrize("vendor", VENDORS, ids=lambda vendor: vendor.name)
 refusals = pytest.mark.parametrize(
     ("vendor", "case"),
@@ -110,7 +113,7 @@ def test_a_notice_has_a_template_of_its_own(shop: Shop) -> None:
 
 
 @pytest.mark.security("F11")
-@pytest.mark.parametrize("vendor", [AWS, SNS, TWILIO], ids=lambda vendor: vendor.name)
+@pytest.mark.parametrize("vendor", TEXTING, ids=lambda vendor: vendor.name)
 def test_a_notice_has_a_text_of_its_own(shop: Shop, vendor: Vendor) -> None:
     web = shop.open(vendor)
     assert outcome(shop.sender([vendor]), NOTICE) == "sent"
@@ -161,7 +164,7 @@ def test_variables_of_a_template_are_named_as_it_names_them(shop: Shop) -> None:
         assert vendor.read(web.calls[0])["values"] == expected
 
 
-@pytest.mark.parametrize("vendor", [AWS, SNS, TWILIO], ids=lambda vendor: vendor.name)
+@pytest.mark.parametrize("vendor", TEXTING, ids=lambda vendor: vendor.name)
 def test_a_text_is_the_operators_where_there_is_one(shop: Shop, vendor: Vendor) -> None:
     web = shop.open(vendor)
     sender = shop.sender([vendor], {"SMS_TEXT_EN_LINK": "{code} links your number, for {minutes} minutes & no more"})

@@ -1,5 +1,6 @@
 """Protocol Sender, as several in a row have it: one message, never two, and a breaker that all environments share."""
 
+import itertools
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -16,14 +17,15 @@ from lingpai.sms.senders.chain import Chain
 from lingpai.sms.senders.send_errors import Refused
 from tests.support.contention import failure
 from tests.support.deadlines import run_out, within
-from tests.support.fake_sms import ALIYUN, AWS, NUMBER, SNS, TENCENT, TWILIO, Vendor
+from tests.support.fake_sms import ALIYUN, NUMBER, TENCENT, TWILIO, VENDORS, Vendor
 from tests.support.memory_store import MemoryStore
 from tests.support.races import RACERS, race
 from tests.support.samples import WholeStore
 from tests.support.sms import HASTY, MESSAGE, Metered, Shop, outcome
 from tests.support.time import Time
 
-PAIRS = [(ALIYUN, TENCENT), (TENCENT, TWILIO), (AWS, SNS), (SNS, ALIYUN), (TWILIO, AWS)]
+# Each is the first once, and the second once.
+PAIRS = [*itertools.pairwise((*VENDORS, VENDORS[0]))]
 pairs = pytest.mark.parametrize(("first", "second"), PAIRS, ids=lambda vendor: vendor.name)
 # The first may hang, and the second be slow on a busy machine.
 IMPATIENT = {"SMS_CONNECT_TIMEOUT": "1", "SMS_READ_TIMEOUT": "20", "SMS_DEADLINE": "60"}

@@ -20,6 +20,7 @@ from lingpai.signing_keys.stores import FileKeys, LocalKeyWrapper
 from local import dynamodb
 from local.operator.app import app
 from local.template import Table
+from tests.architecture.test_template import RESOURCES
 from tests.e2e.server import is_proxy, serving
 from tests.support import aws, kms, stores
 from tests.support.kms import KEY_ARN
@@ -65,10 +66,6 @@ def wrong(ended: Ended) -> dict[str, tuple[str, str]]:
 
 
 NAMES = tuple(table.name.removesuffix("Table").lower() for table in TEMPLATE.tables)
-# Those whose items expire, and those that a restored stack does without.
-EXPIRING = {"SessionsTable", "CodesTable", "CountersTable"}
-PASSING = {"CodesTable", "CountersTable"}
-LASTING = {"ClientsTable", "UsersTable", "IdentitiesTable", "RolesTable", "KeysTable"}
 
 
 def healthy_tables(shell: Shell) -> list[str]:
@@ -389,11 +386,16 @@ def test_recovery_is_looked_at_on_aws(tmp_path: Path) -> None:
 
 def test_which_tables_have_what() -> None:
     """The template says which tables expire and which can be recovered; doctor looks at those."""
-    for table in TEMPLATE.tables:
-        if table.name in EXPIRING | LASTING:
-            assert bool(table.ttl) == (table.name in EXPIRING), table
-            assert table.recoverable == (table.name not in PASSING), table
-    assert {table.name for table in TEMPLATE.tables} >= EXPIRING | LASTING
+    tables = {table.name: table for table in TEMPLATE.tables}
+    for name in ("SessionsTable", "CodesTable", "CountersTable"):
+        assert tables[name].ttl == "ttl", name
+        assert tables[name].recoverable is (name == "SessionsTable")
+    # What outlives the stack, and the keys.
+    kept = [name for name in tables if RESOURCES[name]["DeletionPolicy"] != "Delete"]
+    assert len(kept) >= 4
+    for name in (*kept, "KeysTable"):
+        assert tables[name].ttl is None, name
+        assert tables[name].recoverable, name
     assert not Table("x", {}, None).recoverable
 
 

@@ -16,6 +16,7 @@ from lingpai.accounts import identities
 from lingpai.kernel import phone_numbers, typed_text
 from lingpai.legacy import dialects
 from lingpai.oauth import token_endpoint as token
+from lingpai.oauth.grants import GRANT_TYPES
 from local import gateway
 from tests.support.api import Api
 from tests.support.expect import standing_api
@@ -26,7 +27,7 @@ NAMES = (
     *("mobile", "code", "sign", "validateCode ", "md5password", "sysid", "", " "),
 )
 VALUES = (
-    *("password", "refresh_token", "client_credentials", "urn:lingpai:grant:mobile-code", "urn:lingpai:grant:sign"),
+    *GRANT_TYPES,
     *("alice", "correct horse battery", "web-client", "standard-client", "public-client", "standard-secret"),
     *("13912345678", "+8613312341234", "+1", "123456", "o-1", "read write", "A" * 22 + "." + "A" * 43, "\x00", "é"),
 )

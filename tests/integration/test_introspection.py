@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from lingpai.clients.service import new_client
+from lingpai.clients.service import DEFAULTS, new_client
 from lingpai.kernel.clock import Clock
 from lingpai.kernel.errors import LingpaiError
 from lingpai.sessions import access_tokens
@@ -117,11 +117,8 @@ def test_a_caller_without_authorisation_learns_nothing(api: Api) -> None:
     assert answers == [BAD_CLIENT] * 3
 
 
-DIALECTS = ("standard", "spring", "django", "passport", "usercenter")
-
-
 @pytest.mark.security("F7")
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", DEFAULTS)
 def test_a_resource_server_may_ask_about_the_tokens_of_others(api: Api, dialect: str) -> None:
     """That is what it is for; whatever its dialect, the answer is RFC 7662's."""
     store: Any = api.services.store
