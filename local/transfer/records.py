@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from math import floor, isfinite
 from typing import Any
 
-from lingpai.accounts import identities, profile_routes
+from lingpai.accounts import identities, profile_names
 from lingpai.accounts.model import Profile, RoleBook, User
 from lingpai.accounts.roles import check_name
 from lingpai.http import fields
@@ -110,7 +110,7 @@ def unknown(names: Sequence[str]) -> list[str]:
         for name in names
         if name not in FIELDS
         and name not in REMARKS
-        and not (name.startswith(PROFILE_PREFIX) and name.removeprefix(PROFILE_PREFIX) in profile_routes.FIELDS)
+        and not (name.startswith(PROFILE_PREFIX) and name.removeprefix(PROFILE_PREFIX) in profile_names.FIELDS)
     ]
 
 
@@ -168,7 +168,7 @@ def written(user: User, book: RoleBook) -> dict[str, Any]:
         "digests": user.digests,
         "roles": sorted(names[role_id] for role_id in user.roles if role_id in names) or None,
         "disabled": user.disabled or None,
-        "profile": {name: text for name, text in profile_routes.by_seed_names(user.profile).items() if text is not None}
+        "profile": {name: text for name, text in profile_names.by_seed_names(user.profile).items() if text is not None}
         or None,
     }
     return {name: value for name, value in record.items() if value is not None}
@@ -260,7 +260,7 @@ def _profile(given: Mapping[str, Any], utc_offset_minutes: int) -> Profile:
     for name, value in given.items():
         if name.startswith(PROFILE_PREFIX):
             profile[name.removeprefix(PROFILE_PREFIX)] = value
-    if strangers := [name for name in profile if name not in profile_routes.FIELDS]:
+    if strangers := [name for name in profile if name not in profile_names.FIELDS]:
         raise Refused(f"profile: no such field: {', '.join(strangers)}")
     parts = {}
     for name, value in profile.items():
@@ -276,7 +276,7 @@ def _profile(given: Mapping[str, Any], utc_offset_minutes: int) -> Profile:
             parts[name] = value
     if len(json.dumps(parts, ensure_ascii=False).encode()) > _LARGEST_PROFILE:
         raise Refused(f"profile: takes more than {_LARGEST_PROFILE} bytes")
-    return Profile(**{profile_routes.FIELDS[name]: text for name, text in parts.items()})
+    return profile_names.from_seed_names(parts)
 
 
 # --- values -------------------------------------------------------------------------------------------------------

@@ -8,7 +8,8 @@ from pynamodb.attributes import BooleanAttribute, JSONAttribute, NumberSetAttrib
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action as Change
 
-from lingpai.accounts.model import Email, KnownAddress, Profile, RoleBook, User
+from lingpai.accounts.model import Email, KnownAddress, RoleBook, User
+from lingpai.accounts.profile_names import by_seed_names, from_seed_names
 from lingpai.accounts.storage import (
     ChangeUser,
     CheckIdentity,
@@ -39,19 +40,6 @@ if TYPE_CHECKING:
     from lingpai.settings import Settings
 
 _NO_NUMBERS: dict[str, Any] = {"NS": ()}
-# The fields of a profile by their stored names. The order is part of the format: a change expects the text as it is.
-_PROFILE_FIELDS = {
-    "name": "name",
-    "age": "age",
-    "phone": "phone_number",
-    "gender": "gender",
-    "addr": "address",
-    "createTime": "created_at",
-    "nation": "nation",
-    "instruction": "introduction",
-    "images": "picture",
-    "birthday": "birthdate",
-}
 
 
 class UserItem(Record):
@@ -107,7 +95,7 @@ def identity_key(key: str) -> Item:
 
 def serialize_user(user: User) -> UserItem:
     """The account as an item, without the attributes that it has no value for."""
-    profile = {name: getattr(user.profile, field) for name, field in _PROFILE_FIELDS.items()}
+    profile = {name: text for name, text in by_seed_names(user.profile).items() if text is not None}
     return UserItem(
         id=user.id,
         created_at=user.created_at,
@@ -119,7 +107,7 @@ def serialize_user(user: User) -> UserItem:
         digests=user.digests,
         roles=set(user.roles),
         disabled=user.disabled or None,
-        detail={name: value for name, value in profile.items() if value is not None} or None,
+        detail=profile or None,
         imported_from=user.imported_from,
     )
 
@@ -137,7 +125,7 @@ def deserialize_user(item: Item) -> User:
         digests=read_text(item, "digests"),
         roles=frozenset(int(role_id) for role_id in item.get("roles", _NO_NUMBERS)["NS"]),
         disabled=read_flag(item, "disabled"),
-        profile=Profile(**{_PROFILE_FIELDS[name]: text for name, text in (read_json(item, "detail") or {}).items()}),
+        profile=from_seed_names(read_json(item, "detail") or {}),
         imported_from=read_text(item, "imported_from"),
         sessions=read_optional_number(item, "sessions"),
         logins=read_optional_number(item, "logins"),

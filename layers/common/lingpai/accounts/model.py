@@ -26,9 +26,9 @@ class Profile:
 
 @dataclass(frozen=True)
 class Email:
-    """An address (see `kernel.email_addresses`) and whether its holder has proven it: one value, changed as one.
+    """An e-mail address as `kernel.email_addresses.parse` gives it, and whether its holder has proven it.
 
-    So nothing that verifies an address can meet another address that was given meanwhile.
+    Both are stored and compared as one value, so verifying an address never verifies one that replaced it meanwhile.
     """
 
     address: str = field(repr=False)
@@ -39,7 +39,7 @@ class Email:
 class User:
     """An account. `mobile` is a proven number in E.164; `openids` maps "provider:app" to the id there (one each).
 
-    `email` is an identity of the account, too, proven or not: whoever logs somebody in by it has to look.
+    `email` finds the account whether it is verified or not: check `verified` before anybody is logged in by it.
 
     `roles` are role ids; `digests` is the hash of the password's MD5 and SHA-1, where digest login is on. An account
     without a password logs in by code or by sign alone. `imported_from` names the import that made the account.

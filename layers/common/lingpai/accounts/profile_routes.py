@@ -6,26 +6,14 @@ from typing import Any
 from lingpai.accounts import identities
 from lingpai.accounts import service as accounts
 from lingpai.accounts.caller import authenticate, require_self_or_admin, require_user
-from lingpai.accounts.model import Profile, User
+from lingpai.accounts.model import User
+from lingpai.accounts.profile_names import FIELDS, by_seed_names
 from lingpai.http import envelope, fields
 from lingpai.http.request import Request, json_body
 from lingpai.http.response import Reply
 from lingpai.kernel.errors import not_found
 from lingpai.services import Services
 
-# The seed's names in the order of its answers, and the fields of `Profile`.
-FIELDS = {
-    "name": "name",
-    "age": "age",
-    "phone": "phone_number",
-    "gender": "gender",
-    "addr": "address",
-    "createTime": "created_at",
-    "nation": "nation",
-    "instruction": "introduction",
-    "images": "picture",
-    "birthday": "birthdate",
-}
 LIMITS = {
     "name": 64,
     "age": 16,
@@ -79,11 +67,6 @@ def shown(services: Services, user: User) -> dict[str, Any]:
     if detail["createTime"] is None:
         detail["createTime"] = fields.moment_text(user.created_at, services.settings.utc_offset_minutes)
     return {"id": user.id, **detail}
-
-
-def by_seed_names(profile: Profile) -> dict[str, str | None]:
-    """The fields of the profile under the seed's names."""
-    return {name: getattr(profile, field) for name, field in FIELDS.items()}
 
 
 ROUTES = (

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lingpai.accounts import ended_accounts, identities
 from lingpai.accounts.model import Profile, User
@@ -44,13 +44,15 @@ def register(services: Services, username: str, password: str, address: str, pho
     settings = services.settings
     username = _check_new(settings, username, password)
     rate_limits.increment(services, rate_limits.address_limit(settings, "register", address, services.clock.now()))
-    return _create_once(services, username, password, address, phone=phone)
+    user = User(services.clock.new_user_id(), services.clock.now(), username, profile=Profile(phone_number=phone))
+    return _create_once(services, user, password, address)
 
 
 def create(services: Services, username: str, password: str, roles: frozenset[int] = frozenset()) -> int:
     """A new account by an admin; gives the user id, or LingpaiError `conflict` where the name is taken."""
     username = _check_new(services.settings, username, password)
-    return _create_once(services, username, password, "admin", roles=roles)
+    user = User(services.clock.new_user_id(), services.clock.now(), username, roles=roles)
+    return _create_once(services, user, password, "admin")
 
 
 def _check_new(settings: "Settings", username: str, password: str) -> str:
@@ -60,36 +62,22 @@ def _check_new(settings: "Settings", username: str, password: str) -> str:
     return username
 
 
-def _create_once(services: Services, username: str, password: str, asker: str, **more: Any) -> int:
-    """A new account, or the one that the same request has made before without an answer; `more` as for `_create`."""
+def _create_once(services: Services, user: User, password: str, asker: str) -> int:
+    """Add the account with its password; gives its id, or that of the one that an unanswered request has added."""
+    username = user.username or ""
     request = ("create", asker, username)
     try:
         with unanswered.noted(services, *request):
-            return _create(services, username, password, **more)
+            return add(services, with_password(services, user, password))
     except LingpaiError as error:
         if error.reason != "username_taken" or not unanswered.is_repeat(services, *request):
             raise
-        user = user_or_nobody(services, identities.find_by_name(services, username))
-        if (
-            user is None
-            or user.username != username
-            or not passwords.verify(password, user.password, services.settings)
-        ):
+        known = user_or_nobody(services, identities.find_by_name(services, username))
+        if known is None or known.username != username:
             raise
-        return user.id
-
-
-def _create(
-    services: Services, username: str, password: str, roles: frozenset[int] = frozenset(), phone: str | None = None
-) -> int:
-    user = User(
-        id=services.clock.new_user_id(),
-        created_at=services.clock.now(),
-        username=username,
-        roles=roles,
-        profile=Profile(phone_number=phone),
-    )
-    return add(services, with_password(services, user, password))
+        if not passwords.verify(password, known.password, services.settings):
+            raise
+        return known.id
 
 
 def add(services: Services, user: User) -> int:

@@ -24,6 +24,7 @@ from lingpai.sms import notices
 from lingpai.sms.notices import Notice
 from lingpai.sms_codes import service as sms_codes
 from lingpai.sms_codes.model import Presenter
+from lingpai.sms_codes.service import VerifiedCode
 
 
 @dataclass(frozen=True)
@@ -63,11 +64,10 @@ def link(
         return user
 
     def change() -> User:
-        evidence = owner.evidence if owner else NOTHING_USED
+        codes: tuple[VerifiedCode, ...] = ()
         if number is not None and code is not None:
-            verified = sms_codes.check(services, number, code, presenter, "link")
-            evidence = replace(evidence, codes=(*evidence.codes, verified))
-        return _change(services, user_id, edit, owner, evidence, notice=notice)
+            codes = (sms_codes.check(services, number, code, presenter, "link"),)
+        return _change(services, user_id, edit, owner, codes=codes, notice=notice)
 
     return _unless_done_before(
         services,
@@ -91,7 +91,7 @@ def remove_number(services: Services, user_id: int, owner: Owner | None = None, 
             raise conflict("last_way_in")
         return after
 
-    _change(services, user_id, edit, owner, owner.evidence if owner else NOTHING_USED, notice=notice)
+    _change(services, user_id, edit, owner, notice=notice)
 
 
 def link_identity(services: Services, user_id: int, identity: Identity, owner: Owner | None = None) -> User:
@@ -107,11 +107,10 @@ def link_identity(services: Services, user_id: int, identity: Identity, owner: O
             raise conflict("identity_in_place")
         return with_identity(user, identity)
 
-    evidence = owner.evidence if owner else NOTHING_USED
     return _unless_done_before(
         services,
         ("link", user_id, identity.names),
-        lambda: _change(services, user_id, edit, owner, evidence, identity_providers.single_use(identity)),
+        lambda: _change(services, user_id, edit, owner, single_use=identity_providers.single_use(identity)),
         reason="id_token_used",
         is_done=lambda user: edit(user) == user,
         owner=owner,
@@ -147,7 +146,7 @@ def unlink_identity(
     return _unless_done_before(
         services,
         ("unlink", user_id, provider, app),
-        lambda: _change(services, user_id, edit, owner, owner.evidence if owner else NOTHING_USED),
+        lambda: _change(services, user_id, edit, owner),
         reason="identity_not_found",
         is_done=lambda _: True,
         owner=owner,
@@ -203,14 +202,18 @@ def _change(
     user_id: int,
     edit: Callable[[User], User],
     owner: Owner | None,
-    evidence: Evidence,
+    *,
+    codes: tuple[VerifiedCode, ...] = (),
     single_use: tuple[Write, ...] = (),
     notice: Notice | None = None,
 ) -> User:
-    """Apply `edit`, use up the evidence, tell a number that leaves, and end the other sessions.
+    """Apply `edit`, tell a number that leaves, and end the other sessions.
 
-    Without an owner the sessions end only where a name is taken from the account.
+    The owner's evidence, `codes` and `single_use` are used up in the same transaction. Without an owner the sessions
+    end only where a name is taken from the account.
     """
+    evidence = owner.evidence if owner else NOTHING_USED
+    evidence = replace(evidence, codes=(*evidence.codes, *codes))
     before, leaving = None, None
     if owner is None or notice is not None:
         before = services.store.get_user(user_id)

@@ -1,0 +1,29 @@
+"""The names that seed 003 has for the fields of a profile: on the wire, in the store and in files of accounts."""
+
+from collections.abc import Mapping
+
+from lingpai.accounts.model import Profile
+
+# In the order of the seed. A change of an account expects the stored text as it is, so the order is part of the format.
+FIELDS = {
+    "name": "name",
+    "age": "age",
+    "phone": "phone_number",
+    "gender": "gender",
+    "addr": "address",
+    "createTime": "created_at",
+    "nation": "nation",
+    "instruction": "introduction",
+    "images": "picture",
+    "birthday": "birthdate",
+}
+
+
+def by_seed_names(profile: Profile) -> dict[str, str | None]:
+    """The fields of the profile under the seed's names."""
+    return {name: getattr(profile, field) for name, field in FIELDS.items()}
+
+
+def from_seed_names(texts: Mapping[str, str]) -> Profile:
+    """The profile with these fields, given under the seed's names."""
+    return Profile(**{FIELDS[name]: text for name, text in texts.items()})
