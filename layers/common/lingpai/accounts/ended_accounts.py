@@ -9,7 +9,6 @@ all of them, by the operator's command, or by the table itself.
 
 from contextlib import suppress
 
-from lingpai.accounts.model import User
 from lingpai.accounts.storage import EndOpened
 from lingpai.clients import epochs
 from lingpai.clients.model import EndedAccount
@@ -77,7 +76,8 @@ def _mark(services: Services, user_id: int, keep: SessionKey | None) -> bool:
         if len(others) >= ACCOUNTS_MAX:
             return False
         # Another function's clock may be ahead, and a session may have been opened since the mark before.
-        until = epochs.moved(services.clock.now() + LEEWAY, *_marks(present, user))
+        earlier = (present.until if present else 0, user.ended_until if user else 0)
+        until = epochs.moved(services.clock.now() + LEEWAY, *earlier)
         kept = _kept(services, keep, present)
         writes: list[Write] = [SaveEnded(listed, (*others, EndedAccount(user_id, until, kept)))]
         if user is not None:
@@ -88,11 +88,6 @@ def _mark(services: Services, user_id: int, keep: SessionKey | None) -> bool:
             continue
         return True
     raise unavailable()
-
-
-def _marks(present: EndedAccount | None, user: User | None) -> tuple[int, ...]:
-    """Until when sessions of the account have ended before."""
-    return (*((present.until,) if present else ()), *((user.ended_until,) if user else ()))
 
 
 def _kept(services: Services, keep: SessionKey | None, present: EndedAccount | None) -> bytes | None:

@@ -18,11 +18,7 @@ from lingpai.accounts.storage import (
     PutUser,
 )
 from lingpai.kernel import phone_numbers
-from lingpai.kernel.errors import (
-    LingpaiError,
-    conflict,
-    not_found,
-)
+from lingpai.kernel.errors import LingpaiError, conflict, not_found
 from lingpai.kernel.writes import Conflict, Write
 from lingpai.passwords import service as passwords
 from lingpai.rate_limits import service as rate_limits

@@ -10,9 +10,7 @@ from lingpai.http import envelope, fields
 from lingpai.http.request import Request, json_body
 from lingpai.http.response import Reply
 from lingpai.identity_providers import service as identity_providers
-from lingpai.identity_providers.model import ProviderCredential
 from lingpai.kernel import phone_numbers
-from lingpai.kernel.jws import TOKEN_MAX
 from lingpai.services import Services
 
 
@@ -25,7 +23,7 @@ def link(services: Services, request: Request) -> Reply:
     """Who `sign` (and `nonce`) prove to be the caller logs in to this account from now on; other sessions end."""
     caller, user = _owner(services, request)
     body = json_body(request)
-    credential = ProviderCredential(fields.text(body, "sign", TOKEN_MAX), fields.optional_text(body, "nonce") or None)
+    credential = own_account.credential_in(body)
     client, provider = own_account.provider_of(services, caller, fields.optional_text(body, "provider") or None)
     evidence = own_account.prove(services, request, caller, user, body, by_sign=False)
     identity = identity_providers.identify(services, provider, client, credential, request.source_ip)

@@ -2,16 +2,14 @@
 
 A name has so many wrong tries in a window, and an address (with the network around it) so many for all names. But who
 comes from an address where this name was lately logged in well has tries of their own, which nobody elsewhere can use
-up. What is counted is read with the name itself, refuses before the password is looked at, and is checked again in the
-transaction that opens the session or that counts the wrong try: of a hundred guesses at once, as many are answered as
-of a hundred in turn.
+up. The counters are read with the name, and refuse before the password is compared. They are checked again in the
+transaction that opens the session or counts the wrong try, so concurrency does not raise the limits.
 """
 
 from dataclasses import dataclass
 
 from lingpai.accounts.model import KnownAddress
 from lingpai.accounts.storage import RememberAddresses
-from lingpai.kernel.errors import LingpaiError
 from lingpai.kernel.writes import Conflict, Write
 from lingpai.rate_limits import service as rate_limits
 from lingpai.rate_limits.service import Limit
@@ -42,21 +40,19 @@ def begin(services: Services, key: str, address: str) -> LoginAttempt:
     """
     settings, now = services.settings, services.clock.now()
     mark = rate_limits.address_mark(key, address)
-    strangers = _present(
-        rate_limits.limit_of(
-            f"login:{rate_limits.hashed(key)}", {"all": settings.login_tries}, settings.login_window, now
-        ),
-        rate_limits.address_limit(settings, "login", address, now),
-    )
-    familiar = _present(
-        rate_limits.limit_of(f"login:{mark}", {"all": settings.login_tries}, settings.login_window, now)
-    )
+
+    def tries_of(subject: str) -> Limit | None:
+        return rate_limits.limit_of(f"login:{subject}", {"all": settings.login_tries}, settings.login_window, now)
+
+    of_address = rate_limits.address_limit(settings, "login", address, now)
+    strangers = tuple(filter(None, (tries_of(rate_limits.hashed(key)), of_address)))
+    familiar = tuple(filter(None, (tries_of(mark),)))
     lookup = services.store.look_up_login(key, tuple(limit.key for limit in strangers + familiar))
     lately = tuple(known for known in lookup.addresses if known.at > now - settings.login_memory)
     limits = familiar if any(known.mark == mark for known in lately) else strangers
     for limit in limits:
         if limit.reached(lookup.counters[limit.key]):
-            raise _refusal(limit, now)
+            raise limit.refusal(now, "slow_down")
     return LoginAttempt(key, lookup.user_id, mark, now, lately, limits)
 
 
@@ -87,12 +83,5 @@ def raise_if_limited(attempt: LoginAttempt, conflict: Conflict) -> None:
     """LingpaiError 429 where the write that failed was one of a limit."""
     if isinstance(conflict.write, CheckCounter | IncrementCounter):
         key = conflict.write.key
-        raise _refusal(next(limit for limit in attempt.limits if limit.key == key), attempt.at) from None
-
-
-def _refusal(limit: Limit, now: int) -> LingpaiError:
-    return limit.refusal(now, "slow_down")
-
-
-def _present(*limits: Limit | None) -> tuple[Limit, ...]:
-    return tuple(limit for limit in limits if limit is not None)
+        limit = next(limit for limit in attempt.limits if limit.key == key)
+        raise limit.refusal(attempt.at, "slow_down") from None

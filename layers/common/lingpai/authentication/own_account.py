@@ -61,8 +61,13 @@ def provider_of(services: Services, caller: Caller, named: str | None) -> tuple[
     return client, provider
 
 
+def credential_in(body: Mapping[str, Any]) -> ProviderCredential:
+    """The `sign` of a third party and its `nonce`; LingpaiError `invalid_request` without a `sign`."""
+    return ProviderCredential(fields.text(body, "sign", TOKEN_MAX), fields.optional_text(body, "nonce") or None)
+
+
 def _identity(services: Services, request: Request, caller: Caller, body: Mapping[str, Any]) -> Identity:
-    credential = ProviderCredential(fields.text(body, "sign", TOKEN_MAX), fields.optional_text(body, "nonce") or None)
+    credential = credential_in(body)
     try:
         client, provider = provider_of(services, caller, fields.optional_text(body, "provider") or None)
         return identity_providers.identify(services, provider, client, credential, request.source_ip)
