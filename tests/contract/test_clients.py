@@ -78,6 +78,16 @@ CHANGES: dict[str, Any] = {
     "valid_from": 7,
     "codes_from": frozenset({"other"}),
     "forwards_address": False,
+    "redirect_uris": ("https://other.example/",),
+    "post_logout_redirect_uris": ("https://other.example/bye", "http://[::1]/"),
+    "first_party": False,
+    "name": "Other",
+    "logo": "data:image/png;base64,AAAA",
+    "colour": "#ffffff",
+    "terms": "https://other.example/terms",
+    "policy": "https://other.example/policy",
+    "id_token_alg": "RS256",
+    "resources": ("https://other.example/api",),
 }
 NOTHING: dict[str, Any] = {
     "grants": frozenset(),
@@ -87,6 +97,14 @@ NOTHING: dict[str, Any] = {
     "api": None,
     "claims": frozenset(),
     "codes_from": frozenset(),
+    "redirect_uris": (),
+    "post_logout_redirect_uris": (),
+    "name": None,
+    "logo": None,
+    "colour": None,
+    "terms": None,
+    "policy": None,
+    "resources": (),
 }
 
 

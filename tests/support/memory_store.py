@@ -26,6 +26,13 @@ from lingpai.accounts.storage import (
     Recounted,
     RememberAddresses,
 )
+from lingpai.authorization.model import AuthorizationCode, PushedRequest
+from lingpai.authorization.storage import (
+    PutAuthorizationCode,
+    PutPushedRequest,
+    UseAuthorizationCode,
+    UsePushedRequest,
+)
 from lingpai.browser_sessions.model import BrowserSession
 from lingpai.browser_sessions.storage import BrowserLookup, PutBrowserSession, TouchBrowserSession
 from lingpai.clients.model import Client, EndedAccount
@@ -33,7 +40,17 @@ from lingpai.clients.storage import ClientLookup, SaveEnded
 from lingpai.kernel.writes import Conflict, Write
 from lingpai.rate_limits.storage import CheckCounter, IncrementCounter, Incremented
 from lingpai.sessions.model import Replaced, Session, SessionKey
-from lingpai.sessions.storage import HISTORY_MAX, Ended, EndSession, History, PutSession, Rotated, Rotation, SessionSpan
+from lingpai.sessions.storage import (
+    HISTORY_MAX,
+    CheckSession,
+    Ended,
+    EndSession,
+    History,
+    PutSession,
+    Rotated,
+    Rotation,
+    SessionSpan,
+)
 from lingpai.sms_codes.model import Code, Guess
 from lingpai.sms_codes.storage import ConsumeCode
 
@@ -53,6 +70,8 @@ class MemoryStore:
     browser_sessions: dict[SessionKey, BrowserSession] = field(default_factory=dict)
     revoked: set[SessionKey] = field(default_factory=set)
     codes: dict[str, Code] = field(default_factory=dict)
+    authorization_codes: dict[bytes, AuthorizationCode] = field(default_factory=dict)
+    pushed_requests: dict[bytes, PushedRequest] = field(default_factory=dict)
     used_by: dict[str, str] = field(default_factory=dict)
     counters: dict[str, dict[str, int]] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -189,6 +208,7 @@ class MemoryStore:
                 previous_access_hash=session.access_hash,
                 previous_access_expires_at=session.access_expires_at,
                 previous_access_scope=session.access_scope,
+                **_audience(session, rotation),
                 family_hash=rotation.family_hash,
                 earlier=_earlier(session, rotation.history),
                 recent=(*(session.recent if rotation.history is History.APPEND else ()), rotation.replaced),
@@ -248,6 +268,16 @@ class MemoryStore:
     def list_ended(self) -> tuple[EndedAccount, ...]:
         """See `EndedAccounts`."""
         return self.ended
+
+    # --- authorization codes and pushed requests
+
+    def get_authorization_code(self, digest: bytes) -> AuthorizationCode | None:
+        """See `Authorizations`."""
+        return self.authorization_codes.get(digest)
+
+    def get_pushed_request(self, digest: bytes) -> PushedRequest | None:
+        """See `Authorizations`."""
+        return self.pushed_requests.get(digest)
 
     # --- codes and counters
 
@@ -452,6 +482,31 @@ def _consume_code(store: MemoryStore, write: ConsumeCode) -> _Step:
         store.codes[write.number] = replace(used, tries=code.tries - 1)
 
 
+def _put_authorization_code(store: MemoryStore, write: PutAuthorizationCode) -> _Step:
+    yield True
+    store.authorization_codes.setdefault(write.code.digest, write.code)
+
+
+def _use_authorization_code(store: MemoryStore, write: UseAuthorizationCode) -> _Step:
+    code = store.authorization_codes.get(write.digest)
+    yield code is not None and not code.used_at and write.now < code.expires_at
+    store.authorization_codes[write.digest] = replace(store.authorization_codes[write.digest], used_at=write.now)
+
+
+def _put_pushed_request(store: MemoryStore, write: PutPushedRequest) -> _Step:
+    yield True
+    store.pushed_requests.setdefault(write.request.digest, write.request)
+
+
+def _use_pushed_request(store: MemoryStore, write: UsePushedRequest) -> _Step:
+    yield write.digest in store.pushed_requests
+    del store.pushed_requests[write.digest]
+
+
+def _check_session(store: MemoryStore, write: CheckSession) -> _Step:
+    yield write.key in store.sessions or write.key in store.browser_sessions
+
+
 ACTIONS: dict[type[Write], Callable[[MemoryStore, Any], _Step]] = {
     PutUser: _put_user,
     ChangeUser: _change_user,
@@ -472,7 +527,12 @@ ACTIONS: dict[type[Write], Callable[[MemoryStore, Any], _Step]] = {
     EndSession: _end_session,
     PutBrowserSession: _put_browser_session,
     TouchBrowserSession: _touch_browser_session,
+    CheckSession: _check_session,
     ConsumeCode: _consume_code,
+    PutAuthorizationCode: _put_authorization_code,
+    UseAuthorizationCode: _use_authorization_code,
+    PutPushedRequest: _put_pushed_request,
+    UsePushedRequest: _use_pushed_request,
 }
 
 # Stands for an account that is not there: it cannot be used.
@@ -535,8 +595,18 @@ def _may_rotate(session: Session, rotation: Rotation) -> bool:
         and session.refresh_hash == rotation.presented_hash
         and rotation.now < min(session.refresh_expires_at, session.ends_at)
         and set(rotation.scope or ()) <= set(session.scope)
+        and set(rotation.audience or ()) <= set(session.audience)
         and (rotation.history is not History.APPEND or len(session.recent) < HISTORY_MAX)
     )
+
+
+def _audience(session: Session, rotation: Rotation) -> dict[str, Any]:
+    if rotation.audience is None:
+        return {}
+    return {
+        "access_audience": rotation.audience or session.audience,
+        "previous_access_audience": session.access_audience,
+    }
 
 
 def _earlier(session: Session, history: History) -> tuple[Replaced, ...]:

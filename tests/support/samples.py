@@ -48,6 +48,16 @@ def a_client(**changes: Any) -> Client:
         valid_from=NOW - 1000,
         codes_from=frozenset({"phone", "网页"}),
         forwards_address=True,
+        redirect_uris=("https://app.example/callback", "http://127.0.0.1/callback"),
+        post_logout_redirect_uris=("https://app.example/",),
+        first_party=True,
+        name="应用",
+        logo="https://app.example/logo.png",
+        colour="#1a2b3c",
+        terms="https://app.example/terms",
+        policy="https://app.example/policy",
+        id_token_alg="ES256",
+        resources=("https://api.example", "urn:example:api"),
     )
     return replace(client, **changes)
 
@@ -92,6 +102,9 @@ def a_session(owner: int = 1, number: int = 0, **changes: Any) -> Session:
         access_scope=("read", "write"),
         refresh_hash=hashed("refresh 1"),
         refresh_expires_at=NOW + 3000,
+        audience=("https://api.example", "urn:example:api"),
+        access_audience=("https://api.example",),
+        sid="a-browser",
     )
     return replace(session, **changes)
 

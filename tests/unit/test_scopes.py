@@ -2,9 +2,9 @@
 
 import pytest
 
+from lingpai.clients import scopes
 from lingpai.clients.service import new_client
 from lingpai.kernel.errors import LingpaiError
-from lingpai.oauth import scopes
 
 CLIENT = new_client("web", "spring", scopes=("read", "write", "groups"))
 

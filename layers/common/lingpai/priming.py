@@ -25,13 +25,13 @@ from lingpai.accounts.model import RoleBook, User
 from lingpai.accounts.storage import PutIdentity, PutUser
 from lingpai.aws.canned import canned_client
 from lingpai.aws.client import aws_client, botocore_session
+from lingpai.clients.scopes import API_SCOPES
 from lingpai.clients.service import new_client
 from lingpai.http import observability, router
 from lingpai.http.metrics import EmfMeter
 from lingpai.identity_providers import trusted
 from lingpai.kernel.clock import Clock
 from lingpai.oauth import grants, rights
-from lingpai.oauth.scopes import API_SCOPES
 from lingpai.passwords import service as passwords
 from lingpai.services import Services
 from lingpai.sessions import service as sessions

@@ -4,6 +4,8 @@ from typing import Protocol
 
 from lingpai.accounts import dynamodb as accounts
 from lingpai.accounts.storage import Accounts, ChangeUser, CheckUser, Roles
+from lingpai.authorization import dynamodb as authorization
+from lingpai.authorization.storage import Authorizations, PutAuthorizationCode, PutPushedRequest
 from lingpai.aws.dynamodb.actions import Actions
 from lingpai.browser_sessions import dynamodb as browser_sessions
 from lingpai.browser_sessions.storage import BrowserSessions
@@ -19,13 +21,26 @@ from lingpai.sms_codes import dynamodb as sms_codes
 from lingpai.sms_codes.storage import Codes
 
 
-class Store(Ledger, ClientSource, EndedAccounts, Accounts, Roles, Sessions, BrowserSessions, Codes, Counters, Protocol):
+class Store(
+    Ledger,
+    ClientSource,
+    EndedAccounts,
+    Accounts,
+    Roles,
+    Sessions,
+    BrowserSessions,
+    Codes,
+    Authorizations,
+    Counters,
+    Protocol,
+):
     """What a deployment stores, but for its signing keys."""
 
 
 # The transaction action of each write.
 ACTIONS: Actions = {
     **accounts.ACTIONS,
+    **authorization.ACTIONS,
     **browser_sessions.ACTIONS,
     **clients.ACTIONS,
     **rate_limits.ACTIONS,
@@ -40,6 +55,7 @@ class DynamoStore(
     sessions.DynamoSessions,
     browser_sessions.DynamoBrowserSessions,
     sms_codes.DynamoCodes,
+    authorization.DynamoAuthorizations,
     rate_limits.DynamoCounters,
     signing_keys.DynamoKeys,
 ):
@@ -54,6 +70,8 @@ class DynamoStore(
         match writes:
             case (PutSession() as only,):
                 self.put_session(only)
+            case (PutAuthorizationCode() | PutPushedRequest() as only,):
+                self.put_authorization(only)
             case (EndSession(key),):
                 self.end_sessions((key,))
             case _:

@@ -10,7 +10,7 @@ from lingpai.aws.dynamodb.attributes import CompactJson, Integer, Item, Record, 
 from lingpai.aws.dynamodb.expressions import changes, expressions
 from lingpai.aws.dynamodb.reading import read_bytes, read_flag, read_json, read_number, read_text, read_texts
 from lingpai.aws.dynamodb.tables import DynamoTables, Refused, may_be_key
-from lingpai.clients.model import Client, EndedAccount
+from lingpai.clients.model import ID_TOKEN_ALG, Client, EndedAccount
 from lingpai.clients.storage import ClientLookup, SaveEnded
 
 if TYPE_CHECKING:
@@ -45,6 +45,16 @@ class ClientItem(Record):
     ended = CompactJson(null=True)
     codes_from = Texts(null=True)
     forwards_address = BooleanAttribute(null=True)
+    redirect_uris = Texts(null=True)
+    post_logout_redirect_uris = Texts(null=True)
+    first_party = BooleanAttribute(null=True)
+    name = UnicodeAttribute(null=True)
+    logo = UnicodeAttribute(null=True)
+    colour = UnicodeAttribute(null=True)
+    terms = UnicodeAttribute(null=True)
+    policy = UnicodeAttribute(null=True)
+    id_token_alg = UnicodeAttribute(null=True)
+    resources = Texts(null=True)
 
 
 def client_key(client_id: str) -> Item:
@@ -75,6 +85,16 @@ def serialize_client(client: Client) -> ClientItem:
         valid_from=client.valid_from or None,
         codes_from=sorted(client.codes_from) or None,
         forwards_address=client.forwards_address or None,
+        redirect_uris=list(client.redirect_uris) or None,
+        post_logout_redirect_uris=list(client.post_logout_redirect_uris) or None,
+        first_party=client.first_party or None,
+        name=client.name,
+        logo=client.logo,
+        colour=client.colour,
+        terms=client.terms,
+        policy=client.policy,
+        id_token_alg=client.id_token_alg if client.id_token_alg != ID_TOKEN_ALG else None,
+        resources=list(client.resources) or None,
     )
 
 
@@ -100,6 +120,16 @@ def _deserialize_client(item: Item) -> Client:
         valid_from=read_number(item, "valid_from"),
         codes_from=frozenset(read_texts(item, "codes_from")),
         forwards_address=read_flag(item, "forwards_address"),
+        redirect_uris=read_texts(item, "redirect_uris"),
+        post_logout_redirect_uris=read_texts(item, "post_logout_redirect_uris"),
+        first_party=read_flag(item, "first_party"),
+        name=read_text(item, "name"),
+        logo=read_text(item, "logo"),
+        colour=read_text(item, "colour"),
+        terms=read_text(item, "terms"),
+        policy=read_text(item, "policy"),
+        id_token_alg=read_text(item, "id_token_alg") or ID_TOKEN_ALG,
+        resources=read_texts(item, "resources"),
     )
 
 

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 Right = Literal["none", "account", "admin"]
 # What tokens may say of the user beside `sub` (RFC 9068 section 2.2.3.1, RFC 7662 section 2.2).
 ExtraClaim = Literal["roles", "username"]
+# What signs ID tokens unless the record says otherwise: what every client takes (OpenID Connect Core section 15.1).
+ID_TOKEN_ALG = "RS256"
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,11 @@ class Client:
     `valid_from` are refused. `codes_from` names the clients whose codes a `usercenter` client takes, since it has no
     call to ask for one. `forwards_address` lets it tell the address of its end user
     (`clients.request_authentication.end_user_address`).
+
+    The rest is for logins in a browser. `redirect_uris` and `post_logout_redirect_uris` are where it may send users
+    back to (`redirect_uris`). A `first_party` client asks for no consent. `name`, `logo`, `colour` (`#rrggbb`), `terms`
+    and `policy` (addresses) are shown to its users. `id_token_alg` signs its ID tokens, and `token_alg` its signed
+    access tokens. `resources` are the APIs that it may ask tokens for (RFC 8707).
     """
 
     id: str
@@ -43,6 +50,16 @@ class Client:
     valid_from: int = 0
     codes_from: frozenset[str] = frozenset()
     forwards_address: bool = False
+    redirect_uris: tuple[str, ...] = ()
+    post_logout_redirect_uris: tuple[str, ...] = ()
+    first_party: bool = False
+    name: str | None = None
+    logo: str | None = field(default=None, repr=False)
+    colour: str | None = None
+    terms: str | None = None
+    policy: str | None = None
+    id_token_alg: str = ID_TOKEN_ALG
+    resources: tuple[str, ...] = ()
 
     @property
     def confidential(self) -> bool:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote_plus
 
-from lingpai.clients.model import Client, EndedAccount, ExtraClaim, Right
+from lingpai.clients import browser_fields
+from lingpai.clients.model import ID_TOKEN_ALG, Client, EndedAccount, ExtraClaim, Right
 from lingpai.clients.storage import Clients, ClientSource
 from lingpai.kernel.clock import Clock
 from lingpai.kernel.errors import invalid_client
@@ -75,6 +76,16 @@ def new_client(
     claims: Iterable[ExtraClaim] = (),
     codes_from: Iterable[str] = (),
     forwards_address: bool = False,
+    redirect_uris: tuple[str, ...] = (),
+    post_logout_redirect_uris: tuple[str, ...] = (),
+    first_party: bool = False,
+    name: str | None = None,
+    logo: str | None = None,
+    colour: str | None = None,
+    terms: str | None = None,
+    policy: str | None = None,
+    id_token_alg: str | None = None,
+    resources: tuple[str, ...] = (),
 ) -> Client:
     """A client's record with its dialect's defaults for what is not given; without a secret it is public.
 
@@ -83,6 +94,7 @@ def new_client(
     defaults = DEFAULTS[dialect]
     if grants is None:
         grants = defaults.grants | ({"sign"} if dialect == "spring" and sign_provider else set())
+        grants |= {"authorization_code"} if redirect_uris else set()
         if is_numeric(client_id):
             grants -= {"client_credentials"}
     token_format = token_format or defaults.token_format
@@ -108,6 +120,16 @@ def new_client(
         claims=frozenset(claims),
         codes_from=frozenset(codes_from),
         forwards_address=forwards_address,
+        redirect_uris=redirect_uris,
+        post_logout_redirect_uris=post_logout_redirect_uris,
+        first_party=first_party,
+        name=name,
+        logo=logo,
+        colour=colour,
+        terms=terms,
+        policy=policy,
+        id_token_alg=id_token_alg or ID_TOKEN_ALG,
+        resources=resources,
     )
 
 
@@ -126,7 +148,7 @@ def inconsistency(client: Client) -> str | None:
         return "api: the tokens of a standard client open what their scopes say: lingpai:account, lingpai:admin"
     if client.claims and client.access_ttl > CLAIMS_TTL_MAX:
         return f"claims: what tokens say of a user grows old: they need an access_token_ttl of {CLAIMS_TTL_MAX} at most"
-    return None
+    return browser_fields.fault(client)
 
 
 @dataclass(frozen=True)

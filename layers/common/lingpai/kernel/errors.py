@@ -76,6 +76,41 @@ def invalid_scope() -> LingpaiError:
     return LingpaiError("invalid_scope", 400, "bad_scope")
 
 
+def unsupported_response_type() -> LingpaiError:
+    """Another response type than `code` (RFC 6749 section 4.1.2.1)."""
+    return LingpaiError("unsupported_response_type", 400, "response_type_not_supported")
+
+
+def invalid_target() -> LingpaiError:
+    """A `resource` that is malformed, or that the client may not have tokens for (RFC 8707 section 2)."""
+    return LingpaiError("invalid_target", 400, "bad_resource")
+
+
+def invalid_request_uri() -> LingpaiError:
+    """A pushed request that is unknown, used, expired or another client's (OpenID Connect Core section 3.1.2.6)."""
+    return LingpaiError("invalid_request_uri", 400, "bad_request_uri")
+
+
+def parameter_not_supported(name: str) -> LingpaiError:
+    """`request`, `request_uri` or `registration` (OpenID Connect Core section 3.1.2.6)."""
+    return LingpaiError(f"{name}_not_supported", 400, "parameter_not_supported", name=name)
+
+
+def login_required() -> LingpaiError:
+    """The user has to log in, and `prompt=none` forbids to ask (OpenID Connect Core section 3.1.2.6)."""
+    return LingpaiError("login_required", 400, "login_required")
+
+
+def consent_required() -> LingpaiError:
+    """The user has to consent, and `prompt=none` forbids to ask (OpenID Connect Core section 3.1.2.6)."""
+    return LingpaiError("consent_required", 400, "consent_required")
+
+
+def user_refused() -> LingpaiError:
+    """The user does not let the client in (RFC 6749 section 4.1.2.1)."""
+    return LingpaiError("access_denied", 403, "user_refused")
+
+
 def unauthorized() -> LingpaiError:
     """No bearer token was presented (RFC 6750 section 3.1)."""
     return LingpaiError("unauthorized", 401, "no_token")

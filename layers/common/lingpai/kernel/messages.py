@@ -35,6 +35,27 @@ TEXTS: dict[str, tuple[str, str]] = {
         "scope 无效或超出授权范围",
         "The scope is unknown, malformed or wider than what was granted",
     ),
+    # authorization requests
+    "unknown_client": ("没有这个应用", "There is no such client"),
+    "bad_redirect_uri": (
+        "回调地址未在该应用登记",
+        "The client has no such redirect URI",
+    ),
+    "response_type_not_supported": ("只支持 response_type=code", "Only the response type code is supported"),
+    "parameter_not_supported": ("不支持参数 {name}", "The parameter {name} is not supported"),
+    "bad_parameter": ("参数 {name} 无效", "The parameter {name} has a value that cannot be used"),
+    "challenge_required": (
+        "必须使用 PKCE：code_challenge 和 code_challenge_method=S256",
+        "PKCE is required: code_challenge, and code_challenge_method=S256",
+    ),
+    "bad_request_uri": (
+        "request_uri 无效、已使用或已过期",
+        "The request_uri is unknown, used or expired",
+    ),
+    "bad_resource": ("resource 无效或不在该应用的资源中", "The client may not have tokens for this resource"),
+    "login_required": ("需要登录", "The user has to log in"),
+    "consent_required": ("需要用户授权", "The user has to consent"),
+    "user_refused": ("用户拒绝了授权", "The user refused"),
     "bad_credentials": ("用户名或密码错误", "Bad credentials"),
     "bad_code": ("验证码错误或已失效", "The code is wrong, used or expired"),
     "bad_refresh_token": ("刷新令牌无效", "Invalid refresh token"),

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from lingpai.accounts.caller import token_of
 from lingpai.clients.model import Client, Right
+from lingpai.clients.scopes import API_SCOPES
 from lingpai.clients.service import DEFAULTS
 from lingpai.kernel.errors import forbidden, insufficient_scope, invalid_token, unauthorized
-from lingpai.oauth.scopes import API_SCOPES
 from lingpai.services import Services
 from lingpai.sessions import access_tokens, jwt
 from lingpai.sessions.access_tokens import AccessToken

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 from pynamodb.attributes import BinaryAttribute, UnicodeAttribute
 
-from lingpai.aws.dynamodb.actions import Action, Actions, delete, put
+from lingpai.aws.dynamodb.actions import Action, Actions, delete, put, update
 from lingpai.aws.dynamodb.attributes import Integer, Item, Record
 from lingpai.aws.dynamodb.expressions import Arguments, expressions
-from lingpai.aws.dynamodb.reading import read_bytes, read_list, read_number, read_texts
+from lingpai.aws.dynamodb.reading import read_bytes, read_list, read_number, read_text, read_texts
 from lingpai.aws.dynamodb.tables import DynamoTables, Refused
 from lingpai.kernel.errors import unavailable
 from lingpai.sessions.model import Replaced, Session, SessionKey
 from lingpai.sessions.storage import (
     HISTORY_MAX,
+    CheckSession,
     Ended,
     EndSession,
     History,
@@ -88,6 +89,12 @@ def serialize_session(session: Session, ttl: int) -> Item:
         item["epoch"] = {"N": str(session.epoch)}
     if session.methods:
         item["methods"] = {"L": [{"S": method} for method in session.methods]}
+    if session.audience:
+        item["audience"] = {"L": [{"S": resource} for resource in session.audience]}
+    if session.access_audience:
+        item["access_audience"] = {"L": [{"S": resource} for resource in session.access_audience]}
+    if session.sid is not None:
+        item["sid"] = {"S": session.sid}
     return item
 
 
@@ -118,6 +125,10 @@ def deserialize_session(item: Item | None) -> Session | None:
         earlier=_read_replaced(item, "earlier"),
         recent=_read_replaced(item, "recent"),
         epoch=read_number(item, "epoch"),
+        audience=read_texts(item, "audience"),
+        access_audience=read_texts(item, "access_audience"),
+        previous_access_audience=read_texts(item, "previous_access_audience"),
+        sid=read_text(item, "sid"),
     )
 
 
@@ -235,7 +246,11 @@ def _end_session(settings: "Settings", write: EndSession) -> Action:
     return delete(settings.sessions_table, session_key(write.key))
 
 
-ACTIONS: Actions = {PutSession: _put_session, EndSession: _end_session}
+def _check_session(settings: "Settings", write: CheckSession) -> Action:
+    return update(settings.sessions_table, session_key(write.key), SessionItem.owner.exists())
+
+
+ACTIONS: Actions = {PutSession: _put_session, EndSession: _end_session, CheckSession: _check_session}
 
 # The right sides are read before anything is written: what was current becomes previous.
 _ROTATED = {
@@ -261,6 +276,9 @@ _ROTATES = (
 _ROTATION_NAMES = {f"#{name}": name for name in (*_ROTATED, "scope", "client_id", "ends_at", "recent")}
 _ROTATION = "SET " + ", ".join(f"#{name} = {value}" for name, value in _ROTATED.items())
 _NARROWED = _ROTATION.replace("#access_scope = #scope", "#access_scope = :scope")
+# For a session whose client has resources. Sessions of earlier versions have no audience.
+_AUDIENCE_NAMES = {f"#{name}": name for name in ("audience", "access_audience", "previous_access_audience")}
+_READDRESSED = ", #previous_access_audience = if_not_exists(#access_audience, :nobody), #access_audience = "
 # Sessions of earlier versions have neither list.
 _REMEMBERED = {
     History.APPEND: ", #recent = list_append(if_not_exists(#recent, :none), :replaced)",
@@ -301,9 +319,18 @@ def rotate_update(rotation: Rotation) -> Arguments:
         wanted: Item = {f":scope{index}": {"S": word} for index, word in enumerate(rotation.scope)}
         condition += "".join(f" AND contains(#scope, {name})" for name in wanted)
         values |= {":scope": {"L": list(wanted.values())}, **wanted}
+    sets = _ROTATION if rotation.scope is None else _NARROWED
+    if rotation.audience is not None:
+        names = {**names, **_AUDIENCE_NAMES}
+        resources: Item = {f":audience{index}": {"S": word} for index, word in enumerate(rotation.audience)}
+        condition += "".join(f" AND contains(#audience, {name})" for name in resources)
+        values |= {":nobody": {"L": []}, **resources}
+        if resources:
+            values[":audience"] = {"L": list(resources.values())}
+        sets += _READDRESSED + (":audience" if resources else "if_not_exists(#audience, :nobody)")
     return {
         "ConditionExpression": condition,
-        "UpdateExpression": (_ROTATION if rotation.scope is None else _NARROWED) + _REMEMBERED[history],
+        "UpdateExpression": sets + _REMEMBERED[history],
         "ExpressionAttributeNames": names,
         "ExpressionAttributeValues": values,
     }

@@ -41,6 +41,9 @@ class Session:
     a session without a user, and for one stored before they were kept: such a login is never a recent one.
 
     `epoch` is the `valid_from` that it was opened under (`epochs`).
+
+    `audience` are the resources that it was granted for (RFC 8707), and `access_audience` those of its access token; ()
+    for a session of Lingpai's own. `sid` is the browser session that it came from (OpenID Connect Core section 2).
     """
 
     key: SessionKey
@@ -65,6 +68,10 @@ class Session:
     earlier: tuple[Replaced, ...] = field(default=(), repr=False)
     recent: tuple[Replaced, ...] = field(default=(), repr=False)
     epoch: int = 0
+    audience: tuple[str, ...] = ()
+    access_audience: tuple[str, ...] = ()
+    previous_access_audience: tuple[str, ...] = ()
+    sid: str | None = None
 
     @property
     def over_at(self) -> int:
@@ -81,3 +88,4 @@ class TokenSet:
     scope: tuple[str, ...]
     refresh_token: str | None = field(default=None, repr=False)
     user_id: int | None = None
+    id_token: str | None = field(default=None, repr=False)

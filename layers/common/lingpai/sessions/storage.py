@@ -27,6 +27,13 @@ class EndSession(Write):
     key: SessionKey
 
 
+@dataclass(frozen=True)
+class CheckSession(Write):
+    """Writes nothing. Fails unless there is a session under this key, of a client or of a browser."""
+
+    key: SessionKey
+
+
 # How many rotations a session remembers in one span of time: more than anybody needs, and far from an item's limit.
 HISTORY_MAX = 500
 
@@ -46,8 +53,9 @@ class History(Enum):
 class Rotation:
     """New secrets in place of the refresh secret that was presented (all as SHA-256).
 
-    `scope` is what the new access token may do; None for the whole scope of the session. `history` says where the
-    rotation itself is remembered.
+    `scope` is what the new access token may do; None for the whole scope of the session. `audience` is whom it is for,
+    () for all that the session was granted for, None for the same as before. `history` says where the rotation itself
+    is remembered.
     """
 
     key: SessionKey
@@ -64,6 +72,7 @@ class Rotation:
     family_hash: bytes = field(repr=False)
     history: History
     mark: bytes = field(repr=False)
+    audience: tuple[str, ...] | None = None
 
     @property
     def replaced(self) -> Replaced:
@@ -107,8 +116,9 @@ class TokenFamilies(Protocol):
         """Replace the secrets in one conditional write.
 
         Done only where the session's current refresh secret is the presented one, it belongs to the client,
-        neither it nor the session has expired at `now`, and the session's scope holds all of `scope`. What was
-        current (access secret, its expiry and scope, refresh secret) becomes previous, and `History` says what becomes
+        neither it nor the session has expired at `now`, and the session's scope holds all of `scope` and its audience
+        all of `audience`. What was current (access secret, its expiry, scope and audience, refresh secret) becomes
+        previous, and `History` says what becomes
         of the rotations before.
         """
         ...

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Protocol
 
+from lingpai.clients import scopes
 from lingpai.clients.model import Client
 from lingpai.kernel.errors import invalid_request, unauthorized_client
-from lingpai.oauth import scopes
 from lingpai.oauth.grants import client_credentials, digest, mobile, password, refresh_token, sign, validate_code
 from lingpai.oauth.model import TokenRequest
 from lingpai.services import Services

@@ -1,8 +1,8 @@
 """A client for itself (RFC 6749 section 4.4): no user, no refresh token."""
 
+from lingpai.clients import scopes
 from lingpai.clients import service as clients
 from lingpai.kernel.errors import unauthorized_client
-from lingpai.oauth import scopes
 from lingpai.oauth.model import TokenRequest
 from lingpai.services import Services
 from lingpai.sessions import service as sessions

@@ -1,8 +1,9 @@
 """The password as its MD5 and SHA-1 (seed 002): the server never sees it in clear."""
 
 from lingpai.authentication import password
+from lingpai.clients import scopes
 from lingpai.kernel.errors import unsupported_grant_type
-from lingpai.oauth import issuing, scopes
+from lingpai.oauth import issuing
 from lingpai.oauth.model import TokenRequest
 from lingpai.services import Services
 from lingpai.sessions.model import TokenSet

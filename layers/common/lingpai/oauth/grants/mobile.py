@@ -1,8 +1,9 @@
 """A code sent to a mobile number (seed 003): proves the number, and makes the account the first time."""
 
 from lingpai.authentication import sms_code
+from lingpai.clients import scopes
 from lingpai.kernel import phone_numbers
-from lingpai.oauth import issuing, scopes
+from lingpai.oauth import issuing
 from lingpai.oauth.model import TokenRequest
 from lingpai.services import Services
 from lingpai.sessions.model import TokenSet

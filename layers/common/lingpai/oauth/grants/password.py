@@ -1,7 +1,8 @@
 """The resource owner's password (RFC 6749 section 4.3); RFC 9700 section 2.4 keeps it from new clients."""
 
 from lingpai.authentication import password
-from lingpai.oauth import issuing, scopes
+from lingpai.clients import scopes
+from lingpai.oauth import issuing
 from lingpai.oauth.model import TokenRequest
 from lingpai.services import Services
 from lingpai.sessions.model import TokenSet

@@ -4,10 +4,11 @@
 """
 
 from lingpai.authentication import federated
+from lingpai.clients import scopes
 from lingpai.identity_providers import service as identity_providers
 from lingpai.identity_providers.model import ProviderCredential
 from lingpai.kernel.errors import unauthorized_client
-from lingpai.oauth import issuing, scopes
+from lingpai.oauth import issuing
 from lingpai.oauth.model import TokenRequest
 from lingpai.services import Services
 from lingpai.sessions.model import TokenSet

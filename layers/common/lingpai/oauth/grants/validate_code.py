@@ -1,7 +1,8 @@
 """A code sent to the number of an account that is named (seed 002)."""
 
 from lingpai.authentication import sms_code
-from lingpai.oauth import issuing, scopes
+from lingpai.clients import scopes
+from lingpai.oauth import issuing
 from lingpai.oauth.model import TokenRequest
 from lingpai.services import Services
 from lingpai.sessions.model import TokenSet
