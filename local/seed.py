@@ -97,6 +97,16 @@ class SeedClient(BaseModel):
     claims: tuple[ExtraClaim, ...] = ()
     codes_from: tuple[Annotated[Text, BeforeValidator(_as_text)], ...] = ()
     forwards_address: bool = False
+    redirect_uris: tuple[Text, ...] = ()
+    post_logout_redirect_uris: tuple[Text, ...] = ()
+    first_party: bool = False
+    name: Text | None = None
+    logo: Text | None = None
+    colour: Text | None = None
+    terms: Text | None = None
+    policy: Text | None = None
+    id_token_alg: Literal["ES256", "RS256"] | None = None
+    resources: tuple[Text, ...] = ()
 
 
 class SeedRole(BaseModel):
@@ -183,6 +193,37 @@ DEMO = {
             "grant_types": ["client_credentials"],
             "scopes": ["lingpai:admin"],
             "roles": ["admin"],
+        },
+        {
+            "client_id": "web-app",
+            "client_secret": "web-app-secret",
+            "dialect": "standard",
+            "grant_types": ["authorization_code", "refresh_token"],
+            "scopes": ["openid", "profile", "phone", "roles"],
+            "redirect_uris": ["http://127.0.0.1:8000/callback", "http://localhost:8000/callback"],
+            "post_logout_redirect_uris": ["http://127.0.0.1:8000/", "http://localhost:8000/"],
+            "first_party": True,
+            "name": "示例网站 Web app",
+            "colour": "#1d4ed8",
+        },
+        {
+            "client_id": "single-page-app",
+            "dialect": "standard",
+            "grant_types": ["authorization_code", "refresh_token"],
+            "scopes": ["openid", "profile", "phone", "roles"],
+            "redirect_uris": ["http://127.0.0.1:8001/", "http://localhost:8001/"],
+            "post_logout_redirect_uris": ["http://127.0.0.1:8001/", "http://localhost:8001/"],
+            "first_party": True,
+            "name": "示例单页应用 Single-page app",
+            "colour": "#0f766e",
+        },
+        {
+            "client_id": "native-app",
+            "dialect": "standard",
+            "grant_types": ["authorization_code", "refresh_token"],
+            "scopes": ["openid", "profile", "phone", "roles"],
+            "redirect_uris": ["com.example.app:/callback", "http://127.0.0.1/callback", "http://[::1]/callback"],
+            "name": "第三方应用 Native app",
         },
     ],
     "roles": [{"id": 1, "roleName": "admin"}, {"id": 2, "roleName": "user"}],
@@ -290,6 +331,16 @@ def to_client(entry: SeedClient) -> Client:
         claims=entry.claims,
         codes_from=entry.codes_from,
         forwards_address=entry.forwards_address,
+        redirect_uris=entry.redirect_uris,
+        post_logout_redirect_uris=entry.post_logout_redirect_uris,
+        first_party=entry.first_party,
+        name=entry.name,
+        logo=entry.logo,
+        colour=entry.colour,
+        terms=entry.terms,
+        policy=entry.policy,
+        id_token_alg=entry.id_token_alg,
+        resources=entry.resources,
     )
 
 

@@ -21,7 +21,10 @@ from pydantic import SecretStr
 
 from lingpai import bootstrap
 from lingpai.http.example import Example
+from lingpai.kernel.clock import Clock
 from lingpai.settings import Settings
+from lingpai.signing_keys.service import first_keys
+from lingpai.signing_keys.stores import LocalKeyWrapper, MemoryKeys
 from local import examples, seed, template
 from local.examples import Values
 from local.gateway import ACCOUNT_ID, Request, make_event, match
@@ -80,7 +83,9 @@ def texts() -> dict[str, str]:
 def example_values() -> Mapping[str, Values]:
     """The values of the events: what `local.examples` puts into an empty store with the demo data."""
     settings = Settings(argon2_memory_kib=8, argon2_time=1, code_pepper=SecretStr("any"))
-    services = bootstrap.build(settings, MemoryStore())
+    keys = MemoryKeys()
+    first_keys(keys, LocalKeyWrapper(), Clock(NOW.timestamp))
+    services = bootstrap.build(settings, MemoryStore(), keys=keys)
     seed.apply(seed.load(None, settings), services)
     return examples.put(services)
 

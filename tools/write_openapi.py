@@ -163,7 +163,7 @@ def _operation(route: Route, method: str, known: Operation, schemas: _Schemas) -
     if method == "POST" and known.body is not None:
         said["requestBody"] = _body(route, known, schemas)
     said["responses"] = {
-        "200": _response(200, schemas.of(known.answer, "serialization")),
+        str(known.status): _response(known.status, schemas.of(known.answer, "serialization")),
         **{
             str(status): {"$ref": f"#/components/responses/{_response_name(status, kind)}"}
             for status, kind in known.refusals.items()

@@ -1,12 +1,15 @@
 """Tokens: issued, refreshed, introspected, revoked; the keys that verify them; and whether the service is well."""
 
 from lingpai import bootstrap, priming
+from lingpai.authorization import routes as authorization
 from lingpai.legacy import usercenter_routes
 from lingpai.oauth import routes as oauth
-from lingpai.oauth import token_endpoint
+from lingpai.oauth import token_endpoint, user_info
 
 ROUTES = (
     *token_endpoint.TOKEN_ROUTES,  # /oauth/token and /o/token, also with a slash at the end
+    *authorization.ROUTES,  # /oauth/par
+    *user_info.ROUTES,  # /oauth/userinfo
     *oauth.ROUTES,  # /oauth/introspect, /oauth/revoke, /.well-known/*, /health
     *usercenter_routes.ROUTES,  # the calls of the SDK class UserCenter: /user/*, /oauth/*Token
 )

@@ -16,7 +16,12 @@ from tests.support.tokens import BAD_CLIENT, error, missing, spring_tokens
 HOUR, DAY = 3600, 86400
 INACTIVE = reply(200, {"active": False})
 ALLOW_POST = {"allow": "POST, OPTIONS"}
-GET_ROUTES = ("/health", "/.well-known/jwks.json", "/.well-known/oauth-authorization-server")
+GET_ROUTES = (
+    "/health",
+    "/.well-known/jwks.json",
+    "/.well-known/oauth-authorization-server",
+    "/.well-known/openid-configuration",
+)
 
 
 def introspect(service: Service, token: str) -> Answer:
@@ -42,6 +47,32 @@ def test_health(service: Service) -> None:
 def test_metadata(service: Service) -> None:
     found = metadata(service)
     assert found == metadata_of(found["issuer"])
+
+
+def test_openid_configuration(service: Service) -> None:
+    assert service.get("/.well-known/openid-configuration").json == metadata(service)
+
+
+def test_a_pushed_request(service: Service) -> None:
+    form = {
+        "response_type": "code",
+        "redirect_uri": "http://127.0.0.1:8000/callback",
+        "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+        "code_challenge_method": "S256",
+    }
+    answer = service.post("/oauth/par", form=form, basic=service.client("web-app"))
+    assert (answer.status, answer.json["expires_in"]) == (201, 600)
+    assert answer.json["request_uri"].startswith("urn:ietf:params:oauth:request_uri:")
+    assert service.post("/oauth/par", form=form) == BAD_CLIENT
+
+
+def test_userinfo_needs_openid(service: Service, person: Person) -> None:
+    answer = service.get("/oauth/userinfo")
+    assert (answer.status, answer.headers["www-authenticate"]) == (401, 'Bearer realm="lingpai"')
+    form = {**service.by_body("standard-client"), **person.by_password}
+    token = service.post("/oauth/token", form=form).json["access_token"]
+    answer = service.get("/oauth/userinfo", bearer=token)
+    assert (answer.status, answer.json["error"]) == (403, "insufficient_scope")
 
 
 def test_the_issuer_is_the_address_that_was_called(service: Service) -> None:

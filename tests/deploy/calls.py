@@ -29,6 +29,10 @@ from tests.deploy.permissions import (
 )
 from tests.deploy.stack import ALIAS
 from tests.support.api import Answer
+from tests.support.browsers import VERIFIER, request_pairs
+
+# Of the client web-app of the demo data.
+WEB_APP_CALLBACK = "http://127.0.0.1:8000/callback"
 
 
 def an_unknown_client(w: World) -> Call:
@@ -149,6 +153,19 @@ def _machine_token(w: World) -> str:
     answer = w.post("/oauth/token", form=form, basic=w.machine())()
     token: str = answer.json["access_token"]
     return token
+
+
+def push_an_authorization_request(w: World) -> Call:
+    return w.post(
+        "/oauth/par", form=dict(request_pairs(redirect_uri=WEB_APP_CALLBACK)), basic=w.service.client("web-app")
+    )
+
+
+def redeem_an_authorization_code(w: World) -> Call:
+    """The code of a browser that logged in."""
+    form = {"grant_type": "authorization_code", "redirect_uri": WEB_APP_CALLBACK, "code_verifier": VERIFIER}
+    code = w.authorization_code("web-app", WEB_APP_CALLBACK, w.somebody().id)
+    return w.post("/oauth/token", form={**form, "code": code}, basic=w.service.client("web-app"))
 
 
 def passport_login(w: World) -> Call:
@@ -351,6 +368,9 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("TokenFunction", "SessionsTable", PUT): password_login,
     ("TokenFunction", "SessionsTable", UPDATE): refresh,
     ("TokenFunction", "SessionsTable", DELETE): revoke,
+    ("TokenFunction", "SessionsTable", CHECK): redeem_an_authorization_code,
+    ("TokenFunction", "CodesTable", GET): redeem_an_authorization_code,
+    ("TokenFunction", "CodesTable", PUT): push_an_authorization_request,
     ("TokenFunction", "CodesTable", UPDATE): extension_code,
     ("TokenFunction", "CodePepper", SECRET): extension_code,
     ("TokenFunction", "KeysTable", SCAN): passport_login,

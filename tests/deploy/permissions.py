@@ -13,12 +13,17 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lingpai.authorization import codes
+from lingpai.authorization.dynamodb import serialize_code
+from lingpai.authorization.model import AuthorizationCode, Login
+from lingpai.kernel import base64url
 from lingpai.sessions.dynamodb import serialize_session
 from lingpai.sessions.model import Session, SessionKey
 from tests.blackbox.service import Person, Service, new_name, somebody
 from tests.deploy.stack import ALIAS, Stack, role_policies
 from tests.deploy.stand_in import ACCOUNT, REGION
 from tests.support.api import Answer
+from tests.support.browsers import challenge
 from tests.support.stores import TEMPLATE
 
 Call = Callable[[], Answer]
@@ -95,6 +100,27 @@ class World:
             UpdateExpression="SET sessions = :most",
             ExpressionAttributeValues={":most": {"N": str(most)}},
         )
+
+    def authorization_code(self, client_id: str, redirect_uri: str, user_id: int) -> str:
+        """A code for the client, and the browser session that it was issued to."""
+        dynamodb, now, secret = self.stack.client("dynamodb"), int(time.time()), secrets.token_bytes(32)
+        browser = Session(SessionKey(user_id, secrets.token_bytes(8)), "a-browser", (), now, now + 600, b"x", now, ())
+        code = AuthorizationCode(
+            digest=codes.digest(secret),
+            client_id=client_id,
+            redirect_uri=redirect_uri,
+            code_challenge=challenge(),
+            scope=("openid",),
+            resource=(),
+            nonce=None,
+            login=Login(user_id, ("pwd",), now, browser.key, now),
+            opens=SessionKey(user_id, secrets.token_bytes(8)),
+            salt=secrets.token_bytes(32),
+            expires_at=now + codes.LIFETIME,
+        )
+        dynamodb.put_item(TableName=self.table("SessionsTable"), Item=serialize_session(browser, now + 600))
+        dynamodb.put_item(TableName=self.table("CodesTable"), Item=serialize_code(code).serialize())
+        return base64url.encode(secret)
 
     def put_old_key(self, number: int, days: int) -> None:
         """A copy of the first key ES256 that has signed since so many days ago."""

@@ -10,20 +10,30 @@ import pytest
 from lingpai.signing_keys import service as signing_keys
 from tests.support import stores
 from tests.support.api import NO_STORE, Api, make_api
+from tests.support.browsers import web_app
 from tests.support.dialects import BY_PASSWORD, ISSUER, JWT, MACHINE_JWT, PASSPORT, signed_tokens
 from tests.support.metadata import metadata_of
 from tests.support.tokens import MACHINE, STANDARD
 
 METADATA = "/.well-known/oauth-authorization-server"
 JWKS = "/.well-known/jwks.json"
-ENDPOINTS = ("token_endpoint", "jwks_uri", "revocation_endpoint", "introspection_endpoint")
+ENDPOINTS = (
+    "token_endpoint",
+    "jwks_uri",
+    "revocation_endpoint",
+    "introspection_endpoint",
+    "pushed_authorization_request_endpoint",
+    "userinfo_endpoint",
+)
 
 
 @pytest.fixture(scope="module")
 def api() -> Iterator[Api]:
     """One for all: no test here changes what another one sees."""
     with pytest.MonkeyPatch.context() as patch, stores.on_moto() as opened:
-        yield make_api(patch, opened)
+        made = make_api(patch, opened)
+        opened.put_client(web_app())
+        yield made
 
 
 @pytest.fixture
@@ -42,12 +52,16 @@ def test_the_answer_is_json_with_status_200(api: Api) -> None:
 
 @pytest.mark.security("RFC9700-2.6")
 def test_whole(metadata: Any) -> None:
-    """Section 2: issuer, token_endpoint and response_types_supported are REQUIRED.
-
-    The last is a list of what the authorization endpoint takes. There is none, so it is empty: section 3.2 would
-    leave out claims of no elements, and section 2 this one in.
-    """
+    """Section 2: issuer, authorization_endpoint, token_endpoint and response_types_supported are REQUIRED."""
     assert metadata == metadata_of(ISSUER)
+
+
+def test_openid_clients_find_the_same(api: Api, metadata: Any) -> None:
+    """OpenID Connect Discovery section 4; section 3 has what is REQUIRED besides."""
+    answer = api.call("GET", "/.well-known/openid-configuration")
+    assert (answer.status, answer.headers, answer.json) == (200, NO_STORE, metadata)
+    assert {"jwks_uri", "subject_types_supported", "id_token_signing_alg_values_supported"} <= set(metadata)
+    assert "RS256" in metadata["id_token_signing_alg_values_supported"]
 
 
 def test_the_issuer_is_an_https_address(metadata: Any) -> None:
@@ -79,9 +93,9 @@ def test_a_header_of_the_caller_does_not_make_the_issuer(api: Api) -> None:
     assert api.call("GET", METADATA, headers=headers).json["issuer"] == ISSUER
 
 
-def test_no_claim_but_the_required_one_is_empty(metadata: Any) -> None:
+def test_no_claim_is_empty(metadata: Any) -> None:
     """Section 3.2: claims with zero elements MUST be omitted."""
-    assert [name for name, value in metadata.items() if value in ([], "", None)] == ["response_types_supported"]
+    assert [name for name, value in metadata.items() if value in ([], "", None)] == []
 
 
 def test_every_address_in_it_answers(api: Api, metadata: Any) -> None:
@@ -96,11 +110,12 @@ def test_every_grant_in_it_is_known_and_no_other(api: Api, metadata: Any) -> Non
     """Section 2: `grant_types_supported`. A known one fails for what it lacks, not for its name."""
 
     def refusal(grant: str) -> str:
-        answer = api.post("/oauth/token", form={"grant_type": grant}, basic=JWT)
+        client = ("web-app", "web-app-secret") if grant == "authorization_code" else JWT
+        answer = api.post("/oauth/token", form={"grant_type": grant}, basic=client)
         return "" if answer.status == 200 else str(answer.json["error"])
 
     assert {refusal(grant) for grant in metadata["grant_types_supported"]} <= {"", "invalid_request"}
-    for grant in ("authorization_code", "implicit", "urn:ietf:params:oauth:grant-type:device_code", "mobile", "sign"):
+    for grant in ("implicit", "urn:ietf:params:oauth:grant-type:device_code", "mobile", "sign"):
         assert refusal(grant) == "unsupported_grant_type"
 
 

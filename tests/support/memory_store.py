@@ -37,6 +37,7 @@ from lingpai.browser_sessions.model import BrowserSession
 from lingpai.browser_sessions.storage import BrowserLookup, PutBrowserSession, TouchBrowserSession
 from lingpai.clients.model import Client, EndedAccount
 from lingpai.clients.storage import ClientLookup, SaveEnded
+from lingpai.consents.storage import Given, SaveConsents
 from lingpai.kernel.writes import Conflict, Write
 from lingpai.rate_limits.storage import CheckCounter, IncrementCounter, Incremented
 from lingpai.sessions.model import Replaced, Session, SessionKey
@@ -66,6 +67,7 @@ class MemoryStore:
     identities: dict[str, int] = field(default_factory=dict)
     addresses: dict[str, tuple[KnownAddress, ...]] = field(default_factory=dict)
     roles: RoleBook = field(default_factory=RoleBook)
+    consents: dict[int, Given] = field(default_factory=dict)
     sessions: dict[SessionKey, Session] = field(default_factory=dict)
     browser_sessions: dict[SessionKey, BrowserSession] = field(default_factory=dict)
     revoked: set[SessionKey] = field(default_factory=set)
@@ -182,6 +184,10 @@ class MemoryStore:
                 return False
             self.roles = replace(book, version=book.version + 1)
             return True
+
+    def get_consents(self, user_id: int) -> Given:
+        """See `Consents`."""
+        return self.consents.get(user_id, {})
 
     # --- sessions
 
@@ -406,6 +412,7 @@ def _delete_user(store: MemoryStore, write: DeleteUser) -> _Step:
     known = store.users.get(write.user.id)
     yield known is not None and _names(known) == _names(write.user)
     del store.users[write.user.id]
+    store.consents.pop(write.user.id, None)
 
 
 def _end_opened(store: MemoryStore, write: EndOpened) -> _Step:
@@ -482,6 +489,12 @@ def _consume_code(store: MemoryStore, write: ConsumeCode) -> _Step:
         store.codes[write.number] = replace(used, tries=code.tries - 1)
 
 
+def _save_consents(store: MemoryStore, write: SaveConsents) -> _Step:
+    known = store.get_consents(write.user_id)
+    yield write.user_id in store.users and list(known.items()) == list(write.before.items())
+    store.consents[write.user_id] = write.after
+
+
 def _put_authorization_code(store: MemoryStore, write: PutAuthorizationCode) -> _Step:
     yield True
     store.authorization_codes.setdefault(write.code.digest, write.code)
@@ -528,6 +541,7 @@ ACTIONS: dict[type[Write], Callable[[MemoryStore, Any], _Step]] = {
     PutBrowserSession: _put_browser_session,
     TouchBrowserSession: _touch_browser_session,
     CheckSession: _check_session,
+    SaveConsents: _save_consents,
     ConsumeCode: _consume_code,
     PutAuthorizationCode: _put_authorization_code,
     UseAuthorizationCode: _use_authorization_code,

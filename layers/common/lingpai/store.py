@@ -11,6 +11,8 @@ from lingpai.browser_sessions import dynamodb as browser_sessions
 from lingpai.browser_sessions.storage import BrowserSessions
 from lingpai.clients import dynamodb as clients
 from lingpai.clients.storage import ClientSource, EndedAccounts
+from lingpai.consents import dynamodb as consents
+from lingpai.consents.storage import Consents
 from lingpai.kernel.writes import Conflict, Ledger, Write
 from lingpai.rate_limits import dynamodb as rate_limits
 from lingpai.rate_limits.storage import Counters
@@ -27,6 +29,7 @@ class Store(
     EndedAccounts,
     Accounts,
     Roles,
+    Consents,
     Sessions,
     BrowserSessions,
     Codes,
@@ -43,6 +46,7 @@ ACTIONS: Actions = {
     **authorization.ACTIONS,
     **browser_sessions.ACTIONS,
     **clients.ACTIONS,
+    **consents.ACTIONS,
     **rate_limits.ACTIONS,
     **sessions.ACTIONS,
     **sms_codes.ACTIONS,
@@ -52,6 +56,7 @@ ACTIONS: Actions = {
 class DynamoStore(
     accounts.DynamoAccounts,
     clients.DynamoClients,
+    consents.DynamoConsents,
     sessions.DynamoSessions,
     browser_sessions.DynamoBrowserSessions,
     sms_codes.DynamoCodes,

@@ -68,7 +68,8 @@ def _key(digest: bytes) -> Item:
     return {"number": {"S": _number(digest)}}
 
 
-def _serialize_code(code: AuthorizationCode) -> AuthorizationCodeItem:
+def serialize_code(code: AuthorizationCode) -> AuthorizationCodeItem:
+    """The code as an item."""
     return AuthorizationCodeItem(
         number=_number(code.digest),
         client_id=code.client_id,
@@ -164,7 +165,7 @@ class DynamoAuthorizations(DynamoTables):
 
 def _put_code(settings: "Settings", write: PutAuthorizationCode) -> Action:
     """Without a condition: the key is random."""
-    return put(settings.codes_table, _key(write.code.digest), _serialize_code(write.code).serialize())
+    return put(settings.codes_table, _key(write.code.digest), serialize_code(write.code).serialize())
 
 
 def _use_code(settings: "Settings", write: UseAuthorizationCode) -> Action:

@@ -13,7 +13,7 @@ def granted(client: Client, asked: Collection[str]) -> tuple[str, ...]:
     """
     if not client.resources:
         return ()
-    found = tuple(dict.fromkeys(asked))
+    found = tuple(dict.fromkeys(filter(None, asked)))
     if not set(found) <= set(client.resources):
         raise invalid_target()
     return found

@@ -80,7 +80,8 @@ class Operation:
     """What an endpoint takes and answers.
 
     `answer` and the values of `refusals` (by status) are types; so is `body`, None for no body. `form` says that the
-    body may be a form or a multipart form, too. `client` says whether the client has to prove itself.
+    body may be a form or a multipart form, too. `client` says whether the client has to prove itself, `status` is that
+    of the answer.
     """
 
     summary: str
@@ -89,6 +90,7 @@ class Operation:
     body: Any = None
     form: bool = False
     client: Client = "none"
+    status: int = 200
 
 
 def legacy_refusals(*statuses: int) -> dict[int, Any]:

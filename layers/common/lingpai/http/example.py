@@ -11,6 +11,7 @@ from typing import Any, Literal
 # Clients of the demo data, as (id, secret), and as the fields of a body.
 WEB = ("web-client", "web-secret")
 STANDARD = ("standard-client", "standard-secret")
+WEB_APP = ("web-app", "web-app-secret")
 MACHINE = ("machine-client", "machine-secret")
 DJANGO = {"client_id": "django-app", "client_secret": "django-secret"}
 PASSPORT = {"client_id": "2", "client_secret": "passport-secret"}

@@ -11,7 +11,10 @@ REASONS: dict[str, frozenset[str]] = {
     "invalid_request": frozenset(
         {
             "bad_mobile",
+            "bad_parameter",
+            "bad_redirect_uri",
             "body_too_large",
+            "challenge_required",
             "control_character",
             "country_not_served",
             "credentials_in_query",
@@ -19,6 +22,7 @@ REASONS: dict[str, frozenset[str]] = {
             "malformed_body",
             "missing_parameter",
             "prefix_not_served",
+            "too_long",
             "wrong_method",
             "wrong_type",
         }
@@ -27,6 +31,7 @@ REASONS: dict[str, frozenset[str]] = {
     "invalid_grant": frozenset(
         {
             "account_disabled",
+            "bad_authorization_code",
             "bad_code",
             "bad_credentials",
             "bad_id_token",
@@ -45,8 +50,12 @@ REASONS: dict[str, frozenset[str]] = {
     ),
     "unauthorized_client": frozenset({"grant_not_allowed"}),
     "unsupported_grant_type": frozenset({"unknown_grant"}),
+    "unsupported_response_type": frozenset({"response_type_not_supported"}),
+    "request_not_supported": frozenset({"parameter_not_supported"}),
+    "registration_not_supported": frozenset({"parameter_not_supported"}),
     "unsupported_token_type": frozenset({"temporary_token"}),
     "invalid_scope": frozenset({"bad_scope"}),
+    "invalid_target": frozenset({"bad_resource"}),
     "too_many_requests": frozenset(
         {"limit_reached", "provider_busy", "refreshed_too_often", "slow_down", "too_many_tries"}
     ),

@@ -31,6 +31,8 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 CLIENT = frozenset({"client_id", "clientId", "client_secret"})
 # Taken as they are: what a person typed into them is compared, never shown or stored.
 _OPAQUE = {"password", "oldPassword", "newPassword", "client_secret"}
+# May be sent more than once (RFC 8707 section 2); each value becomes a line, since none holds a line end.
+_REPEATABLE = {"resource"}
 # JSON clients send these as numbers, too.
 _CODES = {"code", "validateCode"}
 _NUMBERS_ALLOWED = {"client_id", "clientId", "mobile", "sys", "sysId", "sysid", "username", *_CODES}
@@ -41,6 +43,7 @@ CREDENTIALS = {
     "accesstoken",
     "client_secret",
     "code",
+    "code_verifier",
     "md5password",
     "newPassword",
     "nonce",
@@ -166,11 +169,11 @@ def all_parameters(request: Request, known: Collection[str], *, trailing_commas:
         pairs = _form(body, known)
     result: dict[str, str] = {}
     for name, value in pairs:
-        if name in result:
+        if name in result and name not in _REPEATABLE:
             raise _repeated(name)
         if name not in _OPAQUE and CONTROL.search(value):
             raise invalid_request("control_character", name=name)
-        result[name] = value
+        result[name] = f"{result[name]}\n{value}" if name in result else value
     return result
 
 

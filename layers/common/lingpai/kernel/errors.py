@@ -8,6 +8,8 @@ from typing import Any
 
 # A `detail`: a refresh token came back that had been used, so somebody may hold a stolen one.
 REUSED = "refresh_token_reused"
+# A `detail`: an authorization code came back whose answer nobody can be waiting for any more.
+CODE_REUSED = "authorization_code_reused"
 
 
 class SettingsError(Exception):

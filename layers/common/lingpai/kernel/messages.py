@@ -35,6 +35,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "scope 无效或超出授权范围",
         "The scope is unknown, malformed or wider than what was granted",
     ),
+    "bad_authorization_code": ("授权码无效、已使用或已过期", "The authorization code is wrong, used or expired"),
     # authorization requests
     "unknown_client": ("没有这个应用", "There is no such client"),
     "bad_redirect_uri": (

@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from lingpai.http.api import Answer, ClientFields, Operation, Scope, oauth_refusals
-from lingpai.http.example import READER, STANDARD, Example
+from lingpai.http.api import Answer, Body, ClientFields, OAuthError, Operation, Scope, oauth_refusals
+from lingpai.http.example import READER, STANDARD, WEB_APP, Example
 from lingpai.http.router import Endpoint
-from lingpai.oauth import routes
+from lingpai.oauth import routes, user_info
 
 
 class Token(ClientFields):
@@ -26,6 +26,7 @@ class StandardTokens(Answer):
     expires_in: Annotated[int, Field(examples=[3600])]
     refresh_token: str = ""
     scope: Scope = ""
+    id_token: Annotated[str, Field(description="Where the scope has `openid`.")] = ""
 
 
 class Active(Answer):
@@ -40,7 +41,9 @@ class Active(Answer):
     iss: Annotated[str, Field(examples=["https://id.example"])]
     scope: Scope = ""
     token_type: Annotated[str, Field(description="`Bearer` for an access token.", examples=["Bearer"])] = ""
-    aud: Annotated[str, Field(description="Of a signed token: whom it is for.")] = ""
+    aud: Annotated[
+        str | list[str], Field(description="Whom it is for, if it is signed or was asked for with `resource`.")
+    ] = ""
     roles: list[str] = Field(default=[], description="Where the client's record asks for it.")
     username: Annotated[str, Field(description="Where the client's record asks for it.")] = ""
 
@@ -51,23 +54,69 @@ class NotActive(Answer):
     active: Literal[False]
 
 
+class PresentedToken(Body):
+    """The access token, where it is not in the header."""
+
+    access_token: str = ""
+
+
+class UserInfo(Answer):
+    """The claims that the token's scope asks for (OpenID Connect Core section 5.1)."""
+
+    sub: Annotated[str, Field(description="The user's id.", examples=["7"])]
+    name: Annotated[str, Field(description="Scope `profile`.", examples=["Alice"])] = ""
+    preferred_username: Annotated[str, Field(description="Scope `profile`.", examples=["alice"])] = ""
+    picture: Annotated[str, Field(description="Scope `profile`: an https address.")] = ""
+    gender: Annotated[str, Field(description="Scope `profile`.")] = ""
+    birthdate: Annotated[str, Field(description="Scope `profile`: `YYYY-MM-DD`.")] = ""
+    phone_number: Annotated[
+        str, Field(description="Scope `phone`: the proven number.", examples=["+8613312341234"])
+    ] = ""
+    phone_number_verified: Annotated[bool, Field(description="Scope `phone`.")] = False
+    roles: list[str] = Field(default=[], description="Scope `roles`.")
+
+
+class BearerRefusal(Answer):
+    """A refusal of the bearer token, as RFC 6750 section 3 has it."""
+
+    error: Literal["unauthorized", "invalid_token", "insufficient_scope"]
+    error_description: str
+
+
 class Nothing(Answer):
     """An empty object."""
 
 
 class Metadata(Answer):
-    """What the server is and offers (RFC 8414 section 2)."""
+    """What the server is and offers (RFC 8414 section 2, OpenID Connect Discovery section 3)."""
 
     issuer: Annotated[str, Field(examples=["https://id.example"])]
+    authorization_endpoint: str
+    pushed_authorization_request_endpoint: str
     token_endpoint: str
+    userinfo_endpoint: str
+    end_session_endpoint: str
     jwks_uri: str
+    scopes_supported: list[str]
     response_types_supported: list[str]
+    response_modes_supported: list[str]
     grant_types_supported: list[str]
+    code_challenge_methods_supported: list[str]
+    authorization_response_iss_parameter_supported: bool
     token_endpoint_auth_methods_supported: list[str]
     revocation_endpoint: str
     revocation_endpoint_auth_methods_supported: list[str]
     introspection_endpoint: str
     introspection_endpoint_auth_methods_supported: list[str]
+    subject_types_supported: list[str]
+    id_token_signing_alg_values_supported: list[str]
+    acr_values_supported: list[str]
+    claims_supported: list[str]
+    prompt_values_supported: list[str]
+    ui_locales_supported: list[str]
+    claims_parameter_supported: bool
+    request_parameter_supported: bool
+    request_uri_parameter_supported: bool
 
 
 class Keys(Answer):
@@ -99,7 +148,16 @@ OPERATIONS: Mapping[Endpoint, Operation] = {
         form=True,
         client="required",
     ),
-    routes.metadata: Operation("Tell what the server offers (RFC 8414)", Metadata, oauth_refusals()),
+    user_info.user_info: Operation(
+        "Give the claims about the user of an access token (OpenID Connect)",
+        UserInfo,
+        {400: OAuthError, 401: BearerRefusal, 403: BearerRefusal, 405: OAuthError, 413: OAuthError, 503: OAuthError},
+        PresentedToken,
+        form=True,
+    ),
+    routes.metadata: Operation(
+        "Tell what the server offers (RFC 8414, OpenID Connect Discovery)", Metadata, oauth_refusals()
+    ),
     routes.jwks: Operation("Give the public keys that verify signed tokens (RFC 7517)", Keys, oauth_refusals()),
     routes.health: Operation("Tell whether the store answers", Health, oauth_refusals()),
 }
@@ -109,6 +167,8 @@ EXAMPLES: Mapping[str, Example] = {
     "oauth-revoke": Example(
         "/oauth/revoke", form={"token": "{refresh_token}"}, basic=STANDARD, caller=READER, client_id=STANDARD[0]
     ),
+    "oauth-userinfo": Example("/oauth/userinfo", form={"access_token": "{token}"}, caller=READER, client_id=WEB_APP[0]),
+    "openid-metadata": Example("/.well-known/openid-configuration", method="GET"),
     "oauth-metadata": Example("/.well-known/oauth-authorization-server", method="GET"),
     "oauth-keys": Example("/.well-known/jwks.json", method="GET"),
     "health": Example("/health", method="GET"),

@@ -11,7 +11,8 @@ from lingpai.sms_codes.model import Presenter
 class TokenRequest:
     """What a grant is asked (RFC 6749 section 4): by which client, from which address, with which parameters.
 
-    `scope` is what was asked for, None for nothing in particular. `address` is the end user's where `forwarded` says
+    `scope` is what was asked for, None for nothing in particular. `resource` are the resources that were asked for, of
+    the client's record (RFC 8707). `address` is the end user's where `forwarded` says
     that the client told it, else the client's.
     """
 
@@ -20,6 +21,7 @@ class TokenRequest:
     parameters: Mapping[str, str] = field(repr=False)
     address: str
     forwarded: bool = False
+    resource: tuple[str, ...] = ()
 
     @property
     def presenter(self) -> Presenter:

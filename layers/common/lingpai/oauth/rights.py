@@ -55,13 +55,8 @@ def admit(services: Services, request: "Request", needs: Right, *, changes: bool
 
 
 def opened_by(services: Services, client: Client, token: AccessToken) -> Right:
-    """What the client's token opens. A signed one for another audience opens nothing (RFC 9068 section 4)."""
-    audience = token.audience
-    if token.temporary and client.token_format == "jwt":
-        # It opens what the signed token opens that it was made of.
-        audience = jwt.audience(services, client)
-    # Of a Passport token the audience is the client, whatever the token is for.
-    if client.dialect != "passport" and audience not in (None, services.issuer):
+    """What the client's token opens. One for another audience opens nothing (RFC 9068 section 4)."""
+    if not is_for_lingpai(services, client, token):
         return "none"
     if client.dialect == "standard":
         # The record's scopes of today: a session may have been granted one that was taken from the client since.
@@ -69,6 +64,18 @@ def opened_by(services: Services, client: Client, token: AccessToken) -> Right:
         granted = [API_SCOPES[scope] for scope in held if scope in API_SCOPES]
         return max(granted, key=_RANKS.__getitem__, default="none")
     return client.api or default_of(client)
+
+
+def is_for_lingpai(services: Services, client: Client, token: AccessToken) -> bool:
+    """Whether the client's token may be used at Lingpai: it was asked for, and signed for, no other API."""
+    if token.session.access_audience:
+        return False
+    audience = token.audience
+    if token.temporary and client.token_format == "jwt":
+        # It opens what the signed token opens that it was made of.
+        audience = (jwt.audience(services, client),)
+    # Of a Passport token the audience is the client, whatever the token is for.
+    return client.dialect == "passport" or audience in ((), (services.issuer,))
 
 
 def default_of(client: Client) -> Right:

@@ -1,8 +1,9 @@
 """The standards beside the dialects: introspection, revocation, metadata, keys; and whether the service is well."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
+from lingpai.authorization.model import Prompt, ResponseMode
 from lingpai.clients import epochs
 from lingpai.clients.model import Client
 from lingpai.clients.request_authentication import authenticated_client
@@ -11,9 +12,10 @@ from lingpai.http.oauth_error import oauth
 from lingpai.http.request import CLIENT, Request, parameters, require
 from lingpai.http.response import Reply, json_reply
 from lingpai.kernel.errors import invalid_client
+from lingpai.oauth import user_claims
 from lingpai.oauth.grants import GRANT_TYPES
 from lingpai.services import Services
-from lingpai.sessions import access_tokens, jwt, token_claims
+from lingpai.sessions import access_tokens, id_tokens, jwt, login_methods, token_claims
 from lingpai.sessions import service as sessions
 from lingpai.sessions.model import Session
 
@@ -52,23 +54,40 @@ def revoke(services: Services, request: Request) -> Reply:
 
 
 def metadata(services: Services, _: Request) -> Reply:
-    """What this server is and offers (RFC 8414 section 2)."""
+    """What this server is and offers: RFC 8414 section 2, OpenID Connect Discovery section 3. One document for both."""
     issuer = services.issuer
     methods = ["client_secret_basic", "client_secret_post"]
     answer = json_reply(
         200,
         {
             "issuer": issuer,
+            "authorization_endpoint": f"{issuer}/oauth/authorize",
+            "pushed_authorization_request_endpoint": f"{issuer}/oauth/par",
             "token_endpoint": f"{issuer}/oauth/token",
+            "userinfo_endpoint": f"{issuer}/oauth/userinfo",
+            "end_session_endpoint": f"{issuer}/oauth/logout",
             "jwks_uri": f"{issuer}/.well-known/jwks.json",
-            # Required, and empty: there is no authorization endpoint (section 2, `authorization_endpoint`).
-            "response_types_supported": [],
+            "scopes_supported": list(user_claims.SCOPES),
+            "response_types_supported": ["code"],
+            "response_modes_supported": list(get_args(ResponseMode)),
             "grant_types_supported": sorted(GRANT_TYPES),
+            "code_challenge_methods_supported": ["S256"],
+            "authorization_response_iss_parameter_supported": True,
             "token_endpoint_auth_methods_supported": [*methods, "none"],
             "revocation_endpoint": f"{issuer}/oauth/revoke",
             "revocation_endpoint_auth_methods_supported": [*methods, "none"],
             "introspection_endpoint": f"{issuer}/oauth/introspect",
             "introspection_endpoint_auth_methods_supported": methods,
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": ["RS256", "ES256"],
+            "acr_values_supported": [login_methods.ONE_FACTOR],
+            "claims_supported": [*id_tokens.CLAIMS, *(name for names in user_claims.SCOPES.values() for name in names)],
+            "prompt_values_supported": list(get_args(Prompt)),
+            "ui_locales_supported": ["zh", "en"],
+            "claims_parameter_supported": False,
+            "request_parameter_supported": False,
+            # It is for pushed requests alone. Without this it would be taken for supported.
+            "request_uri_parameter_supported": False,
         },
     )
     return _vary_by_origin(services, answer)
@@ -108,7 +127,7 @@ def _introspected_access(services: Services, client: Client, token: str) -> dict
         return None
     session = found.session
     # RFC 9068 section 4: who takes a signed token has to see that it is the one whom the token is for.
-    audience = {} if found.audience is None else {"aud": found.audience}
+    audience = {"aud": found.audience[0] if len(found.audience) == 1 else found.audience} if found.audience else {}
     return {
         **_claims(services, session),
         **_scope(session.access_scope),
@@ -154,6 +173,7 @@ ROUTES = (
     oauth("/oauth/introspect", introspect),
     oauth("/oauth/revoke", revoke),
     oauth("/.well-known/oauth-authorization-server", metadata, methods=("GET",)),
+    oauth("/.well-known/openid-configuration", metadata, methods=("GET",)),
     oauth("/.well-known/jwks.json", jwks, methods=("GET",)),
     oauth("/health", health, methods=("GET",)),
 )

@@ -17,7 +17,7 @@ def grant(given: Mapping[str, str]) -> str:
 
 
 def success(tokens: TokenSet, _: Request) -> Reply:
-    """RFC 6749 section 5.1."""
+    """RFC 6749 section 5.1, with the ID token of OpenID Connect Core section 3.1.3.3."""
     content: dict[str, str | int] = {
         "access_token": tokens.access_token,
         "token_type": "Bearer",
@@ -27,6 +27,8 @@ def success(tokens: TokenSet, _: Request) -> Reply:
         content["refresh_token"] = tokens.refresh_token
     if tokens.scope:
         content["scope"] = " ".join(tokens.scope)
+    if tokens.id_token is not None:
+        content["id_token"] = tokens.id_token
     return json_reply(200, content)
 
 

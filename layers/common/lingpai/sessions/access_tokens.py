@@ -29,11 +29,12 @@ _TEMPORARY_SHAPE = re.compile(r"[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{48}")
 class AccessToken:
     """A good access token: its session, with the scope and expiry of this token.
 
-    `audience` is the API that a signed token is for, None for other forms. A `temporary` token only reads.
+    `audience` are the APIs that it is for, as a signed token says or as it was asked for (RFC 8707); () for others. A
+    `temporary` token only reads.
     """
 
     session: Session
-    audience: str | None = None
+    audience: tuple[str, ...] = ()
     temporary: bool = False
 
 
@@ -95,7 +96,8 @@ def _read(services: Services, token: str) -> AccessToken:
         return _read_signed(services, token)
     if _TEMPORARY_SHAPE.fullmatch(token):
         return AccessToken(_check_temporary(services, token), temporary=True)
-    return AccessToken(sessions.check(services.store, token, services.clock.now(), services.settings.refresh_grace))
+    session = sessions.check(services.store, token, services.clock.now(), services.settings.refresh_grace)
+    return AccessToken(session, session.access_audience)
 
 
 def _read_signed(services: Services, token: str) -> AccessToken:

@@ -17,6 +17,8 @@ from lingpai.sessions.model import Session
 SCOPE = "openid"
 # In seconds. A client reads it at once; as a hint it is good also later.
 LIFETIME = 3600
+# What it says beside `sub`.
+CLAIMS = ("iss", "aud", "exp", "iat", "auth_time", "nonce", "amr", "acr", "at_hash", "sid")
 
 
 @dataclass(frozen=True)

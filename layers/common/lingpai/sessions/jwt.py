@@ -29,7 +29,7 @@ class Claims:
     key: SessionKey
     hashed: bytes
     client_id: str
-    audience: str
+    audience: tuple[str, ...]
     scope: tuple[str, ...]
     issuer: str
     issued_at: int
@@ -58,7 +58,7 @@ def sign(
     if client.dialect == "passport":
         headers = {"typ": "JWT", "jti": jti, "kid": key.kid}
         claims = {
-            "aud": audience(services, client),
+            "aud": _recipients(services, client, session),
             "jti": jti,
             "iat": issued_at,
             "nbf": issued_at,
@@ -72,7 +72,7 @@ def sign(
         claims = {
             "iss": services.issuer,
             "exp": expires_at,
-            "aud": audience(services, client),
+            "aud": _recipients(services, client, session),
             "sub": subject,
             "client_id": client.id,
             "iat": issued_at,
@@ -86,6 +86,12 @@ def sign(
         claims["epoch"] = session.epoch
     claims |= about
     return jws.sign(headers, claims, key.private, key.algorithm)
+
+
+def _recipients(services: Services, client: Client, session: Session) -> str | list[str]:
+    """The `aud` of the session's token: the resources that it was asked for (RFC 8707 section 2), one as a text."""
+    found = session.access_audience or (audience(services, client),)
+    return found[0] if len(found) == 1 else list(found)
 
 
 def audience(services: Services, client: Client) -> str:
@@ -121,7 +127,7 @@ def _read(services: Services, token: str) -> Claims:
 
 
 def _claims(header: dict[str, Any], claims: dict[str, Any]) -> Claims:
-    passport = header["typ"] == "JWT"
+    passport, recipients = header["typ"] == "JWT", claims["aud"]
     selected, _, hashed = claims["jti"].partition(".")
     key = session_id.parse(selected)
     if key is None:
@@ -129,8 +135,8 @@ def _claims(header: dict[str, Any], claims: dict[str, Any]) -> Claims:
     return Claims(
         key=key,
         hashed=base64url.decode(hashed),
-        client_id=claims["aud"] if passport else claims["client_id"],
-        audience=claims["aud"],
+        client_id=recipients if passport else claims["client_id"],
+        audience=(recipients,) if isinstance(recipients, str) else tuple(recipients),
         scope=tuple(claims["scopes"] if passport else claims.get("scope", "").split()),
         issuer=claims["iss"],
         issued_at=int(claims["iat"]),

@@ -11,13 +11,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lingpai.clients import epochs
+from lingpai.clients import epochs, resources
 from lingpai.clients.model import Client
 from lingpai.kernel import base64url
 from lingpai.kernel.clock import LEEWAY
-from lingpai.kernel.errors import REUSED, LingpaiError, invalid_grant, invalid_scope, invalid_token, too_many_requests
+from lingpai.kernel.errors import (
+    REUSED,
+    LingpaiError,
+    invalid_grant,
+    invalid_scope,
+    invalid_target,
+    invalid_token,
+    too_many_requests,
+)
 from lingpai.services import Services
-from lingpai.sessions import jwt, session_id, token_claims, token_family
+from lingpai.sessions import id_tokens, jwt, session_id, token_claims, token_family
 from lingpai.sessions.model import Session, SessionKey, TokenSet
 from lingpai.sessions.storage import History, PutSession, Rotation, TokenFamilies
 from lingpai.sessions.token_family import digest
@@ -35,6 +43,15 @@ class Presented:
 
 
 @dataclass(frozen=True)
+class Secrets:
+    """The first access and refresh secret of a session, and its key: drawn, or derived from an authorization code."""
+
+    key: SessionKey
+    access: bytes = field(repr=False)
+    refresh: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
 class NewSession:
     """A session that is yet to be committed by `put`, and the tokens that it then has."""
 
@@ -49,12 +66,14 @@ def issue(
     user_id: int | None = None,
     *,
     methods: tuple[str, ...] = (),
+    audience: tuple[str, ...] = (),
 ) -> TokenSet:
     """Open a session that follows from no authentication of a user, and give its tokens. It is not counted.
 
     What follows from one is issued by `oauth.issuing`.
     """
-    session = new_session(services, client, scope, user_id, methods, services.clock.now() if methods else 0)
+    auth_time = services.clock.now() if methods else 0
+    session = new_session(services, client, scope, user_id, methods, auth_time, audience=audience)
     # A signed token of a client for itself carries all there is to know: nothing is kept.
     if user_id is not None or client.token_format != "jwt":
         services.store.commit(session.put)
@@ -68,19 +87,29 @@ def new_session(
     user_id: int | None,
     methods: tuple[str, ...] = (),
     auth_time: int = 0,
+    *,
+    audience: tuple[str, ...] = (),
 ) -> NewSession:
     """A session for the user, or (None) for the client itself, without a refresh token (RFC 6749 section 4.4.3).
 
-    `methods` and `auth_time` are how and when the user has logged in (`Session`). Nothing is written.
+    `methods` and `auth_time` are how and when the user has logged in, `audience` are the resources that its tokens are
+    for (`Session`). Nothing is written.
     """
     clock, now = services.clock, services.clock.now()
-    about = _about(services, client, user_id, now)
     owner = clock.new_machine_owner() if user_id is None else user_id
-    key = SessionKey(owner, clock.new_session_id())
-    access = clock.new_secret()
-    refresh = token_family.first_secret(clock.new_secret(), now) if user_id is not None else None
-    session = Session(
-        key=key,
+    key, access = SessionKey(owner, clock.new_session_id()), clock.new_secret()
+    refresh = token_family.first_secret(clock.new_secret(), now) if user_id is not None else b""
+    secrets = Secrets(key, access, refresh)
+    session = first_session(client, scope, secrets, now)
+    session = replace(session, methods=methods, auth_time=auth_time, audience=audience, access_audience=audience)
+    return prepared(services, client, session, secrets)
+
+
+def first_session(client: Client, scope: tuple[str, ...], secrets: Secrets, now: int) -> Session:
+    """A session with these secrets, opened at `now`; without a refresh secret where that is empty."""
+    access, refresh = secrets.access, secrets.refresh
+    return Session(
+        key=secrets.key,
         client_id=client.id,
         scope=scope,
         created_at=now,
@@ -91,13 +120,26 @@ def new_session(
         refresh_hash=digest(refresh) if refresh else None,
         refresh_expires_at=now + client.refresh_ttl if refresh else 0,
         family_hash=token_family.key_hash(refresh) if refresh else None,
-        auth_time=auth_time,
-        methods=methods,
         epoch=client.valid_from,
     )
-    put = PutSession(session, _time_to_live(now, client) if user_id is not None else session.access_expires_at)
-    tokens = _token_set(services, client, session, access, refresh, now, about)
-    return NewSession(put, tokens)
+
+
+def prepared(
+    services: Services, client: Client, session: Session, secrets: Secrets, nonce: str | None = None
+) -> NewSession:
+    """The write of a new session, and its tokens; `nonce` is for the ID token."""
+    tokens = first_tokens(services, client, session, secrets, nonce)
+    now, of_user = session.created_at, session.key.user_id is not None
+    return NewSession(PutSession(session, _time_to_live(now, client) if of_user else session.access_expires_at), tokens)
+
+
+def first_tokens(
+    services: Services, client: Client, session: Session, secrets: Secrets, nonce: str | None = None
+) -> TokenSet:
+    """The tokens of a session that was not refreshed. The same gives the same tokens, but for `expires_in`."""
+    about = _about(services, client, session.key.user_id, session.created_at, session.scope)
+    now, refresh = services.clock.now(), secrets.refresh or None
+    return _token_set(services, client, session, secrets.access, refresh, now, about, nonce)
 
 
 def check(store: TokenFamilies, token: str, now: int, grace: int) -> Session:
@@ -130,19 +172,22 @@ def opened(session: Session, hashed: bytes, now: int, grace: int) -> Session:
     raise invalid_token()
 
 
-def refresh(services: Services, client: Client, token: str, scope: tuple[str, ...] | None) -> TokenSet:
+def refresh(
+    services: Services, client: Client, token: str, scope: tuple[str, ...] | None, resource: tuple[str, ...] = ()
+) -> TokenSet:
     """New tokens for a refresh token (RFC 6749 section 6), which works once (RFC 9700 section 4.14.2).
 
     One that was replaced a moment ago gets the tokens that the session has now, and so does a later retry of the last
     refresh (see `_may_repeat`). Any other secret that the session gave out is one that somebody has stolen: the whole
-    family ends. `scope` may narrow the access token, None keeps the session's; the refresh token always keeps the scope
-    that was granted.
+    family ends. `scope` may narrow the access token, None keeps the session's; `resource` may narrow its audience (RFC
+    8707 section 2.2). The refresh token always keeps what was granted.
     """
     presented = parse(token)
     if presented is None:
         raise invalid_grant("bad_refresh_token")
     arrived, salt = services.clock.now(), services.clock.new_secret()
-    about = _about(services, client, presented.key.user_id, arrived)
+    audience = resources.granted(client, resource) if client.resources else None
+    about = _about(services, client, presented.key.user_id, arrived, client.scopes)
     issued_at, grace = token_family.issued_at(presented.secret), services.settings.refresh_grace
     # No rotation of a session is before the last one, though the clock of another function may be ahead.
     now = max(arrived, issued_at) if issued_at <= arrived + LEEWAY else arrived
@@ -164,13 +209,14 @@ def refresh(services: Services, client: Client, token: str, scope: tuple[str, ..
             family_hash=token_family.key_hash(presented.secret),
             history=_history(issued_at, now, grace),
             mark=token_family.mark(hashed),
+            audience=audience,
         )
     )
     if outcome.session is not None and not epochs.is_valid(services.clients, outcome.session, client):
         raise invalid_grant("bad_refresh_token")
     if outcome.done and outcome.session:
         return _token_set(services, client, outcome.session, next_access, next_refresh, now, about)
-    return _after_refusal(services, client, presented, outcome.session, scope, arrived, about)
+    return _after_refusal(services, client, presented, outcome.session, scope, audience or (), arrived, about)
 
 
 def revoke(store: TokenFamilies, key: SessionKey, hashed: bytes, client: Client | None) -> None:
@@ -238,6 +284,7 @@ def _after_refusal(
     presented: Presented,
     session: Session | None,
     scope: tuple[str, ...] | None,
+    resource: tuple[str, ...],
     now: int,
     about: Mapping[str, Any],
 ) -> TokenSet:
@@ -245,11 +292,11 @@ def _after_refusal(
     if session is None or session.client_id != client.id or session.ends_at <= now:
         raise invalid_grant("bad_refresh_token")
     if token_family.is_hash(digest(presented.secret), session.refresh_hash):
-        raise _why_refused(session, scope, now)
+        raise _why_refused(session, scope, resource, now)
     pair = token_family.current_pair(session, presented.secret)
     if pair is not None and _may_repeat(services, client, presented, session, pair[2], now):
         access, refresh, _ = pair
-        return _repeat(services, client, session, access, refresh, scope, now, about)
+        return _repeat(services, client, session, access, refresh, scope, resource, now, about)
     # Where the last rotation is in the future, a clock is wrong: nobody can be told a thief by it.
     if session.rotated_at <= services.clock.now() + LEEWAY and token_family.has_issued(session, presented.secret):
         end(services.store, session.key)
@@ -257,12 +304,14 @@ def _after_refusal(
     raise invalid_grant("bad_refresh_token")
 
 
-def _why_refused(session: Session, scope: tuple[str, ...] | None, now: int) -> LingpaiError:
+def _why_refused(session: Session, scope: tuple[str, ...] | None, resource: tuple[str, ...], now: int) -> LingpaiError:
     """Why the session's current refresh secret was not rotated."""
     if now >= session.refresh_expires_at:
         return invalid_grant("bad_refresh_token")
     if set(scope or ()) - set(session.scope):
         return invalid_scope()
+    if set(resource) - set(session.audience):
+        return invalid_target()
     return too_many_requests("refreshed_too_often", 1)
 
 
@@ -288,6 +337,7 @@ def _repeat(
     access: bytes,
     refresh: bytes,
     scope: tuple[str, ...] | None,
+    resource: tuple[str, ...],
     now: int,
     about: Mapping[str, Any],
 ) -> TokenSet:
@@ -296,11 +346,17 @@ def _repeat(
         raise invalid_grant("bad_refresh_token")
     if scope is not None and set(scope) != set(session.access_scope):
         raise invalid_scope()
+    if resource and set(resource) != set(session.access_audience):
+        raise invalid_target()
     return _token_set(services, client, session, access, refresh, now, about)
 
 
-def _about(services: Services, client: Client, user_id: int | None, now: int) -> Mapping[str, Any]:
+def _about(
+    services: Services, client: Client, user_id: int | None, now: int, scope: tuple[str, ...]
+) -> Mapping[str, Any]:
     """What a signed token is to say of the user, read before anything is written; LingpaiError where no key signs."""
+    if id_tokens.is_wanted(scope, user_id):
+        services.keys.signing(client.id_token_alg, now)
     if client.token_format != "jwt":
         return {}
     services.keys.signing(client.token_alg, now)
@@ -312,6 +368,8 @@ def _as_before_rotation(session: Session, grace: int) -> Session:
         session,
         access_expires_at=min(session.previous_access_expires_at, session.rotated_at + grace + 1),
         access_scope=session.previous_access_scope,
+        # None was kept where the client has no resources any more: then the two are the same.
+        access_audience=session.previous_access_audience or session.access_audience,
     )
 
 
@@ -323,17 +381,22 @@ def _token_set(
     refresh: bytes | None,
     now: int,
     about: Mapping[str, Any],
+    nonce: str | None = None,
 ) -> TokenSet:
     if client.token_format == "jwt":
         access_token = jwt.sign(services, client, session, digest(access), about)
     else:
         access_token = token_text(session.key, access)
+    id_token = None
+    if id_tokens.is_wanted(session.access_scope, session.key.user_id):
+        id_token = id_tokens.sign(services, client, session, access_token, nonce)
     return TokenSet(
         access_token=access_token,
         refresh_token=token_text(session.key, refresh) if refresh else None,
         expires_in=max(0, min(session.access_expires_at, session.ends_at) - now),
         scope=session.access_scope,
         user_id=session.key.user_id,
+        id_token=id_token,
     )
 
 

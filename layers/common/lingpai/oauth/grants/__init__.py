@@ -3,10 +3,19 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from lingpai.clients import scopes
+from lingpai.clients import resources, scopes
 from lingpai.clients.model import Client
 from lingpai.kernel.errors import invalid_request, unauthorized_client
-from lingpai.oauth.grants import client_credentials, digest, mobile, password, refresh_token, sign, validate_code
+from lingpai.oauth.grants import (
+    authorization_code,
+    client_credentials,
+    digest,
+    mobile,
+    password,
+    refresh_token,
+    sign,
+    validate_code,
+)
 from lingpai.oauth.model import TokenRequest
 from lingpai.services import Services
 from lingpai.sessions.model import TokenSet
@@ -44,7 +53,17 @@ class Grant(Protocol):
 
 
 REGISTRY: dict[str, Grant] = {
-    grant.NAME: grant for grant in (password, digest, refresh_token, client_credentials, mobile, validate_code, sign)
+    grant.NAME: grant
+    for grant in (
+        authorization_code,
+        password,
+        digest,
+        refresh_token,
+        client_credentials,
+        mobile,
+        validate_code,
+        sign,
+    )
 }
 
 # The names of the grants by the `grant_type` that a `standard` client asks for them by.
@@ -52,7 +71,7 @@ GRANT_TYPES = {grant.GRANT_TYPE: name for name, grant in REGISTRY.items() if gra
 
 # What one of them reads, or all of them; every other parameter is ignored.
 PARAMETERS = frozenset(
-    {"grant_type", "scope", "nonce"}.union(*(grant.REQUIRED for grant in REGISTRY.values())),
+    {"grant_type", "scope", "nonce", "resource"}.union(*(grant.REQUIRED for grant in REGISTRY.values())),
 )
 
 
@@ -76,4 +95,5 @@ def run(
         if not parameters.get(parameter):
             raise invalid_request("missing_parameter", name=parameter)
     scope = scopes.wanted(client, parameters.get("scope"))
-    return grant.handle(services, TokenRequest(client, scope, parameters, address, forwarded))
+    resource = resources.granted(client, parameters.get("resource", "").split("\n"))
+    return grant.handle(services, TokenRequest(client, scope, parameters, address, forwarded, resource))

@@ -19,4 +19,5 @@ def handle(services: Services, asked: TokenRequest) -> TokenSet:
     """
     if not asked.client.confidential or clients.is_numeric(asked.client.id):
         raise unauthorized_client(NAME)
-    return sessions.issue(services, asked.client, scopes.granted(asked.client, asked.scope))
+    scope = scopes.granted(asked.client, asked.scope)
+    return sessions.issue(services, asked.client, scope, audience=asked.resource)

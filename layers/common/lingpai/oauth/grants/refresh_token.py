@@ -10,5 +10,5 @@ REQUIRED = ("refresh_token",)
 
 
 def handle(services: Services, asked: TokenRequest) -> TokenSet:
-    """Tokens for `refresh_token`; `scope` may narrow what the session was granted."""
-    return sessions.refresh(services, asked.client, asked.parameters["refresh_token"], asked.scope)
+    """Tokens for `refresh_token`; `scope` and `resource` may narrow what the session was granted."""
+    return sessions.refresh(services, asked.client, asked.parameters["refresh_token"], asked.scope, asked.resource)

@@ -1,0 +1,1 @@
+"""Consents: what users let clients of others know and do."""
