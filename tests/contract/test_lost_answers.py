@@ -1,6 +1,6 @@
 """Answers that are lost on the way: what was done is not done twice, and is told truly."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -30,6 +30,7 @@ from lingpai.clients.storage import SaveEnded
 from lingpai.identity_providers.model import Identity
 from lingpai.kernel.errors import LingpaiError
 from lingpai.kernel.writes import Conflict, Write
+from lingpai.outbound.connections import Answer
 from lingpai.passwords import service as passwords
 from lingpai.services import Services
 from lingpai.sessions import service as sessions
@@ -86,13 +87,13 @@ class Line:
                 ),
             )
             return
-        exchange = client.exchange
+        post = client.pool.post
 
-        def carried(target: str, body: bytes, until: float) -> Any:
-            self._carry(target, lambda: exchange(target, body, until))
-            return exchange(target, body, until)
+        def carried(headers: Mapping[str, str], body: bytes, until: float, largest: int) -> Answer:
+            self._carry(headers["x-amz-target"], lambda: post(headers, body, until, largest))
+            return post(headers, body, until, largest)
 
-        client.exchange = carried  # type: ignore[method-assign]
+        client.pool.post = carried  # type: ignore[method-assign]
 
     def _carry(self, target: str, send: Callable[[], object]) -> None:
         """Send it, and lose the answer, if that is to be lost."""

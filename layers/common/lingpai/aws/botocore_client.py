@@ -1,5 +1,6 @@
 """botocore's client with the promises of `JsonClient`: an answer is read whole or not at all, and in time."""
 
+import functools
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -31,11 +32,8 @@ class BotocoreClient:
 
         botocore's time-outs begin anew with each byte and each try. The request's deadline ends the whole call.
         """
-
-        def call() -> Any:
-            return self._client._make_api_call(operation, arguments)  # noqa: SLF001  what its methods call, too
-
         left = deadline.left_of(math.inf)
+        call = functools.partial(self._client._make_api_call, operation, arguments)  # noqa: SLF001  as its methods do
         try:
             answer: dict[str, Any] = call() if left == math.inf else deadline.call_within(left, call)
         except (TimeoutError, _OutOfTimeError) as error:

@@ -7,7 +7,7 @@ import orjson
 
 from lingpai.aws import json_format
 from lingpai.aws.credentials import Credentials
-from lingpai.aws.json_client import JsonClient, RetryPolicy
+from lingpai.aws.json_client import JsonClient
 from lingpai.outbound.connections import Answer, ConnectionPool
 
 type _Item = dict[str, Any]
@@ -58,4 +58,4 @@ class _CannedPool(ConnectionPool):
 
 def canned_client() -> JsonClient:
     """A client of DynamoDB that calls nobody."""
-    return JsonClient(json_format.DYNAMODB, "us-east-1", _CannedPool(), lambda: _OPEN_NOTHING, RetryPolicy(1))
+    return JsonClient(json_format.DYNAMODB, "us-east-1", _CannedPool(), lambda: _OPEN_NOTHING, 1)

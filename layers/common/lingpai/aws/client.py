@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from lingpai.aws.credentials import Credentials, finder
-from lingpai.aws.json_client import JsonClient, RetryPolicy
+from lingpai.aws.json_client import JsonClient
 from lingpai.aws.json_format import SERVICES
 from lingpai.aws.trust_store import BOTOCORES, trust_store
 from lingpai.outbound.connections import ConnectionPool
@@ -41,10 +41,9 @@ def aws_client(
     connect_timeout, read_timeout = settings.store_connect_timeout, settings.store_read_timeout
     url = endpoint or address(service, region, os.environ)
     if settings.aws_transport == "bare" and url is not None and is_plain(url):
-        given = Credentials(*credentials) if credentials else None
         pool = ConnectionPool(url, connect_timeout, read_timeout, trust_store(region) or BOTOCORES)
-        find = finder(os.environ) if given is None else lambda: given
-        return JsonClient(SERVICES[service], region, pool, find, RetryPolicy(settings.store_attempts))
+        find = (lambda: Credentials(*credentials)) if credentials else finder(os.environ)
+        return JsonClient(SERVICES[service], region, pool, find, settings.store_attempts)
     import botocore.config
 
     from lingpai.aws.botocore_client import BotocoreClient

@@ -50,34 +50,40 @@ def read(body: bytes, binary: Container[str]) -> dict[str, Any] | None:
     An empty body is an empty object.
     """
     try:
-        content = orjson.loads(body) if body else {}
-        if not isinstance(content, dict):
-            return None
-        _read_bytes(content, binary)
+        found = _with_bytes(orjson.loads(body or b"{}"), binary)
     except (ValueError, RecursionError):
         return None
-    return content
+    return found if isinstance(found, dict) else None
 
 
-def refusal(operation: str, status: int, headers: Mapping[str, str], content: dict[str, Any]) -> ClientError:
+def content(service: Service, operation: str, status: int, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+    """What an answer of the service says; ClientError where it refuses, BotoCoreError where it cannot be read."""
+    check_sum(headers, body)
+    found = read(body, service.binary)
+    if status != 200:
+        raise _refusal(operation, status, headers, found or {})
+    if found is None:
+        raise UnreadableError(operation=operation)
+    return found
+
+
+def _refusal(operation: str, status: int, headers: Mapping[str, str], found: dict[str, Any]) -> ClientError:
     """The error that an answer tells: its code, its message, and whatever else the answer holds."""
-    kind = headers.get("x-amzn-errortype") or content.pop("__type", None) or str(status)
+    kind = headers.get("x-amzn-errortype") or found.pop("__type", None) or str(status)
     # The name of the error may have the service's before it, and an address behind.
     code = str(kind).partition(":")[0].rpartition("#")[2]
-    error = {"Code": code, "Message": content.pop("message", None) or content.pop("Message", None) or ""}
-    met = {"HTTPStatusCode": status, "HTTPHeaders": headers}
-    response: Any = {**content, "Error": error, "ResponseMetadata": met}
+    error = {"Code": code, "Message": found.pop("message", None) or found.pop("Message", None) or ""}
+    response: Any = {**found, "Error": error, "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": headers}}
     return ClientError(response, operation)
 
 
-def _read_bytes(found: dict[str, Any], binary: Container[str]) -> None:
-    """Put bytes for base64 wherever these names stand, however deep."""
-    for name, value in found.items():
-        if isinstance(value, dict):
-            _read_bytes(value, binary)
-        elif isinstance(value, list):
-            for each in value:
-                if isinstance(each, dict):
-                    _read_bytes(each, binary)
-        elif name in binary and isinstance(value, str):
-            found[name] = binascii.a2b_base64(value)
+def _with_bytes(value: Any, binary: Container[str]) -> Any:
+    """The value with bytes for base64 wherever these names stand, however deep."""
+    if isinstance(value, list):
+        return [_with_bytes(each, binary) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: binascii.a2b_base64(each) if name in binary and isinstance(each, str) else _with_bytes(each, binary)
+        for name, each in value.items()
+    }

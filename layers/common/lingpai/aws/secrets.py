@@ -7,6 +7,8 @@ import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from lingpai.aws.client import aws_client
 from lingpai.kernel.errors import unavailable
 
@@ -39,8 +41,6 @@ def pepper(settings: "Settings") -> Callable[[], bytes]:
 
 
 def _fetch(settings: "Settings", secret_id: str) -> str:
-    from botocore.exceptions import BotoCoreError, ClientError
-
     try:
         answer: dict[str, Any] = aws_client(settings, "secretsmanager").call("GetSecretValue", {"SecretId": secret_id})
     except (BotoCoreError, ClientError) as error:

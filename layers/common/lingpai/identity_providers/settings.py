@@ -65,7 +65,7 @@ class OidcProvider(BaseModel):
     - `token_life_max`: tokens that expire later than in so many seconds are refused.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
     name: str
     issuer: Url
