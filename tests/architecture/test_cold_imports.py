@@ -26,6 +26,18 @@ COLD = {
     "typing_extensions",
     "typing_inspection",
 }
+# Modules of the standard library that come with a start, most of them because a package above needs them (decision 27).
+STANDARD = set(
+    """
+    abc array ast atexit base64 binascii bisect builtins bz2 calendar codecs collections contextlib contextvars copy
+    copyreg dataclasses datetime decimal dis email encodings enum errno fcntl fnmatch fractions functools gc
+    genericpath glob grp gzip hashlib hmac http importlib inspect io ipaddress itertools json keyword linecache
+    locale logging lzma marshal math ntpath numbers opcode operator os pathlib pkgutil posix posixpath pwd quopri
+    random re reprlib runpy select selectors shutil site socket ssl stat string struct sys sysconfig tempfile
+    textwrap threading time token tokenize traceback types typing unicodedata urllib uuid warnings weakref zipfile
+    zipimport zlib zoneinfo
+    """.split()  # noqa: SIM905  words are read more easily
+)
 # botocore's names of errors and its quota of retries, and nothing that it calls AWS with.
 BOTOCORE = {"botocore", "botocore.exceptions", "botocore.retries", "botocore.retries.quota"}
 # Of lingpai: what only some requests or settings need.
@@ -78,6 +90,7 @@ def test_what_is_imported_cold(path: Path) -> None:
     packages = {name.partition(".")[0] for name in modules if not name.startswith(("_", "sitecustomize"))}
     others = packages - sys.stdlib_module_names - {"lingpai", "__main__"}
     assert others == COLD | (set() if path.parent.name == "keys" else {"snapshot_restore_py"})
+    assert packages & sys.stdlib_module_names - STANDARD == set()
     assert modules & LATER == set()
     # What the routes say of themselves is for docs/openapi.yaml alone.
     assert [name for name in modules if name.startswith("lingpai.") and name.endswith(".api")] == []
