@@ -7,11 +7,13 @@ from urllib.parse import urlsplit
 import jwt as pyjwt
 import pytest
 
+from lingpai.clients.service import new_client
+from lingpai.oauth.grants import REGISTRY
 from lingpai.signing_keys import service as signing_keys
 from tests.support import stores
 from tests.support.api import NO_STORE, Api, make_api
 from tests.support.browsers import web_app
-from tests.support.dialects import BY_PASSWORD, ISSUER, JWT, MACHINE_JWT, PASSPORT, signed_tokens
+from tests.support.dialects import BY_PASSWORD, ISSUER, MACHINE_JWT, PASSPORT, signed_tokens
 from tests.support.metadata import metadata_of
 from tests.support.tokens import MACHINE, STANDARD
 
@@ -108,9 +110,12 @@ def test_every_address_in_it_answers(api: Api, metadata: Any) -> None:
 @pytest.mark.security("RFC9700-2.1.2")
 def test_every_grant_in_it_is_known_and_no_other(api: Api, metadata: Any) -> None:
     """Section 2: `grant_types_supported`. A known one fails for what it lacks, not for its name."""
+    every = {grant.PERMISSION for grant in REGISTRY.values()}
+    record = new_client("every-grant", "standard", "the-secret-of-every-grant", grants=every, sign_provider="trusted")
+    api.services.store.put_client(record)  # type: ignore[attr-defined]  # the operator's port
 
     def refusal(grant: str) -> str:
-        client = ("web-app", "web-app-secret") if grant == "authorization_code" else JWT
+        client = ("every-grant", "the-secret-of-every-grant")
         answer = api.post("/oauth/token", form={"grant_type": grant}, basic=client)
         return "" if answer.status == 200 else str(answer.json["error"])
 

@@ -3,14 +3,15 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from lingpai import bootstrap
 from lingpai.accounts import roles
 from lingpai.accounts import service as accounts
-from lingpai.clients.service import hash_secret
+from lingpai.clients.service import DialectName, hash_secret
+from lingpai.oauth.grants import REGISTRY
 from lingpai.passwords import service as passwords
 from lingpai.services import Services
 from local import seed
@@ -312,7 +313,9 @@ def test_a_file_that_is_no_object(tmp_path: Path, content: Any) -> None:
 
 
 SPRING = {"client_id": "web", "dialect": "spring"}
-GRANTS = "client_credentials, mobile, password, refresh_token, sign"
+GRANTS = ", ".join(sorted({grant.PERMISSION for grant in REGISTRY.values()}))
+*FIRST, LAST = map(repr, get_args(DialectName))
+DIALECTS = f"{', '.join(FIRST)} or {LAST}"
 
 
 @pytest.mark.parametrize(
@@ -327,7 +330,7 @@ GRANTS = "client_credentials, mobile, password, refresh_token, sign"
         ({"clients": [{"client_id": "web"}]}, "clients[0] (web): dialect: is missing"),
         (
             {"clients": [SPRING, {"client_id": "web2", "dialect": "summer"}]},
-            "clients[1] (web2): dialect: must be 'django', 'passport', 'spring', 'standard' or 'usercenter'",
+            f"clients[1] (web2): dialect: must be {DIALECTS}",
         ),
         (
             {"clients": [{**SPRING, "client_id": ""}]},
