@@ -58,6 +58,10 @@ test: $(VENV) ## Run the tests, in a process for each core (ARGS='-k refresh -x'
 test-fast: $(VENV) ## Run the tests that need neither DynamoDB Local nor a server
 	@exec .venv/bin/pytest --numprocesses $(WORKERS) -m 'not dynamodb_local' $(FAST_TESTS) $(ARGS)
 
+.PHONY: test-faults-full
+test-faults-full: $(VENV) dynamodb-local ## Run tests/faults with each fault, not one for each outcome (minutes; needs Java 17)
+	@FAULTS=full exec .venv/bin/pytest --numprocesses $(WORKERS) tests/faults $(ARGS)
+
 WORKERS := auto
 FAST_TESTS := $(addprefix tests/,architecture unit contract integration) sdk/python/tests
 

@@ -30,6 +30,7 @@ class House:
     tables: Tables
     google: OpenId
     wechat: WeChat
+    transport: Transport
 
     def id_token(self, subject: str) -> str:
         """A good ID token of this subject."""
@@ -66,7 +67,7 @@ def opened(endpoint: str, transport: Transport) -> Iterator[House]:
             record = new_client(name, "spring", secret, scopes=("web",), sign_provider=provider, sign_app=app)
             api.services.store.put_client(record)  # type: ignore[attr-defined]  # the operator's port
         tables = Tables(direct.client, direct.settings)
-        yield House(api, proxy, tables, google, chat)
+        yield House(api, proxy, tables, google, chat, transport)
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,12 @@ class Tables:
         """All items."""
         return {name: dict(self._items(name)) for name in _KEYS}
 
+    def dump_again(self, known: Dump, written: Collection[str]) -> Dump:
+        """All items, where they were `known` before writes to the tables of these names."""
+        return {
+            name: dict(self._items(name)) if self._table(name) in written else items for name, items in known.items()
+        }
+
     def restore(self, base: Dump, current: Dump) -> None:
         """Make of `current`, which is there, `base` again."""
         for name, stood in base.items():

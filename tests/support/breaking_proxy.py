@@ -66,13 +66,17 @@ Fault = Callable[[Try], Message | None]
 
 @dataclass
 class BreakingProxy:
-    """`url` is where it listens. `calls` are the operations of the current request, each once."""
+    """`url` is where it listens. `calls` are the operations of the current request, each once.
+
+    `written` has the name of every table that a write went to.
+    """
 
     upstream: str
     url: str = ""
     calls: list[str] = field(default_factory=list)
     tries: list[int] = field(default_factory=list)
     held: list[Message] = field(default_factory=list)
+    written: set[str] = field(default_factory=set)
     _faults: dict[int, Fault] = field(default_factory=dict)
     _broken: Message | None = None
     _guard: threading.RLock = field(default_factory=threading.RLock)
@@ -105,6 +109,8 @@ class BreakingProxy:
         with self._guard:
             if self._closed:
                 raise ConnectionError("nobody listens any more")
+            if request.operation in WRITES:
+                self.written.update(_tables(json.loads(request.body)))
             if self._upstream is None:
                 self._upstream = http.client.HTTPConnection(urlsplit(self.upstream).netloc)
             self._upstream.request("POST", "/", request.body, request.headers)
@@ -268,6 +274,16 @@ def late_first(this: Try) -> Message | None:
     answer = this.forward()
     this.release()
     return answer
+
+
+def _tables(arguments: dict[str, Any]) -> Iterator[str]:
+    """The tables that these arguments of a write name."""
+    if "TableName" in arguments:
+        yield arguments["TableName"]
+    yield from arguments.get("RequestItems", ())
+    for action in arguments.get("TransactItems", ()):
+        for given in action.values():
+            yield given["TableName"]
 
 
 def _refusal(code: str, **more: object) -> Message:
