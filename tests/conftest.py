@@ -134,10 +134,16 @@ def reference(request: pytest.FixtureRequest, dynamodb_endpoint: str) -> Iterato
 
 
 @pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
-    """The API through the real handlers into DynamoDB (moto), with the inhabitants of `make_api`."""
-    with stores.on_moto() as opened:
-        yield make_api(monkeypatch, opened)
+def api_store(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """An empty store for an API: in memory, or in moto for tests that are marked so."""
+    with stores.for_api("moto" if request.node.get_closest_marker("moto") else "memory") as opened:
+        yield opened
+
+
+@pytest.fixture
+def api(api_store: Any, monkeypatch: pytest.MonkeyPatch) -> Api:
+    """The API through the real handlers into a store, with the inhabitants of `make_api`."""
+    return make_api(monkeypatch, api_store)
 
 
 @pytest.fixture(scope="session")

@@ -50,7 +50,7 @@ NO_NAME = ("有字段没有名称", "a field of the multipart form has no name")
 @pytest.fixture(scope="module")
 def api() -> Iterator[Api]:
     """One for all: nearly nothing here changes anything."""
-    with standing_api() as opened:
+    with standing_api("moto") as opened:
         yield opened
 
 

@@ -41,7 +41,7 @@ invoke = functions.load(TEMPLATE, ROOT)
 
 @pytest.fixture(scope="module")
 def api() -> Iterator[Api]:
-    with standing_api(limit_register_ip=0, limit_register_net=0) as standing:
+    with standing_api("moto", limit_register_ip=0, limit_register_net=0) as standing:
         yield standing
 
 

@@ -1,13 +1,12 @@
 """Wrong client secrets are counted by the address that they come from, at every route that takes one."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from lingpai import bootstrap
-from tests.support import stores
 from tests.support.api import Answer, Api, make_api
 from tests.support.dialects import passport_error
 from tests.support.stores import ROOT
@@ -23,9 +22,8 @@ ELSEWHERE = "198.51.100.7"
 
 
 @pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
-    with stores.on_moto() as store:
-        yield make_api(monkeypatch, store, **LIMITS, registration="client")
+def api(api_store: Any, monkeypatch: pytest.MonkeyPatch) -> Api:
+    return make_api(monkeypatch, api_store, **LIMITS, registration="client")
 
 
 def ask(api: Api, client: tuple[str, str], **more: str) -> Answer:
@@ -114,10 +112,9 @@ def test_what_is_no_guess_is_not_counted(api: Api) -> None:
     assert ask(api, ("web-client", "a first wrong guess")).status == 401
 
 
-def test_trusted_addresses_are_not_limited(monkeypatch: pytest.MonkeyPatch) -> None:
-    with stores.on_moto() as store:
-        trusting = make_api(monkeypatch, store, limit_client_ip=1, trusted_addresses=("192.0.2.0/24",))
-        assert {ask(trusting, ("web-client", f"guess {number}")).status for number in range(4)} == {401}
+def test_trusted_addresses_are_not_limited(api_store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    trusting = make_api(monkeypatch, api_store, limit_client_ip=1, trusted_addresses=("192.0.2.0/24",))
+    assert {ask(trusting, ("web-client", f"guess {number}")).status for number in range(4)} == {401}
 
 
 def test_it_is_told_in_the_clients_dialect(api: Api) -> None:
@@ -130,6 +127,7 @@ def test_it_is_told_in_the_clients_dialect(api: Api) -> None:
         assert (answer.status, answer.body) == (429, content.body)
 
 
+@pytest.mark.moto
 def test_a_right_secret_takes_no_call_and_a_wrong_one_takes_one(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     ask(api, WEB)
     operations = calls(monkeypatch, api)

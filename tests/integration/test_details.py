@@ -47,7 +47,7 @@ FULL = {
 
 @pytest.fixture(scope="module")
 def api() -> Iterator[Api]:
-    with standing_api() as standing:
+    with standing_api("moto") as standing:
         yield standing
 
 

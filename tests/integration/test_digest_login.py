@@ -20,7 +20,7 @@ NEW = "another good password"
 @pytest.fixture
 def store() -> Iterator[Any]:
     """One on moto, with everyone in it and nobody's digests: nobody has logged in yet."""
-    with stores.on_moto() as opened, pytest.MonkeyPatch.context() as patch:
+    with stores.for_api() as opened, pytest.MonkeyPatch.context() as patch:
         make_api(patch, opened)
         yield opened
 

@@ -12,12 +12,11 @@ from lingpai.clients import epochs
 from lingpai.clients.service import new_client
 from lingpai.clients.storage import ClientWriter
 from local.seed import Seed, apply
-from tests.support import stores
 from tests.support.api import Api, make_api
 from tests.support.dialects import parts
 from tests.support.logs import LOGS
 from tests.support.shell import Shell, a_shell
-from tests.support.tokens import WEB, calls
+from tests.support.tokens import WEB, calls, remove_client
 
 ALICE = {"grant_type": "password", "username": "alice", "password": "correct horse battery"}
 OWN = {"grant_type": "client_credentials"}
@@ -27,13 +26,12 @@ CACHE = 60
 
 
 @pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
-    with stores.on_moto() as store:
-        made = make_api(monkeypatch, store)
-        grants = ("password", "client_credentials", "refresh_token")
-        writer(made).put_client(new_client("opaque", "spring", SECRET, grants=grants))
-        writer(made).put_client(new_client("signed", "spring", SECRET, grants=grants, token_format="jwt"))
-        yield made
+def api(api_store: Any, monkeypatch: pytest.MonkeyPatch) -> Api:
+    made = make_api(monkeypatch, api_store)
+    grants = ("password", "client_credentials", "refresh_token")
+    writer(made).put_client(new_client("opaque", "spring", SECRET, grants=grants))
+    writer(made).put_client(new_client("signed", "spring", SECRET, grants=grants, token_format="jwt"))
+    return made
 
 
 def writer(api: Api) -> ClientWriter:
@@ -147,6 +145,7 @@ def test_a_function_that_has_not_heard_of_it_issues_nothing_that_lasts(
 
 
 @pytest.mark.security("F10")
+@pytest.mark.moto
 def test_a_session_of_before_epochs_is_good_until_the_first_move(api: Api) -> None:
     tokens = issue(api, WEB, **ALICE)
     store: Any = api.services.store
@@ -170,14 +169,14 @@ def test_the_epoch_of_a_token_that_stands_alone_is_in_it(api: Api) -> None:
 @pytest.mark.security("F10")
 def test_tokens_of_a_client_whose_record_is_gone_are_refused(api: Api) -> None:
     tokens = issue(api, CLIENTS["opaque"], **ALICE)
-    store: Any = api.services.store
-    store.call("DeleteItem", TableName=store.settings.clients_table, Key={"client_id": {"S": "opaque"}})
+    remove_client(api, "opaque")
     api.time.advance(CACHE)
     assert api.post("/user/checkOauthToken", bearer=tokens["access_token"]).json["status"] == 0
     assert api.post("/users/current", bearer=tokens["access_token"]).status == 401
 
 
 @pytest.mark.security("F10")
+@pytest.mark.moto
 def test_it_takes_no_call_more(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """The deployment's is read with the client's record, and kept as long."""
     tokens = issue(api, WEB, **ALICE)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -11,9 +12,11 @@ from hypothesis import HealthCheck, assume, given, settings
 
 from lingpai.accounts import identities
 from lingpai.accounts import service as accounts
+from lingpai.accounts.dynamodb import deserialize_user, serialize_user
 from lingpai.accounts.profile_routes import LIMITS
 from tests.support.api import Api
 from tests.support.expect import standing_api
+from tests.support.memory_store import MemoryStore
 from tests.support.people import machine
 
 FIELDS = (
@@ -131,12 +134,27 @@ def tokens(api: Api) -> str:
 
 
 def assert_whole(api: Api) -> None:
-    """Every name finds the account that has it, and every account is found by all its names."""
+    """Every name finds the account that has it, and every account is found by all its names; DynamoDB can keep them.
+
+    It takes texts that UTF-8 can encode, and keys of 1 to 2048 bytes.
+    """
     store: Any = api.services.store
     users = {user.id: user for user in store.list_users(1000, None).users}
-    found = store.call("Scan", TableName=store.settings.identities_table)["Items"]
-    by_name = {item["key"]["S"]: int(item["user_id"]["N"]) for item in found}
+    by_name = names_of(store)
+    for user in users.values():
+        item = serialize_user(user).serialize()
+        assert json.dumps(item, ensure_ascii=False).encode()
+        assert deserialize_user(item) == replace(user, sessions=None, logins=None, ended_until=0)
+    assert all(1 <= len(key.encode()) <= 2048 for key in by_name)
     assert by_name == {key: user.id for user in users.values() for key in identities.keys_of(user)}
+
+
+def names_of(store: Any) -> dict[str, int]:
+    """All names, with the accounts that they find."""
+    if isinstance(store, MemoryStore):
+        return dict(store.identities)
+    found = store.call("Scan", TableName=store.settings.identities_table)["Items"]
+    return {item["key"]["S"]: int(item["user_id"]["N"]) for item in found}
 
 
 @pytest.mark.security("F31")

@@ -356,8 +356,12 @@ def test_asking_changes_nothing(api: Api) -> None:
     assert ask(api, second["access_token"]).json["active"]
 
 
-def test_a_store_that_fails_is_not_taken_for_a_token_that_is_bad(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.moto
+def test_a_store_that_fails_is_not_taken_for_a_token_that_is_bad(
+    api_store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An inactive token would log people out; 503 says to ask again."""
+    api = make_api(monkeypatch, api_store)
     tokens, signed = issue(api), signed_tokens(api)
     assert api.services.clients.get_client(STANDARD[0]), "at hand from now on"
 

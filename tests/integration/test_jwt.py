@@ -35,7 +35,7 @@ from tests.support.dialects import (
 )
 from tests.support.expect import refuses_token, standing_api
 from tests.support.time import START
-from tests.support.tokens import STANDARD, TOKEN, on_call, opens, refresh, stored
+from tests.support.tokens import STANDARD, TOKEN, calls, opens, refresh, remove_client, stored
 
 PASSPORT_CLIENT = (PASSPORT["client_id"], PASSPORT["client_secret"])
 HOUR = 3600
@@ -245,7 +245,7 @@ def test_the_token_of_a_client_that_is_gone_acts_no_more(api: Api) -> None:
     store.put_client(new_client("leaving", "standard", "a-secret", token_format="jwt"))
     token = api.post("/oauth/token", form=CLIENT_CREDENTIALS, basic=("leaving", "a-secret")).json["access_token"]
     assert api.post("/users/current", bearer=token).status == 403, "a client, and no user"
-    store.call("DeleteItem", TableName=store.settings.clients_table, Key={"client_id": {"S": "leaving"}})
+    remove_client(api, "leaving")
     api.time.advance(60)
     refuses_token(api.post("/users/current", bearer=token))
 
@@ -254,20 +254,18 @@ def test_the_token_of_a_client_that_is_gone_acts_no_more(api: Api) -> None:
 
 
 def calls_of(api: Api, act: Callable[[], object]) -> list[str]:
-    """The operations that `act` asks of DynamoDB."""
-    seen: list[str] = []
-
-    def count(operation: str, call: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        seen.append(operation)
-        return call()
-
+    """What `act` asks the store for: on moto, the operations of DynamoDB."""
     with pytest.MonkeyPatch.context() as patch:
-        on_call(patch, api, count)
+        seen = calls(patch, api)
         act()
     return seen
 
 
-def test_a_token_for_itself_is_issued_without_a_call_and_checked_with_one(api: Api) -> None:
+@pytest.mark.moto
+def test_a_token_for_itself_is_issued_without_a_call_and_checked_with_one(
+    api_store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = make_api(monkeypatch, api_store)
     token = machine_token(api)
     before = stored(api)
     assert calls_of(api, lambda: machine_token(api)) == []
@@ -278,7 +276,9 @@ def test_a_token_for_itself_is_issued_without_a_call_and_checked_with_one(api: A
     assert calls_of(api, lambda: api.post("/oauth/revoke", form=revoke, basic=MACHINE_JWT)) == ["PutItem"]
 
 
-def test_a_users_token_costs_what_an_opaque_one_does(api: Api) -> None:
+@pytest.mark.moto
+def test_a_users_token_costs_what_an_opaque_one_does(api_store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    api = make_api(monkeypatch, api_store)
     tokens = signed_tokens(api)
     check = {"accessToken": tokens["access_token"]}
     assert calls_of(api, lambda: signed_tokens(api)) == ["BatchGetItem", "GetItem", "TransactWriteItems"]

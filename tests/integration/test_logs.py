@@ -208,6 +208,7 @@ def test_a_theft_is_told_in_the_log_and_nowhere_else(api: Api, printed: Printed)
     }
 
 
+@pytest.mark.moto
 def test_a_busy_store_is_an_error_with_its_cause(api: Api, printed: Printed, monkeypatch: pytest.MonkeyPatch) -> None:
     def happens(*_: Any) -> Any:
         raise ReadTimeoutError(endpoint_url="https://dynamodb")
@@ -280,6 +281,7 @@ def test_who_asks_is_answered_where_nobody_reads_the_lines(
 # --- the whole suite ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.moto
 def test_no_secret_was_logged(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """In all that the suite did before this test, which runs last, and in a round of its own."""
     before = LOGS.heard

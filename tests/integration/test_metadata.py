@@ -32,7 +32,7 @@ ENDPOINTS = (
 @pytest.fixture(scope="module")
 def api() -> Iterator[Api]:
     """One for all: no test here changes what another one sees."""
-    with pytest.MonkeyPatch.context() as patch, stores.on_moto() as opened:
+    with pytest.MonkeyPatch.context() as patch, stores.for_api() as opened:
         made = make_api(patch, opened)
         opened.put_client(web_app())
         yield made

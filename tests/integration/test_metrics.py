@@ -181,6 +181,7 @@ def test_a_stolen_refresh_token_is_counted(watched: Watched, path: str) -> None:
     assert watched.of(lambda: watched.api.post(path, form=form, basic=WEB)) == [expected]
 
 
+@pytest.mark.moto
 def test_a_store_that_does_not_answer_is_counted(
     api: Api, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

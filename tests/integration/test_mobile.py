@@ -52,7 +52,7 @@ DAY = 86400
 @pytest.fixture
 def open_api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Api]]:
     """Opens an API with settings of its own."""
-    with stores.on_moto() as store:
+    with stores.for_api() as store:
         yield lambda **settings: make_api(monkeypatch, store, **settings)
 
 

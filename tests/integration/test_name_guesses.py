@@ -22,7 +22,7 @@ HOUR = 3600
 @pytest.fixture
 def open_api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Api]]:
     """Opens an API with settings of its own, and a client that tells its end users' addresses."""
-    with stores.on_moto() as store:
+    with stores.for_api() as store:
 
         def opened(**settings: Any) -> Api:
             api = make_api(monkeypatch, store, **settings)

@@ -18,7 +18,7 @@ TEXTS = ("name", "age", "phone", "gender", "addr", "nation", "instruction", "ima
 @pytest.fixture(scope="module")
 def api() -> Iterator[Api]:
     limits = ("limit_sms_ip", "limit_sms_net", "limit_sms_client", "limit_sms_day", "limit_sms_prefix")
-    with standing_api(**dict.fromkeys((*limits, "limit_register_ip", "limit_register_net"), 0)) as standing:
+    with standing_api("moto", **dict.fromkeys((*limits, "limit_register_ip", "limit_register_net"), 0)) as standing:
         yield standing
 
 

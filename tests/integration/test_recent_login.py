@@ -22,7 +22,9 @@ ASKED = "请重新登录，或提供密码或验证码，再更改登录方式"
 
 @pytest.fixture(scope="module")
 def api() -> Iterator[Api]:
-    off = dict.fromkeys(("limit_sms_ip", "limit_sms_net", "limit_sms_client", "limit_sms_day", "sms_unproven"), 0)
+    off: dict[str, Any] = dict.fromkeys(
+        ("limit_sms_ip", "limit_sms_net", "limit_sms_client", "limit_sms_day", "sms_unproven"), 0
+    )
     with standing_api(**off) as standing:
         yield standing
 

@@ -2,7 +2,7 @@
 
 import base64
 import hmac
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,6 @@ from lingpai.sessions import service as sessions
 from lingpai.sessions import token_family
 from lingpai.sessions.dynamodb import serialize_session
 from lingpai.sessions.model import SessionKey
-from tests.support import stores
 from tests.support.api import Api, make_api
 from tests.support.time import Time
 from tests.support.tokens import (
@@ -49,10 +48,9 @@ WIDE = ("wide", "wide-secret")
 
 
 @pytest.fixture
-def open_api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Api]]:
+def open_api(api_store: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Api]:
     """Opens an API with settings of its own."""
-    with stores.on_moto() as store:
-        yield lambda **settings: make_api(monkeypatch, store, **settings)
+    return lambda **settings: make_api(monkeypatch, api_store, **settings)
 
 
 def start(api: Api, client: tuple[str, str] = WEB, **more: str) -> Any:
@@ -252,6 +250,7 @@ def test_reuse_is_logged_and_counted(api: Api) -> None:
     assert api.counted["RefreshReuse"] == 1
 
 
+@pytest.mark.moto
 @pytest.mark.security("F16")
 def test_more_refreshes_than_a_session_remembers_are_slowed_down(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody is logged out by it, and the next second but a few is free again."""
@@ -288,6 +287,7 @@ OLD_SECRETS = [
 ]
 
 
+@pytest.mark.moto
 @pytest.mark.security("F16")
 @pytest.mark.parametrize("secret", OLD_SECRETS)
 def test_a_token_from_before_is_rotated_as_any_other(api: Api, secret: bytes) -> None:
@@ -306,6 +306,7 @@ def test_a_token_from_before_is_rotated_as_any_other(api: Api, secret: bytes) ->
     opens_nothing(api, third)
 
 
+@pytest.mark.moto
 @pytest.mark.security("F16")
 def test_a_retry_of_a_refresh_from_before_has_the_answer_it_had(api: Api) -> None:
     """The rotation was done by the version before, which kept a salt alone and derived 32 bytes."""

@@ -43,7 +43,7 @@ def test_the_message_is_the_id_of_an_account_that_can_log_in(api: Api) -> None:
 
 
 def test_an_id_and_roles_sent_along_are_ignored(api: Api) -> None:
-    alice, before = api.user_id("alice"), everything(api)["UsersTable"]
+    alice, before = api.user_id("alice"), everything(api)["users"]
     body = {
         "id": alice,
         "username": "second",
@@ -56,7 +56,7 @@ def test_an_id_and_roles_sent_along_are_ignored(api: Api) -> None:
     }
     user_id = gives(api.post("/users/register", json_body=body))
     assert user_id != alice
-    assert [item for item in everything(api)["UsersTable"] if str(user_id) not in item] == before
+    assert [item for item in everything(api)["users"] if str(user_id) not in item] == before
     shown = gives(api.post("/users/current", bearer=api.token("second", PASSWORD)))
     assert (shown["roleList"], shown["phone"], shown["openId"]) == ([], None, None)
     refuses(api.post("/users/list", json_body={}, bearer=api.token("second", PASSWORD)), 403, "没有权限：需要管理员")

@@ -17,7 +17,7 @@ def register(api: Api, username: str, password: str = PASSWORD, **arguments: Any
 
 
 def test_an_address_may_register_so_many_accounts_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
-    with stores.on_moto() as store:
+    with stores.for_api() as store:
         api = make_api(monkeypatch, store, limit_register_ip=2)
         gives(register(api, "one"))
         refuses(register(api, "ONE"), 409, "用户名已被使用")  # an answer that tells something: it counts
@@ -33,7 +33,7 @@ def test_an_address_may_register_so_many_accounts_an_hour(monkeypatch: pytest.Mo
 
 
 def test_the_limit_heeds_no_header(monkeypatch: pytest.MonkeyPatch) -> None:
-    with stores.on_moto() as store:
+    with stores.for_api() as store:
         api = make_api(monkeypatch, store, limit_register_ip=1)
         gives(register(api, "one"))
         forged = {"X-Forwarded-For": "198.51.100.7", "Forwarded": "for=198.51.100.7", "X-Real-IP": "198.51.100.7"}
@@ -41,7 +41,7 @@ def test_the_limit_heeds_no_header(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_refused_unread_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    with stores.on_moto() as store:
+    with stores.for_api() as store:
         api = make_api(monkeypatch, store, limit_register_ip=1)
         for name, password in (("zoe", "short"), ("z\u200boe", PASSWORD), ("", PASSWORD)):
             assert register(api, name, password).status == 400
@@ -49,14 +49,14 @@ def test_what_is_refused_unread_does_not_count(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_limit_of_nought_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    with stores.on_moto() as store:
+    with stores.for_api() as store:
         api = make_api(monkeypatch, store, limit_register_ip=0, limit_register_net=0)
         for number in range(40):
             gives(register(api, f"zoe-{number}"))
 
 
 def test_the_minimum_length_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
-    with stores.on_moto() as store:
+    with stores.for_api() as store:
         api = make_api(monkeypatch, store, password_min_length=5)
         refuses(register(api, "zoe", "four"), 400, "密码至少 5 个字符")
         gives(register(api, "zoe", "f1ve!"))

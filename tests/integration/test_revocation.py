@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from tests.support.api import Answer, Api
+from tests.support.api import Answer, Api, make_api
 from tests.support.dialects import (
     BY_PASSWORD,
     JWT,
@@ -204,8 +204,10 @@ def test_a_signed_token_of_a_user_ends_its_session(api: Api, client: tuple[str, 
 
 
 @pytest.mark.security("ASVS-7.4.1")
-def test_a_token_that_stands_alone_is_listed_until_it_expires(api: Api) -> None:
+@pytest.mark.moto
+def test_a_token_that_stands_alone_is_listed_until_it_expires(api_store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """One item, which the table forgets when the token would have expired."""
+    api = make_api(monkeypatch, api_store)
     form = {"grant_type": "client_credentials"}
     token = api.post("/oauth/token", form=form, basic=MACHINE_JWT).json["access_token"]
     expires_at = introspected(api, token)["exp"]
@@ -258,8 +260,10 @@ def test_a_token_from_before_two_refreshes_ends_nothing(api: Api) -> None:
 # --- section 2.2.1: the error ---------------------------------------------------------------------------------
 
 
-def test_a_store_that_fails_is_no_success(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.moto
+def test_a_store_that_fails_is_no_success(api_store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Section 2.2.1: 503 with Retry-After; the client must assume that the token still exists."""
+    api = make_api(monkeypatch, api_store)
     tokens, signed = issue(api), signed_tokens(api)
     machine = api.post("/oauth/token", form={"grant_type": "client_credentials"}, basic=MACHINE_JWT).json
     for client in (STANDARD, JWT, MACHINE_JWT):

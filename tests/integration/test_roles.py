@@ -92,7 +92,7 @@ def test_the_admin_role_is_kept(api: Api) -> None:
 
 
 def test_the_admin_role_is_the_one_of_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
-    with stores.on_moto() as store:
+    with stores.for_api() as store:
         api = make_api(monkeypatch, store, admin_role="user")
         token = api.token()
         refuses(api.post("/roles/list", json_body={}, bearer=api.admin()), 403, ADMIN_ONLY)

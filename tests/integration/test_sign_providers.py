@@ -126,8 +126,15 @@ def test_what_is_wrong_at_wechat_is_in_the_log_and_no_secret_with_it(here: Town)
     assert LOGS.leaks() == []
 
 
-def test_the_calls_of_a_login(here: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def on_moto() -> Iterator[Town]:
+    with town("moto") as made:
+        yield made
+
+
+def test_the_calls_of_a_login(on_moto: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     """The question to WeChat, names in one call, one transaction; reading the account only where it gets a name."""
+    here = on_moto
     here.token(MINI_CLIENT, here.wechat.log_in("o-calls"))
     here.token(SECOND_CLIENT, here.wechat.log_in("o-warm", app="wxfedcba9876543210"))
     here.token(GOOGLE_CLIENT, here.id_token("subject-warm"))

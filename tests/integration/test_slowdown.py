@@ -23,7 +23,7 @@ REFUSED = error(400, "invalid_grant", "Bad credentials")
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
     """Three tries for a name in fifteen minutes, seven for an address and ten for a network in an hour."""
-    with stores.on_moto() as store:
+    with stores.for_api() as store:
         yield make_api(monkeypatch, store, login_tries=3, limit_login_ip=7, limit_login_net=10)
 
 
@@ -227,7 +227,7 @@ def test_the_code_is_a_way_in_that_guesses_at_the_password_do_not_close(api: Api
 
 
 def test_nought_tries_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    with stores.on_moto() as store:
+    with stores.for_api() as store:
         api = make_api(monkeypatch, store, login_tries=0, limit_login_ip=0, limit_login_net=0)
         assert {log_in(api, WRONG).status for _ in range(40)} == {400}
         spring_tokens(log_in(api, RIGHT))

@@ -28,6 +28,8 @@ from tests.support.tokens import (
     stored,
 )
 
+pytestmark = pytest.mark.moto
+
 NUMBER = "13912345678"
 BUSY_ENVELOPE = envelope(503, "服务暂时不可用，请稍后再试", {"retry-after": "1"})
 

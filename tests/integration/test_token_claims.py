@@ -1,13 +1,11 @@
 """`claims` of a client's record: the roles and the username in signed tokens and introspection (RFC 9068, RFC 7662)."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from lingpai.clients.model import ExtraClaim
 from lingpai.clients.service import inconsistency, new_client
-from tests.support import stores
 from tests.support.api import Api, make_api
 from tests.support.dialects import introspected, parts
 from tests.support.tokens import calls
@@ -20,18 +18,17 @@ SECRET = "its-own-secret"
 
 
 @pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
-    with stores.on_moto() as store:
-        made = make_api(monkeypatch, store)
-        for client in (
-            new_client("both", "standard", SECRET, grants=GRANTS, token_format="jwt", claims=BOTH, roles=("admin",)),
-            new_client("roles", "standard", SECRET, grants=GRANTS, token_format="jwt", claims=("roles",)),
-            new_client("opaque", "standard", SECRET, grants=GRANTS, claims=BOTH),
-            new_client("long", "standard", SECRET, grants=GRANTS, token_format="jwt", claims=BOTH, access_ttl=3601),
-            new_client("passport", "passport", SECRET, grants=GRANTS, claims=BOTH, access_ttl=3600),
-        ):
-            store.put_client(client)
-        yield made
+def api(api_store: Any, monkeypatch: pytest.MonkeyPatch) -> Api:
+    made = make_api(monkeypatch, api_store)
+    for client in (
+        new_client("both", "standard", SECRET, grants=GRANTS, token_format="jwt", claims=BOTH, roles=("admin",)),
+        new_client("roles", "standard", SECRET, grants=GRANTS, token_format="jwt", claims=("roles",)),
+        new_client("opaque", "standard", SECRET, grants=GRANTS, claims=BOTH),
+        new_client("long", "standard", SECRET, grants=GRANTS, token_format="jwt", claims=BOTH, access_ttl=3601),
+        new_client("passport", "passport", SECRET, grants=GRANTS, claims=BOTH, access_ttl=3600),
+    ):
+        api_store.put_client(client)
+    return made
 
 
 def issue(api: Api, client: str, **form: str) -> Any:
@@ -94,6 +91,7 @@ def test_a_number_is_no_username(api: Api) -> None:
     assert told(introspected(api, tokens["access_token"])) == {"roles": []}
 
 
+@pytest.mark.moto
 def test_it_is_read_before_anything_is_written(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """A code that is used up must not be lost to a call that fails afterwards; who asks for nothing pays nothing."""
     issue(api, "both", **ALICE), issue(api, "long", **ALICE)

@@ -23,7 +23,7 @@ JSON = {"Content-Type": "application/json"}
 def api() -> Iterator[Api]:
     limits = ("limit_sms_ip", "limit_sms_net", "limit_sms_client", "limit_sms_day", "limit_sms_prefix")
     more = ("limit_register_ip", "limit_register_net", "limit_verify_ip", "limit_verify_net")
-    with standing_api(**dict.fromkeys((*limits, *more), 0), sms_countries=("CN", "HK")) as standing:
+    with standing_api("moto", **dict.fromkeys((*limits, *more), 0), sms_countries=("CN", "HK")) as standing:
         yield standing
 
 

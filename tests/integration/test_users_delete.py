@@ -97,7 +97,7 @@ def test_an_account_that_is_not_there_cannot_be_deleted(api: Api) -> None:
     refuses(delete(api, 4711, admin), 404, NO_SUCH_USER)
     refuses(delete(api, None, admin), 400, "缺少参数 id")
     refuses(delete(api, "x", admin), 400, "参数 id 必须是正整数编号")
-    assert everything(api)["UsersTable"] == before["UsersTable"]
+    assert everything(api)["users"] == before["users"]
 
 
 def test_only_an_admin_deletes(api: Api) -> None:

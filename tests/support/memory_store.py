@@ -78,6 +78,11 @@ class MemoryStore:
     counters: dict[str, dict[str, int]] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
+    def contents(self) -> dict[str, Any]:
+        """All that is kept, by field. Values are never changed in place, but for those of dictionaries."""
+        with self.lock:
+            return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "lock"}
+
     # --- ledger
 
     def commit(self, *writes: Write) -> None:

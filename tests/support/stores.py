@@ -11,7 +11,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ from lingpai.aws.client import aws_client
 from lingpai.settings import Settings
 from lingpai.store import DynamoStore
 from local import dynamodb, embedded, template
+from tests.support.memory_store import MemoryStore
 
 ROOT = Path(__file__).resolve().parents[2]
 JAR = ROOT / ".cache" / "dynamodb-local" / "DynamoDBLocal.jar"
@@ -48,6 +49,8 @@ CHEAP: dict[str, Any] = {
 
 # What makes the calls: the setting `aws_transport`.
 Transport = Literal["bare", "botocore"]
+# What the API of a test stands on: see `for_api`.
+ApiStore = Literal["memory", "moto"]
 
 _GUARDS = ("login_tries", "limit_login_ip", "limit_login_net", "limit_client_ip", "limit_client_net")
 GUARDED: dict[str, Any] = {name: Settings.model_fields[name].default for name in _GUARDS}
@@ -69,12 +72,54 @@ def on_moto() -> Iterator[DynamoStore]:
         yield DynamoStore(settings(), client=lambda: client)
 
 
+@contextmanager
+def for_api(kind: ApiStore = "memory") -> Iterator[MemoryStore | DynamoStore]:
+    """An empty store for tests that make their requests in this process.
+
+    A call of moto takes fifty times the CPU time of one in memory, and the suite in `tests/contract` shows that both
+    do the same. So moto is for tests whose subject is what DynamoDB is asked for and what it can store.
+    `API_STORE=moto` in the environment gives moto to all of them.
+    """
+    if "moto" in (kind, os.environ.get("API_STORE")):
+        with on_moto() as opened:
+            yield opened
+    else:
+        yield MemoryStore()
+
+
 def fill(store: object, name: object, write: Callable[[], object]) -> None:
-    """Call `write`, which fills the empty `store`; on moto only once for each `name`, whose tables are copied then."""
-    if isinstance(store, DynamoStore) and store.client is _client(None):
+    """Call `write`, which fills the empty `store`; in this process only once for each `name`: then that is copied."""
+    if isinstance(store, MemoryStore):
+        if name not in _CONTENTS:
+            write()
+            _CONTENTS[name] = pickle.dumps(store.contents())
+        for field, value in pickle.loads(_CONTENTS[name]).items():  # noqa: S301  made by this process
+            setattr(store, field, value)
+    elif isinstance(store, DynamoStore) and store.client is _client(None):
         _filled(name, write)
     else:
         write()
+
+
+def shown(store: MemoryStore) -> dict[str, list[str]]:
+    """All that the store keeps, by field, as text: with what the `repr` of its values leaves out."""
+    kept = store.contents()
+    return {
+        name: sorted(_text(item) for item in (value.items() if isinstance(value, dict) else (value,)))
+        for name, value in kept.items()
+    }
+
+
+def _text(value: object) -> str:
+    if is_dataclass(value):
+        return str({each.name: _text(getattr(value, each.name)) for each in fields(value)})
+    if isinstance(value, tuple):
+        return str([_text(part) for part in value])
+    return str(value)
+
+
+# What memory stores hold, pickled, by what is in them.
+_CONTENTS: dict[object, bytes] = {}
 
 
 # moto's tables, pickled, by what is in them.

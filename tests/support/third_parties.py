@@ -10,6 +10,7 @@ from tests.support import openid, wechat
 from tests.support.api import Answer, Api
 from tests.support.expect import standing_api
 from tests.support.openid import OpenId
+from tests.support.stores import ApiStore
 from tests.support.vendor import Line, quickly, serving
 from tests.support.wechat import MINI, SECOND, WeChat
 
@@ -52,7 +53,7 @@ class Town:
 
 
 @contextmanager
-def town(**overrides: Any) -> Iterator[Town]:
+def town(on: ApiStore = "memory", **overrides: Any) -> Iterator[Town]:
     """All of it.
 
     Clients: mini-client (spring, the app MINI), second-client (spring, SECOND), google-client (spring), std-google
@@ -69,7 +70,7 @@ def town(**overrides: Any) -> Iterator[Town]:
             **quickly(),
             **overrides,
         }
-        with standing_api(**chosen) as api:
+        with standing_api(on, **chosen) as api:
             store: Any = api.services.store
             grants = ("sign", "refresh_token", "client_credentials")
             for client in (

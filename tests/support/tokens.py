@@ -1,6 +1,7 @@
 """What the answers of the token endpoints must be, whole: status, headers and body; and a store that fails."""
 
 import functools
+import inspect
 import json
 import re
 import string
@@ -11,8 +12,10 @@ import pytest
 
 from lingpai.kernel.messages import TEXTS
 from lingpai.store import DynamoStore
+from tests.support import stores
 from tests.support.api import NO_STORE, Answer, Api
 from tests.support.expect import refuses_token
+from tests.support.memory_store import MemoryStore
 from tests.support.stores import TABLE_FIELDS
 
 WEB = ("web-client", "web-secret")
@@ -139,12 +142,23 @@ def refresh(api: Api, token: str, client: tuple[str, str] = WEB, **more: str) ->
 
 def stored(api: Api) -> dict[str, list[str]]:
     """All that the store keeps, by table: equal before and after what wrote nothing."""
+    if isinstance(api.services.store, MemoryStore):
+        return stores.shown(api.services.store)
     store = _store(api)
     names = {kind: getattr(store.settings, f"{kind}_table") for kind in _STORED}
     return {
         kind: sorted(str(sorted(item.items())) for item in store.call("Scan", TableName=name)["Items"])
         for kind, name in names.items()
     }
+
+
+def remove_client(api: Api, client_id: str) -> None:
+    """Delete a client's record, which no command does."""
+    if isinstance(api.services.store, MemoryStore):
+        del api.services.store.clients[client_id]
+    else:
+        store = _store(api)
+        store.call("DeleteItem", TableName=store.settings.clients_table, Key={"client_id": {"S": client_id}})
 
 
 def on_call(
@@ -162,8 +176,12 @@ def on_call(
 
 
 def calls(patch: pytest.MonkeyPatch, api: Api) -> list[str]:
-    """The operations sent to DynamoDB from now on."""
+    """The operations sent to DynamoDB from now on; of a store in memory, its methods that are called."""
     operations: list[str] = []
+    if isinstance(api.services.store, MemoryStore):
+        for name in _METHODS:
+            patch.setattr(api.services.store, name, _noting(operations, name, getattr(api.services.store, name)))
+        return operations
 
     def count(operation: str, call: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         operations.append(operation)
@@ -171,6 +189,17 @@ def calls(patch: pytest.MonkeyPatch, api: Api) -> list[str]:
 
     on_call(patch, api, count)
     return operations
+
+
+_METHODS = tuple(name for name, _ in inspect.getmembers(MemoryStore, inspect.isfunction) if not name.startswith("_"))
+
+
+def _noting(names: list[str], name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*arguments: Any, **named: Any) -> Any:
+        names.append(name)
+        return method(*arguments, **named)
+
+    return call
 
 
 def _store(api: Api) -> DynamoStore:
