@@ -145,7 +145,7 @@ def _code(services: Services, name: str, sent: SentCode) -> Values:
     own = replace(services, clock=clock, sms=sms)
     # A number that was sent a code a moment ago keeps that one.
     with suppress(LingpaiError):
-        sms_codes.send(own, sms_codes.Asked(sent.number, sent.client_id, "zh", sent.purpose), "127.0.0.1")
+        sms_codes.send(own, sms_codes.SendRequest(sent.number, sent.client_id, "zh", sent.purpose), "127.0.0.1")
     code = sms.outbox[0].code if sms.outbox else ""
     return {"mobile": sent.number.removeprefix("+86"), "code": code}
 

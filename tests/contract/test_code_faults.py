@@ -30,7 +30,7 @@ from tests.support.samples import NUMBER
 from tests.support.time import Time
 
 CLIENT = new_client("web-client", "spring", "web-secret", scopes=("web",))
-ASKED = sms_codes.Asked(NUMBER, CLIENT.id, "en")
+ASKED = sms_codes.SendRequest(NUMBER, CLIENT.id, "en")
 ADDRESS = "192.0.2.1"
 # A code request: what is known of the number; the address, the prefix, the client, the day; the code is saved.
 CALLS = ["GetItem", *["UpdateItem"] * 5]

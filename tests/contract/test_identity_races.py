@@ -150,7 +150,7 @@ def test_a_login_that_unlinking_overtakes_opens_nothing_there(services: Services
 
 def test_a_login_by_a_number_that_moves_meanwhile_opens_nothing_there(services: Services) -> None:
     user_id = add(services, 0, mobile="+8613800000000")
-    sms_codes.send(services, sms_codes.Asked("+8613800000000", CLIENT.id, "en"), "192.0.2.1")
+    sms_codes.send(services, sms_codes.SendRequest("+8613800000000", CLIENT.id, "en"), "192.0.2.1")
     assert isinstance(services.sms, ConsoleSender)
     code = services.sms.outbox[-1].code
     move = partial(factors.link, services, user_id, "+8613800000001", None, None, HERE)

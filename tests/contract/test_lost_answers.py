@@ -202,7 +202,7 @@ def test_a_message_is_sent_once(scene: Scene) -> None:
     services = scene.services
     services.store.count_try(NUMBER, a_guess(services.clock.now(), 3600))
     scene.line.lose = 1
-    sms_codes.send(services, sms_codes.Asked(NUMBER, CLIENT.id, "en"), "192.0.2.1")
+    sms_codes.send(services, sms_codes.SendRequest(NUMBER, CLIENT.id, "en"), "192.0.2.1")
     assert isinstance(services.sms, ConsoleSender)
     (message,) = services.sms.outbox
     tokens = logins.by_code(services, CLIENT, ("web",), NUMBER, message.code, HERE)

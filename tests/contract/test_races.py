@@ -88,7 +88,7 @@ def log_in_by_openid(services: Services) -> TokenSet:
 
 def send(services: Services, client_id: str = "web-client") -> None:
     """Send a code to NUMBER."""
-    sms_codes.send(services, sms_codes.Asked(NUMBER, client_id, "en"), "192.0.2.1")
+    sms_codes.send(services, sms_codes.SendRequest(NUMBER, client_id, "en"), "192.0.2.1")
 
 
 def outbox(services: Services) -> list[str]:
@@ -445,7 +445,9 @@ def test_a_number_gets_one_message(services: Services, guessed: bool) -> None:
     languages: list[Language] = ["zh", "en"]
     outcomes = race(
         [
-            partial(sms_codes.send, services, sms_codes.Asked(NUMBER, CLIENT.id, languages[i % 2]), f"192.0.2.{i}")
+            partial(
+                sms_codes.send, services, sms_codes.SendRequest(NUMBER, CLIENT.id, languages[i % 2]), f"192.0.2.{i}"
+            )
             for i in range(RACERS)
         ]
     )

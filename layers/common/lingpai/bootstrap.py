@@ -41,9 +41,9 @@ def build(
     keys: KeyStore | None = None,
     wrapper: KeyWrapper | None = None,
 ) -> Services:
-    """The services that `settings` ask for; a test gives the store, the clock, the keys and the key wrapper it wants.
+    """The services that `settings` describe; tests pass their own store, clock, keys and key wrapper.
 
-    SettingsError where a file that a setting names cannot be used, or where the machine's clock cannot be right.
+    SettingsError if a file that a setting names cannot be used, or if the machine's clock is obviously wrong.
     """
     _check_password_filter(settings)
     clock = clock or Clock()
@@ -70,7 +70,7 @@ def build(
 
 
 def identity_providers(settings: Settings, clock: Clock) -> dict[str, IdentityProvider]:
-    """Who may say who somebody is here, by the name that a client's record gives."""
+    """The identity providers that the settings configure, by the name that client records use."""
     providers: dict[str, IdentityProvider] = {trusted.NAME: trusted.Trusted()}
     if settings.wechat_apps.get_secret_value() or settings.wechat_apps_secret:
         from lingpai.identity_providers import wechat
@@ -84,11 +84,11 @@ def identity_providers(settings: Settings, clock: Clock) -> dict[str, IdentityPr
     return providers
 
 
-# What delivers messages is imported only where it was chosen.
+# SMS senders are imported only if the settings choose them.
 
 
 def sender(settings: Settings, counters: Counters, clock: Clock, meter: Meter) -> Messenger:
-    """Who delivers messages: the console, or the chain that the settings name."""
+    """The SMS sender: the console, or a chain of the providers that the settings name."""
     if settings.sms_provider == ("console",):
         return ConsoleSender()
     from lingpai.outbound.https import Https
@@ -131,24 +131,24 @@ def _sender(name: "Provider", settings: Settings, clock: Clock, https: "Https") 
             return TwilioSender(settings, secrets.secret(settings, "twilio_token"), https)
 
 
-# What `keys_kms_key` may be in place of an ARN: private halves lie in the table as they are (`sam local` has no KMS).
+# A value of `keys_kms_key` in place of an ARN: private keys are stored unencrypted (`sam local` has no KMS).
 UNWRAPPED = "local"
 
 
 def key_store(settings: Settings, tables: DynamoStore | None = None) -> KeyStore:
-    """Where the settings say that the key pairs are kept: in the table, in a file, or nowhere."""
+    """The key store that the settings choose: the table, a file, or memory."""
     if settings.keys_kms_key:
         return tables or DynamoStore(settings)
     return FileKeys(Path(settings.keys_file)) if settings.keys_file else MemoryKeys()
 
 
 def key_wrapper(settings: Settings) -> KeyWrapper:
-    """What the settings say that makes the key pairs and opens them."""
+    """The key wrapper that the settings choose: it generates key pairs and decrypts private keys."""
     return LocalKeyWrapper() if settings.keys_kms_key in ("", UNWRAPPED) else KmsKeyWrapper(settings)
 
 
 def _check_password_filter(settings: Settings) -> None:
-    """A look at its header alone: the whole is read, and compared with its checksum, at the first new password."""
+    """Check the header alone. The first new password reads the whole file and verifies its checksum."""
     try:
         password_filter.check(passwords.filter_path(settings))
     except password_filter.FilterError as error:
@@ -157,8 +157,8 @@ def _check_password_filter(settings: Settings) -> None:
 
 @functools.cache
 def services() -> Services:
-    """The services of this process, built from its environment when first asked for: by a request, never before."""
-    # All environments restored from one snapshot came with the same seed, and botocore's retries would keep in step.
+    """The services of this process, built from its environment by the first request, never before."""
+    # Environments restored from one snapshot share its seed; without a new one botocore's retries would coincide.
     random.seed()
     return build(from_environment(os.environ))
 

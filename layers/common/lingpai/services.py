@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from lingpai.store import Store
 
 
-# Told apart by identity: what is made of them for an address is kept under them (`http.router`).
+# Compared by identity, since `http.router` caches copies for an issuer under the original.
 @dataclass(frozen=True, slots=True, eq=False)
 class Services:
     """Everything a use case may need, put together by `bootstrap`.
 
-    `waiting_clients` is what this process knows of wrong secrets (`clients.authentication`), `pepper` keys the digests
-    of codes, `issuer` is the address that tokens are issued under (RFC 8414 section 2). `proxy_secret` is what a
-    trusted proxy proves itself by, None where there is none.
+    `waiting_clients` are the clients that this process refuses after too many wrong secrets (`clients.authentication`).
+    `pepper` returns the key for the digests of codes. `issuer` is the issuer of the tokens (RFC 8414 section 2).
+    `proxy_secret` returns the secret that authenticates a trusted proxy; None if there is no such proxy.
     """
 
     settings: "Settings"

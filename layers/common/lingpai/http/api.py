@@ -1,7 +1,7 @@
-"""What the routes say of themselves for docs/openapi.yaml (`make openapi`): models of bodies and answers.
+"""Descriptions of routes for docs/openapi.yaml (`make openapi`): models of request bodies and responses.
 
-Each feature has its own in a module `api` beside its routes: `OPERATIONS`, by endpoint. No function imports them: the
-endpoints read bodies by `http.request` and `http.fields`.
+Each feature describes its endpoints in the `OPERATIONS` of a module `api` beside its routes. No function imports these
+modules: the endpoints read bodies with `http.request` and `http.fields`.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Client = Literal["none", "optional", "required"]
 
-# One for each right: what a refusal of every route of Lingpai's own API may be.
 Text = Annotated[str, Field(min_length=1)]
 Scope = Annotated[str, Field(description="Scope tokens, separated by spaces.", examples=["read write"])]
 
@@ -24,7 +23,7 @@ class Body(BaseModel):
 
 
 class Answer(BaseModel):
-    """The whole of an answer's body."""
+    """The body of a response. It has no other fields."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -38,13 +37,13 @@ class ClientFields(Body):
 
 
 class Done(Answer):
-    """It is done, and there is nothing to tell."""
+    """Success without a result."""
 
     status: Literal[200]
 
 
 class Message[T](Answer):
-    """It is done; `message` is what the route gives."""
+    """Success; `message` is the result."""
 
     status: Literal[200]
     message: T
@@ -61,7 +60,7 @@ class Refusal(Answer):
 
 
 class OAuthError(Answer):
-    """A refusal as RFC 6749 section 5.2 has it. `reason` is for front ends to translate by."""
+    """An error of RFC 6749 section 5.2. Front ends can translate by `reason`."""
 
     error: Annotated[str, Field(examples=["invalid_grant"])]
     error_description: Annotated[str, Field(examples=["Bad credentials"])]
@@ -69,7 +68,7 @@ class OAuthError(Answer):
 
 
 class BearerError(Answer):
-    """A refusal of the bearer token, as RFC 6750 section 3 has it."""
+    """An error of the bearer token (RFC 6750 section 3)."""
 
     error: Literal["unauthorized", "invalid_token"]
     error_description: str
@@ -77,11 +76,11 @@ class BearerError(Answer):
 
 @dataclass(frozen=True)
 class Operation:
-    """What an endpoint takes and answers.
+    """The request and the responses of an endpoint.
 
-    `answer` and the values of `refusals` (by status) are types; so is `body`, None for no body. `form` says that the
-    body may be a form or a multipart form, too. `client` says whether the client has to prove itself, `status` is that
-    of the answer.
+    `answer`, the values of `refusals` (by status) and `body` are types; `body` is None for no body. With `form` the
+    body may also be a form or a multipart form. `client` tells whether the client has to authenticate. `status` is the
+    status of `answer`.
     """
 
     summary: str

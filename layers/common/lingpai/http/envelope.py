@@ -23,19 +23,19 @@ def legacy_json(
     needs: "Right" = "none",
     changes: bool = True,
 ) -> Route:
-    """A route whose answers have the envelope."""
+    """A route whose errors have the envelope."""
     return Route(path, endpoint, refused, methods, needs, changes)
 
 
 def done(message: Any = _NO_MESSAGE) -> Reply:
-    """Success, with `message` where there is one to give (None is one)."""
+    """Success; with `message` if it is passed, even as None."""
     return json_reply(200, {"status": 200} if message is _NO_MESSAGE else {"status": 200, "message": message})
 
 
 def refused(error: LingpaiError, request: Request) -> Reply:
-    """The error in the caller's language, its status in the body as well.
+    """The error in the caller's language, with its status in the body, too.
 
-    A missing or bad bearer token is answered as RFC 6750 section 3 and Spring do: `{error, error_description}`.
+    A missing or invalid bearer token is answered as by RFC 6750 section 3 and Spring: `{error, error_description}`.
     """
     headers = error_headers(error)
     if error.code in ("unauthorized", "invalid_token"):

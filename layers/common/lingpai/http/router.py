@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Endpoint = Callable[[Services, Request], Reply]
 Refused = Callable[[LingpaiError, Request], Reply]
-# `object`: what invokes a function may pass it anything.
+# `object`: a function may be invoked with any event.
 Handler = Callable[[object, Any], dict[str, Any]]
 
 
@@ -35,17 +35,17 @@ class Admit(Protocol):
     """The check of a request's bearer token, for a route that needs one."""
 
     def __call__(self, services: Services, request: Request, needs: "Right", *, changes: bool) -> "Admission":
-        """What the token opens; LingpaiError where the route needs more."""
+        """The rights of the token; LingpaiError if the route needs more."""
         ...
 
 
 @dataclass(frozen=True)
 class Route:
-    """A path, the methods it takes, who answers, and the form of its refusals.
+    """A path, its methods, its endpoint, and the function that formats its errors.
 
-    A route of Lingpai's own API says what it `needs` of the caller's access token (`account` or `admin`), and whether
-    it `changes` anything: temporary tokens may only read. `query_credentials` are the credentials that may stand in
-    the query, because a protocol puts them there; on other routes they are refused, since addresses are logged.
+    `needs` is the right that the caller's access token must have (`account` or `admin`, for Lingpai's own API), and
+    `changes` whether the route writes: temporary tokens may only read. `query_credentials` are the credentials that a
+    protocol puts in the query string; other routes refuse them there, since URLs are logged.
     """
 
     path: str
@@ -59,7 +59,7 @@ class Route:
 
 @dataclass(frozen=True)
 class _App:
-    """The routes of one function by their paths, its services, built at the first request, and its token check."""
+    """One function: its routes by path, its services (built by the first request), and its token check."""
 
     routes: Mapping[str, Route]
     services: Callable[[], Services]
@@ -83,7 +83,7 @@ def lambda_handler(services: Callable[[], Services], admit: Admit, *routes: Rout
 
 
 def _reply(app: _App, event: object) -> Reply:
-    """The answer to an event: a 400 to one that is no request, such as a ping that keeps the function warm."""
+    """The response to an event: 400 for one that is not a request, such as a ping that keeps the function warm."""
     try:
         request = from_event(event)
     except MalformedEventError as error:
@@ -97,12 +97,12 @@ def _serve(app: _App, request: Request, route: Route) -> Reply:
     begun = time.perf_counter()
     try:
         reply = _answer(app, request, route)
-    except Exception as error:  # noqa: BLE001  the last resort: a bare 500, never a stack trace
+    except Exception as error:  # noqa: BLE001  any other exception is a bare 500, never a stack trace
         observability.log_exception(request, error)
         content = {"error": "server_error", "error_description": "Unexpected fault", "request_id": request.id}
         reply = json_reply(500, content)
     observability.log_request(request, reply, time.perf_counter() - begun)
-    # Standard output may be closed: the client is answered all the same.
+    # The metrics go to standard output, which may be closed. The client still gets its response.
     with suppress(OSError):
         _count(app, reply)
     return reply
@@ -112,12 +112,12 @@ def _count(app: _App, reply: Reply) -> None:
     try:
         meter = app.services().meter
     except SettingsError:
-        return  # there is no service to be watched: the line above says so
+        return  # without services there are no metrics; the request's log line has the error
     observability.record_metrics(meter, reply)
 
 
 def _answer(app: _App, request: Request, route: Route) -> Reply:
-    """The endpoint's answer, or the refusal in the route's own form."""
+    """The endpoint's response, or its error in the format of the route."""
     methods = _with_head(route.methods)
     allow = (*methods, "OPTIONS")
     if request.method == "OPTIONS":
@@ -139,14 +139,14 @@ def _answer(app: _App, request: Request, route: Route) -> Reply:
 def _with_head(methods: tuple[str, ...]) -> tuple[str, ...]:
     """The methods, and HEAD with GET (RFC 9110 section 9.1).
 
-    HEAD is answered as GET is, body included. Whoever writes the answer to the connection leaves the body out and keeps
-    its length (section 9.3.2).
+    HEAD gets the response of GET, body included. The HTTP server omits the body and keeps its Content-Length (section
+    9.3.2).
     """
     return tuple(name for method in methods for name in ((method, "HEAD") if method == "GET" else (method,)))
 
 
 def _issuing(services: Services, request: Request) -> Services:
-    """The services, issuing under the address that was called where ISSUER names no other."""
+    """The services with an issuer: ISSUER, else the origin of the request."""
     return services if services.issuer else _issuing_as(request.origin, services)
 
 
@@ -156,7 +156,7 @@ def _issuing_as(origin: str, services: Services) -> Services:
 
 
 def _response(reply: Reply, security: Mapping[str, str]) -> dict[str, Any]:
-    """The reply as an HTTP API takes it (payload format 2.0)."""
+    """The reply in the response format of an HTTP API (payload format 2.0)."""
     typed = {"Content-Type": JSON} if reply.body else {}
     answer = {"statusCode": reply.status, "headers": {**typed, **reply.headers, **security}, "body": reply.body}
     return {**answer, "cookies": list(reply.cookies)} if reply.cookies else answer

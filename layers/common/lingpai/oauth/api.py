@@ -1,4 +1,4 @@
-"""What introspection, revocation, metadata, keys and the health check take and answer (docs/openapi.yaml)."""
+"""Requests and responses of introspection, revocation, metadata, keys and the health check (docs/openapi.yaml)."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -15,11 +15,11 @@ class Token(ClientFields):
     """A token to introspect or to revoke."""
 
     token: Annotated[str, Field(description="An access token, a refresh token, or any other text.")]
-    token_type_hint: Annotated[str, Field(description="Taken and not needed.")] = ""
+    token_type_hint: Annotated[str, Field(description="Accepted and ignored.")] = ""
 
 
 class StandardTokens(Answer):
-    """The tokens as RFC 6749 section 5.1 has them."""
+    """The token response of RFC 6749 section 5.1."""
 
     access_token: str
     token_type: Annotated[Literal["Bearer", "bearer"], Field(description="Its case is the dialect's.")]
@@ -30,7 +30,7 @@ class StandardTokens(Answer):
 
 
 class Active(Answer):
-    """What a good token is good for (RFC 7662 section 2.2)."""
+    """The state of an active token (RFC 7662 section 2.2)."""
 
     active: Literal[True]
     client_id: Annotated[str, Field(examples=["standard-client"])]
@@ -42,26 +42,26 @@ class Active(Answer):
     scope: Scope = ""
     token_type: Annotated[str, Field(description="`Bearer` for an access token.", examples=["Bearer"])] = ""
     aud: Annotated[
-        str | list[str], Field(description="Whom it is for, if it is signed or was asked for with `resource`.")
+        str | list[str], Field(description="The audience, if the token is signed or was requested with `resource`.")
     ] = ""
     roles: list[str] = Field(default=[], description="Where the client's record asks for it.")
     username: Annotated[str, Field(description="Where the client's record asks for it.")] = ""
 
 
 class NotActive(Answer):
-    """What is told of any other text."""
+    """The response for any other text."""
 
     active: Literal[False]
 
 
 class PresentedToken(Body):
-    """The access token, where it is not in the header."""
+    """The access token, if it is not in the header."""
 
     access_token: str = ""
 
 
 class UserInfo(Answer):
-    """The claims that the token's scope asks for (OpenID Connect Core section 5.1)."""
+    """The claims that the token's scope requests (OpenID Connect Core section 5.1)."""
 
     sub: Annotated[str, Field(description="The user's id.", examples=["7"])]
     name: Annotated[str, Field(description="Scope `profile`.", examples=["Alice"])] = ""
@@ -77,7 +77,7 @@ class UserInfo(Answer):
 
 
 class BearerRefusal(Answer):
-    """A refusal of the bearer token, as RFC 6750 section 3 has it."""
+    """An error of the bearer token (RFC 6750 section 3)."""
 
     error: Literal["unauthorized", "invalid_token", "insufficient_scope"]
     error_description: str
@@ -88,7 +88,7 @@ class Nothing(Answer):
 
 
 class Metadata(Answer):
-    """What the server is and offers (RFC 8414 section 2, OpenID Connect Discovery section 3)."""
+    """The server metadata (RFC 8414 section 2, OpenID Connect Discovery section 3)."""
 
     issuer: Annotated[str, Field(examples=["https://id.example"])]
     authorization_endpoint: str
@@ -133,7 +133,7 @@ class Health(Answer):
 
 OPERATIONS: Mapping[Endpoint, Operation] = {
     routes.introspect: Operation(
-        "Tell what a token is good for (RFC 7662)",
+        "Introspect a token (RFC 7662)",
         Active | NotActive,
         oauth_refusals(401),
         Token,
@@ -149,17 +149,17 @@ OPERATIONS: Mapping[Endpoint, Operation] = {
         client="required",
     ),
     user_info.user_info: Operation(
-        "Give the claims about the user of an access token (OpenID Connect)",
+        "Return the claims about the user of an access token (OpenID Connect)",
         UserInfo,
         {400: OAuthError, 401: BearerRefusal, 403: BearerRefusal, 405: OAuthError, 413: OAuthError, 503: OAuthError},
         PresentedToken,
         form=True,
     ),
     routes.metadata: Operation(
-        "Tell what the server offers (RFC 8414, OpenID Connect Discovery)", Metadata, oauth_refusals()
+        "Return the server metadata (RFC 8414, OpenID Connect Discovery)", Metadata, oauth_refusals()
     ),
-    routes.jwks: Operation("Give the public keys that verify signed tokens (RFC 7517)", Keys, oauth_refusals()),
-    routes.health: Operation("Tell whether the store answers", Health, oauth_refusals()),
+    routes.jwks: Operation("Return the public keys that verify signed tokens (RFC 7517)", Keys, oauth_refusals()),
+    routes.health: Operation("Check that the store answers", Health, oauth_refusals()),
 }
 
 EXAMPLES: Mapping[str, Example] = {

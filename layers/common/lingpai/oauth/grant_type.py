@@ -12,7 +12,11 @@ STANDARD = {
 
 
 def resolve_grant(given: Mapping[str, str], extensions: Mapping[str, str] | None = None) -> str:
-    """The name of the grant that `grant_type` asks for; `extensions` are more of them by their value on the wire."""
+    """The name of the grant that `grant_type` requests.
+
+    `extensions` are further grants by their `grant_type`. LingpaiError `invalid_request` without the parameter,
+    `unsupported_grant_type` for any other value.
+    """
     asked = given.get("grant_type")
     if asked is None:
         raise invalid_request("missing_parameter", name="grant_type")

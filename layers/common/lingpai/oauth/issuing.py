@@ -10,9 +10,9 @@ from lingpai.sessions.model import TokenSet
 
 
 def issue(services: Services, client: Client, scope: tuple[str, ...], authenticated: Authenticated) -> TokenSet:
-    """Tokens of a new session for who has authenticated.
+    """Open a session for the authenticated user and return its tokens.
 
-    One transaction uses up the proof, opens the session and counts it in the account.
+    One transaction uses up the proof, writes the session and counts it in the account.
     """
 
     def open_session(who: Authenticated) -> TokenSet:

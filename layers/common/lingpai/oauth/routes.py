@@ -1,4 +1,4 @@
-"""The standards beside the dialects: introspection, revocation, metadata, keys; and whether the service is well."""
+"""The endpoints that are the same in all dialects: introspection, revocation, metadata, keys, health check."""
 
 from dataclasses import replace
 from typing import Any, get_args
@@ -26,26 +26,26 @@ _TOKEN = CLIENT | {"token", "token_type_hint"}
 
 
 def introspect(services: Services, request: Request) -> Reply:
-    """What a token is good for (RFC 7662), for a client with a secret.
+    """The state of a token (RFC 7662), for a client with a secret.
 
-    `{"active":false}` for every other text, for a token of another client unless the record has `introspect`, and for
-    another client's refresh token, which nobody else has to see.
+    `{"active":false}` for any text that is not an active token, for another client's refresh token, and for another
+    client's access token unless the caller's record has `introspect`.
     """
     given = parameters(request, _TOKEN)
     client = authenticated_client(services, request, given)
     if not client.confidential:
-        # Section 2.1: the endpoint must require authorization, or tokens could be tried out.
+        # Section 2.1: the endpoint must require authorization, to prevent token scanning.
         raise invalid_client()
     token = _token(given)
-    # Section 2.2: a token that is not active is not told about, not even why. `token_type_hint` (section 2.1) may be
-    # ignored, since the shape of a token and its secret tell its kind.
+    # Section 2.2: the response tells nothing more about a token that is not active. `token_type_hint` (section 2.1) is
+    # not needed: the form of a token and its secret tell its kind.
     with observability.log_client(client):
         found = _introspected_access(services, client, token) or _introspected_refresh(services, client, token)
     return json_reply(200, found or {"active": False}).about(client.id)
 
 
 def revoke(services: Services, request: Request) -> Reply:
-    """End what a token belongs to (RFC 7009): 200 whether it was known or not (section 2.2)."""
+    """End the session of a token (RFC 7009): 200 even if the token is unknown (section 2.2)."""
     given = parameters(request, _TOKEN)
     client = authenticated_client(services, request, given)
     with observability.log_client(client):
@@ -54,7 +54,7 @@ def revoke(services: Services, request: Request) -> Reply:
 
 
 def metadata(services: Services, _: Request) -> Reply:
-    """What this server is and offers: RFC 8414 section 2, OpenID Connect Discovery section 3. One document for both."""
+    """The server metadata: RFC 8414 section 2, OpenID Connect Discovery section 3. One document for both."""
     issuer = services.issuer
     methods = ["client_secret_basic", "client_secret_post"]
     answer = json_reply(
@@ -86,7 +86,7 @@ def metadata(services: Services, _: Request) -> Reply:
             "ui_locales_supported": ["zh", "en"],
             "claims_parameter_supported": False,
             "request_parameter_supported": False,
-            # It is for pushed requests alone. Without this it would be taken for supported.
+            # Only pushed requests use `request_uri`. The default of this field is true.
             "request_uri_parameter_supported": False,
         },
     )
@@ -106,7 +106,7 @@ def health(services: Services, _: Request) -> Reply:
 
 
 def _vary_by_origin(services: Services, reply: Reply) -> Reply:
-    """The answer with `Vary: Origin` where CORS is on.
+    """The response with `Vary: Origin` if CORS is on.
 
     API Gateway adds the origin that may read it, so a cache must keep one copy for each (Fetch standard, "CORS protocol
     and HTTP caches").
@@ -126,7 +126,7 @@ def _introspected_access(services: Services, client: Client, token: str) -> dict
     if found is None or not (client.introspect or found.session.client_id == client.id):
         return None
     session = found.session
-    # RFC 9068 section 4: who takes a signed token has to see that it is the one whom the token is for.
+    # RFC 9068 section 4: a resource server must check that it is in the audience.
     audience = {"aud": found.audience[0] if len(found.audience) == 1 else found.audience} if found.audience else {}
     return {
         **_claims(services, session),
@@ -134,14 +134,14 @@ def _introspected_access(services: Services, client: Client, token: str) -> dict
         "token_type": "Bearer",
         "exp": min(session.access_expires_at, session.ends_at),
         **audience,
-        **_about(services, session),
+        **_user_claims(services, session),
     }
 
 
-def _about(services: Services, session: Session) -> dict[str, Any]:
-    """What the record of the token's own client lets be told of its user."""
+def _user_claims(services: Services, session: Session) -> dict[str, Any]:
+    """The user's claims that the record of the token's own client allows."""
     client = services.clients.get_client(session.client_id)
-    return token_claims.about(services, client, session.key.user_id) if client else {}
+    return token_claims.user_claims(services, client, session.key.user_id) if client else {}
 
 
 def _introspected_refresh(services: Services, client: Client, token: str) -> dict[str, Any] | None:

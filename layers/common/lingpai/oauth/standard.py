@@ -1,4 +1,4 @@
-"""`standard`: RFC 6749 to the letter, for anything new."""
+"""`standard`: the dialect of new apps, exactly RFC 6749."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""`/oauth/token`, `/mobile/token`, `/sign/token`: a client, a grant, and the answer in the client's dialect."""
+"""`/oauth/token`, `/mobile/token`, `/sign/token`: authenticate the client, run the grant, answer in its dialect."""
 
 from lingpai.clients.request_authentication import authenticated_client, end_user_address
 from lingpai.http.oauth_error import oauth
@@ -26,7 +26,7 @@ def sign_token(services: Services, request: Request) -> Reply:
 
 
 def known_parameters(dialects: Dialects) -> frozenset[str]:
-    """The parameters that a client, a grant or a dialect may have; all others are ignored."""
+    """The parameters that client authentication, a grant or a dialect reads; all others are ignored."""
     return CLIENT | grants.PARAMETERS | dialects.PARAMETERS
 
 

@@ -1,1 +1,1 @@
-"""Sessions: token families, and access tokens in all their forms."""
+"""Sessions: token families, refresh token rotation, and access tokens in all their forms."""

@@ -1,4 +1,4 @@
-"""Sessions on DynamoDB: token families, and the tokens that are revoked alone."""
+"""Sessions on DynamoDB: token families, and revoked tokens that have no session."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -28,14 +28,14 @@ from lingpai.sessions.storage import (
 if TYPE_CHECKING:
     from lingpai.settings import Settings
 
-# The attributes that tell how long a session lives.
+# The attributes of a `SessionSpan`.
 _SPAN_ATTRIBUTES = ("owner", "id", "created_at", "ends_at", "access_expires_at", "refresh_expires_at", "idle_until")
-# A rotation is stored as its time in so many bytes, its mark up to this byte, and its salt.
+# The layout of a stored rotation: its time in 5 bytes, its mark up to byte 13, its salt.
 _REPLACED_AT_BYTES, _REPLACED_MARK_END = 5, 13
 
 
 class SessionItem(Record):
-    """The attributes of a token family that conditions name; `serialize_session` and `rotate_update` write them all.
+    """The attributes of a token family that conditions use; `serialize_session` and `rotate_update` write all others.
 
     The owner is the partition key, so that one consistent query finds a user's sessions.
     """
@@ -54,7 +54,7 @@ def session_key(key: SessionKey) -> Item:
 
 
 def serialize_replaced(replaced: Replaced) -> bytes:
-    """A rotation that a session remembers, as one value."""
+    """A recorded rotation as one binary value."""
     return replaced.at.to_bytes(_REPLACED_AT_BYTES) + replaced.mark + replaced.salt
 
 
@@ -99,7 +99,7 @@ def serialize_session(session: Session, ttl: int) -> Item:
 
 
 def deserialize_session(item: Item | None) -> Session | None:
-    """The session; None for no item, for what remains of a revoked token of a client's own, and for a browser's."""
+    """The session; None for no item, for the mark of a revoked token without a session, and for a browser session."""
     if item is None or "client_id" not in item:
         return None
     return Session(
@@ -133,7 +133,7 @@ def deserialize_session(item: Item | None) -> Session | None:
 
 
 def _deserialize_span(item: Item) -> SessionSpan:
-    # The last is that of a browser session.
+    # Only browser sessions have `idle_until`.
     good_until = max(read_number(item, name) for name in ("access_expires_at", "refresh_expires_at", "idle_until"))
     return SessionSpan(
         key=SessionKey(int(item["owner"]["N"]), item["id"]["B"]),
@@ -252,7 +252,7 @@ def _check_session(settings: "Settings", write: CheckSession) -> Action:
 
 ACTIONS: Actions = {PutSession: _put_session, EndSession: _end_session, CheckSession: _check_session}
 
-# The right sides are read before anything is written: what was current becomes previous.
+# DynamoDB reads all right-hand sides before it writes, so the current values become the previous ones.
 _ROTATED = {
     "previous_refresh_hash": "#refresh_hash",
     "previous_access_hash": "#access_hash",
@@ -268,7 +268,7 @@ _ROTATED = {
     "ttl": ":ttl",
     "family_hash": ":family_hash",
 }
-# DynamoDB refuses a name that is not used, so the scope is named even where none is asked for.
+# DynamoDB rejects names that no expression uses, so the condition uses #scope even if the request has none.
 _ROTATES = (
     "#refresh_hash = :presented_hash AND #client_id = :client_id AND attribute_exists(#scope)"
     " AND #refresh_expires_at > :now AND #ends_at > :now"
@@ -276,7 +276,7 @@ _ROTATES = (
 _ROTATION_NAMES = {f"#{name}": name for name in (*_ROTATED, "scope", "client_id", "ends_at", "recent")}
 _ROTATION = "SET " + ", ".join(f"#{name} = {value}" for name, value in _ROTATED.items())
 _NARROWED = _ROTATION.replace("#access_scope = #scope", "#access_scope = :scope")
-# For a session whose client has resources. Sessions of earlier versions have no audience.
+# Only for clients with resources. Sessions of earlier versions have no audience.
 _AUDIENCE_NAMES = {f"#{name}": name for name in ("audience", "access_audience", "previous_access_audience")}
 _READDRESSED = ", #previous_access_audience = if_not_exists(#access_audience, :nobody), #access_audience = "
 # Sessions of earlier versions have neither list.
@@ -290,7 +290,7 @@ _REMEMBERED = {
 def rotate_update(rotation: Rotation) -> Arguments:
     """The update of a session by a refresh, and its condition.
 
-    Written out for speed: the text is nearly always the same, and PynamoDB would compose it again for each refresh.
+    Written out for speed: the text is nearly always the same, and PynamoDB would compose it anew for each refresh.
     """
     history = rotation.history
     values: Item = {

@@ -1,4 +1,4 @@
-"""Sessions (token families) and the tokens they give. Times are whole seconds since 1970."""
+"""Sessions (token families) and their tokens. Times are whole seconds since 1970."""
 
 from dataclasses import dataclass, field
 
@@ -7,20 +7,20 @@ from lingpai.kernel.clock import FIRST_MACHINE_OWNER
 
 @dataclass(frozen=True)
 class SessionKey:
-    """Where a session is kept: `owner` is the user id, or a random number above 2^63 for a machine."""
+    """The key of a session: `owner` is the user id, or a random number from 2^63 on for a client's own session."""
 
     owner: int
     id: bytes
 
     @property
     def user_id(self) -> int | None:
-        """The user the session belongs to; None for one that a client opened for itself."""
+        """The user of the session; None for a client's own."""
         return self.owner if self.owner < FIRST_MACHINE_OWNER else None
 
 
 @dataclass(frozen=True)
 class Replaced:
-    """A refresh secret that a rotation replaced: when, the start of its hash, and the salt that gave the next one."""
+    """A rotation: when it was, the start of the hash of the replaced refresh secret, and the salt of the next one."""
 
     at: int
     mark: bytes = field(repr=False)
@@ -29,21 +29,22 @@ class Replaced:
 
 @dataclass(frozen=True)
 class Session:
-    """A token family: one item, whatever the number of refreshes.
+    """A token family: one item, however often it is refreshed.
 
-    The `*_hash` fields are SHA-256 of the secrets; the secrets themselves are never kept. The `previous_*` fields are
-    what the last rotation replaced, and `salt` is what made the new secrets of it.
+    The `*_hash` fields are the SHA-256 of secrets; the secrets themselves are never stored. The last rotation replaced
+    the values in the `previous_*` fields, and derived the current secrets with `salt`.
 
-    `family_hash` is that of the key that all its refresh secrets hold, None where a version that gave none made them.
-    `earlier` and `recent` are the rotations of the last REFRESH_GRACE seconds at least, in order (see `token_family`).
+    `family_hash` is the hash of the family key in all its refresh secrets (see `token_family`); None for a session of
+    an earlier version, which had no such key. `earlier` and `recent` are its rotations in order, at least those of the
+    last REFRESH_GRACE seconds.
 
-    `auth_time` is when its user logged in and `methods` how (`login_methods`); a refresh changes neither. 0 and () for
-    a session without a user, and for one stored before they were kept: such a login is never a recent one.
+    `auth_time` is when its user logged in and `methods` how (`login_methods`); a refresh changes neither. They are 0
+    and () for a session without a user, and for one of an earlier version: such a login never counts as recent.
 
-    `epoch` is the `valid_from` that it was opened under (`epochs`).
+    `epoch` is the client's `valid_from` when the session was opened (`epochs`).
 
-    `audience` are the resources that it was granted for (RFC 8707), and `access_audience` those of its access token; ()
-    for a session of Lingpai's own. `sid` is the browser session that it came from (OpenID Connect Core section 2).
+    `audience` are the resources that were granted (RFC 8707), and `access_audience` those of the access token; () for
+    Lingpai's own API. `sid` is the browser session in which it was opened (OpenID Connect Core section 2).
     """
 
     key: SessionKey
@@ -75,13 +76,13 @@ class Session:
 
     @property
     def over_at(self) -> int:
-        """From when on none of its tokens is good, unless it is refreshed before."""
+        """When its last token expires, unless it is refreshed before."""
         return min(self.ends_at, max(self.access_expires_at, self.refresh_expires_at))
 
 
 @dataclass(frozen=True)
 class TokenSet:
-    """What a grant gives (RFC 6749 section 5.1). `expires_in` in seconds."""
+    """The tokens that a grant returns (RFC 6749 section 5.1). `expires_in` is in seconds."""
 
     access_token: str = field(repr=False)
     expires_in: int

@@ -1,9 +1,9 @@
-"""The life of a token: issue, check, refresh, revoke. One item for each family, one call for each step.
+"""Issue, check, refresh and revoke opaque tokens. A session is one item; each step is one call.
 
-A token is `base64url(session key) "." base64url(secret)`: the first half finds the session, the second
-proves the right to it. The item keeps SHA-256 of the secrets alone (docs/decisions/0002-sessions.md). What a refresh
-gives out is derived from the secret presented and a fresh salt kept in the item, so that a refresh that is repeated
-has the same answer (docs/decisions/0013-refresh-retries.md).
+A token is `base64url(session key) "." base64url(secret)`: the first half finds the session, the second proves the right
+to use it. The item has only the SHA-256 of the secrets (docs/decisions/0002-sessions.md). A refresh derives the new
+secrets from the presented secret and a fresh salt, which the item keeps, so that a repeated refresh returns the same
+tokens (docs/decisions/0013-refresh-retries.md).
 """
 
 import re
@@ -30,13 +30,13 @@ from lingpai.sessions.model import Session, SessionKey, TokenSet
 from lingpai.sessions.storage import History, PutSession, Rotation, TokenFamilies
 from lingpai.sessions.token_family import digest
 
-# One token has one spelling: the spare bits at the end of each half are zero.
+# A token has only one valid encoding: the unused bits at the end of each half are zero.
 _TOKEN_SHAPE = re.compile(rf"({session_id.SHAPE})\.([A-Za-z0-9_-]{{42}}[AEIMQUYcgkosw048])")
 
 
 @dataclass(frozen=True)
 class Presented:
-    """A token taken apart: where its session is, and the secret that shall open it."""
+    """A parsed token: the key of its session, and the secret."""
 
     key: SessionKey
     secret: bytes = field(repr=False)
@@ -44,7 +44,7 @@ class Presented:
 
 @dataclass(frozen=True)
 class Secrets:
-    """The first access and refresh secret of a session, and its key: drawn, or derived from an authorization code."""
+    """The key and the first secrets of a session: random, or derived from an authorization code."""
 
     key: SessionKey
     access: bytes = field(repr=False)
@@ -53,7 +53,7 @@ class Secrets:
 
 @dataclass(frozen=True)
 class NewSession:
-    """A session that is yet to be committed by `put`, and the tokens that it then has."""
+    """A session that is not written yet: the write, and the tokens that are valid once it is committed."""
 
     put: PutSession
     tokens: TokenSet
@@ -68,13 +68,13 @@ def issue(
     methods: tuple[str, ...] = (),
     audience: tuple[str, ...] = (),
 ) -> TokenSet:
-    """Open a session that follows from no authentication of a user, and give its tokens. It is not counted.
+    """Open a session without authenticating a user, and return its tokens. It does not count for SESSIONS_MAX.
 
-    What follows from one is issued by `oauth.issuing`.
+    `oauth.issuing` opens the session of a user who has authenticated.
     """
     auth_time = services.clock.now() if methods else 0
     session = new_session(services, client, scope, user_id, methods, auth_time, audience=audience)
-    # A signed token of a client for itself carries all there is to know: nothing is kept.
+    # A client's own signed token is self-contained: no session is stored for it.
     if user_id is not None or client.token_format != "jwt":
         services.store.commit(session.put)
     return session.tokens
@@ -90,10 +90,10 @@ def new_session(
     *,
     audience: tuple[str, ...] = (),
 ) -> NewSession:
-    """A session for the user, or (None) for the client itself, without a refresh token (RFC 6749 section 4.4.3).
+    """A session for the user; for None, one for the client itself, without a refresh token (RFC 6749 section 4.4.3).
 
-    `methods` and `auth_time` are how and when the user has logged in, `audience` are the resources that its tokens are
-    for (`Session`). Nothing is written.
+    `methods` and `auth_time` are how and when the user logged in, `audience` the resources of its tokens (`Session`).
+    Nothing is written.
     """
     clock, now = services.clock, services.clock.now()
     owner = clock.new_machine_owner() if user_id is None else user_id
@@ -106,7 +106,7 @@ def new_session(
 
 
 def first_session(client: Client, scope: tuple[str, ...], secrets: Secrets, now: int) -> Session:
-    """A session with these secrets, opened at `now`; without a refresh secret where that is empty."""
+    """A session with these secrets, opened at `now`; an empty refresh secret means none."""
     access, refresh = secrets.access, secrets.refresh
     return Session(
         key=secrets.key,
@@ -136,16 +136,16 @@ def prepared(
 def first_tokens(
     services: Services, client: Client, session: Session, secrets: Secrets, nonce: str | None = None
 ) -> TokenSet:
-    """The tokens of a session that was not refreshed. The same gives the same tokens, but for `expires_in`."""
-    about = _about(services, client, session.key.user_id, session.created_at, session.scope)
+    """The tokens of a session before its first refresh. Equal arguments give equal tokens, except `expires_in`."""
+    claims = _user_claims(services, client, session.key.user_id, session.created_at, session.scope)
     now, refresh = services.clock.now(), secrets.refresh or None
-    return _token_set(services, client, session, secrets.access, refresh, now, about, nonce)
+    return _token_set(services, client, session, secrets.access, refresh, now, claims, nonce)
 
 
 def check(store: TokenFamilies, token: str, now: int, grace: int) -> Session:
-    """The session that an opaque access token opens, with the scope and expiry of this token.
+    """The session of an opaque access token, with the scope and expiry of this token.
 
-    LingpaiError `invalid_token` for one that is malformed (without a call), unknown, expired or revoked.
+    LingpaiError `invalid_token` if the token is malformed (found without a call), unknown, expired or revoked.
     """
     presented = parse(token)
     session = store.get_session(presented.key) if presented else None
@@ -155,9 +155,9 @@ def check(store: TokenFamilies, token: str, now: int, grace: int) -> Session:
 
 
 def opened(session: Session, hashed: bytes, now: int, grace: int) -> Session:
-    """`session` as the access token of this hash may use it; LingpaiError `invalid_token` when it may not.
+    """`session` with the scope and expiry of the access token of this hash; LingpaiError `invalid_token` for others.
 
-    The access token before the last refresh stays good for `grace` seconds, so that calls under way do not fail.
+    The access token before the last refresh stays valid for `grace` seconds, so that calls in flight do not fail.
     """
     if session.ends_at <= now:
         raise invalid_token()
@@ -177,19 +177,19 @@ def refresh(
 ) -> TokenSet:
     """New tokens for a refresh token (RFC 6749 section 6), which works once (RFC 9700 section 4.14.2).
 
-    One that was replaced a moment ago gets the tokens that the session has now, and so does a later retry of the last
-    refresh (see `_may_repeat`). Any other secret that the session gave out is one that somebody has stolen: the whole
-    family ends. `scope` may narrow the access token, None keeps the session's; `resource` may narrow its audience (RFC
-    8707 section 2.2). The refresh token always keeps what was granted.
+    A token that was replaced a moment ago gets the session's current tokens, and so does a later retry of the last
+    refresh (see `_may_repeat`). Any other secret that the session has issued counts as stolen: the whole family ends.
+    `scope` may narrow the access token; None keeps the session's scope. `resource` may narrow its audience (RFC 8707
+    section 2.2). The refresh token always keeps the full grant.
     """
     presented = parse(token)
     if presented is None:
         raise invalid_grant("bad_refresh_token")
     arrived, salt = services.clock.now(), services.clock.new_secret()
     audience = resources.granted(client, resource) if client.resources else None
-    about = _about(services, client, presented.key.user_id, arrived, client.scopes)
+    claims = _user_claims(services, client, presented.key.user_id, arrived, client.scopes)
     issued_at, grace = token_family.issued_at(presented.secret), services.settings.refresh_grace
-    # No rotation of a session is before the last one, though the clock of another function may be ahead.
+    # The rotations of a session are in order, even if the clock of another function is ahead.
     now = max(arrived, issued_at) if issued_at <= arrived + LEEWAY else arrived
     next_access = token_family.next_access(presented.secret, salt)
     next_refresh = token_family.next_refresh(presented.secret, salt, now)
@@ -215,15 +215,15 @@ def refresh(
     if outcome.session is not None and not epochs.is_valid(services.clients, outcome.session, client):
         raise invalid_grant("bad_refresh_token")
     if outcome.done and outcome.session:
-        return _token_set(services, client, outcome.session, next_access, next_refresh, now, about)
-    return _after_refusal(services, client, presented, outcome.session, scope, audience or (), arrived, about)
+        return _token_set(services, client, outcome.session, next_access, next_refresh, now, claims)
+    return _after_refusal(services, client, presented, outcome.session, scope, audience or (), arrived, claims)
 
 
 def revoke(store: TokenFamilies, key: SessionKey, hashed: bytes, client: Client | None) -> None:
     """End the session if this is the hash of one of its secrets, the previous ones included: one call.
 
-    With `client`, only a session of its own (RFC 7009 section 2.1): LingpaiError for another's. What is not there is
-    as good as revoked (section 2.2).
+    With `client`, it must be a session of this client (RFC 7009 section 2.1): LingpaiError for another client's. An
+    unknown session is no error (section 2.2).
     """
     ended = store.delete_matching(key, hashed, client.id if client else None)
     if not ended.done and ended.session is not None:
@@ -231,7 +231,7 @@ def revoke(store: TokenFamilies, key: SessionKey, hashed: bytes, client: Client 
 
 
 def by_refresh_token(store: TokenFamilies, token: str, now: int) -> Session | None:
-    """The session whose current refresh token this is, if both are alive."""
+    """The session whose current refresh token this is, if neither has expired."""
     presented = parse(token)
     session = store.get_session(presented.key) if presented else None
     if presented is None or session is None or now >= min(session.refresh_expires_at, session.ends_at):
@@ -240,38 +240,39 @@ def by_refresh_token(store: TokenFamilies, token: str, now: int) -> Session | No
 
 
 def client_of(store: TokenFamilies, token: str) -> str | None:
-    """The client whose session a token points to, whatever its secret; None when there is none."""
+    """The client id of the session that a token names, without checking its secret; None without such a session."""
     presented = parse(token)
     session = store.get_session(presented.key) if presented else None
     return session.client_id if session else None
 
 
 def refuse_other_client(client_id: str, client: Client | None) -> None:
-    """LingpaiError where `client` is not the one of this id."""
+    """LingpaiError if `client` is given and has another id."""
     if client is not None and client.id != client_id:
         raise invalid_grant("token_of_another_client")
 
 
 def end(store: TokenFamilies, key: SessionKey) -> None:
-    """The session and every token of it are gone."""
+    """Delete the session, which revokes all its tokens."""
     store.end_sessions((key,))
 
 
 def parse(token: str) -> Presented | None:
-    """The parts of an opaque token; None for a text of any other shape, so that it costs no call."""
+    """The parts of an opaque token; None for a text of any other form, which then costs no call."""
     found = _TOKEN_SHAPE.fullmatch(token)
     return Presented(session_id.key_in(found[1]), base64url.decode(found[2])) if found else None
 
 
 def token_text(key: SessionKey, secret: bytes) -> str:
-    """The token of `secret` under `key`: 66 characters, all of them safe in a header (RFC 6750 section 2.1)."""
+    """The token with this key and secret: 66 characters that are valid in a header (RFC 6750 section 2.1)."""
     return f"{session_id.of(key)}.{base64url.encode(secret)}"
 
 
 def _history(issued_at: int, now: int, grace: int) -> History:
-    """How a rotation at `now` of a secret issued at that time is remembered: for `grace` seconds, at most thrice that.
+    """How a session records the rotation at `now` of a secret issued at `issued_at`.
 
-    Time is cut into spans that are longer than `grace`; this one and the one before are kept.
+    Time is divided into spans of `grace` + 1 seconds. The session keeps the rotations of the current span and the one
+    before, so each for at least `grace` seconds.
     """
     span = grace + 1
     spans = now // span - issued_at // span
@@ -286,9 +287,9 @@ def _after_refusal(
     scope: tuple[str, ...] | None,
     resource: tuple[str, ...],
     now: int,
-    about: Mapping[str, Any],
+    claims: Mapping[str, Any],
 ) -> TokenSet:
-    """The answer to a refused rotation: the pair of a retry, or LingpaiError for a mistake or a theft."""
+    """The result of a refused rotation: the current tokens for a retry; LingpaiError for an error or a stolen token."""
     if session is None or session.client_id != client.id or session.ends_at <= now:
         raise invalid_grant("bad_refresh_token")
     if token_family.is_hash(digest(presented.secret), session.refresh_hash):
@@ -296,8 +297,8 @@ def _after_refusal(
     pair = token_family.current_pair(session, presented.secret)
     if pair is not None and _may_repeat(services, client, presented, session, pair[2], now):
         access, refresh, _ = pair
-        return _repeat(services, client, session, access, refresh, scope, resource, now, about)
-    # Where the last rotation is in the future, a clock is wrong: nobody can be told a thief by it.
+        return _repeat(services, client, session, access, refresh, scope, resource, now, claims)
+    # If the last rotation is in the future, a clock is wrong, and reuse cannot be told from a retry.
     if session.rotated_at <= services.clock.now() + LEEWAY and token_family.has_issued(session, presented.secret):
         end(services.store, session.key)
         raise invalid_grant("bad_refresh_token", detail=REUSED)
@@ -318,10 +319,11 @@ def _why_refused(session: Session, scope: tuple[str, ...] | None, resource: tupl
 def _may_repeat(
     services: Services, client: Client, presented: Presented, session: Session, replaced_at: int, now: int
 ) -> bool:
-    """Whether the refresh token that was presented may have the tokens that the session has now.
+    """Whether the presented refresh token gets the session's current tokens.
 
-    It may for REFRESH_GRACE seconds after it was replaced. If it was replaced last, so that the next one is unused, it
-    may for REFRESH_RETRY seconds (REFRESH_RETRY_PUBLIC for a client without a secret): its answer may have been lost.
+    It does for REFRESH_GRACE seconds after it was replaced. The token that was replaced last, whose successor is
+    unused, does for REFRESH_RETRY seconds (REFRESH_RETRY_PUBLIC for a client without a secret): the response may have
+    been lost.
     """
     settings = services.settings
     span = settings.refresh_grace
@@ -339,28 +341,28 @@ def _repeat(
     scope: tuple[str, ...] | None,
     resource: tuple[str, ...],
     now: int,
-    about: Mapping[str, Any],
+    claims: Mapping[str, Any],
 ) -> TokenSet:
-    """The answer that the last rotation gave, once more."""
+    """The tokens of the last rotation again; LingpaiError if they have expired, or if the request differs from it."""
     if session.refresh_expires_at <= now:
         raise invalid_grant("bad_refresh_token")
     if scope is not None and set(scope) != set(session.access_scope):
         raise invalid_scope()
     if resource and set(resource) != set(session.access_audience):
         raise invalid_target()
-    return _token_set(services, client, session, access, refresh, now, about)
+    return _token_set(services, client, session, access, refresh, now, claims)
 
 
-def _about(
+def _user_claims(
     services: Services, client: Client, user_id: int | None, now: int, scope: tuple[str, ...]
 ) -> Mapping[str, Any]:
-    """What a signed token is to say of the user, read before anything is written; LingpaiError where no key signs."""
+    """The user's claims for a signed token, read before anything is written; LingpaiError without a signing key."""
     if id_tokens.is_wanted(scope, user_id):
         services.keys.signing(client.id_token_alg, now)
     if client.token_format != "jwt":
         return {}
     services.keys.signing(client.token_alg, now)
-    return token_claims.about(services, client, user_id)
+    return token_claims.user_claims(services, client, user_id)
 
 
 def _as_before_rotation(session: Session, grace: int) -> Session:
@@ -368,7 +370,7 @@ def _as_before_rotation(session: Session, grace: int) -> Session:
         session,
         access_expires_at=min(session.previous_access_expires_at, session.rotated_at + grace + 1),
         access_scope=session.previous_access_scope,
-        # None was kept where the client has no resources any more: then the two are the same.
+        # A rotation stores none if the client no longer has resources: then the audience has not changed.
         access_audience=session.previous_access_audience or session.access_audience,
     )
 
@@ -380,11 +382,11 @@ def _token_set(
     access: bytes,
     refresh: bytes | None,
     now: int,
-    about: Mapping[str, Any],
+    claims: Mapping[str, Any],
     nonce: str | None = None,
 ) -> TokenSet:
     if client.token_format == "jwt":
-        access_token = jwt.sign(services, client, session, digest(access), about)
+        access_token = jwt.sign(services, client, session, digest(access), claims)
     else:
         access_token = token_text(session.key, access)
     id_token = None
@@ -401,5 +403,5 @@ def _token_set(
 
 
 def _time_to_live(now: int, client: Client) -> int:
-    """When the table may forget the session of a user: no token of it can be good any more."""
+    """When DynamoDB may delete the session of a user: all its tokens have expired."""
     return now + max(client.access_ttl, client.refresh_ttl)

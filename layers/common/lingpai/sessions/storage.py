@@ -1,4 +1,4 @@
-"""What sessions need from a store: their writes and reads."""
+"""The store interface of sessions: their writes and reads."""
 
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
@@ -10,7 +10,7 @@ from lingpai.sessions.model import Replaced, Session, SessionKey
 
 @dataclass(frozen=True)
 class PutSession(Write):
-    """A new session. Its key is random: where one stands there already, it is this one, put before."""
+    """Put a new session. Its key is random, so an existing item under it is the same session from an earlier try."""
 
     session: Session
     ttl: int
@@ -22,40 +22,39 @@ class PutSession(Write):
 
 @dataclass(frozen=True)
 class EndSession(Write):
-    """The session is gone, if it was there."""
+    """Delete the session, if it exists."""
 
     key: SessionKey
 
 
 @dataclass(frozen=True)
 class CheckSession(Write):
-    """Writes nothing. Fails unless there is a session under this key, of a client or of a browser."""
+    """Write nothing; fail unless a session has this key, a client's or a browser's."""
 
     key: SessionKey
 
 
-# How many rotations a session remembers in one span of time: more than anybody needs, and far from an item's limit.
+# The most rotations that a session records in one span of time. An item with so many is far below 400 KB.
 HISTORY_MAX = 500
 
 
 class History(Enum):
-    """What becomes of the rotations that a session knows, once there is one more."""
+    """How a rotation changes the recorded rotations of its session."""
 
-    # `recent` gets one more. Refused where it has HISTORY_MAX already.
+    # Append it to `recent`. Refused if that has HISTORY_MAX already.
     APPEND = auto()
-    # `recent` becomes `earlier`, and is the new one alone.
+    # Move `recent` to `earlier`, and start a new `recent` with it.
     SHIFT = auto()
-    # Those before are forgotten: `recent` is the new one alone.
+    # Drop all earlier ones, and start a new `recent` with it.
     RESTART = auto()
 
 
 @dataclass(frozen=True)
 class Rotation:
-    """New secrets in place of the refresh secret that was presented (all as SHA-256).
+    """Replacing the presented refresh secret by new secrets (all as SHA-256).
 
-    `scope` is what the new access token may do; None for the whole scope of the session. `audience` is whom it is for,
-    () for all that the session was granted for, None for the same as before. `history` says where the rotation itself
-    is remembered.
+    `scope` is the scope of the new access token; None for the whole scope of the session. `audience` is its audience;
+    () for all resources of the session, None for the same as before. `history` tells how the rotation is recorded.
     """
 
     key: SessionKey
@@ -76,13 +75,13 @@ class Rotation:
 
     @property
     def replaced(self) -> Replaced:
-        """The rotation as the session remembers it."""
+        """The record of the rotation that the session keeps."""
         return Replaced(self.now, self.mark, self.salt)
 
 
 @dataclass(frozen=True)
 class SessionSpan:
-    """A session's life: when it was opened, and from when on none of its tokens is good unless it is refreshed."""
+    """When a session was opened, and when its last token expires unless it is refreshed."""
 
     key: SessionKey
     opened_at: int
@@ -91,7 +90,7 @@ class SessionSpan:
 
 @dataclass(frozen=True)
 class Rotated:
-    """What became of a rotation: `session` as it is now; when it was refused, as it stood in the way."""
+    """The result of a rotation: `done`, and the session after it; if it was refused, the session that it found."""
 
     done: bool
     session: Session | None
@@ -99,7 +98,7 @@ class Rotated:
 
 @dataclass(frozen=True)
 class Ended:
-    """Whether a session was ended; when it was refused, `session` is what stood in the way."""
+    """Whether a session was deleted; if that was refused, `session` is the one that was found."""
 
     done: bool
     session: Session | None
@@ -115,24 +114,23 @@ class TokenFamilies(Protocol):
     def rotate(self, rotation: Rotation) -> Rotated:
         """Replace the secrets in one conditional write.
 
-        Done only where the session's current refresh secret is the presented one, it belongs to the client,
-        neither it nor the session has expired at `now`, and the session's scope holds all of `scope` and its audience
-        all of `audience`. What was current (access secret, its expiry, scope and audience, refresh secret) becomes
-        previous, and `History` says what becomes
-        of the rotations before.
+        Done only if the presented refresh secret is the session's current one, the session belongs to the client,
+        neither has expired at `now`, and the session's scope contains all of `scope` and its audience all of
+        `audience`. The current values (access secret with its expiry, scope and audience, refresh secret) become the
+        previous ones. `History` tells how earlier rotations are kept.
         """
         ...
 
     def delete_matching(self, key: SessionKey, hashed: bytes, client_id: str | None) -> Ended:
         """Delete the session in one conditional write.
 
-        Done only where `hashed` is one of its four secrets (current and previous, access and refresh) and, where
-        `client_id` is given, it belongs to this client.
+        Done only if `hashed` is the hash of one of its four secrets (current and previous, access and refresh) and,
+        with `client_id`, the session belongs to this client.
         """
         ...
 
     def end_sessions(self, keys: tuple[SessionKey, ...]) -> None:
-        """Delete these sessions; those that are not there are no error."""
+        """Delete these sessions; missing ones are no error."""
         ...
 
 
@@ -140,11 +138,11 @@ class RevokedTokens(Protocol):
     """Access tokens without a session (JWTs) that were revoked before they expired."""
 
     def revoke_jti(self, key: SessionKey, ttl: int) -> None:
-        """Remember until `ttl` that the token which stands alone under this key is revoked."""
+        """Record until `ttl` that the token with this key, which has no session, is revoked."""
         ...
 
     def is_revoked(self, key: SessionKey) -> bool:
-        """Whether the key is remembered as revoked; sees all writes before it."""
+        """Whether the token with this key is revoked; sees all writes before it."""
         ...
 
 
@@ -156,9 +154,9 @@ class UserSessions(Protocol):
         ...
 
     def session_spans(self, user_id: int) -> tuple[SessionSpan, ...]:
-        """The lives of all sessions of the user, those that are over included; sees all writes before it."""
+        """The spans of all sessions of the user, expired ones included; sees all writes before it."""
         ...
 
 
 class Sessions(TokenFamilies, RevokedTokens, UserSessions, Protocol):
-    """All that sessions need from a store."""
+    """The whole store interface of sessions."""

@@ -11,7 +11,7 @@ from lingpai.clients.service import CLAIMS_TTL_MAX
 from lingpai.services import Services
 
 
-def about(services: Services, client: Client, user_id: int | None) -> dict[str, Any]:
+def user_claims(services: Services, client: Client, user_id: int | None) -> dict[str, Any]:
     """The claims that the client's record asks for: of the user, or of the client itself where there is none.
 
     One call for a user, none where nothing is asked for. An account that is only being made has no roles.

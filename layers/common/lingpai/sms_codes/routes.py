@@ -1,4 +1,4 @@
-"""`/mobile/code/*` (seed 003): send a code, and tell whether one is right."""
+"""`/mobile/code/*` (seed 003): send and verify codes."""
 
 from typing import cast, get_args
 
@@ -18,13 +18,13 @@ def get(services: Services, request: Request) -> Reply:
     given = parameters(request, CLIENT | {"mobile", "purpose"})
     client = authenticated_client(services, request, given)
     with observability.log_client(client):
-        asked = sms_codes.Asked(_number(services, given), client.id, request.language, _purpose(given))
+        asked = sms_codes.SendRequest(_number(services, given), client.id, request.language, _purpose(given))
         sms_codes.send(services, asked, limited_address(request, client))
     return envelope.done().about(client.id)
 
 
 def verify(services: Services, request: Request) -> Reply:
-    """Whether `code` is the one sent to `mobile`. It stays good, and the asking counts as a guess."""
+    """Check that `code` is the one sent to `mobile`. It stays valid; the check counts as a guess."""
     given = parameters(request, {"mobile", "code"})
     number = _number(services, given)
     require(given, "code")
@@ -33,7 +33,7 @@ def verify(services: Services, request: Request) -> Reply:
 
 
 def _purpose(given: dict[str, str]) -> Purpose | None:
-    """What the code shall do, and that alone; without it the code logs in, and links a number to an account."""
+    """The only purpose of the code; None for a code that logs in and links a number to an account."""
     named = given.get("purpose")
     if named is None:
         return None

@@ -1,8 +1,8 @@
-"""Codes sent to mobile numbers: made, counted, compared, used up.
+"""Codes sent to mobile numbers: generate, send, verify and use up.
 
 A guess is counted before it is compared. It is counted for the number, or for the name that was given: at most
-`CODE_TRIES` guesses in a window, also where a hundred come at once or a new code is sent. It is counted for the code,
-too, which takes five in all. A code is good at the client that asked for it, and for its purpose.
+`CODE_TRIES` guesses in a window, even if many arrive at once or a new code is sent. It is also counted for the code,
+which is invalid after five. A code is valid only for the client that requested it, and for its purpose.
 """
 
 import hmac
@@ -32,13 +32,13 @@ GUESSES_PER_CODE = 5
 
 _CODE_SHAPE = re.compile(rf"[0-9]{{{CODE_DIGITS}}}")
 _SAVE_ATTEMPTS = 5
-# The purposes of a code that was asked for without one.
+# The purposes of a code that was requested without one.
 _BY_DEFAULT = ("login", "link")
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A request for a code: for which number (E.164), at which client, for what (None: to log in and to link)."""
+class SendRequest:
+    """A request to send a code: its number (E.164), client, language and purpose (None: to log in and to link)."""
 
     number: str
     client_id: str
@@ -48,9 +48,9 @@ class Asked:
 
 @dataclass(frozen=True)
 class VerifiedCode:
-    """A code that was given back right: the write that uses it up, and which sending it belongs to.
+    """A correct code: the write that uses it up, when it expires and when it was sent.
 
-    `is_known`: it was given back before. `counts`: it is the number's first proof of that day.
+    `is_known`: it was entered correctly before. `counts`: it is the number's first correct code of that day.
     """
 
     consume: ConsumeCode
@@ -63,11 +63,11 @@ class VerifiedCode:
 # --- sending ----------------------------------------------------------------------------------------------
 
 
-def send(services: Services, asked: Asked, address: str) -> None:
+def send(services: Services, asked: SendRequest, address: str) -> None:
     """Send a new code, unless a limit is reached: the number's, or one of those around it.
 
-    Narrow limits are asked first, so that a request which they refuse takes nothing from those that all share. What a
-    message has taken is given back where it was not sent.
+    Narrow limits are checked first, so that a request which they refuse does not count for the shared ones. A message
+    that was not sent is refunded to all of them.
     """
     settings, now = services.settings, services.clock.now()
     before = services.store.get_code(asked.number)
@@ -92,7 +92,7 @@ def send(services: Services, asked: Asked, address: str) -> None:
 
 
 def _send_under_a_stop(
-    services: Services, asked: Asked, destination: budget.Destination, before: Code | None, now: int
+    services: Services, asked: SendRequest, destination: budget.Destination, before: Code | None, now: int
 ) -> None:
     """Send a code to a number that has an account; do the same for any other, but send nothing.
 
@@ -113,24 +113,24 @@ def _send_under_a_stop(
     try:
         services.sms.send(_message(services.settings, asked, code, now))
     except (NotSent, MaybeSent):
-        # Not told, since it would show that the number has an account. The chain has counted it.
+        # An error would show that the number has an account. The chain has counted it.
         return
     budget.sent(services, destination)
 
 
-def _message(settings: "Settings", asked: Asked, code: str, now: int) -> Message:
+def _message(settings: "Settings", asked: SendRequest, code: str, now: int) -> Message:
     minutes = settings.code_ttl // 60
     purpose = asked.purpose or "login"
     text = texts.text(purpose, asked.language, {"code": code, "minutes": minutes})
     return Message(asked.number, code, text, now, minutes, asked.language, purpose)
 
 
-def _save(services: Services, asked: Asked, before: Code | None, code: str, now: int) -> Code:
-    """Keep the new code, and give what is kept.
+def _save(services: Services, asked: SendRequest, before: Code | None, code: str, now: int) -> Code:
+    """Store the new code, and return the stored record.
 
-    Guesses that are counted meanwhile do not matter; after another sending the number's limits are asked again. A code
-    that was used up meanwhile is not made good again, if this one is not sent. Where the store does not tell whether
-    the code is kept, it is taken back, and nothing is sent.
+    Guesses that are counted meanwhile do not matter; if another code is sent meanwhile, the number's limits are checked
+    again. A code that was used up meanwhile does not become valid again if this one is not sent. If the store does not
+    tell whether it has stored the code, the write is undone, and nothing is sent.
     """
     settings = services.settings
     sending = services.clock.random_bytes(8).hex()

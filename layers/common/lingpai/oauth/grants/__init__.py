@@ -22,7 +22,7 @@ from lingpai.sessions.model import TokenSet
 
 
 class Grant(Protocol):
-    """What a grant module has: its name, the name in client records that allows it, the parameters it needs."""
+    """The interface of a grant module."""
 
     @property
     def NAME(self) -> str:  # noqa: N802  a constant of the module
@@ -31,24 +31,24 @@ class Grant(Protocol):
 
     @property
     def PERMISSION(self) -> str:  # noqa: N802  a constant of the module
-        """The grant that a client's record must name for it."""
+        """The grant that the client's record must contain."""
         ...
 
     @property
     def GRANT_TYPE(self) -> str | None:  # noqa: N802  a constant of the module
-        """The `grant_type` that a `standard` client asks for it by, a URI for an extension (RFC 6749 section 4.5).
+        """The `grant_type` by which a `standard` client requests it, a URI for an extension (RFC 6749 section 4.5).
 
-        None where such a client cannot ask for it.
+        None if such a client cannot request it.
         """
         ...
 
     @property
     def REQUIRED(self) -> tuple[str, ...]:  # noqa: N802  a constant of the module
-        """The parameters without which it cannot answer."""
+        """The required parameters."""
         ...
 
     def handle(self, services: Services, asked: TokenRequest) -> TokenSet:
-        """Tokens for the client that asks, or a LingpaiError."""
+        """Tokens for the client; LingpaiError if it gets none."""
         ...
 
 
@@ -66,10 +66,10 @@ REGISTRY: dict[str, Grant] = {
     )
 }
 
-# The names of the grants by the `grant_type` that a `standard` client asks for them by.
+# The names of the grants by the `grant_type` of a `standard` client.
 GRANT_TYPES = {grant.GRANT_TYPE: name for name, grant in REGISTRY.items() if grant.GRANT_TYPE is not None}
 
-# What one of them reads, or all of them; every other parameter is ignored.
+# The parameters that any grant reads; all others are ignored.
 PARAMETERS = frozenset(
     {"grant_type", "scope", "nonce", "resource"}.union(*(grant.REQUIRED for grant in REGISTRY.values())),
 )
@@ -84,9 +84,9 @@ def run(
     *,
     forwarded: bool = False,
 ) -> TokenSet:
-    """Let the grant `name` of the registry answer, if the client may use it and gives what it needs.
+    """Run the grant `name` of the registry, if the client may use it and sends its required parameters.
 
-    `address` is where the request comes from, or (`forwarded`) the end user's.
+    `address` is the source address of the request or, if `forwarded`, the end user's.
     """
     grant = REGISTRY[name]
     if grant.PERMISSION not in client.grants:

@@ -1,4 +1,4 @@
-"""Refreshing (RFC 6749 section 6): new tokens for a refresh token, which works once."""
+"""The refresh grant (RFC 6749 section 6): new tokens for a refresh token, which works once."""
 
 from lingpai.oauth.model import TokenRequest
 from lingpai.services import Services
@@ -10,5 +10,5 @@ REQUIRED = ("refresh_token",)
 
 
 def handle(services: Services, asked: TokenRequest) -> TokenSet:
-    """Tokens for `refresh_token`; `scope` and `resource` may narrow what the session was granted."""
+    """Tokens for `refresh_token`; `scope` and `resource` may narrow the grant of the session (`sessions.service`)."""
     return sessions.refresh(services, asked.client, asked.parameters["refresh_token"], asked.scope, asked.resource)
