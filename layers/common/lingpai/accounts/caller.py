@@ -1,4 +1,4 @@
-"""Who calls, by bearer token (RFC 6750), and what they may do."""
+"""The caller, authenticated by bearer token (RFC 6750), and their rights."""
 
 from dataclasses import dataclass
 
@@ -13,9 +13,9 @@ from lingpai.sessions.model import Session
 
 @dataclass(frozen=True)
 class Caller:
-    """Who presented the token: a user, or a client for itself.
+    """The caller: a user, or a client for itself.
 
-    `roles` are names, `known` what was read with it, `opens` what the token opens.
+    `roles` are names, `known` the users and roles that were read with the caller, `opens` the right of the token.
     """
 
     session: Session
@@ -33,7 +33,8 @@ class Caller:
 def authenticate(services: Services, request: Request, *also: int) -> Caller:
     """The caller of a route that needs a right, read together with the users `also`.
 
-    LingpaiError `invalid_token` for nobody, `access_denied` where the route is for admins and the caller is none.
+    LingpaiError `invalid_token` if the account or client is missing or disabled, `access_denied` if the route is for
+    admins and the caller is not one.
     """
     admission = request.admission
     if admission is None:
@@ -45,7 +46,10 @@ def authenticate(services: Services, request: Request, *also: int) -> Caller:
 
 
 def caller_of(services: Services, session: Session, *also: int, opens: Right = "none") -> Caller:
-    """Who opened the session, read together with the users `also`; LingpaiError `invalid_token` for nobody."""
+    """The user or client of the session, read together with the users `also`.
+
+    LingpaiError `invalid_token` if it is missing or disabled.
+    """
     user_id = session.key.user_id
     if user_id is None:
         known = services.store.directory(*also)
@@ -67,14 +71,14 @@ def token_of(request: Request) -> str | None:
 
 
 def is_admin(services: Services, caller: Caller) -> bool:
-    """Whether the caller has the role that ADMIN_ROLE names, and a token that opens what admins do."""
+    """Whether the caller has the role that ADMIN_ROLE names, and a token with the right `admin`."""
     return caller.opens == "admin" and services.settings.admin_role in caller.roles
 
 
 def require_self_or_admin(services: Services, caller: Caller, user_id: int | None) -> None:
-    """LingpaiError for anyone but an admin and the user of this id.
+    """LingpaiError unless the caller is an admin or the user of this id.
 
-    `insufficient_scope` where a token that opens more would do, else `access_denied`.
+    `insufficient_scope` if a token with more rights would do, else `access_denied`.
     """
     if (caller.user is not None and caller.user.id == user_id) or is_admin(services, caller):
         return

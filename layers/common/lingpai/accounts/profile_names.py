@@ -1,4 +1,4 @@
-"""The names that seed 003 has for the fields of a profile: on the wire, in the store and in files of accounts."""
+"""The names of profile fields in seed 003: in requests and responses, in the store and in export files."""
 
 from collections.abc import Mapping
 
@@ -25,5 +25,5 @@ def by_seed_names(profile: Profile) -> dict[str, str | None]:
 
 
 def from_seed_names(texts: Mapping[str, str]) -> Profile:
-    """The profile with these fields, given under the seed's names."""
+    """The profile from fields under the seed's names."""
     return Profile(**{FIELDS[name]: text for name, text in texts.items()})

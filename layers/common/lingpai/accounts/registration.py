@@ -1,8 +1,7 @@
 """Who may create accounts: the setting REGISTRATION.
 
-`open`: anyone. `client`: clients that prove themselves by a secret, for the people who use them. `off`: admins, the
-operator and imports alone. It holds for the routes that register, and for the first login by a code or by a third
-party, which makes an account too.
+`open`: anyone. `client`: clients with a secret, on behalf of their users. `off`: only admins, the operator and imports.
+It applies to the registration routes, and to the first login by a code or a third party, which also creates an account.
 """
 
 from collections.abc import Iterator
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Registrar:
-    """The client that registers somebody, None where anyone may, and the address that this is counted for."""
+    """The client that registers a user (None if anyone may), and the address that the limits count."""
 
     client_id: str | None
     address: str
@@ -32,10 +31,10 @@ class Registrar:
 
 @contextmanager
 def registering(services: Services, request: Request) -> Iterator[Registrar]:
-    """Who registers somebody by this request.
+    """A block that registers a user: the registrar of the request.
 
-    LingpaiError `access_denied` where nobody may. Where a client has to, it proves itself by its secret in a Basic
-    header (RFC 7617): else `invalid_client`.
+    LingpaiError `access_denied` if registration is off. If clients have to register users, the client authenticates by
+    a Basic header (RFC 7617), else LingpaiError `invalid_client`.
     """
     if services.settings.registration == "off":
         raise forbidden("registration_closed")
@@ -50,6 +49,6 @@ def registering(services: Services, request: Request) -> Iterator[Registrar]:
 
 
 def check_first_login(settings: "AccountSettings", client: Client) -> None:
-    """LingpaiError `invalid_grant` where a login through this client may not make an account."""
+    """LingpaiError `invalid_grant` if a first login through this client may not create an account."""
     if settings.registration == "off" or (settings.registration == "client" and not client.confidential):
         raise invalid_grant("registration_closed")

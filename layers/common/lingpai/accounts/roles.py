@@ -1,4 +1,4 @@
-"""The roles of a deployment: named, renamed, deleted, by compare-and-swap on the one book that holds them."""
+"""Create, rename and delete the roles of a deployment, by compare-and-swap on the one item that holds them."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -10,13 +10,13 @@ from lingpai.rate_limits import unanswered
 from lingpai.services import Services
 
 NAME_MAX = 64
-# All of them are one item, and an item holds 400 KB.
+# All roles are one item, which may have 400 KB at most.
 MOST = 1000
 _ATTEMPTS = 5
 
 
 def save(services: Services, name: str, role_id: int | None = None) -> int:
-    """A new role of this name, or a new name for the role `role_id`; gives the id. Can be repeated."""
+    """Create a role of this name, or rename the role `role_id`; return the id. Can be repeated."""
     name = check_name(name)
     request = ("role", role_id, name)
 
@@ -38,7 +38,7 @@ def save(services: Services, name: str, role_id: int | None = None) -> int:
 
 
 def delete(services: Services, role_id: int) -> None:
-    """The role is gone. Accounts that hold it gain nothing by it: its id is never given again. Can be repeated."""
+    """Delete the role. Accounts may keep its id, which is never assigned again. Can be repeated."""
     request = ("role deleted", role_id)
 
     def edit(book: RoleBook) -> RoleBook:
@@ -51,7 +51,7 @@ def delete(services: Services, role_id: int) -> None:
 
 
 def check_name(name: str) -> str:
-    """The name in NFKC; LingpaiError for one that is too long, or not to be seen."""
+    """The name in NFKC; LingpaiError if it is too long or invisible."""
     normalised = names.normalised(name).strip()
     if not normalised or not names.is_visible(normalised):
         raise invalid_request("bad_role_name")
@@ -61,7 +61,7 @@ def check_name(name: str) -> str:
 
 
 def ids_of(book: RoleBook, role_names: Iterable[str]) -> frozenset[int]:
-    """The ids of these role names; LingpaiError naming the first that does not exist."""
+    """The ids of these role names; LingpaiError with the first that does not exist."""
     ids = set()
     for name in role_names:
         role_id = book.id_of(names.normalised(name).strip())
@@ -72,7 +72,7 @@ def ids_of(book: RoleBook, role_names: Iterable[str]) -> frozenset[int]:
 
 
 def known_ids(book: RoleBook, ids: frozenset[int]) -> frozenset[int]:
-    """`ids` themselves; LingpaiError naming the first that is no role."""
+    """Check that all `ids` are roles and return them; LingpaiError with the first that is not."""
     unknown = ids.difference(role_id for role_id, _ in book.names)
     if unknown:
         raise invalid_request("role_not_found", role=min(unknown))
@@ -80,7 +80,7 @@ def known_ids(book: RoleBook, ids: frozenset[int]) -> frozenset[int]:
 
 
 def _edit(services: Services, edit: Callable[[RoleBook], RoleBook], *request: object) -> RoleBook:
-    """The roles as `edit` leaves them. Where it is not known whether they were saved, a note of the request stays."""
+    """Save and return the roles after `edit`. If it is unknown whether they were saved, the request is noted."""
     for _ in range(_ATTEMPTS):
         book = services.store.directory().roles
         after = edit(book)

@@ -1,8 +1,8 @@
 """At most SESSIONS_MAX live sessions for each account (docs/decisions/0017-session-limit.md).
 
-The account keeps how many sessions were opened since those alive were last counted. A login adds one in the transaction
-that opens its session, which fails when the limit is reached. Only then are the sessions looked at: those alive are
-counted anew, and the oldest end where they are too many. So only one login in many takes more calls.
+The account has a counter of its sessions, which does not notice when a session expires. A login adds one in the
+transaction that opens its session, which fails if the limit is reached. Only then are the sessions read: the live ones
+are counted again, and the oldest end if there are too many. So only few logins take more calls.
 """
 
 from dataclasses import replace
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from lingpai.browser_sessions.storage import PutBrowserSession
 
 _ATTEMPTS = 20
-# An account from before the limit may have any number of sessions. Each login ends at most so many: a transaction has
-# room for no more.
+# The most sessions that one login ends, since a transaction has room for no more. An account from before the limit may
+# have any number of sessions.
 _ENDED_AT_ONCE = 50
 
 
 def commit(services: Services, put: "PutSession | PutBrowserSession", writes: tuple[Write, ...]) -> None:
     """Put a user's session together with `writes`, and count it in the account that they check, change or put.
 
-    Without a write of an account among `writes` it is not counted. Conflict as from `commit`, but never for the count.
+    It is not counted if no write is one of an account. Conflict as from `Store.commit`, but never for the count.
     """
     most = services.settings.sessions_max
     count: Count = OneMore(most, put.session.created_at)
@@ -37,10 +37,10 @@ def commit(services: Services, put: "PutSession | PutBrowserSession", writes: tu
             services.store.commit(*(_counting(write, count) for write in writes), put, *ended)
             return
         except Conflict as failed:
-            # Where the count was allowed, another condition of the transaction failed.
+            # If the count was allowed, another condition of the transaction failed.
             if failed.user is None or failed.user.disabled or count.allows(failed.user):
                 raise Conflict(_counting(failed.write, None)) from None
-            # All sessions of the account have ended until a time that the clock here has not reached yet.
+            # All sessions up to `ended_until` have ended. That may be in the future by the clock here.
             opened_at = max(put.session.created_at, failed.user.ended_until + 1)
             put = put.opened_at(opened_at)
             count, ended = OneMore(most, opened_at), ()
@@ -50,7 +50,7 @@ def commit(services: Services, put: "PutSession | PutBrowserSession", writes: tu
 
 
 def _counting(write: Write, count: Count | None) -> Write:
-    """The write with this count, where it is one of an account."""
+    """The write with this count, if it is one of an account."""
     match write:
         case CheckUser() | ChangeUser():
             return replace(write, count=count)

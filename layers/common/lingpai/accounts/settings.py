@@ -8,7 +8,7 @@ from lingpai.kernel.setting_types import FeatureSettings
 
 
 class AccountSettings(FeatureSettings):
-    """Accounts: where they are kept, and who may make them."""
+    """Accounts: where they are stored, and who may create them."""
 
     users_table: str = "UsersTable"
     """table: where accounts are kept"""

@@ -1,1 +1,1 @@
-"""Who somebody is, and how that was proven."""
+"""Authenticating users, login limits, and changes of an account's login methods."""

@@ -1,4 +1,4 @@
-"""What the routes take and answer that change how an account is logged in to (docs/openapi.yaml)."""
+"""Requests and responses of the routes that change an account's login methods (docs/openapi.yaml)."""
 
 from collections.abc import Mapping
 from typing import Annotated
@@ -17,14 +17,14 @@ Provider = Annotated[str, Field(examples=["wechat"])]
 
 
 class Proof(Body):
-    """Fresh proof of the caller's own account, where its login is older than RECENT_LOGIN: one of these."""
+    """Fresh proof that the caller owns the account, if the login is older than RECENT_LOGIN: one of these."""
 
     password: Annotated[str | None, Field(description="The account's password.")] = None
-    oldCode: Annotated[Code | None, Field(description="A code for `change`, sent to its present number.")] = None
+    oldCode: Annotated[Code | None, Field(description="A code for `change`, sent to its current number.")] = None
 
 
 class ProofBySign(Proof):
-    """Fresh proof as above, or by the `sign` of one of the account's identities."""
+    """Fresh proof, also by the `sign` of one of the account's identities."""
 
     sign: str | None = None
     nonce: str | None = None
@@ -38,7 +38,7 @@ class NamedRole(Body):
 
 
 class SavedUser(Body):
-    """A new account or, with an `id`, what changes of that account."""
+    """A new account or, with an `id`, changes of that account."""
 
     id: GivenId | None = None
     username: Username | None = None
@@ -47,7 +47,7 @@ class SavedUser(Body):
 
 
 class NumberOrOpenId(ProofBySign):
-    """A new number, with the code sent to it unless an admin asks; a new openId, by an admin."""
+    """A new number, with the code sent to it unless the caller is an admin; a new openId, only by an admin."""
 
     id: GivenId
     phone: Mobile | None = None
@@ -62,7 +62,7 @@ class NumberRemoval(ProofBySign):
 
 
 class PasswordChange(Body):
-    """The present password of the caller's account, and the new one."""
+    """The current password of the caller's account, and the new one."""
 
     userId: GivenId
     oldPassword: Annotated[str, Field(examples=["correct horse battery"])]
@@ -70,7 +70,7 @@ class PasswordChange(Body):
 
 
 class PasswordReset(ClientFields):
-    """A new password for the account of a number, with the code sent to it for `reset`."""
+    """A new password for the account of a number, with a code for `reset` sent to the number."""
 
     mobile: Mobile
     code: Code
@@ -78,15 +78,15 @@ class PasswordReset(ClientFields):
 
 
 class Link(Proof):
-    """What a third party says of the caller: it logs in to the account from now on."""
+    """The `sign` of a third party: its identity can log in to the caller's account from now on."""
 
     sign: str
     nonce: str | None = None
-    provider: Annotated[Provider | None, Field(description="That of the caller's client by default.")] = None
+    provider: Annotated[Provider | None, Field(description="By default the provider of the caller's client.")] = None
 
 
 class Unlink(Proof):
-    """An identity that logs in to the account no more."""
+    """An identity that can no longer log in to the account."""
 
     provider: Provider
     app: Annotated[str | None, Field(description="All apps of the provider by default.")] = None
@@ -101,7 +101,7 @@ class LinkedIdentity(Answer):
 
 
 class LoginMethods(Answer):
-    """What logs in to an account."""
+    """The login methods of an account."""
 
     username: bool
     password: bool
@@ -110,7 +110,7 @@ class LoginMethods(Answer):
 
 
 OPERATIONS: Mapping[Endpoint, Operation] = {
-    routes.save: Operation("Make or change an account", Message[Id], bearer_refusals(404, 409), SavedUser),
+    routes.save: Operation("Create or change an account", Message[Id], bearer_refusals(404, 409), SavedUser),
     routes.update: Operation("Set the number or openId of an account", Done, bearer_refusals(404, 409), NumberOrOpenId),
     routes.update_password: Operation("Change one's own password", Done, bearer_refusals(), PasswordChange),
     routes.reset_password: Operation(
@@ -118,7 +118,7 @@ OPERATIONS: Mapping[Endpoint, Operation] = {
     ),
     routes.remove_phone: Operation("Remove the number of an account", Done, bearer_refusals(404, 409), NumberRemoval),
     identity_routes.current: Operation(
-        "Tell what logs in to one's own account", Message[LoginMethods], bearer_refusals()
+        "Return the login methods of one's own account", Message[LoginMethods], bearer_refusals()
     ),
     identity_routes.link: Operation("Link a third party's identity", Message[LoginMethods], bearer_refusals(409), Link),
     identity_routes.unlink: Operation(

@@ -1,4 +1,4 @@
-"""The account that a proven identity finds; the first time, it is created."""
+"""Authentication by a proven identity; the first login creates the account."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,10 +16,10 @@ from lingpai.services import Services
 
 @dataclass(frozen=True)
 class ProvenIdentity:
-    """What somebody has proven to be known by: `keys`, the most exact one first, by one of the `login_methods`.
+    """Identities that a user has proven: their `keys`, the most specific one first, and the method (`login_methods`).
 
-    `named` gives an account these identities, unless it has others in their places. `single_use` uses up what has
-    proven them. The rest is as in `Authenticated`.
+    `named` adds these identities to an account, except where it has others in their place. The writes `single_use` use
+    up the proof. The rest is as in `Authenticated`.
     """
 
     method: str
@@ -33,10 +33,10 @@ class ProvenIdentity:
 def authenticate(
     services: Services, client: Client, proven: ProvenIdentity, found: Mapping[str, int] | None = None
 ) -> Authenticated:
-    """Whoever the identities find, or a new account that has them. `found` is what they find, where it was looked up.
+    """The account that has the identities, or a new one. `found` are the user ids by key, if already looked up.
 
-    The first key that finds an account decides; those that find nobody are given to the account, unless it has others
-    in their places.
+    The first key with an account decides. Keys without one are added to the account, except where it has others in
+    their place.
     """
 
     def look(found: Mapping[str, int]) -> Authenticated:
@@ -56,7 +56,7 @@ def authenticate(
             raise proof_used(conflict.write)
         if isinstance(conflict.write, CheckUser):
             raise invalid_grant("account_disabled")
-        # Another first login of this name was faster (or a random id was taken).
+        # A concurrent first login created the account (or the random id was taken).
         return look(_find_each(services, proven.keys))
 
     return look(_find_each(services, proven.keys) if found is None else found)
@@ -65,7 +65,7 @@ def authenticate(
 def _holder(
     services: Services, client: Client, proven: ProvenIdentity, found: Mapping[str, int]
 ) -> tuple[int, tuple[Write, ...]]:
-    """The account of the first of the keys in `found`, or a new one, and the writes that check, create or name it."""
+    """The id of the account, found or new, and the writes that check it, create it or add identities to it."""
     keys = proven.keys
     if not found:
         registration.check_first_login(services.settings, client)
@@ -73,7 +73,7 @@ def _holder(
         return user.id, (PutUser(user), *(PutIdentity(key, user.id) for key in keys))
     key = next(key for key in keys if key in found)
     user_id = found[key]
-    # A name that is taken from the account meanwhile opens no session that nobody would end.
+    # If the account loses the key meanwhile, no session is opened: the request that removes it ends only earlier ones.
     still = (CheckUser(user_id), CheckIdentity(key, user_id))
     if len(found) == len(keys):
         return user_id, still
@@ -88,9 +88,9 @@ def _holder(
 
 
 def _find_each(services: Services, keys: tuple[str, ...]) -> Mapping[str, int]:
-    """The users that the keys find, in one call.
+    """The user ids by key, in one call.
 
-    Numbers are read as `sms_codes.begin` reads them: what handles codes is allowed no other read of names.
+    Numbers are read as `sms_codes.begin` reads them: the functions that handle codes may not read identities otherwise.
     """
     if len(keys) > 1 or keys[0].startswith(identities.mobile_key("")):
         return services.store.find_user_ids(*keys)

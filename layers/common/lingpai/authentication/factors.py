@@ -1,6 +1,6 @@
-"""Changes of what logs in to an account: its number, and its identities at third parties.
+"""Changes of an account's login methods (factors): its number, and its identities at third parties.
 
-The password is another such factor: see `password_change`.
+For the password see `password_change`.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ from lingpai.sms_codes.service import VerifiedCode
 
 @dataclass(frozen=True)
 class Owner:
-    """The owner, who changes their account from `session`; `evidence` is what they have proven it with."""
+    """The owner, who changes their account in `session` and has proven it by `evidence`."""
 
     session: SessionKey
     evidence: Evidence = NOTHING_USED
@@ -45,11 +45,11 @@ def link(
     owner: Owner | None = None,
     notice: Notice | None = None,
 ) -> User:
-    """Give the account the number (E.164) and the identity, or neither; what is None stays. Gives the account.
+    """Set the number (E.164) and the identity of the account; None leaves it as it is. Returns the account.
 
-    `code` is the proof that the number's holder asked for it, given by `presenter`. The identity takes the place of the
-    one that the account had with the same provider and app. Without an `owner` it is an admin's change: then the
-    account's sessions end only where something else logs in to it no more. A number that is replaced gets the `notice`.
+    `code` was sent to the number, and is presented by `presenter`. The identity replaces the account's identity with
+    the same provider and app. Without an `owner` it is an admin's change: then the account's sessions end only if it
+    loses a number or an identity. A number that is replaced gets the `notice`.
     """
 
     def edit(user: User) -> User:
@@ -58,7 +58,7 @@ def link(
         if identity is not None:
             others = {known: openid for known, openid in user.openids if known != identity.issuer}
             if (identity.issuer, identity.openid) not in user.openids:
-                # What finds the account in all apps of the provider was the other person's, too.
+                # The id for all apps of the provider belongs to the replaced identity.
                 others.pop(union_issuer(identity.provider), None)
             user = replace(user, openids=tuple(sorted((*others.items(), (identity.issuer, identity.openid)))))
         return user
@@ -80,9 +80,9 @@ def link(
 
 
 def remove_number(services: Services, user_id: int, owner: Owner | None = None, notice: Notice | None = None) -> None:
-    """Take the number from the account: it logs in no more, gets the `notice`, and is free.
+    """Remove the number from the account, and send it the `notice`. Another account may have it then.
 
-    The account's owner needs another way in (LingpaiError `conflict`); an admin, without an `owner`, does not.
+    LingpaiError `conflict` if it is the owner's last login method; an admin (no `owner`) may remove that, too.
     """
 
     def edit(user: User) -> User:
@@ -95,10 +95,10 @@ def remove_number(services: Services, user_id: int, owner: Owner | None = None, 
 
 
 def link_identity(services: Services, user_id: int, identity: Identity, owner: Owner | None = None) -> User:
-    """Give the account an identity that its holder has proven; the same one again is no mistake.
+    """Add an identity that its holder has proven to the account. Can be repeated.
 
-    Every session but the owner's ends. LingpaiError `conflict` where the identity is another account's, or where the
-    account has another id in its place.
+    Every session but the owner's ends. LingpaiError `conflict` if another account has the identity, or if the account
+    has another id in its place.
     """
 
     def edit(user: User) -> User:
@@ -120,11 +120,11 @@ def link_identity(services: Services, user_id: int, identity: Identity, owner: O
 def unlink_identity(
     services: Services, user_id: int, provider: str, app: str | None, owner: Owner | None = None
 ) -> User:
-    """Take from the account what it has of the provider, in one app or (None) in all; never its last way in.
+    """Remove the account's identities at the provider, in one app or (None) in all.
 
-    Where the account has an id for all apps of the provider, all of its ids there are taken away: one that stays would
-    lead to the others again. LingpaiError `not_found` where there is nothing to take, `conflict` for the last way in.
-    Also exact under concurrent changes: `accounts.change` compares what it edits with what is there.
+    If the account has an id for all apps of the provider, all its ids there are removed: each of them would lead to the
+    others again. LingpaiError `not_found` if there is none, `conflict` for the last login method. Safe under concurrent
+    changes: `accounts.change` compares the account with what it has read.
 
     Every session but the owner's ends, those known by then in the same transaction.
     """
@@ -165,7 +165,7 @@ def linked(services: Services, user: User) -> tuple[tuple[str, str, str], ...]:
 
 
 def _has_way_in(services: Services, user: User) -> bool:
-    """Whether somebody can log in to the account: by a number, a username and its password, or a third party's word."""
+    """Whether the account has a login method: a number, a username with a password, or a third-party identity."""
     by_password = user.username is not None and user.password is not None
     return user.mobile is not None or by_password or bool(linked(services, user))
 
@@ -179,9 +179,9 @@ def _unless_done_before(
     is_done: Callable[[User], bool],
     owner: Owner | None,
 ) -> User:
-    """The account after `change`, which is refused for `reason` where the same request was done and answered 503.
+    """The account after `change`; also if an earlier try of the same request has done it and was answered 503.
 
-    Then, and if the account `is_done`, the sessions that the first request has left are ended.
+    Then `change` fails for `reason`. If the account `is_done`, the sessions that the first try has left are ended.
     """
     user_id = request[1]
     with unanswered.noted(services, *request):
@@ -207,10 +207,10 @@ def _change(
     single_use: tuple[Write, ...] = (),
     notice: Notice | None = None,
 ) -> User:
-    """Apply `edit`, tell a number that leaves, and end the other sessions.
+    """Apply `edit`, send the `notice` to a number that is removed, and end the other sessions.
 
-    The owner's evidence, `codes` and `single_use` are used up in the same transaction. Without an owner the sessions
-    end only where a name is taken from the account.
+    The same transaction uses up the owner's evidence, `codes` and `single_use`. Without an owner the sessions end only
+    if the account loses an identity.
     """
     evidence = owner.evidence if owner else NOTHING_USED
     evidence = replace(evidence, codes=(*evidence.codes, *codes))
@@ -243,7 +243,7 @@ def _commit(
     single_use: tuple[Write, ...],
     ended: tuple[Write, ...],
 ) -> User:
-    """As `accounts.change`; a third party's word that another request has used is no evidence."""
+    """As `accounts.change`; LingpaiError for an ID token that another request has used."""
     try:
         return accounts.change(services, user_id, edit, *single_use, *evidence.writes, *ended)
     except Conflict as failed:

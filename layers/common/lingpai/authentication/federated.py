@@ -1,4 +1,4 @@
-"""Authentication by a third party's word (see `identity_providers`)."""
+"""Authentication by an identity at a third party (see `identity_providers`)."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ from lingpai.sessions import login_methods
 
 
 def authenticate(services: Services, client: Client, identity: Identity) -> Authenticated:
-    """The holder of an identity that a third party has proven; the first time, the account is created."""
+    """Authenticate by an identity that a third party has proven; the first login creates the account."""
     single_use = identity_providers.single_use(identity)
 
     def take_back() -> None:
@@ -34,5 +34,5 @@ def authenticate(services: Services, client: Client, identity: Identity) -> Auth
 
 
 def with_identity(user: User, identity: Identity) -> User:
-    """The account with the identity's ids, but for those in whose place it has others."""
+    """The account with the identity's ids added, except where it has others in their place."""
     return replace(user, openids=tuple(sorted((dict(identity.names) | dict(user.openids)).items())))

@@ -1,4 +1,4 @@
-"""`/users/identities*`: what logs in to one's own account; linking and unlinking what third parties say of one."""
+"""`/users/identities*`: the login methods of one's own account; linking and unlinking third-party identities."""
 
 from typing import Any
 
@@ -15,12 +15,12 @@ from lingpai.services import Services
 
 
 def current(services: Services, request: Request) -> Reply:
-    """What can log in to the caller's account; numbers and ids are masked."""
+    """The login methods of the caller's account; numbers and ids are masked."""
     return envelope.done(_shown(services, require_user(authenticate(services, request))))
 
 
 def link(services: Services, request: Request) -> Reply:
-    """Who `sign` (and `nonce`) prove to be the caller logs in to this account from now on; other sessions end."""
+    """Link the identity that `sign` (and `nonce`) prove to the caller's account; its other sessions end."""
     caller, user = _owner(services, request)
     body = json_body(request)
     credential = own_account.credential_in(body)
@@ -32,7 +32,7 @@ def link(services: Services, request: Request) -> Reply:
 
 
 def unlink(services: Services, request: Request) -> Reply:
-    """The `provider`, or its one `app`, logs in to this account no more, and other sessions end; `message` as above."""
+    """Unlink the identities of `provider`, or of its one `app`; other sessions end. The response is that of `link`."""
     caller, user = _owner(services, request)
     body = json_body(request)
     provider, app = fields.text(body, "provider"), fields.optional_text(body, "app") or None
@@ -42,7 +42,7 @@ def unlink(services: Services, request: Request) -> Reply:
 
 
 def _owner(services: Services, request: Request) -> tuple[Caller, User]:
-    """Who calls, and whose account that is."""
+    """The caller and their account."""
     caller = authenticate(services, request)
     return caller, require_user(caller)
 
@@ -61,7 +61,7 @@ def _shown(services: Services, user: User) -> dict[str, Any]:
 
 
 def _masked(openid: str) -> str:
-    """Enough of the id to know it again: a quarter of it at each end, four characters at most."""
+    """The id with its middle hidden: a quarter at each end is left, four characters at most."""
     shown = min(4, len(openid) // 4)
     return f"{openid[:shown]}***{openid[len(openid) - shown :]}"
 

@@ -1,9 +1,9 @@
-"""Password logins slow down under guesses, and their owners are not locked out.
+"""Limits for password guesses that do not lock out the owner of an account.
 
-A name has so many wrong tries in a window, and an address (with the network around it) so many for all names. But who
-comes from an address where this name was lately logged in well has tries of their own, which nobody elsewhere can use
-up. The counters are read with the name, and refuse before the password is compared. They are checked again in the
-transaction that opens the session or counts the wrong try, so concurrency does not raise the limits.
+The number of wrong tries in a window is limited for each name, and for each address and its network. An address from
+which the name was recently logged in to has a separate limit, which others cannot use up. The counters are read
+together with the name, and checked before the password is compared. The transaction that opens the session or counts
+the wrong try checks them again, so concurrent requests cannot exceed the limits.
 """
 
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from lingpai.rate_limits.storage import CheckCounter, IncrementCounter
 from lingpai.services import Services
 
 _REMEMBERED = 8
-# How old what is remembered of an address may be before it is written anew.
+# Seconds after which the record of a known address is written again.
 _FRESH = 86400
 
 
 @dataclass(frozen=True)
 class LoginAttempt:
-    """A try to log in to `user_id` (None: nobody) that may be made: `limits` are those that it stands under."""
+    """An allowed try to log in to `user_id` (None: no such account), and the `limits` that count it."""
 
     key: str
     user_id: int | None
@@ -34,9 +34,9 @@ class LoginAttempt:
 
 
 def begin(services: Services, key: str, address: str) -> LoginAttempt:
-    """Whom the identity `key` finds, in one call; LingpaiError 429 where the name or the address has to wait.
+    """Look up the identity `key` and its limits in one call; LingpaiError 429 if a limit is reached.
 
-    The answer is the same for a name that finds nobody.
+    A name without an account is answered alike.
     """
     settings, now = services.settings, services.clock.now()
     mark = rate_limits.address_mark(key, address)
@@ -57,7 +57,7 @@ def begin(services: Services, key: str, address: str) -> LoginAttempt:
 
 
 def failed(services: Services, attempt: LoginAttempt) -> None:
-    """Count a wrong password; LingpaiError 429 where others were faster, and this answer would be one too many."""
+    """Count a wrong password; LingpaiError 429 if concurrent tries have reached the limit."""
     if not attempt.limits:
         return
     try:
@@ -68,7 +68,7 @@ def failed(services: Services, attempt: LoginAttempt) -> None:
 
 
 def succeeded(attempt: LoginAttempt, user_id: int) -> tuple[Write, ...]:
-    """What has to be written with the session of a right password: that no limit is reached, and the address."""
+    """The writes for the session after a correct password: check the limits, and record the address."""
     checks = tuple(limit.check for limit in attempt.limits)
     if not checks:
         return ()
@@ -80,7 +80,7 @@ def succeeded(attempt: LoginAttempt, user_id: int) -> tuple[Write, ...]:
 
 
 def raise_if_limited(attempt: LoginAttempt, conflict: Conflict) -> None:
-    """LingpaiError 429 where the write that failed was one of a limit."""
+    """LingpaiError 429 if the failed write is that of a limit."""
     if isinstance(conflict.write, CheckCounter | IncrementCounter):
         key = conflict.write.key
         limit = next(limit for limit in attempt.limits if limit.key == key)

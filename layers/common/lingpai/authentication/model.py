@@ -12,14 +12,14 @@ def _nothing() -> None:
 
 @dataclass(frozen=True)
 class Authenticated:
-    """Who somebody has proven to be, how (`login_methods`), when, and the writes that belong to it.
+    """An authenticated user: the id, how (`login_methods`) and when they logged in, and the writes to commit.
 
-    The `writes` use up the proof, check that the account is still as it was seen, or create it. They are committed
-    together with what the authentication is good for, such as a session: see `service.complete`, which calls the rest.
+    The `writes` use up the proof, and check that the account has not changed or create it. They are committed together
+    with the caller's own writes, such as a new session: see `service.complete`, which also calls the three functions.
 
-    `after_conflict` gets the Conflict of one of the writes: it authenticates again, or raises the LingpaiError that
-    says why it cannot. `after_commit` follows a commit. `after_unavailable` follows a 503, when nobody knows whether
-    the commit was done: it makes the proof good again, since the caller got nothing for it.
+    `after_conflict` gets the Conflict of one of the writes: it authenticates again, or raises the LingpaiError to
+    answer. `after_commit` is called after a commit. `after_unavailable` is called after a 503, when it is unknown
+    whether the commit was done: it makes the proof valid again, so that the caller can retry.
     """
 
     user_id: int

@@ -1,4 +1,4 @@
-"""Proof of the caller's own account, read from a request that changes how the account is logged in to."""
+"""Proof of the caller's own account, read from a request that changes its login methods."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -24,7 +24,7 @@ from lingpai.sms_codes.model import Presenter
 def prove(
     services: Services, request: Request, caller: Caller, user: User, body: Mapping[str, Any], *, by_sign: bool = True
 ) -> Evidence:
-    """What the change of `user`, the caller's account, uses up (see `recent_login.require`).
+    """The evidence for a change of `user`, the caller's account (see `recent_login.require`).
 
     The proof is one of `password`, `oldCode` and, `by_sign`, the `sign` of a third party (with `nonce` and `provider`).
     """
@@ -38,15 +38,15 @@ def prove(
 
 
 def presenter(services: Services, request: Request, caller: Caller) -> Presenter:
-    """The client and address that the caller's guesses at codes are counted for."""
+    """The client and address for which the caller's guesses at codes are counted."""
     return Presenter(services.clients.get_client(caller.session.client_id), request.source_ip)
 
 
 def provider_of(services: Services, caller: Caller, named: str | None) -> tuple[Client, IdentityProvider]:
-    """The provider that proves an identity, and the client that it is asked for.
+    """The provider that proves an identity, and the client on whose behalf it does.
 
     It is the provider of the caller's client, or (`named`) one of LINK_PROVIDERS. LingpaiError `access_denied` for any
-    other, and for `trusted`, where the client's own word would be the proof: a user's token does not stand for it.
+    other, and for `trusted`, which relies on the client's word: a user's token does not vouch for the client.
     """
     client = services.clients.get_client(caller.session.client_id)
     if client is None or client.disabled:

@@ -16,10 +16,11 @@ from lingpai.sessions import login_methods
 
 
 def authenticate(services: Services, name: str, password: str, address: str) -> Authenticated:
-    """The holder of a username or number, by its password. Unknown, disabled and wrong are refused alike.
+    """Authenticate by a username or number and its password.
 
-    Too many wrong passwords, for the name or from the address, are a LingpaiError 429 (see `login_limits`). A hash made
-    with old parameters, or by another system, is replaced by the writes.
+    LingpaiError `invalid_grant`, the same for an unknown name, a disabled account and a wrong password; 429 after too
+    many wrong passwords for the name or from the address (see `login_limits`). The writes replace a hash made with old
+    parameters or by another system.
     """
     settings = services.settings
 
@@ -35,7 +36,7 @@ def authenticate(services: Services, name: str, password: str, address: str) -> 
 
 
 def authenticate_by_digests(services: Services, name: str, md5: str, sha1: str, address: str) -> Authenticated:
-    """The holder of a name, by the MD5 and SHA-1 of its password (seed 002); both must match."""
+    """Authenticate by a name and the MD5 and SHA-1 of its password (seed 002); both must match."""
     digests = passwords.joined_digests(md5, sha1)
 
     def verified(user: User | None) -> Write:
@@ -49,11 +50,10 @@ def authenticate_by_digests(services: Services, name: str, md5: str, sha1: str, 
 def _authenticate(
     services: Services, name: str, address: str, verified: Callable[[User | None], Write]
 ) -> Authenticated:
-    """The holder of the name, with the write that `verified` gives once it has seen the account.
+    """Authenticate the holder of the name. `verified` checks the password, and returns a write that checks the account.
 
-    That write fails unless what was verified is still the account's, so that no login overtakes a change of the
-    password; a login that meets such a change looks again. `verified` does its work for None, too, and then refuses:
-    nobody is there, or may use the account.
+    That write fails if the password has changed since; then the login is tried again. For a missing or disabled account
+    `verified` gets None: it takes the same time, and raises.
     """
     attempt = login_limits.begin(services, identities.login_key(services, name), address)
 
@@ -72,7 +72,7 @@ def _authenticate(
     def after_conflict(conflict: Conflict) -> Authenticated:
         login_limits.raise_if_limited(attempt, conflict)
         if isinstance(conflict.write, RememberAddresses):
-            # Meanwhile the name has become another's, or nobody's.
+            # The name now belongs to another account, or to none.
             raise invalid_grant("bad_credentials")
         return look()
 

@@ -1,4 +1,4 @@
-"""A new password for one's own account: by the old one, or by a code sent to the account's number."""
+"""Changing one's own password: by the old one, or by a code sent to the account's number."""
 
 from lingpai.accounts import ended_accounts, identities
 from lingpai.accounts import service as accounts
@@ -16,14 +16,14 @@ from lingpai.sms_codes.model import Presenter
 
 
 def change_password(services: Services, user_id: int, old: str, new: str, session: SessionKey) -> None:
-    """A new password for who knows the old one; every session but `session` ends.
+    """Change the password for a user who knows the old one; every session but `session` ends.
 
-    The password changes and the sessions known by then end in one transaction, those that it cannot hold after it.
-    A login that was under way either came before it and is ended after it, too, or finds the old hash gone (see
-    `password.authenticate`).
+    One transaction changes the password and ends the known sessions, as many as it can hold; the others end after it.
+    A concurrent login either commits before it, and its session is ended after it, or fails because the hash has
+    changed (see `password.authenticate`).
 
-    Can be repeated: where the first request has failed after its transaction, the new password is the account's
-    already, and the second ends the sessions that are left.
+    Can be repeated: if the first request failed after its transaction, the account already has the new password, and
+    the repeat ends the remaining sessions.
     """
     user = services.store.get_user(user_id)
     stored = user.password if user else None
@@ -45,10 +45,10 @@ def change_password(services: Services, user_id: int, old: str, new: str, sessio
 
 
 def reset_password(services: Services, number: str, code: str, new: str, presenter: Presenter) -> None:
-    """Set the first password, or a new one for a forgotten one, of the account whose number (E.164) the code proves.
+    """Set the password, the first or a new one, of the account with the number (E.164) that the code proves.
 
-    All sessions of the account end. LingpaiError `invalid_grant` for a code that is not good, `not_found` where the
-    number has no account: whoever proves it may know.
+    All sessions of the account end. LingpaiError `invalid_grant` for an invalid code, `not_found` if the number has no
+    account: the holder of the number may know that.
     """
     passwords.check_new(new, phone_numbers.national(number, services.settings.home_country), services.settings)
     user_id = sms_codes.begin(services, identities.mobile_key(number), presenter)
@@ -63,7 +63,7 @@ def reset_password(services: Services, number: str, code: str, new: str, present
 
 
 def _has_been_reset(services: Services, user_id: int | None, new: str, request: tuple[object, ...]) -> bool:
-    """Whether the same request has set the password before, and was not answered."""
+    """Whether an earlier try of the same request has set the password, but was not answered."""
     if not unanswered.is_repeat(services, *request):
         return False
     user = accounts.user_or_nobody(services, user_id)
@@ -71,7 +71,7 @@ def _has_been_reset(services: Services, user_id: int | None, new: str, request: 
 
 
 def _set_password(services: Services, user_id: int, new: str, verified: sms_codes.VerifiedCode) -> None:
-    """Give the account, whose number the code proves, the password, and end its sessions."""
+    """Set the password of the account whose number the code proves, and end its sessions."""
     user = services.store.get_user(user_id)
     if user is None or user.disabled:
         raise invalid_grant("account_disabled")

@@ -1,6 +1,6 @@
-"""Proof that the owner is there, before an account's factors change: a stolen access token alone must not suffice.
+"""Proof of the account's owner before a login method changes: a stolen access token alone must not suffice.
 
-A factor is what logs in to the account: its password, its number, an identity at a third party. The owner may change
+Login methods (factors) are the password, the number and the identities at third parties. The owner may change
 one after a recent login in the same session, or with fresh proof in the same request.
 """
 
@@ -27,7 +27,7 @@ from lingpai.sms_codes.model import Presenter
 class FreshProof:
     """Proof in the same request: the account's password, an identity proven by a third party, or a code.
 
-    The code is one for `change`, sent to the account's present number.
+    The code is one for `change`, sent to the account's current number.
     """
 
     password: str | None = field(default=None, repr=False)
@@ -37,10 +37,10 @@ class FreshProof:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Proof of the account that works once, so that the change uses it up.
+    """Single-use proof, which the change uses up.
 
-    `codes` were sent to its number; `once` are the writes that use up an ID token. `note` names the proof for
-    the repeat of a request that was not answered (see `unanswered`).
+    `codes` were sent to the account's number; `once` are the writes that use up an ID token. `note` identifies the
+    proof if the request is repeated because its response was lost (see `unanswered`).
     """
 
     codes: tuple[sms_codes.VerifiedCode, ...] = ()
@@ -49,16 +49,16 @@ class Evidence:
 
     @property
     def writes(self) -> tuple[Write, ...]:
-        """The writes that use all of it up."""
+        """The writes that use up the proof."""
         return (*(code.consume for code in self.codes), *self.once)
 
 
-# For a recent login or a password, which may prove more changes.
+# A recent login or a password, which can be used again.
 NOTHING_USED = Evidence()
 
 
 class LoggedIn(Protocol):
-    """A session of either kind, of which `auth_time` is when its user logged in; 0 where that is not known."""
+    """A client's or a browser's session. `auth_time` is when its user logged in; 0 if unknown."""
 
     @property
     def auth_time(self) -> int:
@@ -67,16 +67,16 @@ class LoggedIn(Protocol):
 
 
 def is_recent(services: Services, session: LoggedIn) -> bool:
-    """Whether the user logged in to this session within RECENT_LOGIN seconds; False where the time is not known."""
+    """Whether the user logged in to this session within RECENT_LOGIN seconds; False if the time is unknown."""
     age = services.clock.now() - session.auth_time
     return bool(session.auth_time) and age <= services.settings.recent_login
 
 
 def require(services: Services, user: User, session: Session, given: FreshProof, presenter: Presenter) -> Evidence:
-    """What the change uses up; LingpaiError `recent_login_required` where nothing proves the account.
+    """The evidence that the change uses up; LingpaiError `recent_login_required` without valid proof.
 
-    A login that is recent is enough. Wrong proof is no proof, and guesses at it are counted as everywhere. A code that
-    was used up by the same request, which was not answered, is good for its repeat.
+    A recent login is enough. Wrong passwords and codes count as guesses, as on other routes. If the response of a
+    request was lost, its repeat may bring the code that it has used up.
     """
     try:
         return _require(services, user, session, given, presenter)
@@ -84,7 +84,7 @@ def require(services: Services, user: User, session: Session, given: FreshProof,
         if error.code != "recent_login_required" or given.code is None:
             raise
         if user.mobile is None:
-            # Else the number has counted the guess.
+            # With a number, the guess was counted for the number.
             count_password_try(services, user.id)
         if not unanswered.is_repeat(services, *_note(session, given.code)):
             raise
@@ -92,7 +92,7 @@ def require(services: Services, user: User, session: Session, given: FreshProof,
 
 
 def noted(services: Services, evidence: Evidence) -> AbstractContextManager[None]:
-    """Within it the evidence is used up: where it ends by a 503, the repeat may bring the same evidence."""
+    """A block that uses up the evidence. If it ends with a 503, a repeat of the request may bring the same evidence."""
     return unanswered.noted(services, *evidence.note) if evidence.note else nullcontext()
 
 
@@ -115,14 +115,14 @@ def _require(services: Services, user: User, session: Session, given: FreshProof
 
 
 def count_password_try(services: Services, user_id: int) -> None:
-    """Count a try at the password of an account that is logged in to; LingpaiError 429 where none is left."""
+    """Count a password try of a signed-in user; LingpaiError 429 if no try is left."""
     settings, tries = services.settings, {"all": services.settings.login_tries}
     limit = rate_limits.limit_of(f"oldpassword:{user_id}", tries, settings.login_window, services.clock.now())
     rate_limits.increment(services, limit, "slow_down")
 
 
 def check_password(services: Services, user: User, password: str) -> None:
-    """LingpaiError unless it is the account's password; each try is counted before."""
+    """LingpaiError unless it is the account's password; the try is counted first."""
     count_password_try(services, user.id)
     if not passwords.verify(password, user.password, services.settings):
         raise recent_login_required("wrong_password")

@@ -1,4 +1,4 @@
-"""The routes of `/users/*` (seed 003) that change what logs in to an account, by its owner or by an admin."""
+"""The routes of `/users/*` (seed 003) that change login methods of an account, by its owner or by an admin."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,7 +24,7 @@ from lingpai.sms_codes.model import Presenter
 
 
 def save(services: Services, request: Request) -> Reply:
-    """An admin makes an account or, given an `id`, changes it; `message` is its id."""
+    """Create an account or, with an `id`, change it, as an admin; `message` is its id."""
     caller = authenticate(services, request)
     body = json_body(request)
     user_id = fields.optional_id(body, "id")
@@ -46,7 +46,7 @@ def save(services: Services, request: Request) -> Reply:
 
 
 def update(services: Services, request: Request) -> Reply:
-    """A new `phone`, proven by the code sent to it unless an admin asks; a new `openId`, by an admin alone."""
+    """Set `phone`, proven by the code sent to it unless the caller is an admin; set `openId`, only as an admin."""
     caller = authenticate(services, request)
     body = json_body(request)
     user_id = fields.an_id(body, "id")
@@ -72,7 +72,7 @@ def update(services: Services, request: Request) -> Reply:
 
 
 def remove_phone(services: Services, request: Request) -> Reply:
-    """The account's number logs in to it no more; for its owner only where there is another way in."""
+    """Remove the account's number; its owner may not remove the last login method."""
     caller = authenticate(services, request)
     body = json_body(request)
     user_id = fields.an_id(body, "id")
@@ -83,7 +83,7 @@ def remove_phone(services: Services, request: Request) -> Reply:
 
 
 def reset_password(services: Services, request: Request) -> Reply:
-    """A password for the account of `mobile`, proven by the `code` sent to it for that; all of its sessions end."""
+    """Set the password of the account of `mobile`, proven by the `code` sent to it; all its sessions end."""
     given = parameters(request, CLIENT | {"mobile", "code", "newPassword"})
     client = authenticated_client(services, request, given)
     with observability.log_client(client):
@@ -96,7 +96,7 @@ def reset_password(services: Services, request: Request) -> Reply:
 
 
 def update_password(services: Services, request: Request) -> Reply:
-    """The account's own change of its password; its other sessions end."""
+    """Change the caller's own password; the other sessions end."""
     caller = authenticate(services, request)
     user = require_user(caller)
     body = json_body(request)
@@ -109,7 +109,7 @@ def update_password(services: Services, request: Request) -> Reply:
 
 
 def _owner(services: Services, request: Request, caller: Caller, user_id: int, body: Mapping[str, Any]) -> Owner | None:
-    """Who changes their own account, once they have proven it; None for an admin's change of another's."""
+    """The owner, who must prove the account, if the caller changes their own; None if an admin changes another's."""
     if caller.user is None or caller.user.id != user_id:
         return None
     evidence = own_account.prove(services, request, caller, caller.user, body)
@@ -121,7 +121,7 @@ def _notice(request: Request, caller: Caller) -> Notice:
 
 
 def _identity(services: Services, caller: Caller, openid: str) -> Identity:
-    """The openid in the app of the caller's client, where that names one; else in the trusted default."""
+    """The openid in the app of the caller's client, if its record names one; else in the default app of `trusted`."""
     client = services.clients.get_client(caller.session.client_id)
     if client is None:
         raise invalid_token()

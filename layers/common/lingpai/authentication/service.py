@@ -1,4 +1,4 @@
-"""Committing an authentication, together with what it is good for."""
+"""Committing an authentication together with its result, such as a session."""
 
 from collections.abc import Callable
 
@@ -12,10 +12,10 @@ _ATTEMPTS = 5
 
 
 def complete[T](authenticated: Authenticated, commit: Callable[[Authenticated], T]) -> T:
-    """What `commit` gives, which commits the writes of the authentication together with its own, such as a session.
+    """Call `commit`, and return its result. It commits the writes of the authentication together with its own.
 
-    A Conflict of the authentication's writes leads to another attempt, or to the refusal that explains it. `commit`
-    handles the conflicts of its own writes.
+    After a Conflict of the authentication's writes the authentication is tried again, or raises the LingpaiError to
+    answer. `commit` handles the conflicts of its own writes.
     """
     with unanswered.on_unavailable(authenticated.after_unavailable):
         for _ in range(_ATTEMPTS):
@@ -31,5 +31,5 @@ def complete[T](authenticated: Authenticated, commit: Callable[[Authenticated], 
 
 
 def proof_used(write: Write) -> LingpaiError:
-    """The refusal of a proof that was used before; `write` is the one that would have used it up."""
+    """The error for a proof that was used before; `write` is the failed write that should have used it up."""
     return invalid_grant("id_token_used" if isinstance(write, IncrementCounter) else "bad_code")

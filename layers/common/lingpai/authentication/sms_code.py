@@ -17,9 +17,9 @@ from lingpai.sms_codes.model import Presenter
 
 
 def authenticate(services: Services, client: Client, number: str, code: str, presenter: Presenter) -> Authenticated:
-    """The holder of a number (E.164), by the code sent to it; the first time, the account is created.
+    """Authenticate by a number (E.164) and the code sent to it; the first login creates the account.
 
-    Using up the code and creating the account belong to one transaction with what follows.
+    The code is used up, and the account created, in the transaction that commits the result.
     """
     key = identities.mobile_key(number)
     user_id = sms_codes.begin(services, key, presenter)
@@ -32,8 +32,8 @@ def authenticate_by_name(
 ) -> Authenticated:
     """As `authenticate`, for a number or the username of an account that has one.
 
-    Guesses at a name are counted for the name, whether it has a number or not, and never for its number: else they
-    would tell whose number it is, and lock it.
+    Guesses are counted for the name, whether it has a number or not, and never for its number: that would reveal whose
+    number it is, and lock it.
     """
     number = phone_numbers.as_mobile(name, services.settings.home_country)
     if number is not None:
@@ -48,7 +48,7 @@ def authenticate_by_name(
 def _holder(
     services: Services, client: Client, verified: sms_codes.VerifiedCode, found: Mapping[str, int] | None
 ) -> Authenticated:
-    """The holder of the number that the code proves. `found` is whom the number finds; None where nobody looked."""
+    """The holder of the number that the code proves. `found` are the user ids by key; None if not looked up."""
     number = verified.consume.number
     proven = ProvenIdentity(
         login_methods.SMS,
