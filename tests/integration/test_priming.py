@@ -206,6 +206,10 @@ def primed(aws: Aws, app: Path, *arguments: str, **environment: str) -> Iterator
 with_process = contextmanager(primed)
 
 
+# How the events are answered that are not answered 200.
+STATUSES = {"not-found": 404, "oauth-par": 201}
+
+
 def app_of(function: str) -> Path:
     return ROOT / "functions" / function / "app.py"
 
@@ -237,7 +241,7 @@ def test_the_first_request_after_a_restore_imports_nothing(aws: Aws, function: s
         assert (len(aws.dynamodb.asked), aws.dynamodb.connections, len(aws.asked)) == before
         answers = process.answers()
     assert {path.stem: answer for path, answer in zip(events, answers, strict=True)} == {
-        path.stem: First(404 if path.stem == "not-found" else 200, []) for path in events
+        path.stem: First(STATUSES.get(path.stem, 200), []) for path in events
     }
     assert set(aws.asked[before[2] :]) == {SECRETS["AWS_CONTAINER_AUTHORIZATION_TOKEN"]}
     (line,) = process.log
