@@ -4,6 +4,7 @@ import base64
 import json
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from typing import Any, TypeVar
 
@@ -39,12 +40,10 @@ def success(answer: Answer) -> dict[str, Any]:
     """The JSON object of a success (RFC 6749 section 5.1 and its kin); Refused for any other status."""
     if answer.status != 200:
         raise _refusal(answer)
-    return _object(answer)
-
-
-def message(answer: Answer) -> Any:
-    """`message` of `{"status":200,"message":…}` (seed 003), None where there is none."""
-    return success(answer).get("message")
+    content = _parsed(answer.body)
+    if not isinstance(content, dict):
+        raise BadAnswer("the answer is no JSON object", answer.status)
+    return content
 
 
 def usercenter(answer: Answer) -> dict[str, Any]:
@@ -63,57 +62,50 @@ def usercenter(answer: Answer) -> dict[str, Any]:
 
 def oauth_tokens(answer: Answer) -> Tokens:
     """The tokens of RFC 6749 section 5.1."""
-    content = success(answer)
-    return _reading(answer, "tokens", lambda: _tokens(answer, content, "access_token", "refresh_token"))
+    return _read(answer, "tokens", _tokens, success(answer), answer.asked_at, "access_token", "refresh_token")
 
 
 def usercenter_tokens(answer: Answer) -> Tokens:
     """The tokens of seed 002: JSON text in `result`."""
-    content = _inner(answer, usercenter(answer), "result")
-    return _reading(answer, "tokens", lambda: _tokens(answer, content, "accessToken", "refreshToken"))
+    return _read(answer, "tokens", _tokens, _inner(answer, "result"), answer.asked_at, "accessToken", "refreshToken")
 
 
 def usercenter_user(answer: Answer) -> User:
     """The user of seed 002: JSON text in `user`."""
-    content = _inner(answer, usercenter(answer), "user")
-    return _reading(answer, "user", lambda: _user(content))
+    return _read(answer, "user", _user, _inner(answer, "user"))
 
 
 def usercenter_text(answer: Answer) -> str:
     """The text in `result`."""
-    content = usercenter(answer)
-    return _reading(answer, "text", lambda: _text(content["result"]))
+    return _read(answer, "text", _text, usercenter(answer).get("result"))
 
 
 def user(answer: Answer) -> User:
-    """The user in `message`."""
-    content = message(answer)
-    return _reading(answer, "user", lambda: _user(content))
+    """The user in `message` of `{"status":200,"message":…}` (seed 003)."""
+    return _read(answer, "user", _user, success(answer).get("message"))
 
 
 def introspection(answer: Answer) -> Introspection:
     """What is said of a token (RFC 7662 section 2.2)."""
-    content = success(answer)
-    return _reading(answer, "introspection", lambda: _introspection(content))
+    return _read(answer, "introspection", _introspection, success(answer))
 
 
 def metadata(answer: Answer, issuer: str) -> ServerMetadata:
     """The metadata of this issuer; BadAnswer for another's, which must not be used (RFC 8414 section 3.3)."""
-    content = success(answer)
-    found = _reading(answer, "metadata", lambda: _metadata(content))
+    found = _read(answer, "metadata", _metadata, success(answer))
     if found.issuer != issuer:
         named = _description(answer, found.issuer)
         raise BadAnswer(f"the metadata is of the issuer {named}, not of {issuer}", answer.status)
     return found
 
 
-def _tokens(answer: Answer, content: Mapping[str, Any], access: str, refresh: str) -> Tokens:
+def _tokens(content: Mapping[str, Any], asked_at: datetime, access: str, refresh: str) -> Tokens:
     expires_in = int(content["expires_in"])
     return Tokens(
         access_token=_text(content[access]),
-        refresh_token=_optional(content.get(refresh)),
+        refresh_token=_optional(content, refresh),
         expires_in=expires_in,
-        expires_at=answer.asked_at + timedelta(seconds=expires_in),
+        expires_at=asked_at + timedelta(seconds=expires_in),
         scope=_words(content.get("scope")),
     )
 
@@ -121,9 +113,9 @@ def _tokens(answer: Answer, content: Mapping[str, Any], access: str, refresh: st
 def _user(content: Mapping[str, Any]) -> User:
     return User(
         id=int(content["id"]),
-        username=_optional(content.get("username")),
-        phone=_optional(content.get("phone")),
-        open_id=_optional(content.get("openId")),
+        username=_optional(content, "username"),
+        phone=_optional(content, "phone"),
+        open_id=_optional(content, "openId"),
         roles=tuple(Role(int(role["id"]), _text(role["roleName"])) for role in content["roleList"]),
         created=_text(content["createTime"]),
     )
@@ -134,13 +126,13 @@ def _introspection(content: Mapping[str, Any]) -> Introspection:
         return Introspection(active=False)
     return Introspection(
         active=True,
-        client_id=_optional(content.get("client_id")),
-        sub=_optional(content.get("sub")),
+        client_id=_optional(content, "client_id"),
+        sub=_optional(content, "sub"),
         scope=_words(content.get("scope")),
-        token_type=_optional(content.get("token_type")),
+        token_type=_optional(content, "token_type"),
         issued_at=_moment(content.get("iat")),
         expires_at=_moment(content.get("exp")),
-        issuer=_optional(content.get("iss")),
+        issuer=_optional(content, "iss"),
     )
 
 
@@ -148,9 +140,9 @@ def _metadata(content: Mapping[str, Any]) -> ServerMetadata:
     return ServerMetadata(
         issuer=_text(content["issuer"]),
         token_endpoint=_text(content["token_endpoint"]),
-        jwks_uri=_optional(content.get("jwks_uri")),
-        introspection_endpoint=_optional(content.get("introspection_endpoint")),
-        revocation_endpoint=_optional(content.get("revocation_endpoint")),
+        jwks_uri=_optional(content, "jwks_uri"),
+        introspection_endpoint=_optional(content, "introspection_endpoint"),
+        revocation_endpoint=_optional(content, "revocation_endpoint"),
         grant_types=tuple(_text(name) for name in content["grant_types_supported"]),
         everything=content,
     )
@@ -202,28 +194,19 @@ def _parsed(body: bytes) -> Any:
         return None
 
 
-def _object(answer: Answer) -> dict[str, Any]:
-    content = _parsed(answer.body)
-    if not isinstance(content, dict):
-        raise BadAnswer("the answer is no JSON object", answer.status)
-    return content
-
-
-def _inner(answer: Answer, content: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """The object in the JSON text `name`."""
-    given = content.get(name)
+def _inner(answer: Answer, name: str) -> dict[str, Any]:
+    """The object in the JSON text `name` of an answer of seed 002."""
+    given = usercenter(answer).get(name)
     inner = _parsed(given.encode("utf-8", "replace")) if isinstance(given, str) else None
     if not isinstance(inner, dict):
         raise BadAnswer(f"{name} of the answer holds no JSON object", answer.status)
     return inner
 
 
-def _reading(answer: Answer, what: str, read: Callable[[], _Result]) -> _Result:
-    """What `read` makes of the answer; BadAnswer, without a word of its content, where it cannot."""
-    try:
-        return read()
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, OSError):
-        pass
+def _read(answer: Answer, what: str, read: Callable[..., _Result], *given: Any) -> _Result:
+    """What `read` makes of what is given; BadAnswer, without a word of the content, where it cannot."""
+    with suppress(ArithmeticError, AttributeError, LookupError, TypeError, ValueError, OSError):
+        return read(*given)
     raise BadAnswer(f"the answer holds no {what}, or lacks a part of it", answer.status)
 
 
@@ -233,8 +216,8 @@ def _text(value: object) -> str:
     return value
 
 
-def _optional(value: object) -> str | None:
-    return None if value is None else _text(value)
+def _optional(content: Mapping[str, Any], name: str) -> str | None:
+    return None if content.get(name) is None else _text(content[name])
 
 
 def _words(value: object) -> tuple[str, ...]:

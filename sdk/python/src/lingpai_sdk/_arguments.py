@@ -24,6 +24,11 @@ def text(name: str, value: str) -> str:
     return value
 
 
+def texts(**values: str) -> dict[str, str]:
+    """The values by name, if each is text that can be sent; TypeError or ValueError."""
+    return {name: text(name, value) for name, value in values.items()}
+
+
 def token(name: str, value: str) -> str:
     """The value, if it can be a token; TypeError or ValueError."""
     if not _TOKEN.fullmatch(text(name, value)):

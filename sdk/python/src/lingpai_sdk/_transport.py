@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from enum import Enum, auto
-from typing import Any
 
 import httpx
 
@@ -20,6 +19,15 @@ from lingpai_sdk.errors import ConnectionFailed, Timeout, TransportError
 # Seconds before the second attempt, doubled for each one more. A longer wait than the last is left to the caller.
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 5.0
+
+# Of httpx's errors the first that fits: what it is here, in words, and whether the request may have been sent.
+_FAULTS: tuple[tuple[type[httpx.RequestError], type[TransportError], str, bool], ...] = (
+    (httpx.ConnectTimeout, Timeout, "no connection in time", False),
+    (httpx.PoolTimeout, Timeout, "all connections were busy for too long", False),
+    (httpx.WriteTimeout, Timeout, "could not be sent in time", True),
+    (httpx.TimeoutException, Timeout, "no answer in time", True),
+    (httpx.ConnectError, ConnectionFailed, "no connection", False),
+)
 
 _log = logging.getLogger("lingpai_sdk")
 
@@ -77,23 +85,15 @@ class Answer:
         return max(0.0, (at - datetime.now(timezone.utc)).total_seconds())
 
 
+@dataclass(frozen=True)
 class Transport:
-    """Sends requests to one server. Nothing in it changes, so threads may share it as they may the httpx client."""
+    """Sends requests to one server. Threads may share it as they may the httpx client, whose `timeout` None leaves."""
 
-    def __init__(
-        self,
-        client: httpx.Client,
-        base_url: str,
-        headers: Mapping[str, str],
-        timeout: httpx.Timeout | None,
-        retries: int,
-    ) -> None:
-        self._client = client
-        self._base_url = base_url
-        self._headers = dict(headers)
-        # What the client has unless something else is said.
-        self._options: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
-        self._retries = retries
+    client: httpx.Client
+    base_url: str
+    headers: Mapping[str, str]
+    timeout: httpx.Timeout | None
+    retries: int
 
     def send(self, request: Request) -> Answer:
         """The answer, of whatever status; TransportError where there was none."""
@@ -122,29 +122,27 @@ class Transport:
         return outcome
 
     def _once(self, request: Request) -> Answer | TransportError:
-        headers = dict(self._headers)
-        if request.bearer is not None:
-            headers["Authorization"] = f"Bearer {request.bearer}"
+        bearer = {} if request.bearer is None else {"Authorization": f"Bearer {request.bearer}"}
         asked_at = datetime.now(timezone.utc)
         try:
-            response = self._client.request(
+            response = self.client.request(
                 request.method,
-                self._base_url + request.path,
+                self.base_url + request.path,
                 data=request.form,
                 json=request.json,
-                headers=headers,
+                headers={**self.headers, **bearer},
                 auth=httpx.BasicAuth(*request.basic) if request.basic else None,
                 follow_redirects=False,  # what is sent here is meant for nobody else
-                **self._options,
+                timeout=self.client.timeout if self.timeout is None else self.timeout,
             )
         except httpx.RequestError as error:
             # Returned, and so raised outside of here: httpx's error keeps the request, which holds secrets.
-            return _named(error, f"{request.method} {self._base_url}{request.path}")
+            return _named(error, f"{request.method} {self.base_url}{request.path}")
         return Answer(response.status_code, response.headers, response.content, asked_at, request)
 
     def _pause(self, request: Request, outcome: Answer | TransportError, attempt: int) -> float | None:
         """The seconds until the next attempt; None for none."""
-        if attempt >= self._retries:
+        if attempt >= self.retries:
             return None
         # Between half and all of it, so that many clients do not come back at once.
         pause = FIRST_PAUSE * (1 << attempt) * random.uniform(0.5, 1)  # noqa: S311  no secret
@@ -159,15 +157,8 @@ class Transport:
 
 
 def _named(error: httpx.RequestError, what: str) -> TransportError:
-    if isinstance(error, httpx.ConnectTimeout):
-        return Timeout(f"{what}: no connection in time", sent=False)
-    if isinstance(error, httpx.PoolTimeout):
-        return Timeout(f"{what}: all connections were busy for too long", sent=False)
-    if isinstance(error, httpx.WriteTimeout):
-        return Timeout(f"{what}: could not be sent in time", sent=True)
-    if isinstance(error, httpx.TimeoutException):
-        return Timeout(f"{what}: no answer in time", sent=True)
-    if isinstance(error, httpx.ConnectError):
-        return ConnectionFailed(f"{what}: no connection: {error}", sent=False)
+    for kind, named, text, sent in _FAULTS:
+        if isinstance(error, kind):
+            return named(f"{what}: {text}" + (f": {error}" if kind is httpx.ConnectError else ""), sent=sent)
     # Of these the kind is named alone: some of httpx's texts quote what was sent.
     return ConnectionFailed(f"{what}: no whole answer: {type(error).__name__}", sent=True)

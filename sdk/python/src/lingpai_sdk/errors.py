@@ -1,6 +1,7 @@
 """What can go wrong, as one tree: no answer, a refusal, an answer that cannot be read.
 
-No text of these holds a secret that was sent, and none of them keeps the request or the body of the answer.
+No text of these holds a secret that was sent, and none of them keeps the request or the body of the answer. They can
+be copied and pickled, so they can cross to another process.
 Arguments that could never be sent (an empty password, say) are `ValueError` or `TypeError`: mistakes of the caller.
 """
 
@@ -12,13 +13,9 @@ class LingpaiSDKError(Exception):
 class TransportError(LingpaiSDKError):
     """There was no answer. `sent` tells whether the request may have reached the server, and so have had its effect."""
 
-    def __init__(self, message: str, *, sent: bool) -> None:
+    def __init__(self, message: str, *, sent: bool = False) -> None:
         super().__init__(message)
         self.sent = sent
-
-    def __reduce__(self) -> tuple[object, ...]:
-        """Copied and pickled whole, so that it can cross to another process."""
-        return _again, (type(self), str(self), self.sent)
 
 
 class Timeout(TransportError):
@@ -39,16 +36,15 @@ class Refused(LingpaiSDKError):
     """
 
     def __init__(self, code: str, description: str, status: int, retry_after: float | None = None) -> None:
-        wait = "" if retry_after is None else f", again after {retry_after:g} s"
-        super().__init__(f"{code}: {description or 'no reason given'} (HTTP {status}{wait})")
+        super().__init__(code, description, status, retry_after)
         self.code = code
         self.description = description
         self.status = status
         self.retry_after = retry_after
 
-    def __reduce__(self) -> tuple[object, ...]:
-        """Copied and pickled whole, so that it can cross to another process."""
-        return type(self), (self.code, self.description, self.status, self.retry_after)
+    def __str__(self) -> str:
+        wait = "" if self.retry_after is None else f", again after {self.retry_after:g} s"
+        return f"{self.code}: {self.description or 'no reason given'} (HTTP {self.status}{wait})"
 
 
 class BadAnswer(LingpaiSDKError):
@@ -58,14 +54,9 @@ class BadAnswer(LingpaiSDKError):
     """
 
     def __init__(self, message: str, status: int) -> None:
-        super().__init__(f"{message} (HTTP {status})")
+        super().__init__(message, status)
         self.message = message
         self.status = status
 
-    def __reduce__(self) -> tuple[object, ...]:
-        """Copied and pickled whole, so that it can cross to another process."""
-        return type(self), (self.message, self.status)
-
-
-def _again(kind: type[TransportError], message: str, sent: bool) -> TransportError:
-    return kind(message, sent=sent)
+    def __str__(self) -> str:
+        return f"{self.message} (HTTP {self.status})"

@@ -1,14 +1,15 @@
 """The grants and endpoints of OAuth 2.0, and the codes sent to mobile numbers."""
 
 from collections.abc import Iterable
-from typing import Any
-
-import httpx
+from typing import TYPE_CHECKING, Any
 
 from lingpai_sdk import _answers, _arguments
-from lingpai_sdk._base import DEFAULT_REFRESH_GRACE, DEFAULT_RETRIES, Base
+from lingpai_sdk._base import Base, Options
 from lingpai_sdk._transport import Answer, Repeat, Request
 from lingpai_sdk.results import Introspection, ServerMetadata, Tokens, User
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 Scope = str | Iterable[str] | None
 
@@ -27,36 +28,16 @@ class Lingpai(Base):
     """
 
     def __init__(
-        self,
-        base_url: str,
-        client_id: str,
-        client_secret: str | None = None,
-        *,
-        timeout: float | httpx.Timeout | None = None,
-        retries: int = DEFAULT_RETRIES,
-        refresh_grace: float = DEFAULT_REFRESH_GRACE,
-        language: str | None = None,
-        allow_http: bool = False,
-        http_client: httpx.Client | None = None,
+        self, base_url: str, client_id: str, client_secret: str | None = None, **options: "Unpack[Options]"
     ) -> None:
-        super().__init__(
-            base_url,
-            client_id,
-            timeout=timeout,
-            retries=retries,
-            refresh_grace=refresh_grace,
-            language=language,
-            allow_http=allow_http,
-            http_client=http_client,
-        )
+        super().__init__(base_url, client_id, **options)
         self._secret = None if client_secret is None else _arguments.text("client_secret", client_secret)
 
     # --- tokens ------------------------------------------------------------------------------------------
 
     def password(self, username: str, password: str, scope: Scope = None) -> Tokens:
         """Tokens for a username or mobile number and its password (RFC 6749 section 4.3)."""
-        fields = {"username": _arguments.text("username", username), "password": _arguments.text("password", password)}
-        return self._issue("password", Repeat.REFUSED, scope, fields)
+        return self._issue("password", Repeat.REFUSED, scope, _arguments.texts(username=username, password=password))
 
     def refresh(self, refresh_token: str, scope: Scope = None) -> Tokens:
         """New tokens for a refresh token (RFC 6749 section 6), which works once. Keep the new one before anything else.
@@ -72,7 +53,7 @@ class Lingpai(Base):
 
     def mobile_code(self, mobile: str, code: str, scope: Scope = None) -> Tokens:
         """Tokens for a mobile number and the code sent to it. A code works once; the first login makes the account."""
-        fields = {"mobile": _arguments.text("mobile", mobile), "code": _arguments.text("code", code)}
+        fields = _arguments.texts(mobile=mobile, code=code)
         return self._issue("urn:lingpai:grant:mobile-code", Repeat.UNSENT, scope, fields)
 
     def sign(self, sign: str, scope: Scope = None) -> Tokens:
@@ -80,8 +61,7 @@ class Lingpai(Base):
 
         The first login makes the account. Such a word may work once.
         """
-        fields = {"sign": _arguments.text("sign", sign)}
-        return self._issue("urn:lingpai:grant:sign", Repeat.UNSENT, scope, fields)
+        return self._issue("urn:lingpai:grant:sign", Repeat.UNSENT, scope, _arguments.texts(sign=sign))
 
     # --- codes -------------------------------------------------------------------------------------------
 
@@ -90,16 +70,15 @@ class Lingpai(Base):
 
         Refused with `too_many_requests` and `retry_after` where the number, the client or the address had enough.
         """
-        _answers.success(self._ask("/mobile/code/get", Repeat.UNSENT, {"mobile": _arguments.text("mobile", mobile)}))
+        _answers.success(self._ask("/mobile/code/get", Repeat.UNSENT, _arguments.texts(mobile=mobile)))
 
     def verify_code(self, mobile: str, code: str) -> None:
         """Whether the code is the one sent to the number: Refused (`bad_request`) where it is not.
 
         The code stays good; the asking counts as one of the few guesses that the number has.
         """
-        fields = {"mobile": _arguments.text("mobile", mobile), "code": _arguments.text("code", code)}
-        request = Request("POST", "/mobile/code/verify", Repeat.UNSENT, form=fields)
-        _answers.success(self._transport.send(request))
+        fields = _arguments.texts(mobile=mobile, code=code)
+        _answers.success(self._transport.send(Request("POST", "/mobile/code/verify", Repeat.UNSENT, form=fields)))
 
     # --- what tokens are good for ------------------------------------------------------------------------
 
@@ -110,8 +89,8 @@ class Lingpai(Base):
 
     def introspect(self, token: str) -> Introspection:
         """What an access or refresh token is good for (RFC 7662). The client needs a secret."""
-        fields = {"token": _arguments.token("token", token)}
-        return _answers.introspection(self._ask("/oauth/introspect", Repeat.ANY, fields))
+        form = {"token": _arguments.token("token", token)}
+        return _answers.introspection(self._ask("/oauth/introspect", Repeat.ANY, form))
 
     def revoke(self, token: str) -> None:
         """End what an access or refresh token belongs to (RFC 7009). An unknown token is as good as revoked."""

@@ -1,11 +1,14 @@
 """The seven calls of the SDK class UserCenter (seed 002), in Python's naming."""
 
-import httpx
+from typing import TYPE_CHECKING
 
 from lingpai_sdk import _answers, _arguments
-from lingpai_sdk._base import DEFAULT_REFRESH_GRACE, DEFAULT_RETRIES, Base
+from lingpai_sdk._base import Base, Options
 from lingpai_sdk._transport import Answer, Repeat, Request
 from lingpai_sdk.results import Tokens, User
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class UserCenter(Base):
@@ -22,29 +25,8 @@ class UserCenter(Base):
     `{"status":0,"msg":…}`, `BadAnswer`. An empty argument is a ValueError.
     """
 
-    def __init__(
-        self,
-        base_url: str,
-        client_id: str,
-        sys_id: str = "",
-        *,
-        timeout: float | httpx.Timeout | None = None,
-        retries: int = DEFAULT_RETRIES,
-        refresh_grace: float = DEFAULT_REFRESH_GRACE,
-        language: str | None = None,
-        allow_http: bool = False,
-        http_client: httpx.Client | None = None,
-    ) -> None:
-        super().__init__(
-            base_url,
-            client_id,
-            timeout=timeout,
-            retries=retries,
-            refresh_grace=refresh_grace,
-            language=language,
-            allow_http=allow_http,
-            http_client=http_client,
-        )
+    def __init__(self, base_url: str, client_id: str, sys_id: str = "", **options: "Unpack[Options]") -> None:
+        super().__init__(base_url, client_id, **options)
         self._sys_id = sys_id
 
     def create_access_token(self, user_name: str, md5_password: str, sha_password: str) -> Tokens:
