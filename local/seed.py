@@ -7,7 +7,7 @@ disabled.
 
 import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -75,17 +75,20 @@ _ENTRY = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class SeedClient(BaseModel):
-    """A client, with lifetimes in seconds. Without a secret it is public."""
+    """A client, with lifetimes in seconds. Without a secret it is public.
+
+    Fields have the names of `new_client`'s parameters; their aliases are those of the file.
+    """
 
     model_config = _ENTRY
 
     client_id: Annotated[Text, BeforeValidator(_as_text)]
     dialect: DialectName
     client_secret: Annotated[Text | None, Field(repr=False)] = None
-    grant_types: tuple[Annotated[str, BeforeValidator(_grant)], ...] | None = None
+    grants: Annotated[tuple[Annotated[str, BeforeValidator(_grant)], ...] | None, Field(alias="grant_types")] = None
     scopes: Annotated[tuple[Text, ...] | None, BeforeValidator(_words)] = None
-    access_token_ttl: Seconds | None = None
-    refresh_token_ttl: Seconds | None = None
+    access_ttl: Annotated[Seconds | None, Field(alias="access_token_ttl")] = None
+    refresh_ttl: Annotated[Seconds | None, Field(alias="refresh_token_ttl")] = None
     session_ttl: Seconds | None = None
     token_format: Literal["opaque", "jwt"] | None = None
     token_alg: Literal["ES256", "RS256"] | None = None
@@ -146,97 +149,7 @@ class Seed(BaseModel):
     users: tuple[SeedUser, ...] = ()
 
 
-DEMO = {
-    "clients": [
-        {
-            "client_id": "web-client",
-            "client_secret": "web-secret",
-            "dialect": "spring",
-            "scopes": ["web"],
-            "sign_provider": "trusted",
-        },
-        {
-            "client_id": "app-client",
-            "client_secret": "app-secret",
-            "dialect": "spring",
-            "scopes": ["app"],
-            "sign_provider": "trusted",
-        },
-        {
-            "client_id": "standard-client",
-            "client_secret": "standard-secret",
-            "dialect": "standard",
-            "grant_types": ["client_credentials", "refresh_token", "password", "mobile", "sign"],
-            "scopes": ["read", "write", "lingpai:account", "lingpai:admin"],
-            "sign_provider": "trusted",
-            "introspect": True,
-        },
-        {
-            "client_id": "django-app",
-            "client_secret": "django-secret",
-            "dialect": "django",
-        },
-        {
-            "client_id": "2",
-            "client_secret": "passport-secret",
-            "dialect": "passport",
-        },
-        {
-            "client_id": "23",
-            "dialect": "usercenter",
-            "codes_from": ["web-client", "app-client"],
-        },
-        {
-            "client_id": "machine-client",
-            "client_secret": "machine-secret",
-            "dialect": "standard",
-            "grant_types": ["client_credentials"],
-            "scopes": ["lingpai:admin"],
-            "roles": ["admin"],
-        },
-        {
-            "client_id": "web-app",
-            "client_secret": "web-app-secret",
-            "dialect": "standard",
-            "grant_types": ["authorization_code", "refresh_token"],
-            "scopes": ["openid", "profile", "phone", "roles"],
-            "redirect_uris": ["http://127.0.0.1:8000/callback", "http://localhost:8000/callback"],
-            "post_logout_redirect_uris": ["http://127.0.0.1:8000/", "http://localhost:8000/"],
-            "first_party": True,
-            "name": "示例网站 Web app",
-            "colour": "#1d4ed8",
-        },
-        {
-            "client_id": "single-page-app",
-            "dialect": "standard",
-            "grant_types": ["authorization_code", "refresh_token"],
-            "scopes": ["openid", "profile", "phone", "roles"],
-            "redirect_uris": ["http://127.0.0.1:8001/", "http://localhost:8001/"],
-            "post_logout_redirect_uris": ["http://127.0.0.1:8001/", "http://localhost:8001/"],
-            "first_party": True,
-            "name": "示例单页应用 Single-page app",
-            "colour": "#0f766e",
-        },
-        {
-            "client_id": "native-app",
-            "dialect": "standard",
-            "grant_types": ["authorization_code", "refresh_token"],
-            "scopes": ["openid", "profile", "phone", "roles"],
-            "redirect_uris": ["com.example.app:/callback", "http://127.0.0.1/callback", "http://[::1]/callback"],
-            "name": "第三方应用 Native app",
-        },
-    ],
-    "roles": [{"id": 1, "roleName": "admin"}, {"id": 2, "roleName": "user"}],
-    "users": [
-        {"username": "admin", "password": "admin-of-the-gate", "roles": ["admin"]},
-        {
-            "username": "alice",
-            "password": "correct horse battery",
-            "mobile": "13312341234",
-            "roles": ["user"],
-        },
-    ],
-}
+DEMO: dict[str, Any] = json.loads(Path(__file__).with_name("demo-seed.json").read_text("utf-8"))
 
 
 def load(path: str | None, settings: Settings | None = None) -> Seed:
@@ -312,36 +225,19 @@ def apply(seed: Seed, services: Services, *, overwrite: bool = False) -> Applied
 
 def to_client(entry: SeedClient) -> Client:
     """Return the entry as a client's record."""
-    return new_client(
-        entry.client_id,
-        entry.dialect,
-        entry.client_secret,
-        grants=entry.grant_types,
-        scopes=entry.scopes,
-        access_ttl=entry.access_token_ttl,
-        refresh_ttl=entry.refresh_token_ttl,
-        session_ttl=entry.session_ttl,
-        token_format=entry.token_format,
-        token_alg=entry.token_alg,
-        roles=entry.roles,
-        sign_provider=entry.sign_provider,
-        sign_app=entry.sign_app,
-        api=entry.api,
-        introspect=entry.introspect,
-        claims=entry.claims,
-        codes_from=entry.codes_from,
-        forwards_address=entry.forwards_address,
-        redirect_uris=entry.redirect_uris,
-        post_logout_redirect_uris=entry.post_logout_redirect_uris,
-        first_party=entry.first_party,
-        name=entry.name,
-        logo=entry.logo,
-        colour=entry.colour,
-        terms=entry.terms,
-        policy=entry.policy,
-        id_token_alg=entry.id_token_alg,
-        resources=entry.resources,
-    )
+    named = {"client_id", "dialect", "client_secret"}
+    return new_client(entry.client_id, entry.dialect, entry.client_secret, **entry.model_dump(exclude=named))
+
+
+def client_document(client: Client) -> dict[str, Any]:
+    """Return the record as JSON, with the field names of a seed file, and without its secret."""
+    document = {"client_id": client.id, "confidential": client.confidential, "disabled": client.disabled}
+    for name, field in SeedClient.model_fields.items():
+        if name not in {"client_id", "client_secret"}:
+            value = getattr(client, name)
+            ordered = sorted(value) if isinstance(value, frozenset) else value
+            document[field.alias or name] = list(ordered) if isinstance(ordered, tuple) else ordered
+    return {**document, "valid_from": client.valid_from}
 
 
 def _put_client(services: Services, client: Client, *, overwrite: bool) -> bool:
@@ -448,31 +344,41 @@ def _contradictions(seed: Seed, settings: Settings) -> Iterator[str]:
         if wrong := unusable(client, settings):
             yield f"clients[{index}] ({client.client_id}): {wrong}"
     for index, role in enumerate(seed.roles):
-        try:
-            check_name(role.roleName)
-        except LingpaiError as error:
-            yield f"roles[{index}] ({role.roleName!r}): roleName: {messages.text(error.reason, 'en', error.values)}"
+        if reason := _refused(check_name, role.roleName):
+            yield f"roles[{index}] ({role.roleName!r}): roleName: {reason}"
     roles = {role.roleName for role in seed.roles}
     for index, user in enumerate(seed.users):
-        where = f"users[{index}] ({user.label})"
-        if not (user.username or user.mobile or user.openid):
-            yield f"{where}: needs a username, a mobile or an openid"
-        if user.password and user.password_hash:
-            yield f"{where}: has both password and password_hash; give one"
-        if user.password_hash and (reason := passwords.why_unreadable(user.password_hash)):
-            yield f"{where}: password_hash: {reason}"
-        if user.mobile and phone_numbers.as_mobile(user.mobile, country) is None:
-            yield f"{where}: mobile: is not a mobile number"
-        if user.openid and has_control(user.openid):
-            yield f"{where}: openid: holds a control character"
-        if user.username:
-            try:
-                identities.as_username(settings, user.username, owner=_account(user, settings))
-            except LingpaiError as error:
-                yield f"{where}: username: {messages.text(error.reason, 'en', error.values)}"
-        for name in user.roles:
-            if name not in roles:
-                yield f"{where}: roles: there is no role {name!r} in this file"
+        for wrong in _unusable_user(user, roles, settings):
+            yield f"users[{index}] ({user.label}): {wrong}"
+
+
+def _unusable_user(user: SeedUser, roles: Set[str], settings: Settings) -> Iterator[str]:
+    """Yield why the entry cannot be a user of this file."""
+    if not (user.username or user.mobile or user.openid):
+        yield "needs a username, a mobile or an openid"
+    if user.password and user.password_hash:
+        yield "has both password and password_hash; give one"
+    if user.password_hash and (reason := passwords.why_unreadable(user.password_hash)):
+        yield f"password_hash: {reason}"
+    if user.mobile and phone_numbers.as_mobile(user.mobile, settings.home_country) is None:
+        yield "mobile: is not a mobile number"
+    if user.openid and has_control(user.openid):
+        yield "openid: holds a control character"
+    owner = _account(user, settings)
+    if user.username and (reason := _refused(identities.as_username, settings, user.username, owner=owner)):
+        yield f"username: {reason}"
+    for name in user.roles:
+        if name not in roles:
+            yield f"roles: there is no role {name!r} in this file"
+
+
+def _refused(check: Callable[..., object], *given: object, **named: object) -> str | None:
+    """Return why `check` refuses what is given; None if it does not."""
+    try:
+        check(*given, **named)
+    except LingpaiError as error:
+        return messages.text(error.reason, "en", error.values)
+    return None
 
 
 def unusable(client: SeedClient, settings: Settings) -> str | None:
@@ -510,12 +416,9 @@ def _entry(content: dict[str, Any], location: tuple[int | str, ...]) -> str:
     """Return the place in the file: `clients[0] (web-client): dialect`."""
     kind, *rest = location
     if not rest or not isinstance(rest[0], int):
-        return ".".join(str(part) for part in location)
+        return ".".join(map(str, location))
     entry = content[str(kind)][rest[0]]
-    name = (
-        next((entry[k] for k in ("client_id", "roleName", "username", "mobile") if k in entry), None)
-        if isinstance(entry, dict)
-        else None
-    )
-    field = ".".join(str(part) for part in rest[1:])
+    names = (entry[key] for key in ("client_id", "roleName", "username", "mobile") if key in entry)
+    name = next(names, None) if isinstance(entry, dict) else None
+    field = ".".join(map(str, rest[1:]))
     return f"{kind}[{rest[0]}]" + (f" ({name})" if name is not None else "") + (f": {field}" if field else "")
