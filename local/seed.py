@@ -240,9 +240,15 @@ def client_document(client: Client) -> dict[str, Any]:
     return {**document, "valid_from": client.valid_from}
 
 
+def clients_of(services: Services) -> "ClientWriter":
+    """Return the services' store, by which an operator also writes clients."""
+    writer: ClientWriter = services.store  # type: ignore[assignment]  # every store of an operator is one
+    return writer
+
+
 def _put_client(services: Services, client: Client, *, overwrite: bool) -> bool:
     """Write the client; returns False if the existing record keeps another secret or state."""
-    writer: ClientWriter = services.store  # type: ignore[assignment]  # every store that can be seeded is one
+    writer = clients_of(services)
     for _ in range(_ATTEMPTS):
         before = writer.get_client(client.id)
         if before is None:

@@ -3,7 +3,7 @@
 import typer
 
 from local.operator import clients, doctor, keys, prefixes, seeding, sessions, transfer, user_lists, users
-from local.operator.command_context import accept_options
+from local.operator.command_context import accept_options, command, version_option
 
 _CODES = (
     "Exit codes: 0 done; 1 refused, or done in part, or doctor found a fault; 2 could not begin or go on; "
@@ -19,10 +19,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-accept_options(app, version=True)
-seeding.add_to(app)
-doctor.add_to(app)
-user_lists.add_to(users.group)
+accept_options(app, version_option)
+command(app, "seed")(seeding.seed_deployment)
+command(app, "doctor")(doctor.doctor)
+command(users.group, "list")(user_lists.list_users)
+command(users.group, "find")(user_lists.find_users)
 for group in (clients.group, users.group, sessions.group, keys.group, prefixes.group, transfer.group):
     accept_options(group)
     app.add_typer(group)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import botocore.exceptions
@@ -29,12 +29,14 @@ from lingpai.sms.model import Message
 from lingpai.sms.sender import MaybeSent, NotSent, Sender
 from local import deployment, dynamodb, environment, template
 from local.operator import credentials
-from local.operator.command_context import clients_of
 from local.operator.keys import place_of, standing
 from local.operator.target import Target
+from local.seed import clients_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+type Check = Callable[["Case"], Iterator["Finding"]]
 
 # The age in seconds at which a key needs a successor, where no schedule makes one.
 KEY_AGE = 180 * 24 * 3600
@@ -85,31 +87,14 @@ class Case:
         return tuple(environment.named(described, self.services.settings))
 
 
-type Check = Callable[[Case], Iterator[Finding]]
-
-
 def all_of(case: Case) -> Iterator[Finding]:
-    """Yield every finding, always in the same order."""
-    store = list(_guarded("store", store_answers, case))
-    yield from store
-    answers = all(finding.state is not State.fail for finding in store if finding.check == "store")
-    of_store: tuple[tuple[str, Check], ...] = (
-        ("tables", tables),
-        ("roles", roles),
-        ("clients", clients),
-    )
-    for name, check in of_store if answers else ():
-        yield from _guarded(name, check, case)
-    others: tuple[tuple[str, Check], ...] = (
-        ("keys", signing_keys),
-        ("pepper", pepper),
-        ("sms", sms),
-        ("health", health),
-        ("jwks", jwks),
-        ("test message", test_message),
-    )
-    for name, check in others:
-        yield from _guarded(name, check, case)
+    """Yield every finding, always in the same order; those that need the store only if it answers."""
+    answers = True
+    for name, check in _CHECKS.items():
+        if answers or name not in _OF_STORE:
+            for finding in _guarded(name, check, case):
+                answers = answers and not (finding.check == "store" and finding.state is State.fail)
+                yield finding
 
 
 def store_answers(case: Case) -> Iterator[Finding]:
@@ -129,9 +114,9 @@ def store_answers(case: Case) -> Iterator[Finding]:
         yield Finding("clock", State.warn, "cannot be compared: the store tells no time")
         return
     skew = round(case.services.clock.time() - parsedate_to_datetime(told).timestamp())
-    state = State.fail if abs(skew) >= _SKEW_FAIL else State.warn if abs(skew) >= _SKEW_WARN else State.ok
-    mend = "" if state is State.ok else ": set this machine's clock (NTP)"
-    yield Finding("clock", state, f"{abs(skew)} s {'ahead of' if skew > 0 else 'behind'} the store's{mend}")
+    text = f"{abs(skew)} s {'ahead of' if skew > 0 else 'behind'} the store's"
+    otherwise = State.fail if abs(skew) >= _SKEW_FAIL else State.warn
+    yield _verdict("clock", abs(skew) < _SKEW_WARN, text, f"{text}: set this machine's clock (NTP)", otherwise)
 
 
 def tables(case: Case) -> Iterator[Finding]:
@@ -147,61 +132,59 @@ def _table(case: Case, table: template.Table, name: str) -> Iterator[Finding]:
     except botocore.exceptions.ClientError as error:
         yield Finding(f"table {name}", State.fail, _refused(error, real, "dynamodb:DescribeTable"))
         if error.response["Error"]["Code"] != "ResourceNotFoundException":
-            yield from _readable(case, table, real, name)
+            yield _readable(case, table, name)
         return
     if _keys(there) != _keys(table.create):
         text = f"{real} has the key {_spelt(there)}, and needs {_spelt(table.create)}: it is not this service's table"
         yield Finding(f"table {name}", State.fail, text)
         return
-    if there.get("TableStatus", "ACTIVE") not in {"ACTIVE", "UPDATING"}:
-        yield Finding(f"table {name}", State.warn, f"{real} is {there['TableStatus']}: look again in a minute")
-    else:
-        yield Finding(f"table {name}", State.ok, real)
-    yield from _readable(case, table, real, name)
+    state = there.get("TableStatus", "ACTIVE")
+    mend = f"{real} is {state}: look again in a minute"
+    yield _verdict(f"table {name}", state in {"ACTIVE", "UPDATING"}, real, mend)
+    yield _readable(case, table, name)
     if table.ttl:
-        yield from _expires(case, real, name, table.ttl)
+        yield _expires(case, real, name, table.ttl)
     if table.recoverable and not case.target.local:
-        yield from _recoverable(case, real, name)
+        yield _recoverable(case, real, name)
 
 
-def _readable(case: Case, table: template.Table, real: str, name: str) -> Iterator[Finding]:
-    kinds = {entry["AttributeName"]: entry["AttributeType"] for entry in table.create["AttributeDefinitions"]}
-    key = {
-        entry["AttributeName"]: {kinds[entry["AttributeName"]]: _ABSENT_KEY[kinds[entry["AttributeName"]]]}
-        for entry in table.create["KeySchema"]
-    }
-    try:
-        case.client.get_item(TableName=real, Key=key)
-    except botocore.exceptions.ClientError as error:
-        yield Finding(f"access {name}", State.fail, _refused(error, real, "dynamodb:GetItem"))
-    else:
-        yield Finding(f"access {name}", State.ok, "can be read")
+def _readable(case: Case, table: template.Table, name: str) -> Finding:
+    key = {attribute: {kind: _ABSENT_KEY[kind]} for _, attribute, kind in _keys(table.create)}
+    get = partial(case.client.get_item, TableName=table.name, Key=key)
+    _, refused = _ask(table.name, "dynamodb:GetItem", get)
+    return _verdict(f"access {name}", not refused, "can be read", refused, State.fail)
 
 
 def _verdict(check: str, good: bool, text: str, mend: str, otherwise: State = State.warn) -> Finding:
     return Finding(check, State.ok, text) if good else Finding(check, otherwise, mend)
 
 
-def _expires(case: Case, real: str, name: str, attribute: str) -> Iterator[Finding]:
+def _ask(table: str, action: str, call: Callable[[], Any]) -> tuple[Any, str]:
+    """Return what the call answers, and an empty text; or nothing, and why it was refused and how to mend that."""
     try:
-        told: Any = case.client.describe_time_to_live(TableName=real)["TimeToLiveDescription"]
+        return call(), ""
     except botocore.exceptions.ClientError as error:
-        yield Finding(f"ttl {name}", State.warn, _refused(error, real, "dynamodb:DescribeTimeToLive"))
-        return
+        return {}, _refused(error, table, action)
+
+
+def _expires(case: Case, real: str, name: str, attribute: str) -> Finding:
+    describe = partial(case.client.describe_time_to_live, TableName=real)
+    answer, refused = _ask(real, "dynamodb:DescribeTimeToLive", describe)
+    told = answer.get("TimeToLiveDescription", {})
     on = told.get("TimeToLiveStatus") in {"ENABLED", "ENABLING"} and told.get("AttributeName") == attribute
     mend = f"what has expired is never deleted: turn on time to live of {real}, by the attribute {attribute}"
-    yield _verdict(f"ttl {name}", on, f"by the attribute {attribute}", mend)
+    return _verdict(f"ttl {name}", on, f"by the attribute {attribute}", refused or mend)
 
 
-def _recoverable(case: Case, real: str, name: str) -> Iterator[Finding]:
-    try:
-        told: Any = case.client.describe_continuous_backups(TableName=real)["ContinuousBackupsDescription"]
-    except botocore.exceptions.ClientError as error:
-        yield Finding(f"recovery {name}", State.warn, _refused(error, real, "dynamodb:DescribeContinuousBackups"))
-        return
-    on = told.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus") == "ENABLED"
+def _recoverable(case: Case, real: str, name: str) -> Finding:
+    describe = partial(case.client.describe_continuous_backups, TableName=real)
+    answer, refused = _ask(real, "dynamodb:DescribeContinuousBackups", describe)
+    told = answer.get("ContinuousBackupsDescription", {}).get("PointInTimeRecoveryDescription", {})
     mend = f"what is lost cannot be brought back: turn on point-in-time recovery of {real}"
-    yield _verdict(f"recovery {name}", on, "to a point in time", mend, State.fail)
+    on = told.get("PointInTimeRecoveryStatus") == "ENABLED"
+    return _verdict(
+        f"recovery {name}", on, "to a point in time", refused or mend, State.warn if refused else State.fail
+    )
 
 
 def roles(case: Case) -> Iterator[Finding]:
@@ -230,16 +213,14 @@ def signing_keys(case: Case) -> Iterator[Finding]:
         yield Finding("keys", state, f"there is no place for keys{whom}: name one by KEYS_KMS_KEY or KEYS_FILE")
         return
     if settings.keys_kms_key == bootstrap.UNWRAPPED:
-        yield Finding(
-            "keys", State.warn, "KEYS_KMS_KEY=local: private halves lie in the table unwrapped, as for `sam local`"
-        )
+        text = "KEYS_KMS_KEY=local: private halves lie in the table unwrapped, as for `sam local`"
+        yield Finding("keys", State.warn, text)
     now = case.services.clock.now()
     known = standing(store.load_keys(), now)
     oldest = settings.key_period if settings.keys_kms_key else KEY_AGE
     tended = "; the schedule should have made it: see the log of KeysFunction" if settings.keys_kms_key else ""
     for algorithm in ALGORITHMS:
-        check = f"keys {algorithm}"
-        rotate = f"`lingpai keys rotate --algorithm {algorithm}`"
+        check, rotate = f"keys {algorithm}", f"`lingpai keys rotate --algorithm {algorithm}`"
         mine = [each for each in known if each.key.algorithm == algorithm]
         signing = [each.key for each in mine if each.state == "signing"]
         following = any(each.state == "next" for each in mine)
@@ -247,12 +228,11 @@ def signing_keys(case: Case) -> Iterator[Finding]:
             state = State.fail if algorithm in wanted else State.warn
             yield Finding(check, state, f"no key signs: {rotate} makes one{tended}")
             continue
-        days = (now - signing[-1].signs_from) // 86400
-        if now - signing[-1].signs_from > oldest and not following:
-            yield Finding(check, State.warn, f"the key has signed for {days} days, and none follows: {rotate}{tended}")
-        else:
-            after = ", and the next one is published" if following else ""
-            yield Finding(check, State.ok, f"the key has signed for {days} days{after}")
+        age = now - signing[-1].signs_from
+        text = f"the key has signed for {age // 86400} days"
+        after = ", and the next one is published" if following else ""
+        mend = f"{text}, and none follows: {rotate}{tended}"
+        yield _verdict(check, following or age <= oldest, text + after, mend)
 
 
 def _algorithms_wanted(case: Case) -> set[str]:
@@ -328,12 +308,9 @@ def jwks(case: Case) -> Iterator[Finding]:
     store = place_of(case.services)
     stored = standing(store.load_keys() if store else (), now)
     missing = sorted(each.key.kid for each in stored if each.state != "gone" and each.key.kid not in published)
-    if missing:
-        seconds = case.services.settings.key_cache_ttl
-        text = f"the API does not publish {', '.join(missing)}: look again in {seconds} s; else it has other keys"
-        yield Finding("jwks", State.warn, text)
-    else:
-        yield Finding("jwks", State.ok, f"{len(published)} keys are published")
+    again = f"look again in {case.services.settings.key_cache_ttl} s; else it has other keys"
+    mend = f"the API does not publish {', '.join(missing)}: {again}"
+    yield _verdict("jwks", not missing, f"{len(published)} keys are published", mend)
 
 
 def test_message(case: Case) -> Iterator[Finding]:
@@ -362,30 +339,38 @@ def test_message(case: Case) -> Iterator[Finding]:
         yield Finding(check, State.warn, f"nobody knows whether it was sent: {error.detail}")
     else:
         delivered = settings.sms_provider != ("console",)
-        state = State.ok if delivered else State.warn
-        yield Finding(check, state, "taken by the provider" if delivered else "console keeps it, and delivers none")
+        yield _verdict(check, delivered, "taken by the provider", "console keeps it, and delivers none")
 
 
 def _guarded(name: str, check: Check, case: Case) -> Iterator[Finding]:
     """Yield the check's findings; an error becomes one."""
     try:
         yield from check(case)
-    except LingpaiError as error:
-        advice = credentials.advice(error.__cause__)
-        yield Finding(name, State.fail, advice or f"no answer: {error.__cause__ or error}")
-    except botocore.exceptions.ClientError as error:
-        yield Finding(name, State.fail, credentials.advice(error) or f"refused: {error}")
-    except (deployment.DeploymentError, botocore.exceptions.BotoCoreError) as error:
-        yield Finding(name, State.fail, credentials.advice(error) or str(error))
-    except template.TemplateError as error:
-        yield Finding(name, State.fail, str(error))
     except urllib.error.HTTPError as error:
         with error:
             yield Finding(name, State.fail, f"{error.url} answers {error.code}")
-    except OSError as error:
-        yield Finding(name, State.fail, f"no answer: {getattr(error, 'reason', None) or error}")
-    except ValueError as error:
-        yield Finding(name, State.fail, str(error))
+    except (
+        LingpaiError,
+        botocore.exceptions.ClientError,
+        botocore.exceptions.BotoCoreError,
+        deployment.DeploymentError,
+        template.TemplateError,
+        OSError,
+        ValueError,
+    ) as error:
+        yield Finding(name, State.fail, credentials.advice(error) or _described(error))
+
+
+def _described(error: Exception) -> str:
+    match error:
+        case LingpaiError():
+            return f"no answer: {error.__cause__ or error}"
+        case botocore.exceptions.ClientError():
+            return f"refused: {error}"
+        case OSError():
+            return f"no answer: {getattr(error, 'reason', None) or error}"
+        case _:
+            return str(error)
 
 
 def _fetch(url: str) -> Any:
@@ -422,3 +407,18 @@ def _keys(table: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 
 def _spelt(table: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} ({kind})" for _, name, kind in _keys(table))
+
+
+_CHECKS: Mapping[str, Check] = {
+    "store": store_answers,
+    "tables": tables,
+    "roles": roles,
+    "clients": clients,
+    "keys": signing_keys,
+    "pepper": pepper,
+    "sms": sms,
+    "health": health,
+    "jwks": jwks,
+    "test message": test_message,
+}
+_OF_STORE = {"tables", "roles", "clients"}

@@ -1,12 +1,12 @@
 """`lingpai client`: the applications that may ask for tokens."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 import typer
 from pydantic import ValidationError
+from typer import Argument, Option
 
 from lingpai.clients import epochs
 from lingpai.clients.model import Client, Right
@@ -16,9 +16,9 @@ from lingpai.kernel.clock import Clock
 from lingpai.kernel.validation_errors import error_text
 from lingpai.services import Services
 from local import seed
-from local.operator.command_context import CommandContext, clients_of, command
-from local.operator.console import Failed, Missing, Refused, field_table, finish_first, join_words, say, table
-from local.seed import SeedClient
+from local.operator.command_context import CommandContext, command
+from local.operator.console import Failed, Missing, Refused, field_table, finish_first, say, table
+from local.seed import SeedClient, client_document, clients_of
 
 group = typer.Typer(name="client", no_args_is_help=True, help="The applications that may ask for tokens.")
 
@@ -43,9 +43,10 @@ class ClaimName(StrEnum):
     username = "username"
 
 
-ClientId = Annotated[str, typer.Argument(metavar="ID", help="The client's id.")]
+Words = list[str] | None
+ClientId = Annotated[str, Argument(metavar="ID", help="The client's id.")]
 KeepTokens = Annotated[
-    bool, typer.Option("--keep-tokens", help="Tokens that it was given stay good: for a change that was planned.")
+    bool, Option("--keep-tokens", help="Tokens that it was given stay good: for a change that was planned.")
 ]
 
 
@@ -53,45 +54,37 @@ KeepTokens = Annotated[
 def create(
     context: CommandContext,
     client_id: ClientId,
-    dialect: Annotated[DialectName, typer.Option(help="Whose requests it sends, and whose answers it reads.")],
+    dialect: Annotated[DialectName, Option(help="Whose requests it sends, and whose answers it reads.")],
     *,
-    public: Annotated[bool, typer.Option("--public", help="Without a secret: an app that could not keep one.")] = False,
-    grant: Annotated[
-        list[str] | None, typer.Option(metavar="GRANT", help="A grant it may use, in place of the dialect's.")
-    ] = None,
-    scope: Annotated[
-        list[str] | None, typer.Option(metavar="SCOPE", help="A scope it may have, in place of the dialect's.")
-    ] = None,
-    role: Annotated[
-        list[str] | None, typer.Option(metavar="ROLE", help="A role of its own (client credentials).")
-    ] = None,
+    public: Annotated[bool, Option("--public", help="Without a secret: an app that could not keep one.")] = False,
+    grant: Annotated[Words, Option(metavar="GRANT", help="A grant it may use, in place of the dialect's.")] = None,
+    scope: Annotated[Words, Option(metavar="SCOPE", help="A scope it may have, in place of the dialect's.")] = None,
+    role: Annotated[Words, Option(metavar="ROLE", help="A role of its own (client credentials).")] = None,
     access_ttl: Annotated[
-        int | None, typer.Option(min=1, metavar="SECONDS", help="Life of an access token, in seconds.")
+        int | None, Option(min=1, metavar="SECONDS", help="Life of an access token, in seconds.")
     ] = None,
     refresh_ttl: Annotated[
-        int | None, typer.Option(min=1, metavar="SECONDS", help="Life of a refresh token, in seconds.")
+        int | None, Option(min=1, metavar="SECONDS", help="Life of a refresh token, in seconds.")
     ] = None,
     session_ttl: Annotated[
-        int | None, typer.Option(min=1, metavar="SECONDS", help="After this one logs in again, in seconds.")
+        int | None, Option(min=1, metavar="SECONDS", help="After this one logs in again, in seconds.")
     ] = None,
-    token_format: Annotated[TokenFormat | None, typer.Option(help="What its access tokens are.")] = None,
-    token_alg: Annotated[Algorithm | None, typer.Option(help="What signs its JWTs.")] = None,
+    token_format: Annotated[TokenFormat | None, Option(help="What its access tokens are.")] = None,
+    token_alg: Annotated[Algorithm | None, Option(help="What signs its JWTs.")] = None,
     sign_provider: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Who resolves its sign: trusted, wechat, …")
+        str | None, Option(metavar="NAME", help="Who resolves its sign: trusted, wechat, …")
     ] = None,
-    sign_app: Annotated[str, typer.Option(metavar="NAME", help="Whose openIds it brings.")] = "default",
-    api: Annotated[Right | None, typer.Option(help="What its tokens open at Lingpai's own API.")] = None,
+    sign_app: Annotated[str, Option(metavar="NAME", help="Whose openIds it brings.")] = "default",
+    api: Annotated[Right | None, Option(help="What its tokens open at Lingpai's own API.")] = None,
     resource_server: Annotated[
-        bool, typer.Option("--resource-server", help="It may introspect the tokens of other clients.")
+        bool, Option("--resource-server", help="It may introspect the tokens of other clients.")
     ] = False,
     claim: Annotated[
-        list[ClaimName] | None, typer.Option(help="What signed tokens and introspection say of the user.")
+        list[ClaimName] | None, Option(help="What signed tokens and introspection say of the user.")
     ] = None,
-    codes_from: Annotated[
-        list[str] | None, typer.Option(metavar="ID", help="A client whose codes it takes (usercenter).")
-    ] = None,
+    codes_from: Annotated[Words, Option(metavar="ID", help="A client whose codes it takes (usercenter).")] = None,
     forwards_address: Annotated[
-        bool, typer.Option("--forwards-address", help="It tells its end user's address in X-End-User-Address.")
+        bool, Option("--forwards-address", help="It tells its end user's address in X-End-User-Address.")
     ] = False,
 ) -> None:
     """Create the client ID and show its secret, once.
@@ -144,15 +137,15 @@ def list_clients(context: CommandContext) -> None:
             client.id,
             client.dialect,
             "confidential" if client.confidential else "public",
-            join_words(sorted(client.grants)),
-            join_words(client.scopes),
+            sorted(client.grants),
+            client.scopes,
             f"{client.token_alg} {client.access_ttl} s" if client.token_format == "jwt" else f"{client.access_ttl} s",
-            join_words(sorted(client.roles)),
+            sorted(client.roles),
             _state(client),
         )
         for client in every
     ]
-    context.show({"clients": [document(client) for client in every]}, table(columns, rows))
+    context.show({"clients": [client_document(client) for client in every]}, table(columns, rows))
 
 
 @command(group, "rotate-secret", asks=True)
@@ -179,50 +172,21 @@ def rotate_secret(context: CommandContext, client_id: ClientId, *, keep_tokens: 
 @command(group, "disable", asks=True)
 def disable(context: CommandContext, client_id: ClientId, *, keep_tokens: KeepTokens = False) -> None:
     """Refuse the client from now on, and the tokens that it was given. `enable` brings the client back, not them."""
-    tokens = (
-        "access tokens that it has stay good until they expire."
-        if keep_tokens
-        else "all tokens that it was given end, those of its users too."
-    )
-    question = f"the client {client_id} is refused; {tokens}"
-    _switch(context, client_id, disabled=True, keep_tokens=keep_tokens, sure=lambda: context.confirm(question))
+    kept = "access tokens that it has stay good until they expire"
+    ended = "all tokens that it was given end, those of its users too"
+    question = f"the client {client_id} is refused; {kept if keep_tokens else ended}."
+    _switch(context, client_id, disabled=True, keep_tokens=keep_tokens, question=question)
 
 
 @command(group, "enable")
 def enable(context: CommandContext, client_id: ClientId) -> None:
     """Let a disabled client ask for tokens again. Those that have ended stay ended."""
-    _switch(context, client_id, disabled=False, sure=lambda: None)
+    _switch(context, client_id, disabled=False)
 
 
 def new_secret(clock: Clock) -> str:
     """Return 256 random bits as 43 characters that need no quoting in forms, headers and shells."""
     return base64url.encode(clock.new_secret())
-
-
-def document(client: Client) -> dict[str, Any]:
-    """The record as JSON, with the field names of a seed file."""
-    return {
-        "client_id": client.id,
-        "dialect": client.dialect,
-        "confidential": client.confidential,
-        "disabled": client.disabled,
-        "grant_types": sorted(client.grants),
-        "scopes": list(client.scopes),
-        "access_token_ttl": client.access_ttl,
-        "refresh_token_ttl": client.refresh_ttl,
-        "session_ttl": client.session_ttl,
-        "token_format": client.token_format,
-        "token_alg": client.token_alg,
-        "roles": sorted(client.roles),
-        "sign_provider": client.sign_provider,
-        "sign_app": client.sign_app,
-        "api": client.api,
-        "introspect": client.introspect,
-        "claims": sorted(client.claims),
-        "valid_from": client.valid_from,
-        "codes_from": sorted(client.codes_from),
-        "forwards_address": client.forwards_address,
-    }
 
 
 def _checked(**given: Any) -> SeedClient:
@@ -248,13 +212,13 @@ def next_valid_from(services: Services, client: Client) -> int:
 
 
 def _switch(
-    context: CommandContext, client_id: str, *, disabled: bool, sure: Callable[[], None], keep_tokens: bool = True
+    context: CommandContext, client_id: str, *, disabled: bool, keep_tokens: bool = True, question: str = ""
 ) -> None:
     with context.services() as services:
         before = found(services, client_id)
         changed = before.disabled != disabled
-        if changed:
-            sure()
+        if changed and question:
+            context.confirm(question)
         after = replace(before, disabled=disabled)
         if not keep_tokens:
             # Also for a client that is disabled already: its tokens may have been kept then.
@@ -277,7 +241,7 @@ def change(services: Services, before: Client, after: Client) -> None:
 def _show_secret(context: CommandContext, client: Client, secret: str | None) -> None:
     lost = f"`lingpai client rotate-secret {client.id}` makes another secret: nobody saw this one" if secret else ""
     fields = {"client_id": client.id, "client_secret": secret or "– (public)", "dialect": client.dialect}
-    context.show({**document(client), "client_secret": secret}, field_table(fields), unread=lost)
+    context.show({**client_document(client), "client_secret": secret}, field_table(fields), unread=lost)
     if secret is not None and not context.options.as_json:
         say(_ONCE)
 

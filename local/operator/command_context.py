@@ -5,76 +5,41 @@ import inspect
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from inspect import Parameter
 from typing import Annotated, Any, Concatenate
 
 import typer
 import typer.core
 from pydantic import ValidationError
 from rich.table import Table
+from typer import Option
 
-from lingpai.clients.storage import ClientWriter
 from lingpai.kernel.validation_errors import error_text
 from lingpai.services import Services
 from local.operator import console, target
 from local.operator.target import Target
 
-_PANEL = "Where and how (also before the command)"
-_OPTIONS: dict[str, tuple[Any, Any]] = {
-    "stack": (
-        Annotated[
-            str | None,
-            typer.Option("--stack", metavar="NAME", help="The deployed stack of this name.", rich_help_panel=_PANEL),
-        ],
-        None,
-    ),
-    "local": (
-        Annotated[bool, typer.Option("--local", help="The local server, `make run`.", rich_help_panel=_PANEL)],
-        False,
-    ),
-    "as_json": (
-        Annotated[bool, typer.Option("--json", help="One JSON document on standard output.", rich_help_panel=_PANEL)],
-        False,
-    ),
-    "yes": (
-        Annotated[bool, typer.Option("--yes", help="Do not ask first.", rich_help_panel=_PANEL)],
-        False,
-    ),
-}
 
-
-def _show_version(asked: bool) -> None:
-    if asked:
-        console.show(f"lingpai {importlib.metadata.version('lingpai')}")
-        raise typer.Exit
-
-
-_VERSION = inspect.Parameter(
-    "version",
-    inspect.Parameter.KEYWORD_ONLY,
-    default=False,
-    annotation=Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and end.")
-    ],
-)
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Options:
     """The common options of a command."""
 
-    stack: str | None = None
-    local: bool = False
-    as_json: bool = False
-    yes: bool = False
+    stack: Annotated[str | None, Option("--stack", metavar="NAME", help="The deployed stack of this name.")] = None
+    local: Annotated[bool, Option("--local", help="The local server, `make run`.")] = False
+    as_json: Annotated[bool, Option("--json", help="One JSON document on standard output.")] = False
+    yes: Annotated[bool, Option("--yes", help="Do not ask first.")] = False
 
-    def merge(self, given: Mapping[str, Any]) -> "Options":
+    def merge(self, further: "Options") -> "Options":
         """Return these options joined with those given further on; contradictions are a usage error."""
-        stack = given.get("stack")
-        if None not in (self.stack, stack) and stack != self.stack:
-            raise typer.BadParameter(f"--stack: names both {self.stack} and {stack}")
-        flags = {name: getattr(self, name) or bool(given.get(name)) for name in ("local", "as_json", "yes")}
-        options = replace(self, stack=stack or self.stack, **flags)
+        if self.stack and further.stack and further.stack != self.stack:
+            raise typer.BadParameter(f"--stack: names both {self.stack} and {further.stack}")
+        options = Options(
+            stack=further.stack or self.stack,
+            local=further.local or self.local,
+            as_json=further.as_json or self.as_json,
+            yes=further.yes or self.yes,
+        )
         if options.stack is not None and options.local:
             raise typer.BadParameter("--stack and --local: name one of them")
         return options
@@ -105,33 +70,16 @@ class CommandContext:
         console.show(console.as_json(document) if self.options.as_json else for_people, unread)
 
 
-def clients_of(services: Services) -> ClientWriter:
-    """Return the services' store, by which an operator also writes clients."""
-    writer: ClientWriter = services.store  # type: ignore[assignment]  # every store that the command opens is one
-    return writer
-
-
-@contextmanager
-def _readable_errors() -> Iterator[None]:
-    """Replace pydantic's words, which Typer quotes for an invalid argument, by ours."""
-    try:
-        yield
-    except typer.BadParameter as error:
-        if isinstance(error.__cause__, ValidationError):
-            error.message = "; ".join(map(error_text, error.__cause__.errors()))
-        raise
-
-
 class _Command(typer.core.TyperCommand):
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        with _readable_errors():
-            return super().parse_args(ctx, args)
+    """A command that words pydantic's complaints about an argument, which Typer quotes, as the settings do."""
 
-
-class _Group(typer.core.TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        with _readable_errors():
+        try:
             return super().parse_args(ctx, args)
+        except typer.BadParameter as error:
+            if isinstance(error.__cause__, ValidationError):
+                error.message = "; ".join(map(error_text, error.__cause__.errors()))
+            raise
 
 
 type Work[**P] = Callable[Concatenate[CommandContext, P], None]
@@ -139,51 +87,46 @@ type Work[**P] = Callable[Concatenate[CommandContext, P], None]
 
 def command[**P](group: typer.Typer, name: str, *, asks: bool = False) -> Callable[[Work[P]], Work[P]]:
     """Register a command, which is called with its context. One that `asks` before it acts has the option `--yes`."""
-    common = {key: option for key, option in _OPTIONS.items() if asks or key != "yes"}
 
     def register(function: Work[P]) -> Work[P]:
-        def run(context: typer.Context, **given: Any) -> None:
-            options = _options_of(context).merge({key: given.pop(key) for key in common})
+        def run(options: Options, **given: Any) -> None:
             stoppable = console.signals({signal.SIGTERM: signal.default_int_handler})
             with console.report_errors(), stoppable, target.opened(options.stack, local=options.local) as opened:
                 function(CommandContext(options, opened), **given)  # type: ignore[call-arg]  # typer gives what the signature asks
 
         own = list(inspect.signature(function).parameters.values())[1:]
-        _describe(run, function, own, common)
-        group.command(name, cls=_Command)(run)
+        group.command(name, cls=_Command, help=inspect.getdoc(function))(_taking_options(run, own, asks=asks))
         return function
 
     return register
 
 
-def accept_options(group: typer.Typer, *, version: bool = False) -> None:
-    """Let the common options, and with `version` also `--version`, stand behind the group's name."""
+def accept_options(group: typer.Typer, own: Callable[..., None] = lambda: None) -> None:
+    """Let the common options, and those that are parameters of `own`, stand behind the group's name."""
+    parameters = list(inspect.signature(own).parameters.values())
+    group.callback()(_taking_options(lambda _, **given: own(**given), parameters, asks=True))
+
+
+def version_option(
+    *, version: Annotated[bool, Option("--version", is_eager=True, help="Show the version and end.")] = False
+) -> None:
+    """Show the version and end, if that is asked for."""
+    if version:
+        console.show(f"lingpai {importlib.metadata.version('lingpai')}")
+        raise typer.Exit
+
+
+def _taking_options(run: Callable[..., None], own: list[Parameter], *, asks: bool) -> Callable[..., None]:
+    """Return a function for Typer, which calls `run` with the common options given so far, and its own parameters."""
+    common = [option for option in inspect.signature(Options).parameters.values() if asks or option.name != "yes"]
 
     def take(context: typer.Context, **given: Any) -> None:
-        context.obj = _options_of(context).merge(given)
+        further = Options(**{option.name: given.pop(option.name) for option in common})
+        context.obj = (context.obj or Options()).merge(further)
+        run(context.obj, **given)
 
-    _describe(take, None, [_VERSION] if version else [], _OPTIONS)
-    group.callback(cls=_Group)(take)
-
-
-def _options_of(context: typer.Context) -> Options:
-    return context.obj if isinstance(context.obj, Options) else Options()
-
-
-def _describe(
-    run: Callable[..., None],
-    function: Callable[..., None] | None,
-    own: list[inspect.Parameter],
-    common: Mapping[str, tuple[Any, Any]],
-) -> None:
-    """Give `run` the signature for Typer: the context, the command's own parameters, the common options."""
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    context = inspect.Parameter("context", keyword, annotation=typer.Context)
-    kept = [parameter.replace(kind=keyword) for parameter in own]
-    added = [
-        inspect.Parameter(key, keyword, default=default, annotation=kind) for key, (kind, default) in common.items()
-    ]
-    parameters = [context, *kept, *added]
-    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what `inspect` looks for first
-    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    run.__doc__ = function.__doc__ if function else None
+    first = Parameter("context", Parameter.KEYWORD_ONLY, annotation=typer.Context)
+    parameters = [first, *(each.replace(kind=Parameter.KEYWORD_ONLY) for each in (*own, *common))]
+    take.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what `inspect` looks for first
+    take.__annotations__ = {each.name: each.annotation for each in parameters}
+    return take

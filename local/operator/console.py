@@ -33,16 +33,26 @@ _PIPE_WIDTH = 4000
 screen = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
 
 
-class Refused(Exception):
-    """It was not done, or not all of it; the message says why and what to do. Exit code 1."""
+class CommandError(Exception):
+    """A command ends with this `code`; the message says why and what to do."""
+
+    code = FAILED
 
 
-class Failed(Exception):
-    """It cannot begin or go on; the message says why and what to do. Exit code 2."""
+class Refused(CommandError):
+    """It was not done, or not all of it."""
+
+    code = REFUSED
 
 
-class Missing(Exception):
-    """The thing that the command names does not exist. Exit code 3."""
+class Failed(CommandError):
+    """It cannot begin or go on."""
+
+
+class Missing(CommandError):
+    """The thing that the command names does not exist."""
+
+    code = MISSING
 
 
 class Unread(Exception):
@@ -51,32 +61,29 @@ class Unread(Exception):
 
 @contextmanager
 def report_errors() -> Iterator[None]:
-    """Report an error by a line on standard error, and end the process with its exit code."""
+    """Report an error by lines on standard error, and end the process with its exit code."""
     try:
         yield
-    except Refused as error:
-        end(REFUSED, *str(error).splitlines())
-    except Missing as error:
-        end(MISSING, *str(error).splitlines())
-    except deployment.DeploymentError as error:
-        end(FAILED, credentials.advice(error) or str(error))
-    except (FileError, SettingsError, dynamodb.StoreError, Failed) as error:
-        end(FAILED, *str(error).splitlines())
-    except seed.SeedError as error:
-        end(FAILED, *error.args[0])
-    except LingpaiError as error:
-        _end_refused(error)
-    except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
-        if advice := credentials.advice(error):
-            end(FAILED, advice)
-        end(FAILED, f"the store refuses: {error}", *_advice(error))
+    except (KeyboardInterrupt, Stopped):
+        end(STOPPED, "stopped")
     except (BrokenPipeError, Unread) as error:
         _forget_output()
         end(FAILED, "nobody reads the output any more", *(str(error).splitlines() if isinstance(error, Unread) else ()))
+    except CommandError as error:
+        end(error.code, *str(error).splitlines())
+    except seed.SeedError as error:
+        end(FAILED, *error.args[0])
+    except (FileError, SettingsError, dynamodb.StoreError) as error:
+        end(FAILED, *str(error).splitlines())
+    except LingpaiError as error:
+        _end_refused(error)
+    except deployment.DeploymentError as error:
+        end(FAILED, credentials.advice(error) or str(error))
+    except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
+        advice = credentials.advice(error)
+        end(FAILED, *([advice] if advice else [f"the store refuses: {error}", *_advice(error)]))
     except OSError as error:
         end(FAILED, f"{error.filename or 'the file'}: {error.strerror or error}")
-    except (KeyboardInterrupt, Stopped):
-        end(STOPPED, "stopped")
 
 
 def end(code: int, *lines: str) -> None:
@@ -109,30 +116,33 @@ def as_json(document: Mapping[str, Any]) -> str:
     return json.dumps(document, ensure_ascii=False, indent=2)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    """Return the rows as a table for people. A cell's text is never markup."""
-    drawn = Table(*columns, box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+def table(columns: Sequence[str] | None, rows: Iterable[Sequence[object]]) -> Table:
+    """Return the rows as a table for people, with the names of the columns, if any, above it.
+
+    A cell's text is never markup. Texts of a list are joined, and nothing is shown as a dash.
+    """
+    drawn = Table(*columns or (), show_header=bool(columns), box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    drawn.header_style = "bold"
     for row in rows:
-        drawn.add_row(*(Text(cell) for cell in row))
+        drawn.add_row(*map(_cell, row))
     return drawn
 
 
-def field_table(fields: Mapping[str, str]) -> Table:
+def field_table(fields: Mapping[str, object]) -> Table:
     """Return the fields of one thing, one below the other."""
-    drawn = Table(show_header=False, box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for name, value in fields.items():
-        drawn.add_row(Text(name, style="bold"), Text(value))
-    return drawn
+    return table(None, [(Text(name, style="bold"), value) for name, value in fields.items()])
 
 
-def format_time(at: int) -> str:
-    """Format seconds since 1970 for people."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+def _cell(value: object) -> Text:
+    if isinstance(value, Text):
+        return value
+    text = " ".join(value) if isinstance(value, list | tuple) else "" if value is None else str(value)
+    return Text(text or "–")
 
 
-def join_words(values: Iterable[str]) -> str:
-    """Join texts into one cell."""
-    return " ".join(values) or "–"
+def format_time(at: int | None) -> str:
+    """Format seconds since 1970 for people; empty for no time."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if at else ""
 
 
 def confirm(question: str, *, yes: bool) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
+from typer import Option
 
 from lingpai import bootstrap
 from lingpai.services import Services
@@ -34,15 +35,8 @@ class Known:
 
     def document(self) -> dict[str, Any]:
         """The key as JSON."""
-        return {
-            "kid": self.key.kid,
-            "algorithm": self.key.algorithm,
-            "number": self.key.number,
-            "state": self.state,
-            "signs_from": self.key.signs_from,
-            "signs_until": self.retires_at,
-            "published_until": self.published_until,
-        }
+        ends = {"signs_until": self.retires_at, "published_until": self.published_until}
+        return {**_document(self.key), "state": self.state, **ends}
 
 
 @command(group, "list")
@@ -55,9 +49,7 @@ def list_keys(context: CommandContext) -> None:
             signing_keys.named(each.key),
             each.key.kid,
             each.state,
-            format_time(each.key.signs_from),
-            format_time(each.retires_at) if each.retires_at else "–",
-            format_time(each.published_until) if each.published_until else "–",
+            *map(format_time, (each.key.signs_from, each.retires_at, each.published_until)),
         )
         for each in known
     ]
@@ -70,13 +62,11 @@ def rotate(
     context: CommandContext,
     *,
     algorithm: Annotated[
-        list[Algorithm] | None, typer.Option(metavar="ES256|RS256", help="Of this algorithm alone; else of each.")
+        list[Algorithm] | None, Option(metavar="ES256|RS256", help="Of this algorithm alone; else of each.")
     ] = None,
     lead: Annotated[
         int | None,
-        typer.Option(
-            min=0, metavar="SECONDS", help="Seconds that the key is published before it signs; else KEY_LEAD."
-        ),
+        Option(min=0, metavar="SECONDS", help="Seconds that the key is published before it signs; else KEY_LEAD."),
     ] = None,
 ) -> None:
     """Make the next key early: it signs after a day, and the one that signs now is retired then; its tokens stay good.
@@ -101,13 +91,14 @@ def rotate(
             for each in dict.fromkeys(wanted)
         }
     made = [key for key in tried.values() if key is not None]
-    shown = [
-        {"kid": key.kid, "algorithm": key.algorithm, "number": key.number, "signs_from": key.signs_from} for key in made
-    ]
     rows = [(signing_keys.named(key), key.kid, format_time(key.signs_from)) for key in made]
-    context.show({"keys": shown}, table(("key", "kid", "signs from"), rows))
+    context.show({"keys": [_document(key) for key in made]}, table(("key", "kid", "signs from"), rows))
     if late := [each for each, key in tried.items() if key is None]:
         raise Refused(f"somebody else made the next key meanwhile, and none was added: {', '.join(late)}")
+
+
+def _document(key: StoredKey) -> dict[str, Any]:
+    return {"kid": key.kid, "algorithm": key.algorithm, "number": key.number, "signs_from": key.signs_from}
 
 
 def store_of(services: Services) -> KeyStore:

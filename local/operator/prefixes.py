@@ -1,12 +1,13 @@
 """`lingpai prefix`: where messages go, and the stop of a prefix whose codes do not come back."""
 
 import re
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
+from typer import Argument
 
 from lingpai.kernel import phone_numbers
-from lingpai.services import Services
 from lingpai.settings import Settings
 from lingpai.sms import budget
 from lingpai.sms.budget import Traffic
@@ -18,7 +19,7 @@ group = typer.Typer(name="prefix", no_args_is_help=True, help="SMS to a prefix: 
 _SHAPE = re.compile(r"\+[1-9][0-9]{2,14}")
 
 Prefix = Annotated[
-    str, typer.Argument(metavar="PREFIX", help="+861331, or any number in it: the calling code and the first digits.")
+    str, Argument(metavar="PREFIX", help="+861331, or any number in it: the calling code and the first digits.")
 ]
 
 
@@ -34,7 +35,7 @@ def show(context: CommandContext, prefix: Prefix) -> None:
         "state": "stopped" if _stopped(traffic, settings) else "open",
         "sent": f"{traffic.sent} of {settings.limit_sms_prefix or 'any number'}",
         "unproven": f"{traffic.unproven} of {settings.sms_unproven or 'any number'}",
-        "verified": str(traffic.verified),
+        "verified": traffic.verified,
     }
     context.show(_document(name, traffic, settings), field_table(fields))
 
@@ -48,7 +49,8 @@ def lift(context: CommandContext, prefix: Prefix) -> None:
         stopped = _stopped(traffic, services.settings)
         if stopped:
             budget.lift(services, name)
-        document = {**_after(services, name), "lifted": stopped, "was": _counts(traffic)}
+        after = _document(name, budget.traffic(services, name), services.settings)
+        document = {**after, "lifted": stopped, "was": asdict(traffic)}
     said = f"{name} is open again" if stopped else f"{name} is not stopped"
     context.show(
         document, f"{said}: {traffic.sent} sent, {traffic.unproven} unproven, {traffic.verified} verified so far"
@@ -57,22 +59,14 @@ def lift(context: CommandContext, prefix: Prefix) -> None:
         say("not one code came back from it today: it will be stopped again if that goes on")
 
 
-def _after(services: Services, name: str) -> dict[str, Any]:
-    return _document(name, budget.traffic(services, name), services.settings)
-
-
 def _document(name: str, traffic: Traffic, settings: Settings) -> dict[str, Any]:
     return {
         "prefix": name,
         "stopped": _stopped(traffic, settings),
-        **_counts(traffic),
+        **asdict(traffic),
         "limit_sent": settings.limit_sms_prefix or None,
         "limit_unproven": settings.sms_unproven or None,
     }
-
-
-def _counts(traffic: Traffic) -> dict[str, int]:
-    return {"sent": traffic.sent, "unproven": traffic.unproven, "verified": traffic.verified}
 
 
 def _stopped(traffic: Traffic, settings: Settings) -> bool:

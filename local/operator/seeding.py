@@ -3,29 +3,22 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Argument, Option
 
 from local import seed
-from local.operator.command_context import CommandContext, command
+from local.operator.command_context import CommandContext
 from local.operator.console import Failed, say
-
-
-def add_to(group: typer.Typer) -> None:
-    """Make it a command of `group`."""
-    command(group, "seed")(seed_deployment)
 
 
 def seed_deployment(
     context: CommandContext,
-    file: Annotated[
-        Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="JSON, as docs/seed.md says.")
-    ],
+    file: Annotated[Path, Argument(exists=True, dir_okay=False, readable=True, help="JSON, as docs/seed.md says.")],
     *,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Clients that are there get the file's secret, and are enabled.")
+        bool, Option("--overwrite", help="Clients that are there get the file's secret, and are enabled.")
     ] = False,
     allow_short_secrets: Annotated[
-        bool, typer.Option("--allow-short-secrets", help=f"Take secrets under {seed.SECRET_MIN} characters.")
+        bool, Option("--allow-short-secrets", help=f"Take secrets under {seed.SECRET_MIN} characters.")
     ] = False,
 ) -> None:
     """Give a deployment the clients, roles and users of FILE.

@@ -4,33 +4,27 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Annotated
 
-import typer
+from typer import Argument, BadParameter, Option
 
 from lingpai.accounts import service as accounts
 from lingpai.accounts.model import User
 from lingpai.kernel import phone_numbers
 from lingpai.kernel.names import folded
 from lingpai.services import Services
-from local.operator.command_context import CommandContext, command
-from local.operator.console import Missing, format_time, join_words, say, table
-from local.operator.users import document, role_id_of, role_names
+from local.operator.command_context import CommandContext
+from local.operator.console import Missing, format_time, say, table
+from local.operator.users import document, role_id_of, role_names, state
 
-Limit = Annotated[int, typer.Option("--limit", min=1, max=10_000, metavar="N", help="At most so many.")]
+Limit = Annotated[int, Option("--limit", min=1, max=10_000, metavar="N", help="At most so many.")]
 After = Annotated[
-    int | None, typer.Option("--after", min=1, metavar="ID", help="Go on behind this account, the last one shown.")
+    int | None, Option("--after", min=1, metavar="ID", help="Go on behind this account, the last one shown.")
 ]
-
-
-def add_to(group: typer.Typer) -> None:
-    """Make them commands of `group`."""
-    command(group, "list")(list_users)
-    command(group, "find")(find_users)
 
 
 def list_users(
     context: CommandContext,
     *,
-    role: Annotated[str | None, typer.Option("--role", metavar="ROLE", help="Those that have this role.")] = None,
+    role: Annotated[str | None, Option("--role", metavar="ROLE", help="Those that have this role.")] = None,
     limit: Limit = 100,
     after: After = None,
 ) -> None:
@@ -45,7 +39,7 @@ def list_users(
 
 def find_users(
     context: CommandContext,
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="A part of a username, number, openid or name.")],
+    text: Annotated[str, Argument(metavar="TEXT", help="A part of a username, number, openid or name.")],
     *,
     limit: Limit = 100,
     after: After = None,
@@ -56,7 +50,7 @@ def find_users(
     """
     wanted = folded(text)
     if not wanted:
-        raise typer.BadParameter("TEXT: is empty")
+        raise BadParameter("TEXT: is empty")
     with context.services() as services:
         country = services.settings.home_country
         users = (
@@ -82,14 +76,7 @@ def _show(context: CommandContext, services: Services, users: Iterator[User], li
     more = next(users, None) is not None
     columns = ("id", "username", "mobile", "roles", "created", "state")
     rows = [
-        (
-            str(user.id),
-            user.username or "–",
-            user.mobile or "–",
-            join_words(role_names(book, user)),
-            format_time(user.created_at),
-            "disabled" if user.disabled else "enabled",
-        )
+        (user.id, user.username, user.mobile, role_names(book, user), format_time(user.created_at), state(user))
         for user in shown
     ]
     next_after = shown[-1].id if more else None

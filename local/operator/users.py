@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
+from typer import Argument, Option
 
 from lingpai.accounts import ended_accounts, identities, last_admin, roles
 from lingpai.accounts import service as accounts
@@ -16,17 +17,7 @@ from lingpai.services import Services
 from lingpai.sessions.model import Session
 from local.operator.clients import new_secret
 from local.operator.command_context import CommandContext, command
-from local.operator.console import (
-    Failed,
-    Missing,
-    Refused,
-    field_table,
-    finish_first,
-    format_time,
-    join_words,
-    say,
-    table,
-)
+from local.operator.console import Failed, Missing, Refused, field_table, finish_first, format_time, say, table
 
 group = typer.Typer(
     name="user", no_args_is_help=True, help="Accounts: made, found, changed, switched off and on, deleted."
@@ -36,22 +27,21 @@ _LONGEST_ID = 16
 _ONCE = "Keep the password now: it is shown this once, and stored as a hash alone."
 
 Who = Annotated[
-    str,
-    typer.Argument(metavar="WHO", help="A username, a mobile number or a user id; id:1 or name:1 tells apart."),
+    str, Argument(metavar="WHO", help="A username, a mobile number or a user id; id:1 or name:1 tells apart.")
 ]
-PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read its password from standard input.")]
-RoleName = Annotated[str, typer.Argument(metavar="ROLE", help="The role's name.")]
+PasswordStdin = Annotated[bool, Option("--password-stdin", help="Read its password from standard input.")]
+RoleName = Annotated[str, Argument(metavar="ROLE", help="The role's name.")]
 
 
 @command(group, "create")
 def create(
     context: CommandContext,
-    username: Annotated[str | None, typer.Argument(metavar="USERNAME", help="Its username.")] = None,
+    username: Annotated[str | None, Argument(metavar="USERNAME", help="Its username.")] = None,
     *,
-    mobile: Annotated[str | None, typer.Option(metavar="NUMBER", help="Its mobile number, taken as proven.")] = None,
-    role: Annotated[list[str] | None, typer.Option(metavar="ROLE", help="A role that it gets, by name.")] = None,
+    mobile: Annotated[str | None, Option(metavar="NUMBER", help="Its mobile number, taken as proven.")] = None,
+    role: Annotated[list[str] | None, Option(metavar="ROLE", help="A role that it gets, by name.")] = None,
     password_stdin: PasswordStdin = False,
-    no_password: Annotated[bool, typer.Option("--no-password", help="It logs in by code alone.")] = False,
+    no_password: Annotated[bool, Option("--no-password", help="It logs in by code alone.")] = False,
 ) -> None:
     """Create an account and show its password, once, unless you gave it or want none.
 
@@ -95,16 +85,16 @@ def show(context: CommandContext, who: Who) -> None:
         book = services.store.directory().roles
         count = len(_alive(services, user))
     fields = {
-        "id": str(user.id),
-        "username": user.username or "–",
-        "mobile": user.mobile or "–",
-        "openids": join_words(f"{app}={openid}" for app, openid in user.openids),
-        "roles": join_words(role_names(book, user)),
+        "id": user.id,
+        "username": user.username,
+        "mobile": user.mobile,
+        "openids": [f"{app}={openid}" for app, openid in user.openids],
+        "roles": role_names(book, user),
         "created": format_time(user.created_at),
-        "state": "disabled" if user.disabled else "enabled",
+        "state": state(user),
         "password": "set" if user.password else "none",
         "digest login": "possible" if user.digests else "no",
-        "sessions": str(count),
+        "sessions": count,
     }
     imported = {}
     if user.imported_from is not None:
@@ -121,8 +111,7 @@ def set_password(context: CommandContext, who: Who, *, password_stdin: PasswordS
     given = _read_password() if password_stdin else None
     with context.services() as services:
         user = _found(services, who)
-        if user.disabled:
-            raise Refused(f"{_named(user)} is disabled, and cannot be changed: `lingpai user enable` comes first")
+        _require_enabled(user)
         if user.username is None and user.mobile is None:
             raise Refused(f"{_named(user)} has neither username nor number: nobody could log in by a password")
         context.confirm(f"{_named(user)} gets another password, and all of its sessions end.")
@@ -176,16 +165,6 @@ def list_sessions(context: CommandContext, who: Who) -> None:
     with context.services() as services:
         user = _found(services, who)
         alive = _alive(services, user)
-    rows = [
-        (
-            session.client_id,
-            join_words(session.scope),
-            format_time(session.created_at),
-            format_time(session.rotated_at) if session.rotated_at else "–",
-            format_time(session.over_at),
-        )
-        for session in alive
-    ]
     shown = [
         {
             "client_id": session.client_id,
@@ -194,6 +173,10 @@ def list_sessions(context: CommandContext, who: Who) -> None:
             "refreshed_at": session.rotated_at or None,
             "ends_at": session.over_at,
         }
+        for session in alive
+    ]
+    rows = [
+        (session.client_id, session.scope, *map(format_time, (session.created_at, session.rotated_at, session.over_at)))
         for session in alive
     ]
     columns = ("client", "scope", "created", "refreshed", "ends, unless refreshed")
@@ -222,6 +205,11 @@ def revoke_role(context: CommandContext, who: Who, role: RoleName) -> None:
     _change_role(context, who, role, granted=False)
 
 
+def state(user: User) -> str:
+    """Return the word for people: disabled or enabled."""
+    return "disabled" if user.disabled else "enabled"
+
+
 def document(user: User, book: RoleBook) -> dict[str, Any]:
     """The account as JSON, without hashes."""
     return {
@@ -242,19 +230,13 @@ def _found(services: Services, who: str) -> User:
 
     A username may look like another account's id. A text that fits two accounts is refused.
     """
-    kind, colon, rest = who.partition(":")
-    by_id = _by_id(services, rest if (kind, colon) == ("id", ":") else who)
-    if (kind, colon) == ("id", ":"):
-        by_name = None
-    else:
-        by_name = _by_name(services, rest if (kind, colon) == ("name", ":") else who)
-        by_id = None if (kind, colon) == ("name", ":") else by_id
+    by_id = None if who.startswith("name:") else _by_id(services, who.removeprefix("id:"))
+    by_name = None if who.startswith("id:") else _by_name(services, who.removeprefix("name:"))
     if by_id is not None and by_name is not None and by_id.id != by_name.id:
         raise Failed(f"{who} is the id of one account and the name of another: say id:{who} or name:{who}")
-    user = by_name or by_id
-    if user is None:
-        raise Missing("there is no such account: WHO is a username, a mobile number, id:NUMBER or name:USERNAME")
-    return user
+    if user := by_name or by_id:
+        return user
+    raise Missing("there is no such account: WHO is a username, a mobile number, id:NUMBER or name:USERNAME")
 
 
 def _by_id(services: Services, text: str) -> User | None:
@@ -268,13 +250,17 @@ def _by_name(services: Services, name: str) -> User | None:
     return services.store.get_user(user_id) if user_id is not None else None
 
 
+def _require_enabled(user: User) -> None:
+    if user.disabled:
+        raise Refused(f"{_named(user)} is disabled, and cannot be changed: `lingpai user enable` comes first")
+
+
 def _change_role(context: CommandContext, who: str, name: str, *, granted: bool) -> None:
     with context.services() as services:
         user = _found(services, who)
         book = services.store.directory().roles
         role_id = role_id_of(book, name)
-        if user.disabled:
-            raise Refused(f"{_named(user)} is disabled, and cannot be changed: `lingpai user enable` comes first")
+        _require_enabled(user)
         changed = (role_id in user.roles) != granted
         if changed:
             if not granted:
@@ -338,10 +324,9 @@ def _named(user: User) -> str:
 
 
 def _show_new(context: CommandContext, services: Services, user: User, book: RoleBook, password: str | None) -> None:
-    fields = {"id": str(user.id), "username": identities.display_name(services, user) or "–"}
-    if password is not None:
-        fields["password"] = password
-    fields["roles"] = join_words(role_names(book, user))
+    shown = {} if password is None else {"password": password}
+    name = identities.display_name(services, user)
+    fields = {"id": user.id, "username": name, **shown, "roles": role_names(book, user)}
     lost = "nobody saw its password: have an admin set another (/users/save)" if password else ""
     context.show({**document(user, book), "password": password}, field_table(fields), unread=lost)
     if password is not None and not context.options.as_json:
