@@ -12,6 +12,7 @@ import botocore.config
 import botocore.exceptions
 
 from lingpai.settings import Settings
+from local.errors import LocalError
 
 _CONFIG = botocore.config.Config(connect_timeout=5, read_timeout=30, retries={"total_max_attempts": 3})
 # The stack's parameters that are settings of the operator's command too. SmsProvider is none of them: the command
@@ -26,7 +27,7 @@ _TABLES = {name: str(field.default) for name, field in Settings.model_fields.ite
 _SENDERS = "SmsProvider"
 
 
-class DeploymentError(Exception):
+class DeploymentError(LocalError):
     """The stack cannot be found or read. The message says why."""
 
 

@@ -14,6 +14,7 @@ import botocore.config
 import botocore.exceptions
 
 from local import embedded
+from local.errors import LocalError
 from local.template import Table
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 _ELSEWHERE = ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_SESSION_TOKEN")
 
 
-class StoreError(Exception):
+class StoreError(LocalError):
     """The store cannot be used. The message says which and why."""
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local import template
+from local.errors import LocalError
 
 if TYPE_CHECKING:
     from lingpai.settings import Settings
@@ -20,6 +21,13 @@ SMS_PATH = f"{LOCAL_PATHS}sms"
 STORE_PATH = f"{LOCAL_PATHS}dynamodb"
 DOCS_PATH = "/docs"
 
+# All callers have the address 127.0.0.1, so limits by address or client would count them as one. For the same reason no
+# login comes from an unknown address.
+_NO_LIMITS = """
+    LIMIT_SMS_IP LIMIT_SMS_NET LIMIT_SMS_CLIENT LIMIT_LOGIN_IP LIMIT_LOGIN_NET LIMIT_CLIENT_IP LIMIT_CLIENT_NET
+    LIMIT_VERIFY_IP LIMIT_VERIFY_NET LIMIT_VERIFY_CLIENT LIMIT_REGISTER_IP LIMIT_REGISTER_NET
+    LIMIT_SIGN_IP LIMIT_SIGN_NET LIMIT_SIGN_CLIENT LOGIN_TRIES
+"""
 # Settings that differ from a deployment's. Each can be overridden by its environment variable.
 PRESETS = {
     "AWS_REGION": "us-east-1",
@@ -27,31 +35,14 @@ PRESETS = {
     "KEYS_FILE": str(ROOT / ".lingpai" / "signing-keys.json"),
     "CODE_PEPPER": "local-pepper-that-protects-nothing",
     "SMS_PROVIDER": "console",
-    # All callers have the address 127.0.0.1, so limits by address or client would count them as one.
-    "LIMIT_SMS_IP": "0",
-    "LIMIT_SMS_NET": "0",
-    "LIMIT_SMS_CLIENT": "0",
-    "LIMIT_LOGIN_IP": "0",
-    "LIMIT_LOGIN_NET": "0",
-    "LIMIT_CLIENT_IP": "0",
-    "LIMIT_CLIENT_NET": "0",
-    "LIMIT_VERIFY_IP": "0",
-    "LIMIT_VERIFY_NET": "0",
-    "LIMIT_VERIFY_CLIENT": "0",
-    "LIMIT_REGISTER_IP": "0",
-    "LIMIT_REGISTER_NET": "0",
-    "LIMIT_SIGN_IP": "0",
-    "LIMIT_SIGN_NET": "0",
-    "LIMIT_SIGN_CLIENT": "0",
-    # For the same reason no login comes from an unknown address.
-    "LOGIN_TRIES": "0",
     "POWERTOOLS_SERVICE_NAME": "lingpai",
     # The terminal shows one line for each request, and warnings.
     "LOG_LEVEL": "WARNING",
+    **dict.fromkeys(_NO_LIMITS.split(), "0"),
 }
 
 
-class SettingError(Exception):
+class SettingError(LocalError):
     """An invalid setting of the local server itself."""
 
 

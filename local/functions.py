@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from local.errors import LocalError
 from local.gateway import ACCOUNT_ID
 from local.template import Function, Template
 
 
-class LoadError(Exception):
+class LoadError(LocalError):
     """A function's code is not where the template says. The message names it."""
 
 

@@ -30,19 +30,9 @@ METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
 
 _GREEDY = "/{proxy+}"
 _TEXT_TYPES = frozenset({"application/json", "application/javascript", "application/xml"})
-# Hop-by-hop headers, and those that the gateway sets itself.
-_NOT_FORWARDED = frozenset(
-    {
-        "connection",
-        "expect",
-        "keep-alive",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
+# Hop-by-hop headers (RFC 9110 section 7.6.1), and those that the gateway sets itself.
+_HOP_BY_HOP = {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
+_NOT_FORWARDED = _HOP_BY_HOP | {"expect"}
 _NOT_RETURNED = _NOT_FORWARDED | {"content-length", "date"}
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")

@@ -27,6 +27,7 @@ from waitress.task import Task
 from waitress.utilities import Error, RequestEntityTooLarge, RequestHeaderFieldsTooLarge
 
 from local.environment import HOST
+from local.errors import LocalError
 from local.gateway import MAX_BODY, Headers, Reply, Request, message
 
 _MAX_HEADER_BYTES = 65536
@@ -41,7 +42,7 @@ logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 type Answer = Callable[[Request], Reply]
 
 
-class PortError(Exception):
+class PortError(LocalError):
     """The port cannot be used. The text names it and says what to do."""
 
 

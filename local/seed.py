@@ -31,6 +31,7 @@ from lingpai.oauth.grants import GRANT_TYPES, REGISTRY
 from lingpai.passwords import service as passwords
 from lingpai.services import Services
 from lingpai.settings import Settings
+from local.errors import LocalError
 
 if TYPE_CHECKING:
     from lingpai.clients.storage import ClientWriter
@@ -42,8 +43,11 @@ SECRET_MIN = 16
 _ATTEMPTS = 5
 
 
-class SeedError(Exception):
+class SeedError(LocalError):
     """The seed cannot be used; `args[0]` has a line for each fault."""
+
+    def __str__(self) -> str:
+        return "\n".join(self.args[0])
 
 
 def _grant(name: object) -> object:

@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, MutableMapping, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from contextlib import ExitStack, closing, nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -25,12 +25,12 @@ from local.environment import (
     ROOT,
     SMS_PATH,
     STORE_PATH,
-    SettingError,
     named,
     prepare,
     read_port,
 )
-from local.http_server import Answer, HttpServer, PortError, listen, port_of
+from local.errors import LocalError
+from local.http_server import Answer, HttpServer, listen, port_of
 
 if TYPE_CHECKING:
     from local.seed import Seed
@@ -48,14 +48,9 @@ def main() -> int:
     """Run until interrupted; return the exit code."""
     try:
         return _run(os.environ)
-    except (
-        PortError,
-        SettingError,
-        dynamodb.StoreError,
-        functions.LoadError,
-        template.TemplateError,
-    ) as error:
-        return _refuse([str(error)])
+    except LocalError as error:
+        print(error, file=sys.stderr)
+        return 2
 
 
 def _run(environ: MutableMapping[str, str]) -> int:
@@ -110,10 +105,8 @@ def _run(environ: MutableMapping[str, str]) -> int:
                     summary = summarise(demo, secrets=not environ.get("SEED"))
                     say(banner(port, store, summary, time.monotonic() - start))
                     serve(HttpServer(listener, answer, say))
-        except seed.SeedError as error:
-            return _refuse(str(line) for line in error.args[0])
         except SettingsError as error:
-            return _refuse(str(error).splitlines())
+            raise LocalError(str(error)) from None
     return 0
 
 
@@ -182,15 +175,13 @@ def banner(port: int, store: dynamodb.Store, summary: Summary, seconds: float) -
     """The text at the start: the address, whether data is kept, clients and users, commands to try."""
     url = f"http://{HOST}:{port}"
     kept = "data is kept" if store.kept else "data is gone when it stops"
-    clients = [(name, secret or "", dialect) for name, secret, dialect in summary.clients]
-    users = [(name or "", password or "", mobile or "") for name, password, mobile in summary.users]
     lines = [
         "",
         f"  Lingpai is ready at {url} after {seconds:.1f} s",
         f"  {store.where}: {kept}",
         "",
-        *_table("clients (id, secret, dialect)", clients),
-        *_table("users (name, password, mobile)", users),
+        *_table("clients (id, secret, dialect)", summary.clients),
+        *_table("users (name, password, mobile)", summary.users),
         "  to try",
         *(f"    {line}" for line in _tour(url, summary)),
         "",
@@ -200,11 +191,12 @@ def banner(port: int, store: dynamodb.Store, summary: Summary, seconds: float) -
     return "\n".join(lines)
 
 
-def _table(title: str, rows: Sequence[tuple[str, ...]]) -> list[str]:
+def _table(title: str, rows: Sequence[tuple[str | None, ...]]) -> list[str]:
     if not rows:
         return []
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    shown = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+    cells = [[cell or "" for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    shown = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in cells)
     return [f"  {title}", *(f"    {row}" for row in shown), ""]
 
 
@@ -230,9 +222,3 @@ def say(line: str) -> None:
     with suppress(OSError, ValueError):
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
-
-
-def _refuse(lines: Iterable[str]) -> int:
-    for line in lines:
-        print(line, file=sys.stderr)
-    return 2

@@ -13,6 +13,8 @@ from typing import Any
 
 import yaml
 
+from local.errors import LocalError
+
 DEFAULT_ROUTE = "$default"
 
 # In an installed package the template is beside this module; in the repository it is at its top.
@@ -20,7 +22,7 @@ _PACKAGED = Path(__file__).with_name("template.yaml")
 FILE = _PACKAGED if _PACKAGED.exists() else Path(__file__).resolve().parent.parent / "template.yaml"
 
 
-class TemplateError(Exception):
+class TemplateError(LocalError):
     """The template says something that the local server cannot do. The text names it."""
 
 

@@ -28,6 +28,7 @@ from lingpai.sms import texts
 from lingpai.sms.model import Message
 from lingpai.sms.sender import MaybeSent, NotSent, Sender
 from local import deployment, dynamodb, environment, template
+from local.errors import LocalError
 from local.operator import credentials
 from local.operator.keys import place_of, standing
 from local.operator.target import Target
@@ -353,8 +354,7 @@ def _guarded(name: str, check: Check, case: Case) -> Iterator[Finding]:
         LingpaiError,
         botocore.exceptions.ClientError,
         botocore.exceptions.BotoCoreError,
-        deployment.DeploymentError,
-        template.TemplateError,
+        LocalError,
         OSError,
         ValueError,
     ) as error:

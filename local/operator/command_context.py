@@ -107,13 +107,17 @@ def accept_options(group: typer.Typer, own: Callable[..., None] = lambda: None) 
     group.callback()(_taking_options(lambda _, **given: own(**given), parameters, asks=True))
 
 
-def version_option(
-    *, version: Annotated[bool, Option("--version", is_eager=True, help="Show the version and end.")] = False
-) -> None:
-    """Show the version and end, if that is asked for."""
-    if version:
+def _show_version(asked: bool) -> None:
+    if asked:
         console.show(f"lingpai {importlib.metadata.version('lingpai')}")
         raise typer.Exit
+
+
+_VERSION = Option("--version", callback=_show_version, is_eager=True, help="Show the version and end.")
+
+
+def version_option(*, version: Annotated[bool, _VERSION] = False) -> None:
+    """The option of the whole command line; its callback does the work."""
 
 
 def _taking_options(run: Callable[..., None], own: list[Parameter], *, asks: bool) -> Callable[..., None]:

@@ -20,10 +20,9 @@ from rich.text import Text
 
 from lingpai.kernel import messages
 from lingpai.kernel.errors import LingpaiError, SettingsError
-from local import deployment, dynamodb, seed
+from local.errors import LocalError
 from local.operator import credentials
 from local.transfer.adaptive_concurrency import Stopped
-from local.transfer.files import FileError
 
 DONE, REFUSED, FAILED, MISSING, STOPPED = 0, 1, 2, 3, 130
 
@@ -33,30 +32,24 @@ _PIPE_WIDTH = 4000
 screen = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
 
 
-class CommandError(Exception):
-    """A command ends with this `code`; the message says why and what to do."""
-
-    code = FAILED
-
-
-class Refused(CommandError):
+class Refused(LocalError):
     """It was not done, or not all of it."""
 
     code = REFUSED
 
 
-class Failed(CommandError):
+class Failed(LocalError):
     """It cannot begin or go on."""
 
 
-class Missing(CommandError):
+class Missing(LocalError):
     """The thing that the command names does not exist."""
 
     code = MISSING
 
 
 class Unread(Exception):
-    """The output is closed; the message says what was not shown. Exit code 2."""
+    """The output is closed; the message says what was not shown."""
 
 
 @contextmanager
@@ -69,16 +62,12 @@ def report_errors() -> Iterator[None]:
     except (BrokenPipeError, Unread) as error:
         _forget_output()
         end(FAILED, "nobody reads the output any more", *(str(error).splitlines() if isinstance(error, Unread) else ()))
-    except CommandError as error:
-        end(error.code, *str(error).splitlines())
-    except seed.SeedError as error:
-        end(FAILED, *error.args[0])
-    except (FileError, SettingsError, dynamodb.StoreError) as error:
-        end(FAILED, *str(error).splitlines())
     except LingpaiError as error:
         _end_refused(error)
-    except deployment.DeploymentError as error:
-        end(FAILED, credentials.advice(error) or str(error))
+    except LocalError as error:
+        end(error.code, *(credentials.advice(error) or str(error)).splitlines())
+    except SettingsError as error:
+        end(FAILED, *str(error).splitlines())
     except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
         advice = credentials.advice(error)
         end(FAILED, *([advice] if advice else [f"the store refuses: {error}", *_advice(error)]))

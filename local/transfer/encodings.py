@@ -13,12 +13,10 @@ from local.transfer.files import FileError
 _CHUNK = 1 << 20
 # The usual name and Python's. The first that fits is taken for the likely one.
 _EAST_ASIAN = (("GBK", "gbk"), ("GB 18030", "gb18030"), ("Big5", "big5"))
-_MARKS = (
-    (codecs.BOM_UTF32_LE, ("UTF-32", "utf-32")),
-    (codecs.BOM_UTF32_BE, ("UTF-32", "utf-32")),
-    (codecs.BOM_UTF16_LE, ("UTF-16", "utf-16")),
-    (codecs.BOM_UTF16_BE, ("UTF-16", "utf-16")),
-)
+_MARKS = {
+    (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE): ("UTF-32", "utf-32"),
+    (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE): ("UTF-16", "utf-16"),
+}
 
 
 def is_known(name: str) -> bool:
@@ -50,7 +48,7 @@ def opened(path: Path, encoding: str | None) -> Iterator[IO[bytes]]:
 def _require_utf8(stream: IO[bytes], path: Path) -> None:
     head = stream.read(_CHUNK)
     # ASCII text in UTF-16 has a zero byte in each character, which is valid UTF-8.
-    if (head.startswith(tuple(mark for mark, _ in _MARKS)) or b"\0" in head) and (found := likely(head)):
+    if (any(map(head.startswith, _MARKS)) or b"\0" in head) and (found := likely(head)):
         raise FileError(f"{path}: is not UTF-8{_hint(found)}")
     stream.seek(0)
     line = 1
@@ -83,8 +81,8 @@ def _convert(stream: IO[bytes], converted: IO[bytes], encoding: str, path: Path)
 
 def likely(sample: bytes) -> tuple[str, str] | None:
     """Guess the encoding of bytes that are not UTF-8: its usual name and Python's."""
-    for mark, encoding in _MARKS:
-        if sample.startswith(mark):
+    for marks, encoding in _MARKS.items():
+        if sample.startswith(marks):
             return encoding
     if zeros := sample.count(0):
         # In little-endian order the zero byte follows the ASCII character.

@@ -5,7 +5,6 @@ from typing import Any
 
 from lingpai.accounts.model import RoleBook
 from lingpai.accounts.service import users_after
-from lingpai.accounts.storage import Page
 from lingpai.services import Services
 from local.transfer import records
 from local.transfer.adaptive_concurrency import AdaptiveConcurrency
@@ -17,8 +16,6 @@ def accounts(services: Services, book: RoleBook, concurrency: AdaptiveConcurrenc
     Accounts registered or changed meanwhile may be in it or not; none that was there before is left out. Raises the
     LingpaiError `temporarily_unavailable` when the store gives nothing for a minute.
     """
-
-    def read_page(limit: int, after: int | None) -> Page:
-        return concurrency.run(lambda: services.store.list_users(limit, after))
-
-    return (records.written(user, book) for user in users_after(read_page, None))
+    read = services.store.list_users
+    users = users_after(lambda limit, after: concurrency.run(lambda: read(limit, after)), None)
+    return (records.written(user, book) for user in users)

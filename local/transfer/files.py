@@ -13,12 +13,14 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import IO, Any, Literal, Protocol
+from typing import IO, Any, Literal
 
+from local.errors import LocalError
 from local.transfer import records
 
 Format = Literal["csv", "jsonl"]
@@ -31,7 +33,7 @@ _FORMULA = re.compile("'*[=+\\-@\t\r\n＝＋－＠]")
 _BOM = b"\xef\xbb\xbf"
 
 
-class FileError(Exception):
+class FileError(LocalError):
     """The file cannot be read any further; the message says where and why."""
 
 
@@ -61,10 +63,7 @@ def columns(stream: IO[bytes], kind: Format) -> tuple[str, ...]:
     if kind == "jsonl":
         return records.FIELDS
     stream.seek(0)
-    try:
-        header: list[str] = next(_reader(_text_lines(stream, [0])), [])
-    except csv.Error as error:
-        raise FileError(f"line 1: cannot be read as CSV: {error}") from None
+    header = next((row for _, _, row in _rows(stream)), [])
     return tuple(name for name in _header(header) if name not in records.REMARKS)
 
 
@@ -87,9 +86,7 @@ def _jsonl(stream: IO[bytes]) -> Iterator[Line]:
 
 def _json_line(number: int, raw: bytes, length: int) -> Line:
     try:
-        record = json.loads(raw.decode(), object_pairs_hook=_once, parse_constant=_no_number)
-    except UnicodeDecodeError:
-        raise FileError(f"line {number}: is not UTF-8") from None
+        record = json.loads(_text(number, raw), object_pairs_hook=_once, parse_constant=_no_number)
     except json.JSONDecodeError as error:
         return Line(number, length, problem=f"is not JSON: {error.msg} at character {error.colno}")
     except (ValueError, RecursionError) as error:
@@ -111,40 +108,49 @@ def _no_number(text: str) -> None:
 
 
 def _csv(stream: IO[bytes]) -> Iterator[Line]:
+    rows = _rows(stream)
+    header = next((_header(row) for _, _, row in rows), [])
+    for number, length, row in rows:
+        if not row:
+            continue
+        if len(row) != len(header):
+            yield Line(number, length, problem=f"has {len(row)} fields where the header has {len(header)}")
+        elif length > MAX_LINE:
+            yield Line(number, length, problem=f"is longer than {MAX_LINE} bytes")
+        else:
+            yield Line(number, length, dict(zip(header, map(_unescaped, row), strict=True)))
+
+
+def _rows(stream: IO[bytes]) -> Iterator[tuple[int, int, list[str]]]:
+    """Yield the rows of a CSV, the header among them: the number of the first line, the bytes, and the fields.
+
+    Fields may be separated by tabs or semicolons (Excel) if the header's are.
+    """
     # The csv module's limit for a field is 128 KB, and is one for the whole process.
     csv.field_size_limit(MAX_LINE)
-    taken = [0]
-    reader = _reader(_text_lines(stream, taken))
-    header: list[str] | None = None
-    number, before = 1, 0
-    while True:
-        try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise FileError(f"line {number}: cannot be read as CSV: {error}") from None
-        length, before = taken[0] - before, taken[0]
-        if header is None:
-            header = _header(row)
-        elif row:
-            yield _csv_line(number, length, header, row)
-        number = reader.line_num + 1
+    taken = 0
 
+    def texts() -> Iterator[str]:
+        nonlocal taken
+        for number, (raw, length) in enumerate(_raw_lines(stream), start=1):
+            if raw is None:
+                raise FileError(f"line {number}: is longer than {MAX_LINE} bytes")
+            taken += length
+            yield _text(number, raw)
 
-def _reader(lines: Iterator[str]) -> Any:
-    """Return a CSV reader. Fields may be separated by tabs or semicolons (Excel) if the header's are."""
-    first = next(lines, "")
+    lines = texts()
+    first = next(lines, None)
+    if first is None:
+        return
     delimiter = next((mark for mark in ",\t;" if mark in first), ",")
-    return csv.reader(itertools.chain([first] if first else [], lines), strict=True, delimiter=delimiter)
-
-
-def _csv_line(number: int, length: int, header: list[str], row: list[str]) -> Line:
-    if len(row) != len(header):
-        return Line(number, length, problem=f"has {len(row)} fields where the header has {len(header)}")
-    if length > MAX_LINE:
-        return Line(number, length, problem=f"is longer than {MAX_LINE} bytes")
-    return Line(number, length, dict(zip(header, map(_unescaped, row), strict=True)))
+    reader = csv.reader(itertools.chain([first], lines), strict=True, delimiter=delimiter)
+    number, before = 1, 0
+    try:
+        for row in reader:
+            yield number, taken - before, row
+            number, before = reader.line_num + 1, taken
+    except csv.Error as error:
+        raise FileError(f"line {number}: cannot be read as CSV: {error}") from None
 
 
 def _header(row: list[str]) -> list[str]:
@@ -158,61 +164,43 @@ def _header(row: list[str]) -> list[str]:
     return names
 
 
-def _text_lines(stream: IO[bytes], taken: list[int]) -> Iterator[str]:
-    """Yield the lines as text, counting bytes in `taken`; raises FileError for a line that is not UTF-8."""
-    for number, (raw, length) in enumerate(_raw_lines(stream), start=1):
-        if raw is None:
-            raise FileError(f"line {number}: is longer than {MAX_LINE} bytes")
-        taken[0] += length
-        try:
-            text = raw.decode()
-        except UnicodeDecodeError:
-            raise FileError(f"line {number}: is not UTF-8") from None
-        yield text
+def _text(number: int, raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        raise FileError(f"line {number}: is not UTF-8") from None
 
 
 def _raw_lines(stream: IO[bytes]) -> Iterator[tuple[bytes | None, int]]:
     """Yield each line, with its line end, and its length; None for a line that is too long, which is skipped."""
-    first = True
-    while raw := stream.readline(MAX_LINE + 1):
+    for index, raw in enumerate(iter(partial(stream.readline, MAX_LINE + 1), b"")):
         length = len(raw)
-        if first and raw.startswith(_BOM):
-            raw = raw.removeprefix(_BOM)
-        first = False
         if length <= MAX_LINE:
-            yield raw, length
+            yield raw if index else raw.removeprefix(_BOM), length
             continue
-        while not raw.endswith(b"\n") and (raw := stream.readline(MAX_LINE)):
-            length += len(raw)
+        rest = raw
+        while not rest.endswith(b"\n") and (rest := stream.readline(MAX_LINE)):
+            length += len(rest)
         yield None, length
 
 
 # --- writing ------------------------------------------------------------------------------------------------------
 
 
-class Writer(Protocol):
-    """A function that writes one record."""
-
-    def __call__(self, record: Mapping[str, Any]) -> None:
-        """Write it."""
-        ...
+type Writer = Callable[[Mapping[str, Any]], None]
 
 
 def writer(stream: IO[str], kind: Format, columns: tuple[str, ...]) -> Writer:
-    """Return a function that writes records to `stream`. The header of a CSV is written at once."""
+    """Return a function that writes a record to `stream`. The header of a CSV is written at once."""
     if kind == "jsonl":
-        return lambda record: _write_json(stream, record)
+        return lambda record: print(_json(record), file=stream)
     rows = csv.writer(stream, lineterminator="\n")
     rows.writerow(columns)
-    return lambda record: _write_row(rows, columns, record)
+    return lambda record: rows.writerow([_escaped(_cell(record.get(name))) for name in columns])
 
 
-def _write_json(stream: IO[str], record: Mapping[str, Any]) -> None:
-    stream.write(json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n")
-
-
-def _write_row(rows: Any, columns: tuple[str, ...], record: Mapping[str, Any]) -> None:
-    rows.writerow([_escaped(_cell(record.get(name))) for name in columns])
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _escaped(cell: str) -> str:
@@ -225,15 +213,9 @@ def _unescaped(cell: str) -> str:
 
 
 def _cell(value: Any) -> str:
-    match value:
-        case None:
-            return ""
-        case str():
-            return value
-        case bool() | dict() | list():
-            return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-        case _:
-            return str(value)
+    if value is None:
+        return ""
+    return _json(value) if isinstance(value, bool | dict | list) else str(value)
 
 
 @contextmanager
