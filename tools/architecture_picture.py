@@ -19,33 +19,7 @@ from local import template
 
 TOOLS = Path(__file__).resolve().parent
 ROOT = TOOLS.parent
-COLOURS = {
-    "light": {
-        "page": "#ffffff",
-        "panel": "#f6f8fa",
-        "card": "#ffffff",
-        "line": "#d1d9e0",
-        "ink": "#1f2328",
-        "muted": "#59636e",
-        "accent": "#c0392b",
-        "soft": "#fbeae8",
-    },
-    "dark": {
-        "page": "#0d1117",
-        "panel": "#151b23",
-        "card": "#1c232c",
-        "line": "#3d444d",
-        "ink": "#f0f6fc",
-        "muted": "#9198a1",
-        "accent": "#ff7b6b",
-        "soft": "#3a2222",
-    },
-}
-CLIENTS = (
-    ("Apps on Django, Passport,", "UserCenter or Spring APIs"),
-    ("WeChat mini-programs", "and web pages"),
-    ("Back ends", "and machines"),
-)
+THEMES = ("light", "dark")
 WRITING = {"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"}
 SERVICES = {"kms": "KMS key", "secretsmanager": "Secrets Manager"}
 # No policy says which third parties a function calls; it is given their settings.
@@ -60,14 +34,6 @@ class Column:
     description: str
     callers: tuple[str, ...]
     uses: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Row:
-    """Something that functions use."""
-
-    name: str
-    note: str = ""
 
 
 def _of_type(resources: Mapping[str, Any], kind: str) -> Iterator[tuple[str, Any]]:
@@ -114,9 +80,10 @@ def _callers(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         yield paths[0] if len(paths) == 1 else f"/{folder}/*"
 
 
-def _table(name: str, properties: Mapping[str, Any]) -> Row:
+def _kept(properties: Mapping[str, Any]) -> str:
+    """The words that stand beside a table."""
     kept = {"TTL": "TimeToLiveSpecification", "PITR": "PointInTimeRecoverySpecification"}
-    return Row(name, " · ".join(word for word, key in kept.items() if key in properties))
+    return " · ".join(word for word, key in kept.items() if key in properties)
 
 
 def pictures() -> dict[Path, str]:
@@ -124,26 +91,23 @@ def pictures() -> dict[Path, str]:
     file = ROOT / "template.yaml"
     document = yaml.load(file.read_text("utf-8"), Loader=template._Loader)  # noqa: S506, SLF001 (a SafeLoader)
     resources = document["Resources"]
+    # What functions use, each with a note.
     groups = {
-        "DynamoDB tables": tuple(_table(*table) for table in _of_type(resources, "AWS::DynamoDB::Table")),
-        "Keys and secrets": (Row("KMS key", "wraps signing keys"), Row("Secrets Manager")),
-        "Third parties": tuple(Row(name) for name in CALLS),
+        "DynamoDB tables": {name: _kept(table) for name, table in _of_type(resources, "AWS::DynamoDB::Table")},
+        "Keys and secrets": {"KMS key": "wraps signing keys", "Secrets Manager": ""},
+        "Third parties": dict.fromkeys(CALLS, ""),
     }
-    rows = {row.name for group in groups.values() for row in group}
+    rows = {name for group in groups.values() for name in group}
     loader = jinja2.FileSystemLoader(TOOLS)
     layout = jinja2.Environment(loader=loader, autoescape=True).get_template("architecture.svg.jinja")
     given = {
-        "clients": CLIENTS,
         "columns": [_column(*function, rows) for function in _of_type(resources, "AWS::Serverless::Function")],
         "groups": groups,
         "layer_description": resources["CommonLayer"]["Properties"]["Description"],
         "runtime": document["Globals"]["Function"]["Runtime"],
         "routes": len(template.load(file).routes),
     }
-    return {
-        ROOT / "docs" / f"architecture-{theme}.svg": layout.render(given, colours=colours) + "\n"
-        for theme, colours in COLOURS.items()
-    }
+    return {ROOT / "docs" / f"architecture-{theme}.svg": layout.render(given, theme=theme) + "\n" for theme in THEMES}
 
 
 if __name__ == "__main__":

@@ -19,6 +19,11 @@ ROOT = Path(__file__).resolve().parent.parent
 PIP_AUDIT = ROOT / ".cache" / "audit" / "bin" / "pip-audit"
 
 CLEAN, VULNERABLE, NOT_CHECKED = range(3)
+SAID = (
+    "audit: clean",
+    "audit: VULNERABLE, see above",
+    "audit: NOT CHECKED: nothing is known of the packages above. This does not mean clean.",
+)
 
 
 @dataclass(frozen=True)
@@ -48,16 +53,7 @@ class Report:
 
 def audit(file: str, command: Sequence[str]) -> Report:
     """Ask about the packages in one file, by the command `pip-audit`."""
-    options = (
-        "--requirement",
-        file,
-        "--require-hashes",
-        "--disable-pip",
-        "--format",
-        "json",
-        "--progress-spinner",
-        "off",
-    )
+    options = ("--requirement", file, "--require-hashes", "--disable-pip", "--format=json", "--progress-spinner=off")
     try:
         ended = subprocess.run([*command, *options], capture_output=True, text=True, timeout=900, check=False)  # noqa: S603
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -94,14 +90,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for report in reports:
         print("\n".join(report.lines()))
     codes = {report.code for report in reports}
-    if VULNERABLE in codes:
-        print("audit: VULNERABLE, see above", file=sys.stderr)
-        return VULNERABLE
-    if NOT_CHECKED in codes:
-        print("audit: NOT CHECKED: nothing is known of the packages above. This does not mean clean.", file=sys.stderr)
-        return NOT_CHECKED
-    print("audit: clean")
-    return CLEAN
+    worst = next((code for code in (VULNERABLE, NOT_CHECKED) if code in codes), CLEAN)
+    print(SAID[worst], file=sys.stderr if worst else sys.stdout)
+    return worst
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ What is listed stands in docs/security.toml; which tests show it, in their marke
 """
 
 import ast
-import sys
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -45,21 +44,16 @@ class Group:
 
 def read_groups() -> tuple[Group, ...]:
     """All groups of docs/security.toml, in its order."""
-    content = tomllib.loads(SOURCE.read_text("utf-8"))
     return tuple(
-        Group(
-            group["title"],
-            group["intro"].strip(),
-            tuple(_entry(group["prefix"] + number, entry) for number, entry in group["entries"].items()),
-        )
-        for group in content["group"]
+        Group(group["title"], group["intro"].strip(), tuple(_entries(group["prefix"], group["entries"])))
+        for group in tomllib.loads(SOURCE.read_text("utf-8"))["group"]
     )
 
 
-def _entry(name: str, content: str | dict[str, str]) -> Entry:
-    if isinstance(content, str):
-        return Entry(name, content, None)
-    return Entry(name, content["text"], content.get("note"))
+def _entries(prefix: str, entries: Mapping[str, str | dict[str, str]]) -> Iterator[Entry]:
+    for number, content in entries.items():
+        given = {"text": content} if isinstance(content, str) else content
+        yield Entry(prefix + number, given["text"], given.get("note"))
 
 
 def find_tests() -> Mapping[str, tuple[str, ...]]:
@@ -74,20 +68,19 @@ def find_tests() -> Mapping[str, tuple[str, ...]]:
     return {entry: tuple(tests) for entry, tests in found.items()}
 
 
-def _marked(module: ast.Module) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _marked(module: ast.Module, within: str = "") -> Iterator[tuple[str, tuple[str, ...]]]:
     """Each marked test of a module with its ids; the module itself has no name."""
     for node in module.body:
         match node:
             case ast.Assign(targets=[ast.Name("pytestmark")], value=value):
-                marks = value.elts if isinstance(value, ast.List | ast.Tuple) else [value]
-                yield "", _ids(marks)
+                yield "", _ids(value.elts if isinstance(value, ast.List | ast.Tuple) else [value])
             case ast.FunctionDef(name=name, decorator_list=marks):
-                yield name, _ids(marks)
+                yield within + name, _ids(marks)
             case ast.ClassDef(name=name, body=body, decorator_list=marks):
                 yield name, _ids(marks)
-                for method in body:
-                    if isinstance(method, ast.FunctionDef):
-                        yield f"{name}::{method.name}", _ids(method.decorator_list)
+                yield from _marked(ast.Module(body, []), f"{name}::")
+            case _:
+                pass
 
 
 def _ids(marks: list[ast.expr]) -> tuple[str, ...]:
@@ -111,20 +104,10 @@ def page(groups: tuple[Group, ...], tests: Mapping[str, tuple[str, ...]]) -> str
 
 
 def _shown(entry: Entry, tests: Mapping[str, tuple[str, ...]]) -> str:
-    links = [_link(test) for test in tests.get(entry.id, ())]
+    found = [test.partition("::") for test in tests.get(entry.id, ())]
+    links = [f"[`{name or Path(path).name}`](../{path})" for path, _, name in found]
     return "<br>".join([*links, *([entry.note] if entry.note else [])])
 
 
-def _link(test: str) -> str:
-    path, _, name = test.partition("::")
-    return f"[`{name or Path(path).name}`](../{path})"
-
-
-def main() -> int:
-    """Write the page."""
-    PAGE.write_text(page(read_groups(), find_tests()), "utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    PAGE.write_text(page(read_groups(), find_tests()), "utf-8")

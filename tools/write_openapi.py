@@ -27,21 +27,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "openapi.yaml"
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 HEADER = "# Written by `make openapi` from the modules `api` of layers/common/lingpai: change those instead.\n"
-INFO = {
-    "title": "Lingpai",
-    "version": "1",
-    "summary": "A user centre and OAuth 2.0 token service that speaks the dialects of published APIs",
-    "description": "docs/api.md says what the fields mean and what the dialects have in common.",
-    "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
-}
-SECURITY_SCHEMES = {
-    "client": {
-        "type": "http",
-        "scheme": "basic",
-        "description": "A client's id and secret (RFC 7617); they may also stand in the body.",
-    },
-    "token": {"type": "http", "scheme": "bearer", "description": "An access token (RFC 6750)."},
-}
+# What stands in it besides.
+HEAD = ROOT / "tools" / "openapi-head.yaml"
 type _Mode = Literal["validation", "serialization"]
 
 
@@ -69,16 +56,16 @@ def document() -> dict[str, Any]:
         }
         for route in routes()
     }
+    head: dict[str, Any] = yaml.safe_load(HEAD.read_text("utf-8"))
+    schemes = head.pop("securitySchemes")
     return {
-        "openapi": "3.1.0",
-        "info": INFO,
-        "servers": [{"url": "/", "description": "Where this document is served"}],
+        **head,
         "tags": [_described(tag) for tag in sorted({_tag(route.endpoint) for route in routes()})],
         "paths": paths,
         "components": {
             "schemas": schemas.components,
             "responses": schemas.responses(known),
-            "securitySchemes": SECURITY_SCHEMES,
+            "securitySchemes": schemes,
         },
     }
 
@@ -198,8 +185,8 @@ def _body(route: Route, known: Operation, schemas: _Schemas) -> dict[str, Any]:
     for name, example in EXAMPLES.items():
         if example.path == route.path and (kind := _kind(example)) is not None:
             filled = examples.filled(example.fields, values.get(name, {}))
-            shown = {"summary": name, **({"description": sent} if (sent := _sent(example)) else {}), "value": filled}
-            content[kind].setdefault("examples", {})[name] = shown
+            sent = {"description": f"With HTTP Basic {':'.join(example.basic)}"} if example.basic else {}
+            content[kind].setdefault("examples", {})[name] = {"summary": name, **sent, "value": filled}
     return {"required": True, "content": content}
 
 
@@ -207,10 +194,6 @@ def _kind(example: Example) -> str | None:
     if example.form is not None:
         return FORMS[0]
     return "application/json" if example.content is not None else None
-
-
-def _sent(example: Example) -> str:
-    return f"With HTTP Basic {':'.join(example.basic)}" if example.basic else ""
 
 
 def _response_name(status: int, kind: Any) -> str:
