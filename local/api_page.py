@@ -9,23 +9,10 @@ from local.http_server import Answer
 
 SWAGGER_UI = ROOT / ".cache" / "swagger-ui" / "node_modules" / "swagger-ui-dist"
 
-_PAGE = f"""<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<title>Lingpai</title>
-<link rel="stylesheet" href="{DOCS_PATH}/swagger-ui.css">
-<div id="page">Run <code>make swagger-ui</code> to see the page, or read
-<a href="{DOCS_PATH}/openapi.yaml">openapi.yaml</a>.</div>
-<script src="{DOCS_PATH}/swagger-ui-bundle.js"></script>
-<script src="{DOCS_PATH}/start.js"></script>
-</html>
-"""
-_START = f"""SwaggerUIBundle({{url: "{DOCS_PATH}/openapi.yaml", dom_id: "#page", deepLinking: true}});\n"""
-_TEXTS: Mapping[str, tuple[str, str]] = {
-    DOCS_PATH: ("text/html; charset=utf-8", _PAGE),
-    f"{DOCS_PATH}/start.js": ("text/javascript", _START),
-}
+_PAGES = Path(__file__).with_name("pages")
 _FILES: Mapping[str, tuple[str, Path]] = {
+    DOCS_PATH: ("text/html; charset=utf-8", _PAGES / "docs.html"),
+    f"{DOCS_PATH}/start.js": ("text/javascript", _PAGES / "start.js"),
     f"{DOCS_PATH}/openapi.yaml": ("application/yaml", ROOT / "docs" / "openapi.yaml"),
     f"{DOCS_PATH}/swagger-ui.css": ("text/css", SWAGGER_UI / "swagger-ui.css"),
     f"{DOCS_PATH}/swagger-ui-bundle.js": ("text/javascript", SWAGGER_UI / "swagger-ui-bundle.js"),
@@ -39,22 +26,14 @@ def with_page(answer: Answer) -> Answer:
 
     def answer_or_show(request: Request) -> Reply:
         path = request.path.rstrip("/")
-        if path not in _TEXTS and path not in _FILES:
+        if path not in _FILES:
             return answer(request)
         if request.method not in {"GET", "HEAD"}:
             return message(405, "Method Not Allowed")
+        kind, file = _FILES[path]
         try:
-            kind, body = _content(path)
+            return Reply(200, (("content-type", kind), ("content-security-policy", _POLICY)), file.read_bytes())
         except FileNotFoundError:
             return message(404, "Not fetched yet: run `make swagger-ui`")
-        return Reply(200, (("content-type", kind), ("content-security-policy", _POLICY)), body)
 
     return answer_or_show
-
-
-def _content(path: str) -> tuple[str, bytes]:
-    if path in _TEXTS:
-        kind, text = _TEXTS[path]
-        return kind, text.encode()
-    kind, file = _FILES[path]
-    return kind, file.read_bytes()

@@ -108,7 +108,17 @@ def _construct_call(loader: _Loader, suffix: str, node: yaml.Node) -> _Call:
             return _Call(suffix, node.value)
 
 
+def _construct_mapping(loader: _Loader, node: yaml.MappingNode) -> Any:
+    """A mapping, or the long form of a function: `{Ref: Table}` and `{"Fn::Sub": text}`."""
+    mapping = loader.construct_mapping(node, deep=True)
+    name, argument = next(iter(mapping.items()), ("", None))
+    if len(mapping) == 1 and isinstance(name, str) and (name == "Ref" or name.startswith("Fn::")):
+        return _Call(name.removeprefix("Fn::"), argument)
+    return mapping
+
+
 _Loader.add_multi_constructor("!", _construct_call)
+_Loader.add_constructor("tag:yaml.org,2002:map", _construct_mapping)
 
 
 def load(path: Path) -> Template:
@@ -166,28 +176,18 @@ def _function(name: str, given: Mapping[str, Any], shared: Mapping[str, Any], na
     code, handler = merged.get("CodeUri"), merged.get("Handler")
     if not isinstance(code, str) or not isinstance(handler, str):
         raise TemplateError(f"{name}: CodeUri and Handler must be plain text")
-    variables = {
-        **shared.get("Environment", {}).get("Variables", {}),
-        **given.get("Environment", {}).get("Variables", {}),
-    }
+    variables: dict[str, Any] = {}
+    for part in (shared, given):
+        variables |= part.get("Environment", {}).get("Variables", {})
     resolved = {key: _resolve(value, names) for key, value in variables.items()}
-    return Function(
-        name=name,
-        code=code,
-        handler=handler,
-        environment={key: value for key, value in resolved.items() if value is not None},
-        memory=_number(merged.get("MemorySize"), 128),
-        timeout=_number(merged.get("Timeout"), 3),
-    )
+    environment = {key: value for key, value in resolved.items() if value is not None}
+    memory, timeout = _number(merged.get("MemorySize"), 128), _number(merged.get("Timeout"), 3)
+    return Function(name, code, handler, environment, memory, timeout)
 
 
 def _table(name: str, given: Mapping[str, Any]) -> Table:
-    create: dict[str, Any] = {
-        "TableName": name,
-        "KeySchema": given["KeySchema"],
-        "AttributeDefinitions": given["AttributeDefinitions"],
-        "BillingMode": "PAY_PER_REQUEST",
-    }
+    create: dict[str, Any] = {"TableName": name, "BillingMode": "PAY_PER_REQUEST"}
+    create |= {key: given[key] for key in ("KeySchema", "AttributeDefinitions")}
     for kind in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes"):
         if given.get(kind):
             create[kind] = [
@@ -199,26 +199,24 @@ def _table(name: str, given: Mapping[str, Any]) -> Table:
 
 def _cors(document: Mapping[str, Any], resources: Mapping[str, Any], names: Mapping[str, str]) -> CorsRules:
     """The API's rules, or those of Globals; a rule that stands under a condition is taken as if it held."""
-    apis = [document.get("Globals", {}).get("HttpApi", {})]
-    apis += _of_type(resources, "AWS::Serverless::HttpApi").values()
-    for api in apis:
-        for rules in _branches(api.get("CorsConfiguration")):
-            if isinstance(rules, dict):
-                default = CorsRules()
-                return CorsRules(
-                    methods=_words(rules.get("AllowMethods"), names) or default.methods,
-                    headers=_words(rules.get("AllowHeaders"), names) or default.headers,
-                    exposed=_words(rules.get("ExposeHeaders"), names),
-                    max_age=_number(rules.get("MaxAge"), -1) if "MaxAge" in rules else None,
-                    credentials=rules.get("AllowCredentials") is True,
-                )
+    apis = [document.get("Globals", {}).get("HttpApi", {}), *_of_type(resources, "AWS::Serverless::HttpApi").values()]
+    for rules in (branch for api in apis for branch in _branches(api.get("CorsConfiguration"))):
+        if isinstance(rules, dict):
+            default = CorsRules()
+            return CorsRules(
+                methods=_words(rules.get("AllowMethods"), names) or default.methods,
+                headers=_words(rules.get("AllowHeaders"), names) or default.headers,
+                exposed=_words(rules.get("ExposeHeaders"), names),
+                max_age=_number(rules.get("MaxAge"), -1) if "MaxAge" in rules else None,
+                credentials=rules.get("AllowCredentials") is True,
+            )
     return CorsRules()
 
 
 def _branches(value: Any) -> tuple[Any, ...]:
     """Both branches of an `!If`, else the value itself."""
     match value:
-        case _Call("If", [_, yes, no]) | {"Fn::If": [_, yes, no]}:
+        case _Call("If", [_, yes, no]):
             return (*_branches(yes), *_branches(no))
         case _:
             return (value,)
@@ -229,7 +227,7 @@ def _words(value: Any, names: Mapping[str, str]) -> tuple[str, ...]:
     match value:
         case list():
             return tuple(word for word in value if isinstance(word, str))
-        case _Call("Split", [str(separator), text]) | {"Fn::Split": [str(separator), text]}:
+        case _Call("Split", [str(separator), text]):
             return tuple(filter(None, (_resolve(text, names) or "").split(separator)))
         case _:
             return ()
@@ -244,13 +242,13 @@ def _resolve(value: Any, names: Mapping[str, str]) -> str | None:
     match value:
         case str() | bool() | int() | float():
             return _text(value)
-        case _Call("Ref", str(name)) | {"Ref": str(name)}:
+        case _Call("Ref", str(name)):
             return names.get(name)
-        case _Call("Sub", str(text)) | {"Fn::Sub": str(text)}:
+        case _Call("Sub", str(text)):
             for name, known in names.items():
                 text = text.replace(f"${{{name}}}", known)
             return None if "${" in text else text
-        case _Call("Join", [str(separator), words]) | {"Fn::Join": [str(separator), words]}:
+        case _Call("Join", [str(separator), words]):
             return separator.join(_words(words, names))
         case _:
             return None

@@ -14,11 +14,14 @@ from typing import IO, Annotated, Any
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from typer import Argument, Option
 
 from local.operator.command_context import CommandContext, command
 from local.operator.console import DONE, REFUSED, STOPPED, Failed, Refused, end, say, screen, show, signals
 from local.transfer import encodings, exporting, files, importing, records
 from local.transfer.adaptive_concurrency import AdaptiveConcurrency
+
+Kind = Annotated[files.Format | None, Option("--format", help="Where the file's name does not tell.")]
 
 group = typer.Typer(name="users", no_args_is_help=True, help="Move users in from another system, and out again.")
 
@@ -26,19 +29,19 @@ group = typer.Typer(name="users", no_args_is_help=True, help="Move users in from
 @command(group, "import")
 def import_users(
     context: CommandContext,
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="CSV or JSON lines.")],
-    kind: Annotated[files.Format | None, typer.Option("--format", help="Where the file's name does not tell.")] = None,
+    file: Annotated[Path, Argument(exists=True, dir_okay=False, readable=True, help="CSV or JSON lines.")],
+    kind: Kind = None,
     *,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every line, write nothing.")] = False,
-    rejects: Annotated[Path | None, typer.Option(help="Write refused lines here, each with its reason.")] = None,
-    parallel: Annotated[int, typer.Option(min=1, max=64, help="Transactions at once, at most.")] = 16,
-    create_roles: Annotated[bool, typer.Option("--create-roles", help="Make the roles that are not there.")] = False,
-    openid_app: Annotated[str, typer.Option(help="Provider and app of the field openid.")] = records.DEFAULT_OPENID_APP,
+    dry_run: Annotated[bool, Option("--dry-run", help="Check every line, write nothing.")] = False,
+    rejects: Annotated[Path | None, Option(help="Write refused lines here, each with its reason.")] = None,
+    parallel: Annotated[int, Option(min=1, max=64, help="Transactions at once, at most.")] = 16,
+    create_roles: Annotated[bool, Option("--create-roles", help="Make the roles that are not there.")] = False,
+    openid_app: Annotated[str, Option(help="Provider and app of the field openid.")] = records.DEFAULT_OPENID_APP,
     source: Annotated[
-        str, typer.Option(metavar="NAME", help="The system that they come from, where there are several.")
+        str, Option(metavar="NAME", help="The system that they come from, where there are several.")
     ] = importing.DEFAULT_NAME,
     encoding: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The file's encoding, such as gbk; else UTF-8.")
+        str | None, Option(metavar="NAME", help="The file's encoding, such as gbk; else UTF-8.")
     ] = None,
 ) -> None:
     """Move users in from FILE.
@@ -69,7 +72,7 @@ def import_users(
             write_reject = files.writer(stack.enter_context(files.private(rejects)), kind_known, columns)
         stop = stack.enter_context(_stoppable())
         progress = stack.enter_context(_progress())
-        report.on_refused = _teller(write_reject, importing.SHOWN)
+        report.on_refused = _teller(report, write_reject)
         task = progress.add_task("checking", total=stream.seek(0, os.SEEK_END))
         report.on_progress = lambda amount: progress.advance(task, amount)
 
@@ -84,51 +87,47 @@ def import_users(
 @command(group, "export")
 def export_users(
     context: CommandContext,
-    file: Annotated[Path | None, typer.Argument(dir_okay=False, help="Standard output where there is none.")] = None,
-    kind: Annotated[files.Format | None, typer.Option("--format", help="Where the file's name does not tell.")] = None,
+    file: Annotated[Path | None, Argument(dir_okay=False, help="Standard output where there is none.")] = None,
+    kind: Kind = None,
     *,
-    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
+    force: Annotated[bool, Option("--force", help="Write over a file that is there.")] = False,
 ) -> None:
     """Write all users, hashes included, to FILE: such that `import` makes the same accounts of it.
 
     The file can be read by its owner alone, and is there when all of it is written.
     """
     start = time.monotonic()
-    count = 0
-    with ExitStack() as stack:
-        kind_known = files.format_of(file, kind)
-        if file is None and sys.stdout.isatty():
-            raise Failed("password hashes are not for a terminal: name a FILE, or send the output on")
-        stream = stack.enter_context(_output(file, force=force) if file else nullcontext(sys.stdout))
-        services = stack.enter_context(context.services())
-        book = services.store.directory().roles
-        progress = stack.enter_context(_progress())
-        task = progress.add_task("reading", total=None)
-        write = files.writer(stream, kind_known, tuple(name for name in records.FIELDS if name != "openid"))
-        for record in exporting.accounts(services, book, AdaptiveConcurrency(1, threading.Event())):
-            write(record)
-            count += 1
-            progress.advance(task)
-        stream.flush()
+    kind_known = files.format_of(file, kind)
+    if file is None and sys.stdout.isatty():
+        raise Failed("password hashes are not for a terminal: name a FILE, or send the output on")
+    try:
+        with files.private(file, overwrite=force) if file else nullcontext(sys.stdout) as stream:
+            count = _export(context, stream, kind_known)
+    except FileExistsError:
+        raise Refused(f"{file} is there already: --force writes over it") from None
     seconds = round(time.monotonic() - start, 1)
-    summary = (
-        json.dumps({"exported": count, "seconds": seconds})
-        if context.options.as_json
-        else f"{count} users exported in {seconds} s"
-    )
+    summary = f"{count} users exported in {seconds} s"
+    if context.options.as_json:
+        summary = json.dumps({"exported": count, "seconds": seconds})
     if file:
         show(summary)
     else:
         print(summary, file=sys.stderr)
 
 
-@contextmanager
-def _output(file: Path, *, force: bool) -> Iterator[IO[str]]:
-    try:
-        with files.private(file, overwrite=force) as stream:
-            yield stream
-    except FileExistsError:
-        raise Refused(f"{file} is there already: --force writes over it") from None
+def _export(context: CommandContext, stream: IO[str], kind: files.Format) -> int:
+    """Write all accounts; returns how many."""
+    count = 0
+    with context.services() as services, _progress() as progress:
+        book = services.store.directory().roles
+        task = progress.add_task("reading", total=None)
+        write = files.writer(stream, kind, tuple(name for name in records.FIELDS if name != "openid"))
+        for record in exporting.accounts(services, book, AdaptiveConcurrency(1, threading.Event())):
+            write(record)
+            count += 1
+            progress.advance(task)
+        stream.flush()
+    return count
 
 
 @contextmanager
@@ -146,27 +145,23 @@ def _stoppable() -> Iterator[threading.Event]:
 
 
 def _progress() -> Progress:
-    return Progress(
+    columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        console=screen,
-        disable=not screen.is_terminal,
     )
+    return Progress(*columns, console=screen, disable=not screen.is_terminal)
 
 
-def _teller(write: files.Writer | None, most: int) -> Callable[[int, str, Mapping[str, Any]], None]:
-    """Return a callback that reports refused lines: the first `most` on the terminal, all of them to `write`."""
-    told = 0
+def _teller(report: importing.Report, write: files.Writer | None) -> Callable[[int, str, Mapping[str, Any]], None]:
+    """Return a callback that reports refused lines: the first ones on the terminal, all of them to `write`."""
 
     def tell(line: int, reason: str, record: Mapping[str, Any]) -> None:
-        nonlocal told
-        told += 1
-        if told <= most:
+        if report.refused <= importing.SHOWN:
             say(f"line {line}: {reason}")
-        if told == most + 1:
+        if report.refused == importing.SHOWN + 1:
             say("… and more" + ("" if write else "; --rejects FILE keeps them all"))
         if write is not None:
             write({**record, "line": line, "reason": reason})
@@ -184,16 +179,14 @@ def _conclude(report: importing.Report, *, dry_run: bool, as_json: bool, seconds
         "stopped": report.stopped,
         "seconds": round(seconds, 1),
     }
+    refused = f"{report.refused} refused"
     if as_json:
-        refused = [{"line": line, "reason": reason} for line, reason in report.first_refused]
-        show(json.dumps({**summary, "first_refused": refused}, ensure_ascii=False))
+        first = [{"line": line, "reason": reason} for line, reason in report.first_refused]
+        show(json.dumps({**summary, "first_refused": first}, ensure_ascii=False))
     elif dry_run:
-        show(f"{report.lines} lines: {report.lines - report.refused} good, {report.refused} refused, nothing written")
+        show(f"{report.lines} lines: {report.lines - report.refused} good, {refused}, nothing written")
     else:
-        show(
-            f"{report.lines} lines: {report.imported} imported, {report.already_there} there already, "
-            f"{report.refused} refused"
-        )
+        show(f"{report.lines} lines: {report.imported} imported, {report.already_there} there already, {refused}")
     if report.stopped:
         end(STOPPED, "stopped; run it again to go on: what is there is left alone")
     raise typer.Exit(REFUSED if report.refused else DONE)
