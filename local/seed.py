@@ -37,6 +37,11 @@ if TYPE_CHECKING:
     from lingpai.clients.storage import ClientWriter
 
 GRANTS = sorted({grant.PERMISSION for grant in REGISTRY.values()})
+# What is shown of a client, in this order.
+_SHOWN = """
+    dialect confidential disabled grants scopes access_ttl refresh_ttl session_ttl token_format token_alg roles
+    sign_provider sign_app api introspect claims valid_from codes_from forwards_address
+"""
 ROLE_ID_MAX = 2**53 - 1
 # Secrets are stored as a fast hash, which protects only secrets that cannot be guessed.
 SECRET_MIN = 16
@@ -235,13 +240,12 @@ def to_client(entry: SeedClient) -> Client:
 
 def client_document(client: Client) -> dict[str, Any]:
     """Return the record as JSON, with the field names of a seed file, and without its secret."""
-    document = {"client_id": client.id, "confidential": client.confidential, "disabled": client.disabled}
-    for name, field in SeedClient.model_fields.items():
-        if name not in {"client_id", "client_secret"}:
-            value = getattr(client, name)
-            ordered = sorted(value) if isinstance(value, frozenset) else value
-            document[field.alias or name] = list(ordered) if isinstance(ordered, tuple) else ordered
-    return {**document, "valid_from": client.valid_from}
+    document: dict[str, Any] = {"client_id": client.id}
+    for name in _SHOWN.split():
+        value, field = getattr(client, name), SeedClient.model_fields.get(name)
+        shown = sorted(value) if isinstance(value, frozenset) else list(value) if isinstance(value, tuple) else value
+        document[field.alias if field and field.alias else name] = shown
+    return document
 
 
 def clients_of(services: Services) -> "ClientWriter":
