@@ -6,7 +6,6 @@ In: the routes of functions/*/app.py, and the `OPERATIONS` and `EXAMPLES` in the
 """
 
 import importlib
-import sys
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from pathlib import Path
@@ -30,6 +29,8 @@ HEADER = "# Written by `make openapi` from the modules `api` of layers/common/li
 # What stands in it besides.
 HEAD = ROOT / "tools" / "openapi-head.yaml"
 type _Mode = Literal["validation", "serialization"]
+# By the type and whether it is a body (`validation`) or an answer (`serialization`).
+type _Schemas = Mapping[tuple[str, _Mode], dict[str, Any]]
 
 
 def operations() -> Mapping[Endpoint, Operation]:
@@ -49,25 +50,20 @@ def routes() -> Iterator[Route]:
 def document() -> dict[str, Any]:
     """The OpenAPI document."""
     known = operations()
-    schemas = _Schemas(known)
-    paths = {
-        route.path: {
-            method.lower(): _operation(route, method, known[route.endpoint], schemas) for method in route.methods
-        }
-        for route in routes()
+    schemas, components = _schemas(known)
+    paths: dict[str, Any] = {}
+    for route in routes():
+        operation = {method: _operation(route, method, known[route.endpoint], schemas) for method in route.methods}
+        paths[route.path] = {method.lower(): said for method, said in operation.items()}
+    refusals = {
+        _response_name(status, kind): _response(status, schemas[repr(kind), "serialization"])
+        for operation in known.values()
+        for status, kind in operation.refusals.items()
     }
     head: dict[str, Any] = yaml.safe_load(HEAD.read_text("utf-8"))
-    schemes = head.pop("securitySchemes")
-    return {
-        **head,
-        "tags": [_described(tag) for tag in sorted({_tag(route.endpoint) for route in routes()})],
-        "paths": paths,
-        "components": {
-            "schemas": schemas.components,
-            "responses": schemas.responses(known),
-            "securitySchemes": schemes,
-        },
-    }
+    components |= {"responses": dict(sorted(refusals.items())), "securitySchemes": head.pop("securitySchemes")}
+    tags = [_described(tag) for tag in sorted({_tag(route.endpoint) for route in routes()})]
+    return {**head, "tags": tags, "paths": paths, "components": components}
 
 
 def text() -> str:
@@ -89,31 +85,16 @@ def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _represent_text)
 
 
-class _Schemas:
-    """The JSON schemas of all types, those of models among the document's components."""
-
-    def __init__(self, known: Mapping[Endpoint, Operation]) -> None:
-        wanted = {
-            (repr(kind), mode): (repr(kind), mode, TypeAdapter(kind))
-            for operation in known.values()
-            for kind, mode in _types(operation)
-        }
-        self._found, shared = TypeAdapter.json_schemas(wanted.values(), ref_template="#/components/schemas/{model}")
-        self.components = {name: _trimmed(schema) for name, schema in sorted(shared["$defs"].items())}
-
-    def responses(self, known: Mapping[Endpoint, Operation]) -> dict[str, Any]:
-        """The refusals of all operations, by their names."""
-        found = {
-            _response_name(status, kind): _response(status, self.of(kind, "serialization"))
-            for operation in known.values()
-            for status, kind in operation.refusals.items()
-        }
-        return dict(sorted(found.items()))
-
-    def of(self, kind: Any, mode: _Mode) -> dict[str, Any]:
-        """The schema of a body (`validation`) or of an answer (`serialization`)."""
-        schema: dict[str, Any] = _trimmed(self._found[repr(kind), mode])
-        return schema
+def _schemas(known: Mapping[Endpoint, Operation]) -> tuple[_Schemas, dict[str, Any]]:
+    """The JSON schemas of all types, and the document's components that have those of models."""
+    wanted = {
+        (repr(kind), mode): (repr(kind), mode, TypeAdapter(kind))
+        for operation in known.values()
+        for kind, mode in _types(operation)
+    }
+    found, shared = TypeAdapter.json_schemas(wanted.values(), ref_template="#/components/schemas/{model}")
+    models = {name: _trimmed(schema) for name, schema in sorted(shared["$defs"].items())}
+    return {key: _trimmed(schema) for key, schema in found.items()}, {"schemas": models}
 
 
 def _types(operation: Operation) -> Iterator[tuple[Any, _Mode]]:
@@ -150,7 +131,7 @@ def _operation(route: Route, method: str, known: Operation, schemas: _Schemas) -
     if method == "POST" and known.body is not None:
         said["requestBody"] = _body(route, known, schemas)
     said["responses"] = {
-        str(known.status): _response(known.status, schemas.of(known.answer, "serialization")),
+        str(known.status): _response(known.status, schemas[repr(known.answer), "serialization"]),
         **{
             str(status): {"$ref": f"#/components/responses/{_response_name(status, kind)}"}
             for status, kind in known.refusals.items()
@@ -178,7 +159,7 @@ def _security(route: Route, known: Operation) -> list[dict[str, list[str]]]:
 
 
 def _body(route: Route, known: Operation, schemas: _Schemas) -> dict[str, Any]:
-    schema = schemas.of(known.body, "validation")
+    schema = schemas[repr(known.body), "validation"]
     kinds = ("application/json", *FORMS) if known.form else ("application/json",)
     content: dict[str, dict[str, Any]] = {kind: {"schema": schema} for kind in kinds}
     values = write_events.example_values()
@@ -204,12 +185,6 @@ def _response(status: int, schema: dict[str, Any]) -> dict[str, Any]:
     return {"description": HTTPStatus(status).phrase, "content": {"application/json": {"schema": schema}}}
 
 
-def main() -> int:
-    """Write the document."""
+if __name__ == "__main__":
     PAGE.write_text(text(), "utf-8")
     print(f"{len(document()['paths'])} paths in {PAGE.relative_to(ROOT)}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
