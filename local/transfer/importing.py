@@ -80,11 +80,41 @@ class Source:
     name: str = DEFAULT_NAME
 
 
-def check(source: Source, index: NameIndex, report: Report, stop: threading.Event) -> set[str]:
-    """Check every line; returns the roles that valid lines name and that are not there (`new_roles`).
+def run(
+    source: Source,
+    report: Report,
+    stop: threading.Event,
+    *,
+    parallel: int,
+    dry_run: bool = False,
+    on_checked: Callable[[int], None] = lambda _: None,
+) -> None:
+    """Check the file, then write its valid lines in at most `parallel` transactions at once.
 
-    Raises FileError if the file cannot be read any further.
+    `on_checked` is told how many accounts will be written. After `stop` the running transactions finish and no more
+    begin. Raises FileError if the file cannot be read any further, the LingpaiError `temporarily_unavailable` if the
+    store refuses every call for a minute, and other errors of a call, once the running transactions have ended.
     """
+    with open_name_index() as index:
+        new_roles = _check(source, index, report, stop)
+        on_checked(report.lines - report.refused)
+        if dry_run or report.stopped:
+            return
+        if new_roles:
+            book = add_roles(source.rules.services, new_roles)
+            rules = records.rules(source.rules.services, book, source.rules.openid_app, new_roles=False)
+            source = replace(source, rules=rules)
+        writer = _Writer(source, AdaptiveConcurrency(parallel, stop), report)
+        try:
+            _write(writer, _good(source, index, report), stop, parallel)
+        except Stopped:
+            pass
+        finally:
+            report.stopped = stop.is_set()
+
+
+def _check(source: Source, index: NameIndex, report: Report, stop: threading.Event) -> set[str]:
+    """Check every line; returns the roles that valid lines name and that are not there (`new_roles`)."""
     new_roles: set[str] = set()
     for line in files.lines(source.stream, source.kind):
         if stop.is_set():
@@ -106,61 +136,25 @@ def check(source: Source, index: NameIndex, report: Report, stop: threading.Even
     return new_roles
 
 
-def write(source: Source, index: NameIndex, report: Report, stop: threading.Event, parallel: int) -> None:
-    """Write the lines that `check` accepted, in at most `parallel` transactions at once.
-
-    After `stop` the running transactions finish and no more begin. Raises the LingpaiError `temporarily_unavailable`
-    if the store refuses every call for a minute, and other errors of a call, once the running transactions have ended.
-    """
-    concurrency = AdaptiveConcurrency(parallel, stop)
-    work = _Writer(source.rules.services, source.name, concurrency, report)
+def _write(writer: "_Writer", accounts: Iterator[Account], stop: threading.Event, parallel: int) -> None:
+    """Write the accounts in many threads. After an error or a stop, batches that wait are not written."""
     running: set[Future[None]] = set()
     with ThreadPoolExecutor(parallel) as pool:
         try:
-            for batch in batches(_good(source, index, report)):
+            for batch in batches(accounts):
                 if stop.is_set():
                     break
                 while len(running) >= 2 * parallel:
                     done, running = wait(running, return_when=FIRST_COMPLETED)
                     _results(done)
-                running.add(pool.submit(work.write, batch))
+                running.add(pool.submit(writer.write, batch))
             else:
-                done, running = wait(running)
-                _results(done)
-        except Stopped:
-            pass
+                _results(wait(running).done)
         finally:
-            # After an error or a stop, batches that wait are not written.
             for future in running:
                 future.cancel()
             with suppress(Stopped):
                 _results(wait(running).done)
-            report.stopped = stop.is_set()
-
-
-def run(
-    source: Source,
-    report: Report,
-    stop: threading.Event,
-    *,
-    parallel: int,
-    dry_run: bool = False,
-    on_checked: Callable[[int], None] = lambda _: None,
-) -> None:
-    """Check the file, then write its valid lines. Raises what `check` and `write` raise.
-
-    `on_checked` is told how many accounts will be written.
-    """
-    with open_name_index() as index:
-        new_roles = check(source, index, report, stop)
-        on_checked(report.lines - report.refused)
-        if dry_run or report.stopped:
-            return
-        if new_roles:
-            book = add_roles(source.rules.services, new_roles)
-            rules = records.rules(source.rules.services, book, source.rules.openid_app, new_roles=False)
-            source = replace(source, rules=rules)
-        write(source, index, report, stop, parallel)
 
 
 def add_roles(services: Services, names: Iterable[str]) -> RoleBook:
@@ -237,13 +231,13 @@ class _Ids:
 class _Writer:
     """Write batches, in many threads."""
 
-    def __init__(self, services: Services, source: str, concurrency: AdaptiveConcurrency, report: Report) -> None:
-        self._services = services
-        self._source = source
-        self._store = services.store
+    def __init__(self, source: Source, concurrency: AdaptiveConcurrency, report: Report) -> None:
+        self._services = source.rules.services
+        self._source = source.name
+        self._store = self._services.store
         self._concurrency = concurrency
         self._report = report
-        self._ids = _Ids(services)
+        self._ids = _Ids(self._services)
         # After a batch with existing accounts, looking them up first is cheaper than a refused transaction.
         self._look_first = False
 
