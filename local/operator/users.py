@@ -1,6 +1,8 @@
 """`lingpai user`: one account at a time."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -80,8 +82,7 @@ def create(
 @command(group, "show")
 def show(context: CommandContext, who: Who) -> None:
     """Show an account: its names, roles, state and how many sessions it has. Of its password, whether there is one."""
-    with context.services() as services:
-        user = _found(services, who)
+    with _account(context, who) as (services, user):
         book = services.store.directory().roles
         count = len(_alive(services, user))
     fields = {
@@ -109,8 +110,7 @@ def set_password(context: CommandContext, who: Who, *, password_stdin: PasswordS
     A password is never an argument: every process of the machine could read it there.
     """
     given = _read_password() if password_stdin else None
-    with context.services() as services:
-        user = _found(services, who)
+    with _account(context, who) as (services, user):
         _require_enabled(user)
         if user.username is None and user.mobile is None:
             raise Refused(f"{_named(user)} has neither username nor number: nobody could log in by a password")
@@ -118,16 +118,15 @@ def set_password(context: CommandContext, who: Who, *, password_stdin: PasswordS
         password = given if given is not None else new_secret(services.clock)
         with finish_first():
             accounts.save(services, user.id, None, password, None)
-            user = services.store.get_user(user.id) or user
+            after = services.store.get_user(user.id) or user
             made = password if given is None else None
-            _show_new(context, services, user, services.store.directory().roles, made)
+            _show_new(context, services, after, services.store.directory().roles, made)
 
 
 @command(group, "delete", asks=True)
 def delete(context: CommandContext, who: Who) -> None:
     """Delete an account for good: its sessions end, its names are free, and its profile is gone."""
-    with context.services() as services:
-        user = _found(services, who)
+    with _account(context, who) as (services, user):
         context.confirm(
             f"{_named(user)} is deleted for good, with its names and its profile.{_last_admin_warning(services, user)}"
         )
@@ -138,8 +137,7 @@ def delete(context: CommandContext, who: Who) -> None:
 @command(group, "disable", asks=True)
 def disable(context: CommandContext, who: Who) -> None:
     """Let nobody log in to the account any more, and end its sessions. It keeps its names; `enable` brings it back."""
-    with context.services() as services:
-        user = _found(services, who)
+    with _account(context, who) as (services, user):
         context.confirm(
             f"{_named(user)} is disabled, and all of its sessions end.{_last_admin_warning(services, user)}"
         )
@@ -152,8 +150,7 @@ def disable(context: CommandContext, who: Who) -> None:
 @command(group, "enable")
 def enable(context: CommandContext, who: Who) -> None:
     """Let a disabled account log in again."""
-    with context.services() as services:
-        user = _found(services, who)
+    with _account(context, who) as (services, user):
         accounts.enable(services, user.id)
     said = f"{_named(user)} is enabled{'' if user.disabled else ' already'}"
     context.show({"id": user.id, "disabled": False, "changed": user.disabled}, said)
@@ -162,8 +159,7 @@ def enable(context: CommandContext, who: Who) -> None:
 @command(group, "sessions")
 def list_sessions(context: CommandContext, who: Who) -> None:
     """List the sessions of an account that are alive, the newest first: where, since when and until when."""
-    with context.services() as services:
-        user = _found(services, who)
+    with _account(context, who) as (services, user):
         alive = _alive(services, user)
     shown = [
         {
@@ -186,8 +182,7 @@ def list_sessions(context: CommandContext, who: Who) -> None:
 @command(group, "logout", asks=True)
 def logout(context: CommandContext, who: Who) -> None:
     """End all sessions of an account. Its owner can log in again."""
-    with context.services() as services:
-        user = _found(services, who)
+    with _account(context, who) as (services, user):
         context.confirm(f"all sessions of {_named(user)} end.")
         ended = ended_accounts.end_all(services, user.id)
     context.show({"id": user.id, "ended": ended}, f"{ended} sessions of {_named(user)} ended")
@@ -225,6 +220,13 @@ def document(user: User, book: RoleBook) -> dict[str, Any]:
     }
 
 
+@contextmanager
+def _account(context: CommandContext, who: str) -> Iterator[tuple[Services, User]]:
+    """Open the services, and find the account."""
+    with context.services() as services:
+        yield services, _found(services, who)
+
+
 def _found(services: Services, who: str) -> User:
     """Find the account by username, mobile number or id.
 
@@ -256,25 +258,24 @@ def _require_enabled(user: User) -> None:
 
 
 def _change_role(context: CommandContext, who: str, name: str, *, granted: bool) -> None:
-    with context.services() as services:
-        user = _found(services, who)
+    with _account(context, who) as (services, user):
         book = services.store.directory().roles
         role_id = role_id_of(book, name)
         _require_enabled(user)
-        changed = (role_id in user.roles) != granted
+        after, changed = user, (role_id in user.roles) != granted
         if changed:
             if not granted:
                 word = _last_admin_warning(services, user) if name == services.settings.admin_role else ""
                 context.confirm(f"{_named(user)} loses the role {name}.{word}")
             wanted = frozenset({role_id})
-            user = accounts.change(
+            after = accounts.change(
                 services,
                 user.id,
                 lambda now: replace(now, roles=now.roles | wanted if granted else now.roles - wanted),
             )
     state = "has" if granted else "does not have"
     said = f"{_named(user)} {state} the role {name}{'' if changed else ' already' if granted else ' anyway'}"
-    context.show({"id": user.id, "roles": role_names(book, user), "changed": changed}, said)
+    context.show({"id": user.id, "roles": role_names(book, after), "changed": changed}, said)
 
 
 def role_id_of(book: RoleBook, name: str) -> int:
