@@ -157,6 +157,12 @@ class Seed(BaseModel):
     roles: tuple[SeedRole, ...] = ()
     users: tuple[SeedUser, ...] = ()
 
+    def without_secrets(self) -> "Seed":
+        """Return the seed without the secrets of clients and the passwords of users."""
+        clients = tuple(client.model_copy(update={"client_secret": None}) for client in self.clients)
+        users = tuple(user.model_copy(update={"password": None}) for user in self.users)
+        return self.model_copy(update={"clients": clients, "users": users})
+
 
 DEMO: dict[str, Any] = json.loads(Path(__file__).with_name("demo-seed.json").read_text("utf-8"))
 

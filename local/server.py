@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, MutableMapping, Sequence
 from contextlib import ExitStack, closing, nullcontext, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from local import dynamodb, functions, gateway, store_endpoint, template
@@ -34,14 +34,6 @@ from local.http_server import Answer, HttpServer, listen, port_of
 
 if TYPE_CHECKING:
     from local.seed import Seed
-
-
-@dataclass(frozen=True)
-class Summary:
-    """The seed as the banner shows it: clients as (id, secret, dialect), users as (name, password, mobile)."""
-
-    clients: tuple[tuple[str, str | None, str], ...] = ()
-    users: tuple[tuple[str | None, str | None, str | None], ...] = ()
 
 
 def main() -> int:
@@ -102,8 +94,9 @@ def _run(environ: MutableMapping[str, str]) -> int:
                         store_port = read_port(environ, "DYNAMODB_PORT", 8000)
                         store_port = stack.enter_context(containers.embedded_store(store_port, api.turn))
                         say(f"\n  Containers find the embedded DynamoDB at http://{containers.NAME}:{store_port}")
-                    summary = summarise(demo, secrets=not environ.get("SEED"))
-                    say(banner(port, store, summary, time.monotonic() - start))
+                    # Secrets of the caller's own seed file are not shown.
+                    shown = demo.without_secrets() if environ.get("SEED") else demo
+                    say(banner(port, store, shown, time.monotonic() - start))
                     serve(HttpServer(listener, answer, say))
         except SettingsError as error:
             raise LocalError(str(error)) from None
@@ -161,29 +154,21 @@ def with_store(answer: Answer, api: gateway.Gateway) -> Answer:
     return answer_or_ask
 
 
-def summarise(seed: "Seed", *, secrets: bool) -> Summary:
-    """Return what the banner shows of the seed. Secrets of the caller's own seed file are not shown."""
-    return Summary(
-        clients=tuple(
-            (client.client_id, client.client_secret if secrets else None, client.dialect) for client in seed.clients
-        ),
-        users=tuple((user.username, user.password if secrets else None, user.mobile) for user in seed.users),
-    )
-
-
-def banner(port: int, store: dynamodb.Store, summary: Summary, seconds: float) -> str:
+def banner(port: int, store: dynamodb.Store, seed: "Seed", seconds: float) -> str:
     """The text at the start: the address, whether data is kept, clients and users, commands to try."""
     url = f"http://{HOST}:{port}"
     kept = "data is kept" if store.kept else "data is gone when it stops"
+    clients = [(client.client_id, client.client_secret, client.dialect) for client in seed.clients]
+    users = [(user.username, user.password, user.mobile) for user in seed.users]
     lines = [
         "",
         f"  Lingpai is ready at {url} after {seconds:.1f} s",
         f"  {store.where}: {kept}",
         "",
-        *_table("clients (id, secret, dialect)", summary.clients),
-        *_table("users (name, password, mobile)", summary.users),
+        *_table("clients (id, secret, dialect)", clients),
+        *_table("users (name, password, mobile)", users),
         "  to try",
-        *(f"    {line}" for line in _tour(url, summary)),
+        *(f"    {line}" for line in _tour(url, seed)),
         "",
         "  Ctrl-C stops it",
         "",
@@ -200,17 +185,17 @@ def _table(title: str, rows: Sequence[tuple[str | None, ...]]) -> list[str]:
     return [f"  {title}", *(f"    {row}" for row in shown), ""]
 
 
-def _tour(url: str, summary: Summary) -> list[str]:
+def _tour(url: str, seed: "Seed") -> list[str]:
     """Commands to paste into a shell."""
-    client = next(((name, secret) for name, secret, dialect in summary.clients if dialect == "spring"), None)
-    user = next((row for row in summary.users if row[0] and row[1]), None)
+    client = next((client for client in seed.clients if client.dialect == "spring"), None)
+    user = next((user for user in seed.users if user.username and user.password), None)
     lines = [f"curl {url}/health"]
-    if client and client[1]:
-        basic = f"curl -u {shlex.quote(f'{client[0]}:{client[1]}')}"
+    if client and client.client_secret:
+        basic = f"curl -u {shlex.quote(f'{client.client_id}:{client.client_secret}')}"
         if user:
-            fields = f"-d grant_type=password -d username={user[0]} -d {shlex.quote(f'password={user[1]}')}"
+            fields = f"-d grant_type=password -d username={user.username} -d {shlex.quote(f'password={user.password}')}"
             lines.append(f"{basic} {fields} {url}/oauth/token")
-        lines.append(f"{basic} -d mobile={(user and user[2]) or '13312341234'} {url}/mobile/code/get")
+        lines.append(f"{basic} -d mobile={(user and user.mobile) or '13312341234'} {url}/mobile/code/get")
     return [*lines, f"curl {url}{SMS_PATH}"]
 
 

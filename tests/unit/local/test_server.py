@@ -14,7 +14,8 @@ import pytest
 from local.dynamodb import Store
 from local.environment import PRESETS, SettingError, prepare, read_port
 from local.gateway import Gateway, Reply, Request
-from local.server import Summary, banner, for_this_machine, make_answer
+from local.seed import Seed
+from local.server import banner, for_this_machine, make_answer
 
 ROOT = Path(__file__).parents[3]
 
@@ -121,9 +122,17 @@ def test_banner() -> None:
     text = banner(
         3000,
         Store("embedded DynamoDB", kept=False, serial=True),
-        Summary(
-            clients=(("web", "it's", "spring"), ("app", None, "standard")),
-            users=(("alice", "pass word", "13312341234"), (None, None, "13312341235")),
+        Seed.model_validate(
+            {
+                "clients": [
+                    {"client_id": "web", "client_secret": "it's", "dialect": "spring"},
+                    {"client_id": "app", "dialect": "standard"},
+                ],
+                "users": [
+                    {"username": "alice", "password": "pass word", "mobile": "13312341234"},
+                    {"mobile": "13312341235"},
+                ],
+            }
         ),
         1.25,
     )
@@ -137,11 +146,20 @@ def test_banner() -> None:
 
 def test_banner_of_an_empty_seed() -> None:
     """With nobody in it there is still something to try, and nothing that cannot work."""
-    text = banner(3001, Store("DynamoDB at x", kept=True, serial=False), Summary(), 0.1)
+    text = banner(3001, Store("DynamoDB at x", kept=True, serial=False), Seed(), 0.1)
     assert "data is kept" in text
     assert "clients" not in text
     assert "curl http://127.0.0.1:3001/health" in text
     assert "grant_type" not in text
+
+
+def test_the_banner_shows_no_secret_of_a_seed_file() -> None:
+    clients = [{"client_id": "web", "client_secret": "of-the-client", "dialect": "spring"}]
+    seed = Seed.model_validate({"clients": clients, "users": [{"username": "alice", "password": "of-alice"}]})
+    text = banner(3000, Store("DynamoDB at x", kept=True, serial=False), seed.without_secrets(), 0.1)
+    assert "web  " in text
+    assert "alice" in text
+    assert "of-" not in text
 
 
 def test_port_taken() -> None:
