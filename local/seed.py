@@ -37,10 +37,17 @@ if TYPE_CHECKING:
     from lingpai.clients.storage import ClientWriter
 
 GRANTS = sorted({grant.PERMISSION for grant in REGISTRY.values()})
+# Fields of a file that a client's record calls otherwise.
+_OTHERWISE = {
+    "client_id": "id",
+    "grant_types": "grants",
+    "access_token_ttl": "access_ttl",
+    "refresh_token_ttl": "refresh_ttl",
+}
 # What is shown of a client, in this order.
 _SHOWN = """
-    dialect confidential disabled grants scopes access_ttl refresh_ttl session_ttl token_format token_alg roles
-    sign_provider sign_app api introspect claims valid_from codes_from forwards_address
+    client_id dialect confidential disabled grant_types scopes access_token_ttl refresh_token_ttl session_ttl
+    token_format token_alg roles sign_provider sign_app api introspect claims valid_from codes_from forwards_address
 """
 ROLE_ID_MAX = 2**53 - 1
 # Secrets are stored as a fast hash, which protects only secrets that cannot be guessed.
@@ -84,20 +91,17 @@ _ENTRY = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class SeedClient(BaseModel):
-    """A client, with lifetimes in seconds. Without a secret it is public.
-
-    Fields have the names of `new_client`'s parameters; their aliases are those of the file.
-    """
+    """A client, with lifetimes in seconds. Without a secret it is public."""
 
     model_config = _ENTRY
 
     client_id: Annotated[Text, BeforeValidator(_as_text)]
     dialect: DialectName
     client_secret: Annotated[Text | None, Field(repr=False)] = None
-    grants: Annotated[tuple[Annotated[str, BeforeValidator(_grant)], ...] | None, Field(alias="grant_types")] = None
+    grant_types: tuple[Annotated[str, BeforeValidator(_grant)], ...] | None = None
     scopes: Annotated[tuple[Text, ...] | None, BeforeValidator(_words)] = None
-    access_ttl: Annotated[Seconds | None, Field(alias="access_token_ttl")] = None
-    refresh_ttl: Annotated[Seconds | None, Field(alias="refresh_token_ttl")] = None
+    access_token_ttl: Seconds | None = None
+    refresh_token_ttl: Seconds | None = None
     session_ttl: Seconds | None = None
     token_format: Literal["opaque", "jwt"] | None = None
     token_alg: Literal["ES256", "RS256"] | None = None
@@ -240,18 +244,16 @@ def apply(seed: Seed, services: Services, *, overwrite: bool = False) -> Applied
 
 def to_client(entry: SeedClient) -> Client:
     """Return the entry as a client's record."""
-    named = {"client_id", "dialect", "client_secret"}
-    return new_client(entry.client_id, entry.dialect, entry.client_secret, **entry.model_dump(exclude=named))
+    given = entry.model_dump(exclude={"client_id", "dialect", "client_secret"})
+    named = {_OTHERWISE.get(name, name): value for name, value in given.items()}
+    return new_client(entry.client_id, entry.dialect, entry.client_secret, **named)
 
 
 def client_document(client: Client) -> dict[str, Any]:
     """Return the record as JSON, with the field names of a seed file, and without its secret."""
-    document: dict[str, Any] = {"client_id": client.id}
-    for name in _SHOWN.split():
-        value, field = getattr(client, name), SeedClient.model_fields.get(name)
-        shown = sorted(value) if isinstance(value, frozenset) else list(value) if isinstance(value, tuple) else value
-        document[field.alias if field and field.alias else name] = shown
-    return document
+    values = {name: getattr(client, _OTHERWISE.get(name, name)) for name in _SHOWN.split()}
+    lists = {name: sorted(value) for name, value in values.items() if isinstance(value, frozenset)}
+    return {**values, **lists, "scopes": list(client.scopes)}
 
 
 def clients_of(services: Services) -> "ClientWriter":
