@@ -61,7 +61,8 @@ def everything(store: MemoryStore) -> tuple[Any, ...]:
 def test_without_a_file_there_is_the_demo(services: Services, store: MemoryStore) -> None:
     seed.apply(seed.load(None), services)
     spring, standard = {"web-client", "app-client"}, {"standard-client", "machine-client"}
-    assert set(store.clients) == spring | standard | {"django-app", "2", "23"}
+    browser = {"web-app", "single-page-app", "native-app"}
+    assert set(store.clients) == spring | standard | browser | {"django-app", "2", "23"}
     assert store.roles.names == ((1, "admin"), (2, "user"))
     by_name = {user.username: user for user in store.users.values()}
     assert set(by_name) == {"admin", "alice"}
