@@ -1,9 +1,9 @@
 """Client authentication, with a limit for wrong secrets by address.
 
-An address and its network may send a limited number of wrong secrets an hour, for all clients together. Each is
-counted before it is answered. A right one is not counted and takes no call, so the count is not read for it. Instead, a
-process that saw the limit reached refuses all tries of this address for this client, right ones too, until the hour
-is over. Other clients behind the same address go on.
+An address and its network may send a limited number of wrong secrets an hour, for all clients together. Each is counted
+before it is answered. A correct secret costs no call, so the counter is not read for it. Instead, a process that has
+seen the limit reached refuses all tries of this address for this client, correct ones too, until the hour is over.
+Other clients behind the same address are not affected.
 """
 
 from collections.abc import Iterator
@@ -18,10 +18,10 @@ from lingpai.services import Services
 
 
 def authenticate(services: Services, credentials: Credentials | None, address: str) -> Client:
-    """The client that the credentials prove; LingpaiError `invalid_client` for any other, and for none.
+    """The client with these credentials; LingpaiError `invalid_client` if they are wrong or None.
 
-    LingpaiError 429 where wrong secrets have come from this address too often. The answer, and the work for it, are the
-    same for a client that is not known.
+    LingpaiError 429 after too many wrong secrets from this address. An unknown client gets the same answer after the
+    same work.
     """
     if credentials is None or not credentials.secret:
         return clients.authenticate(services.clients, credentials)
@@ -32,7 +32,7 @@ def authenticate(services: Services, credentials: Credentials | None, address: s
 
 @contextmanager
 def _counted(services: Services, mark: str, address: str) -> Iterator[None]:
-    """Count a refusal within the block; LingpaiError 429 where it is one too many, or `mark` has to wait."""
+    """Count an `invalid_client` within the block; LingpaiError 429 once the limit is reached."""
     now = services.clock.now()
     waiting = services.waiting_clients.get(mark)
     if waiting is not None and now < waiting.ends_at:

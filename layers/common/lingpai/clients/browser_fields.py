@@ -1,4 +1,4 @@
-"""The fields of a client's record that are for logins in a browser: what each may hold."""
+"""Validation of the fields of a client's record that are for logins in a browser."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -18,7 +18,7 @@ _RESOURCE = re.compile(r"[a-z][a-z0-9+.-]*:[A-Za-z0-9._~:/?@!$&'()+,;=%\[\]-]+")
 
 
 def fault(client: Client) -> str | None:
-    """What makes these fields ones that may not be written, as `field: reason`; None where nothing does."""
+    """The first fault of these fields, as `field: reason`; None if all are valid."""
     return next(_faults(client), None)
 
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from lingpai.sessions.model import SessionKey
 
-# What a token opens at Lingpai's own API: nothing, the account it belongs to, or what admins do.
+# The right of a token at Lingpai's own API: none, its user's account, or all that admins may do.
 Right = Literal["none", "account", "admin"]
-# What tokens may say of the user beside `sub` (RFC 9068 section 2.2.3.1, RFC 7662 section 2.2).
+# The claims about the user that tokens may have beside `sub` (RFC 9068 section 2.2.3.1, RFC 7662 section 2.2).
 ExtraClaim = Literal["roles", "username"]
-# What signs ID tokens unless the record says otherwise: what every client takes (OpenID Connect Core section 15.1).
+# The default algorithm of ID tokens, which every client supports (OpenID Connect Core section 15.1).
 ID_TOKEN_ALG = "RS256"
 
 
@@ -18,16 +18,16 @@ ID_TOKEN_ALG = "RS256"
 class Client:
     """An application that may ask for tokens (RFC 6749 section 2). Without a `secret_hash` it is public.
 
-    `api` is what its tokens open at Lingpai's own API, None for the default of its dialect. `introspect` lets it ask
-    about other clients' tokens, `claims` is what its tokens say of the user. Tokens issued under an earlier
-    `valid_from` are refused. `codes_from` names the clients whose codes a `usercenter` client takes, since it has no
-    call to ask for one. `forwards_address` lets it tell the address of its end user
+    `api` is the right of its tokens at Lingpai's own API, None for the default of its dialect. `introspect` lets it
+    introspect other clients' tokens. `claims` are the claims about the user in its tokens. Tokens issued under an
+    earlier `valid_from` are refused. `codes_from` are the clients whose codes a `usercenter` client accepts, since its
+    dialect has no call to request one. `forwards_address` lets it send the address of its end user
     (`clients.request_authentication.end_user_address`).
 
-    The rest is for logins in a browser. `redirect_uris` and `post_logout_redirect_uris` are where it may send users
-    back to (`redirect_uris`). A `first_party` client asks for no consent. `name`, `logo`, `colour` (`#rrggbb`), `terms`
-    and `policy` (addresses) are shown to its users. `id_token_alg` signs its ID tokens, and `token_alg` its signed
-    access tokens. `resources` are the APIs that it may ask tokens for (RFC 8707).
+    The rest is for logins in a browser. `redirect_uris` and `post_logout_redirect_uris` are the addresses to which it
+    may redirect users (`redirect_uris`). A `first_party` client needs no consent. `name`, `logo`, `colour` (`#rrggbb`),
+    `terms` and `policy` (addresses) are shown to its users. `id_token_alg` signs its ID tokens, and `token_alg` its
+    signed access tokens. `resources` are the APIs for which it may request tokens (RFC 8707).
     """
 
     id: str
@@ -69,9 +69,9 @@ class Client:
 
 @dataclass(frozen=True)
 class WaitingClient:
-    """A client that an address has presented too many wrong secrets for: it is refused there until `ends_at`.
+    """A client for which an address has sent too many wrong secrets: it is refused there until `ends_at`.
 
-    `dialect` is that of its record, None where there is none.
+    `dialect` is that of its record; None without a record.
     """
 
     ends_at: int
@@ -82,7 +82,7 @@ class WaitingClient:
 class EndedAccount:
     """An account whose sessions have ended while too many of them were left to delete (see `ended_accounts`).
 
-    They are those that were opened at `until` or before, but for the one of the id `kept`.
+    They are those opened at `until` or before, except the one with the id `kept`.
     """
 
     user_id: int

@@ -1,7 +1,7 @@
-"""Redirect URIs: which a client's record may hold, and which of a request it allows.
+"""Redirect URIs: which ones a client's record may have, and which ones in a request match them.
 
-A request's URI has to be one of the record's, character by character (RFC 9700 section 4.1.3). The port of a loopback
-address alone may differ, because a native app gets any free one (RFC 8252 section 7.3).
+A request's URI has to be one of the record's, character by character (RFC 9700 section 4.1.3). Only the port of a
+loopback address may differ, because a native app gets any free one (RFC 8252 section 7.3).
 """
 
 import re
@@ -19,14 +19,14 @@ _LOOPBACK = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]))(?::([0-9]{1,5}))?([/?
 _LOOPBACK_HOSTS = {"127.0.0.1", "[::1]", "localhost"}
 # RFC 8252 section 7.1: the scheme is a domain name of the app's maker, in reverse.
 _PRIVATE = re.compile(r"([a-z][a-z0-9-]*(?:\.[a-z0-9-]+)+):(/.*)")
-# What proxies and frameworks read as a separator or a dot once they have unescaped it.
+# Characters that proxies and frameworks take for a separator or a dot once they are unescaped.
 _UNESCAPED = re.compile(r"[\x00-\x20\x7f/\\%]|^\.+$")
 
 
 def check(uri: str, *, private_use: bool = False) -> str:
-    """Give the address back if a record may hold it: HTTPS, or HTTP at a loopback address.
+    """Return the address if a record may have it: HTTPS, or HTTP at a loopback address.
 
-    With `private_use`, the scheme of an app (`com.example.app:/…`), too. ValueError says what is wrong.
+    With `private_use` also one with the scheme of an app (`com.example.app:/…`). ValueError with the reason otherwise.
     """
     if len(uri) > URI_MAX:
         raise ValueError(f"has more than {URI_MAX} characters")
@@ -44,7 +44,7 @@ def check(uri: str, *, private_use: bool = False) -> str:
 
 
 def matches(registered: Collection[str], uri: str) -> bool:
-    """Whether `uri` is one of those in the record; of a loopback address the port may be another one."""
+    """Whether `uri` is one of those in the record; the port of a loopback address may differ."""
     if uri in registered:
         return True
     plain = _without_port(uri)
@@ -78,7 +78,7 @@ def _is_port(text: str) -> bool:
 
 
 def _check_path(path: str) -> None:
-    """Refuse what some server takes for another path (RFC 9700 section 4.1.3)."""
+    """ValueError for a path that some servers take for another one (RFC 9700 section 4.1.3)."""
     for segment in path.split("/"):
         if segment and _UNESCAPED.search(unquote(segment)):
             raise ValueError("has a path with a step up, or with an escaped separator")

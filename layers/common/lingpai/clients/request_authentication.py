@@ -1,6 +1,6 @@
-"""The client that sends a request, by its credentials in the Basic header or in the body (RFC 6749 section 2.3.1).
+"""The client of a request, authenticated by the Basic header or the body (RFC 6749 section 2.3.1).
 
-And the address that it forwards of its end user.
+Also the end user's address that the client forwards.
 """
 
 import binascii
@@ -21,7 +21,7 @@ def authenticated_client(services: Services, request: Request, given: Mapping[st
 
 
 def client_credentials(request: Request, given: Mapping[str, str]) -> Credentials | None:
-    """Who the client says it is: by Basic (RFC 7617), else by `client_id` or `clientId`; None for no word of it."""
+    """The client's credentials: from Basic (RFC 7617), else from `client_id` or `clientId`; None without either."""
     in_body = {given[name] for name in ("client_id", "clientId") if name in given}
     basic = basic_credentials(request)
     if basic is None:
@@ -37,21 +37,21 @@ def client_credentials(request: Request, given: Mapping[str, str]) -> Credential
 
 
 def end_user_address(request: Request, client: Client) -> str | None:
-    """The address that the client says its end user has, in `X-End-User-Address`; None where it says none.
+    """The end user's address that the client sends in `X-End-User-Address`; None without one.
 
-    Only a client whose record has `forwards_address` is believed. LingpaiError for what is no address.
+    It is ignored unless the client's record has `forwards_address`. LingpaiError if it is not an address.
     """
-    told = request.headers.get("x-end-user-address", "").strip()
-    if not told or not client.forwards_address or not client.confidential:
+    forwarded = request.headers.get("x-end-user-address", "").strip()
+    if not forwarded or not client.forwards_address or not client.confidential:
         return None
-    address = normalized_address(told.partition("%")[0])
+    address = normalized_address(forwarded.partition("%")[0])
     if address is None:
         raise invalid_request("wrong_type", name="X-End-User-Address", zh="一个 IP 地址", en="one IP address")
     return address
 
 
 def limited_address(request: Request, client: Client) -> str:
-    """The address that limits count for a request of the client: its end user's where it tells it, else its own."""
+    """The address that limits count for a request of the client: its end user's if it sends that, else its own."""
     return end_user_address(request, client) or request.source_ip
 
 

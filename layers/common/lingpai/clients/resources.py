@@ -1,4 +1,4 @@
-"""Resources (RFC 8707): the APIs that a client asks for tokens for, which become the tokens' `aud`."""
+"""Resources (RFC 8707): the APIs for which a client requests tokens. They become the tokens' `aud`."""
 
 from collections.abc import Collection
 
@@ -7,9 +7,9 @@ from lingpai.kernel.errors import invalid_target
 
 
 def granted(client: Client, asked: Collection[str]) -> tuple[str, ...]:
-    """What was asked for, in order, each once; LingpaiError `invalid_target` for one that is not the record's.
+    """The requested resources in order, without repeats; LingpaiError `invalid_target` if the client may not have one.
 
-    A client without `resources` has no use for the parameter: it is ignored.
+    For a client without `resources` the parameter is ignored.
     """
     if not client.resources:
         return ()
@@ -20,7 +20,7 @@ def granted(client: Client, asked: Collection[str]) -> tuple[str, ...]:
 
 
 def narrowed(client: Client, held: tuple[str, ...], asked: Collection[str]) -> tuple[str, ...]:
-    """What a token of a session that holds these is for: those asked for, or all (RFC 8707 section 2.2)."""
+    """The audience of a token whose session has the resources `held`: the requested ones, or all (section 2.2)."""
     found = granted(client, asked)
     if not set(found) <= set(held):
         raise invalid_target()

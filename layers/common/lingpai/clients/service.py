@@ -1,4 +1,4 @@
-"""Who asks for tokens: the client's record, kept at hand for a while, and the proof that it is the client."""
+"""Client records: defaults, validation, cache, and client authentication."""
 
 import hashlib
 import hmac
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from lingpai.sessions.model import SessionKey
 
 CACHE_SIZE = 1000
-# The client that people use at the hosted pages. It has no record.
+# The client of the hosted login pages. It has no record.
 PAGES = "lingpai:pages"
 ID_MAX = 255
-# Ids that begin so are kept for records of Lingpai's own.
+# The prefix of ids that are reserved for Lingpai's own records.
 RESERVED = "lingpai:"
-# Access tokens that live longer say nothing of a user but who it is, in seconds.
+# The longest lifetime, in seconds, of access tokens with claims about the user beside `sub`.
 CLAIMS_TTL_MAX = 3600
 
 DAY = 86400
 REFRESH_TTL = 30 * DAY
-# Rotation does not extend it: after this a person logs in again.
+# Rotation does not extend it: afterwards the user must log in again.
 SESSION_TTL = 180 * DAY
 
 
@@ -37,7 +37,7 @@ DialectName = Literal["django", "passport", "spring", "standard", "usercenter"]
 
 @dataclass(frozen=True)
 class Defaults:
-    """What a client's record holds unless it says otherwise; lengths of life in seconds."""
+    """The defaults of a dialect for a client's record; lifetimes in seconds."""
 
     access_ttl: int
     grants: frozenset[str]
@@ -87,7 +87,7 @@ def new_client(
     id_token_alg: str | None = None,
     resources: tuple[str, ...] = (),
 ) -> Client:
-    """A client's record with its dialect's defaults for what is not given; without a secret it is public.
+    """A client's record, with its dialect's defaults for omitted arguments; without a secret it is public.
 
     A signed access token lives no longer than the key that signed it stays published.
     """
@@ -134,12 +134,12 @@ def new_client(
 
 
 def is_numeric(client_id: str) -> bool:
-    """Whether the id has digits only, as user ids have: then it may not be the `sub` of a token."""
+    """Whether the id consists of digits, as user ids do: then it may not be the `sub` of a token."""
     return client_id.isdecimal()
 
 
 def inconsistency(client: Client) -> str | None:
-    """What makes the record one that may not be written, as `field: reason`; None where nothing does."""
+    """The first fault of the record, as `field: reason`; None if it is valid."""
     if client.id.startswith(RESERVED):
         return f"client_id: ids that begin with {RESERVED} are kept for Lingpai's own records"
     if "client_credentials" in client.grants and is_numeric(client.id):
@@ -153,17 +153,16 @@ def inconsistency(client: Client) -> str | None:
 
 @dataclass(frozen=True)
 class Credentials:
-    """What a request says of its client: id, and the secret where one is given."""
+    """The credentials in a request: the client's id, and its secret if there is one."""
 
     client_id: str
     secret: str | None = field(default=None, repr=False)
 
 
 class Registry:
-    """Clients with a memory: a record read within the last `ttl` seconds is not read again.
+    """A cache of client records: a record is read again after `ttl` seconds.
 
-    Only records that exist are remembered, `size` of them at most, so that made-up ids cannot push out
-    real ones.
+    Only existing records are cached, at most `size` of them, so that made-up ids cannot evict real ones.
     """
 
     def __init__(self, source: ClientSource, clock: Clock, ttl: int, size: int = CACHE_SIZE) -> None:
@@ -177,7 +176,7 @@ class Registry:
         self._deployment_read_at = 0
 
     def get_client(self, client_id: str) -> Client | None:
-        """The client's record, at most `ttl` seconds old, or None. Its `valid_from` is the deployment's where later."""
+        """The client's record, at most `ttl` seconds old, or None; `valid_from` is the deployment's if later."""
         now = self._clock.elapsed()
         read_at, client = self._known.get(client_id, (0, None))
         if client is not None and now < read_at + self._ttl:
@@ -197,13 +196,13 @@ class Registry:
         return client
 
     def valid_from(self) -> int:
-        """See `KnownClients`; at most `ttl` seconds old. Takes a call where no client was read within that time."""
+        """See `KnownClients`; at most `ttl` seconds old. One call if no client was read within that time."""
         if self._clock.elapsed() >= self._deployment_read_at + self._ttl:
             self.get_client(PAGES)
         return self._valid_from
 
     def has_ended(self, key: "SessionKey", opened_at: int) -> bool:
-        """See `KnownClients`; at most `ttl` seconds old where `get_client` was called before."""
+        """See `KnownClients`; at most `ttl` seconds old if `get_client` was called before."""
         account = self._ended.get(key.owner)
         return account is not None and account.has_ended(key, opened_at)
 
@@ -215,14 +214,14 @@ class Registry:
 def authenticate(clients: Clients, credentials: Credentials | None) -> Client:
     """The client that the credentials prove; LingpaiError `invalid_client` for any other, and for none.
 
-    RFC 6749 section 2.3. A client with a secret must present it. One without is taken by its word: it is public
-    (section 2.1).
+    RFC 6749 section 2.3. A client with a secret must present it. A public client (section 2.1) is not
+    authenticated.
     """
     if credentials is None:
         raise invalid_client()
     client = _find(clients, credentials.client_id)
     stored = (client.secret_hash if client else None) or bytes(32)
-    # All of them are compared, whichever is right.
+    # All spellings are compared, even after a match, so that the time tells nothing.
     right = [hmac.compare_digest(hash_secret(spelling), stored) for spelling in _spellings(credentials.secret or "")]
     if client is None or client.disabled or (client.confidential and not any(right)):
         raise invalid_client(dialect=client.dialect if client else None)
@@ -230,7 +229,7 @@ def authenticate(clients: Clients, credentials: Credentials | None) -> Client:
 
 
 def _find(clients: Clients, client_id: str) -> Client | None:
-    """The client of this id, in either spelling; one longer than any id is looked up nowhere."""
+    """The client with this id, in either spelling. An id that is too long costs no call."""
     for spelling in _spellings(client_id):
         client = clients.get_client(spelling) if 0 < len(spelling) <= ID_MAX else None
         if client is not None:
@@ -239,17 +238,17 @@ def _find(clients: Clients, client_id: str) -> Client | None:
 
 
 def hash_secret(secret: str) -> bytes:
-    """SHA-256 of a client's secret: it is long and random, so a slow hash would protect nothing."""
+    """SHA-256 of a client's secret, which is long and random, so it needs no slow hash."""
     return hashlib.sha256(secret.encode()).digest()
 
 
 def _spellings(credential: str) -> tuple[str, ...]:
-    """An id or secret as it came, and form-decoded as RFC 6749 section 2.3.1 wants it: clients in use do either."""
+    """An id or secret as sent, and form-decoded (RFC 6749 section 2.3.1): some clients encode it, others do not."""
     if "%" not in credential and "+" not in credential:
         return (credential,)
     return (credential, form_decoded(credential))
 
 
 def form_decoded(credential: str) -> str:
-    """The id or secret as RFC 6749 section 2.3.1 decodes it: one text for all spellings that it may come in."""
+    """The id or secret form-decoded (RFC 6749 section 2.3.1), which is the same for all its spellings."""
     return unquote_plus(credential)

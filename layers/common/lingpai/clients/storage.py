@@ -1,4 +1,4 @@
-"""What clients' records need from a store."""
+"""The store interface of client records."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SaveEnded(Write):
-    """The deployment's list of ended accounts `before` becomes `after`. Fails where it is another by now."""
+    """The deployment's list of ended accounts `before` becomes `after`. Fails if it has changed since."""
 
     before: tuple[EndedAccount, ...]
     after: tuple[EndedAccount, ...]

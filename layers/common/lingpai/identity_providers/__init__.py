@@ -1,1 +1,1 @@
-"""Third parties who say who somebody is."""
+"""Third parties that identify users: WeChat, OpenID providers, trusted clients."""

@@ -7,7 +7,7 @@ OPENID_MAX = 256
 
 @dataclass(frozen=True)
 class SingleUse:
-    """A proof that may be used once: the key to remember it by, until when (Unix seconds), and an id of this use."""
+    """A proof that may be used once: its key in the store, when it expires (Unix seconds), and an id of this use."""
 
     key: str
     until: int
@@ -16,10 +16,10 @@ class SingleUse:
 
 @dataclass(frozen=True)
 class Identity:
-    """Who a third party says is there: unique by provider, its app and the id in that app.
+    """A user's identity at a third party: unique by provider, app and the id in that app.
 
-    `union` is the id that the same person has in all apps of that provider, where it gives one (WeChat's unionid).
-    `single_use` is for the transaction that acts on the proof, None where the third party itself takes it once.
+    `union` is the id of the same user in all apps of the provider, if it has one (WeChat's unionid). `single_use` is
+    for the transaction that uses up the proof; None if the third party itself accepts the proof only once.
     """
 
     provider: str
@@ -30,12 +30,12 @@ class Identity:
 
     @property
     def issuer(self) -> str:
-        """Provider and app as one text, in which no colon of the app's own can be mistaken for the one between."""
+        """Provider and app as one text, separated by a colon; colons in the app are escaped."""
         return f"{self.provider}:{self.app.replace('%', '%25').replace(':', '%3A')}"
 
     @property
     def names(self) -> tuple[tuple[str, str], ...]:
-        """What an account keeps of it (see `User.openids`): the id in the app first, then the one in all of them."""
+        """The entries that an account stores (see `User.openids`): the id in the app, then the one in all apps."""
         own = ((self.issuer, self.openid),)
         return own if self.union is None else (*own, (union_issuer(self.provider), self.union))
 
@@ -45,18 +45,18 @@ _UNION = "unionid"
 
 
 def union_issuer(provider: str) -> str:
-    """The issuer under which an account keeps the id that a person has in all apps of the provider."""
+    """The issuer under which an account stores the id of a user in all apps of the provider."""
     return f"{provider}:{_UNION}"
 
 
 def is_union(issuer: str) -> bool:
-    """Whether ids of this issuer are a person's in all apps of a provider."""
+    """Whether an id of this issuer is valid in all apps of a provider."""
     return issuer == union_issuer("wechat")
 
 
 @dataclass(frozen=True)
 class ProviderCredential:
-    """What somebody presents to be known by a third party: `sign`, and the `nonce` that it was asked for with."""
+    """A credential of a third party: `sign`, and the `nonce` with which it was requested."""
 
     sign: str = field(repr=False)
     nonce: str | None = field(default=None, repr=False)

@@ -1,4 +1,4 @@
-"""What an identity provider has to offer."""
+"""The interface of an identity provider."""
 
 from typing import Protocol
 
@@ -7,32 +7,33 @@ from lingpai.identity_providers.model import Identity, ProviderCredential
 
 
 class IdentityProvider(Protocol):
-    """A third party who says who somebody is, or what stands for it here."""
+    """A third party that identifies users, or the client in its place (`trusted`)."""
 
     @property
     def proves(self) -> bool:
-        """Whether `resolve` has the third party's own word, so that the person's alone is enough to link it."""
+        """Whether the third party itself proves the identity, so that users may link it to their account."""
         ...
 
     def asks(self, client: Client, credential: ProviderCredential) -> bool:
-        """Whether `resolve` asks the third party about this credential, so that the question has to be counted before.
+        """Whether `resolve` calls the third party for this credential, so that the call must be counted first.
 
-        LingpaiError for a credential that is refused without a question.
+        LingpaiError for a credential that is refused without a call.
         """
         ...
 
     def resolve(self, client: Client, credential: ProviderCredential) -> Identity:
-        """Who presents the credential to the client.
+        """The identity of the user who presents the credential to the client.
 
-        LingpaiError `invalid_grant` for a credential that is wrong, used or another's, `invalid_request` where it lacks
-        something, 429 or 503 where the third party does not say. Neither it nor its cause quotes the credential.
+        LingpaiError `invalid_grant` for a credential that is wrong, used or for another client, `invalid_request` if
+        it is incomplete, 429 or 503 if the third party does not answer. Neither the error nor its cause quotes the
+        credential.
         """
         ...
 
     def identity(self, client: Client, openid: str) -> Identity:
-        """The identity that the client's users of this id have, proven by nothing: for an admin's word."""
+        """The identity of the client's user with this id, without proof, for admins who set it."""
         ...
 
     def app(self, issuer: str) -> str | None:
-        """How people know the app of this `Identity.issuer`, if whoever it names can log in by this provider."""
+        """The app in this `Identity.issuer`, as shown to users; None if this provider cannot log it in."""
         ...

@@ -1,4 +1,4 @@
-"""Questions to third parties about who somebody is, limited for each client and address.
+"""Identifying users by third parties, with limits for each client and address.
 
 Without limits, made-up codes would use up the provider's quota and the functions' time for everybody.
 """
@@ -14,10 +14,10 @@ from lingpai.services import Services
 def identify(
     services: Services, provider: IdentityProvider, client: Client, credential: ProviderCredential, address: str | None
 ) -> Identity:
-    """The identity that the credential shows; `address` is that of whoever presents it, None where it is not counted.
+    """The identity that the credential proves; `address` is the presenter's, None if it is not counted.
 
-    What the provider would ask its third party is counted before it is asked, for the address (`LIMIT_SIGN_IP`,
-    `LIMIT_SIGN_NET`) and for the client (`LIMIT_SIGN_CLIENT`), an hour each: LingpaiError 429 where none is left.
+    A call to the third party is counted before it is made, for the address (`LIMIT_SIGN_IP`, `LIMIT_SIGN_NET`) and for
+    the client (`LIMIT_SIGN_CLIENT`), in hourly windows: LingpaiError 429 if a limit is reached.
     The other errors are those of `IdentityProvider.resolve`.
     """
     if provider.asks(client, credential):
@@ -29,6 +29,6 @@ def identify(
 
 
 def single_use(identity: Identity) -> tuple[IncrementCounter, ...]:
-    """The write that uses up what has proven the identity, where it may be used once."""
+    """The write that uses up the proof of the identity; () if the proof is not single-use."""
     once = identity.single_use
     return () if once is None else (IncrementCounter(once.key, {"all": 1, f"use-{once.use}": 1}, once.until),)

@@ -1,4 +1,4 @@
-"""A client that is itself trusted to say who somebody is: `sign` is the third party's id, as it is."""
+"""A client that is trusted to identify its users: `sign` is the user's id at the third party, without proof."""
 
 import unicodedata
 
@@ -12,7 +12,7 @@ NAME = "trusted"
 class Trusted:
     """The provider `trusted`, see `IdentityProvider`."""
 
-    # It is the client's word. The client proves itself with its secret, which no user's access token stands for.
+    # The identity rests on the client's word. A user's access token does not authenticate the client.
     proves = False
 
     def asks(self, client: Client, credential: ProviderCredential) -> bool:  # noqa: ARG002  nobody is asked
@@ -20,7 +20,7 @@ class Trusted:
         return False
 
     def resolve(self, client: Client, credential: ProviderCredential) -> Identity:
-        """The identity `sign` of the client's app; only for a client that has a secret and thus proved itself."""
+        """The identity `sign` of the client's app; only for a client with a secret, which has authenticated."""
         if not client.confidential:
             raise unauthorized_client("sign")
         sign = credential.sign
@@ -33,6 +33,6 @@ class Trusted:
         return Identity(NAME, client.sign_app, openid)
 
     def app(self, issuer: str) -> str | None:
-        """See `IdentityProvider`: any app, since which of them there are is for the clients' records to say."""
+        """See `IdentityProvider`: any app, since only client records name the apps."""
         provider, _, app = issuer.partition(":")
         return app.replace("%3A", ":").replace("%25", "%") if provider == NAME else None

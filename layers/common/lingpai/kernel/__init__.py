@@ -1,1 +1,1 @@
-"""What every package may import: errors, texts, time, and values that mean the same everywhere."""
+"""Modules that every package may import: errors, texts, time, and common value types."""

@@ -16,19 +16,19 @@ CODE_DIGITS = 6
 USER_ID_EPOCH_MS = 1_704_067_200_000
 USER_ID_RANDOM_BITS = 12
 
-# How far two clocks may differ: a time that is this much in the future still counts as now, in seconds.
+# The accepted clock skew in seconds: a time so far in the future still counts as now.
 LEEWAY = 30
 
 # Owners from here up are not users: no user id has more than 53 bits.
 FIRST_MACHINE_OWNER = 2**63
 
 
-# Named here, because in the class below `time` is a field and no module.
+# Defined here, because in the class below `time` is a field, not the module.
 _MONOTONIC = time.monotonic
 
 
 class _Seen:
-    """What a process has seen of its two clocks, in seconds: the latest time, and how much has passed."""
+    """The state of a process's two clocks, in seconds: the latest time, and the elapsed time."""
 
     __slots__ = ("latest", "lock", "monotonic", "passed", "wall")
 
@@ -41,8 +41,8 @@ class _Seen:
 class Clock:
     """The time, and random values.
 
-    `time` gives seconds since 1970 as a float, `monotonic` seconds since any moment; `random_bytes` gives that many
-    bytes from the system's CSPRNG.
+    `time` returns seconds since 1970 as a float, `monotonic` seconds since an arbitrary moment, `random_bytes` that
+    many bytes from the system's CSPRNG.
     """
 
     time: Callable[[], float] = time.time
@@ -51,14 +51,14 @@ class Clock:
     _seen: _Seen = field(default_factory=_Seen, init=False, repr=False, compare=False)
 
     def now(self) -> int:
-        """Whole seconds since 1970-01-01T00:00:00Z. It never goes back, though the machine's clock may be set back."""
+        """Whole seconds since 1970-01-01T00:00:00Z. It never goes back, even if the machine's clock is set back."""
         return int(self._latest())
 
     def elapsed(self) -> int:
-        """Whole seconds since some moment, to tell the age of what this process keeps by the difference of two values.
+        """Whole seconds since an arbitrary moment, for the age of cached values.
 
-        It follows whichever clock goes faster: the wall clock may be set back, and the monotonic one stands still while
-        an environment of Lambda is frozen.
+        It follows the faster of two clocks: the wall clock may be set back, and the monotonic one stops while a Lambda
+        environment is frozen.
         """
         seen = self._seen
         with seen.lock:
@@ -69,7 +69,7 @@ class Clock:
             return int(seen.passed)
 
     def check(self) -> None:
-        """SettingsError where the machine's clock cannot be right: it shows a time before 2024."""
+        """SettingsError if the machine's clock shows a time before 2024."""
         if self.time() * 1000 < USER_ID_EPOCH_MS:
             shown = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.time()))
             raise SettingsError(f"the clock of this machine shows {shown}, a time before 2024: set it and start again")
@@ -87,7 +87,7 @@ class Clock:
         return milliseconds << USER_ID_RANDOM_BITS | low
 
     def new_machine_owner(self) -> int:
-        """A random owner, 63 bits, for a session that belongs to no user: it spreads them over the table."""
+        """A random owner, 63 bits, for a session without a user: it spreads such sessions over the table."""
         return FIRST_MACHINE_OWNER | int.from_bytes(self.random_bytes(8)) >> 1
 
     def new_session_id(self) -> bytes:
@@ -95,7 +95,7 @@ class Clock:
         return self.random_bytes(SESSION_ID_BYTES)
 
     def new_secret(self) -> bytes:
-        """256 bits: an access or refresh secret, or a salt to derive the next ones from."""
+        """256 bits: an access or refresh secret, or a salt from which the next ones are derived."""
         return self.random_bytes(SECRET_BYTES)
 
     def new_code(self) -> str:

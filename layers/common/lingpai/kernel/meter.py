@@ -4,12 +4,12 @@ from typing import Protocol
 
 
 class Meter(Protocol):
-    """Counts what an operator watches."""
+    """Counts events for metrics and the log."""
 
     def count(self, name: str, **told: str) -> None:
-        """One more of `name` (CamelCase). What is `told` of it holds nothing about a person."""
+        """Add one to the metric `name` (CamelCase). Its details `told` identify no person."""
         ...
 
     def flush(self) -> None:
-        """Write down what this thread has counted since it last did so: at the end of each request."""
+        """Write the counts of this thread since the last call. Called at the end of each request."""
         ...

@@ -1,7 +1,7 @@
-"""Limits: so many times in a window, exact under concurrency, one write for each decision.
+"""Limits in fixed windows, exact under concurrency: one write for each decision.
 
-Windows begin at whole multiples of their length since 1970. A limit of 0 is off. What the store cannot count is
-refused: what costs money fails closed.
+Windows begin at whole multiples of their length since 1970. A limit of 0 is off. If the store cannot count a request,
+the request is refused (fail closed).
 """
 
 import hashlib
@@ -17,18 +17,18 @@ from lingpai.services import Services
 if TYPE_CHECKING:
     from lingpai.rate_limits.settings import RateLimitSettings
 
-# What addresses are limited in.
+# The actions that are limited by address.
 Counted = Literal["client", "sms", "login", "verify", "register", "sign"]
 
 HOUR = 3600
 DAY = 86400
-# The networks that one subscriber, or one rented machine, has to itself.
+# Prefix lengths of the networks that one subscriber or rented machine typically has.
 _NETWORK_BITS = {4: 24, 6: 64}
 
 
 @dataclass(frozen=True)
 class Limit:
-    """So many of each thing that is counted, within the window that ends at `ends_at`."""
+    """The maximum of each count in the window that ends at `ends_at` (Unix seconds), and the counter's key and ttl."""
 
     key: str
     counts: Mapping[str, int]
@@ -36,37 +36,37 @@ class Limit:
     ttl: int
 
     def reached(self, counts: Mapping[str, int]) -> bool:
-        """Whether one of these counts leaves none."""
+        """Whether one of these counts has reached its maximum."""
         return any(counts.get(name, 0) >= limit for name, limit in self.counts.items())
 
     def refusal(self, now: int, reason: str = "limit_reached", detail: str | None = None) -> LingpaiError:
-        """The 429 for who comes at `now`, when nothing is left."""
+        """The error 429 for a request at `now`, after the limit is reached."""
         return too_many_requests(reason, retry_after=max(1, self.ends_at - now), detail=detail)
 
     @property
     def check(self) -> CheckCounter:
-        """The write that fails where the limit is reached."""
+        """The write that fails if the limit is reached."""
         return CheckCounter(self.key, self.counts)
 
     @property
     def increment(self) -> IncrementCounter:
-        """The write that takes one, and fails where none is left."""
+        """The write that counts one, and fails if the limit is reached."""
         return IncrementCounter(self.key, self.counts, self.ttl)
 
 
 def limit_of(key: str, counts: Mapping[str, int], window: int, at: int) -> Limit | None:
-    """The limit that holds at this time for `key` (times and lengths in seconds); None where every count is off."""
+    """The limit for `key` in the window of this time (times and lengths in seconds); None if every count is off."""
     on = {name: most for name, most in counts.items() if most}
     begins = at - at % window
     return Limit(f"{key}:{window}:{begins}", on, begins + window, begins + 2 * window) if on else None
 
 
 def address_limit(settings: "RateLimitSettings", what: Counted, address: str, at: int) -> Limit | None:
-    """The limit of an hour for an address and the network around it (/24, or /64 of IPv6), kept as one counter.
+    """The hourly limit for an address and the network around it (/24, or /64 of IPv6), in one counter.
 
-    How much of `what` they have is in the settings, as `LIMIT_<what>_IP` and `LIMIT_<what>_NET`. None for the addresses
-    that the settings trust, such as one's own back ends'. Where networks have no limit, each address has a counter
-    of its own: nothing would end how many there are in that of a network.
+    The settings `LIMIT_<what>_IP` and `LIMIT_<what>_NET` are the maxima. None for TRUSTED_ADDRESSES, such as one's own
+    back ends. If networks have no limit, each address has a counter of its own, since the counter of a network could
+    grow without bound.
     """
     import ipaddress
 
@@ -82,7 +82,7 @@ def address_limit(settings: "RateLimitSettings", what: Counted, address: str, at
 
 
 def address_mark(key: str, address: str) -> str:
-    """One text for a name and an address, or the /64 of an IPv6 address, whose rest its holder changes at will."""
+    """A hash of a name and an address; of IPv6 only the /64, since its holder can choose the rest freely."""
     import ipaddress
 
     ip = ipaddress.ip_address(address)
@@ -98,13 +98,13 @@ def hashed(text: str) -> str:
 def client_limit(
     settings: "RateLimitSettings", what: Literal["sms", "verify", "sign"], client_id: str, at: int
 ) -> Limit | None:
-    """The limit of an hour for a client: `LIMIT_<what>_CLIENT` of the settings."""
+    """The hourly limit for a client: the setting `LIMIT_<what>_CLIENT`."""
     per_client: int = getattr(settings, f"limit_{what}_client")
     return limit_of(f"{what}:client:{client_id}", {"all": per_client}, HOUR, at)
 
 
 def message_limits(settings: "RateLimitSettings", client_id: str, now: int) -> tuple[Limit | None, ...]:
-    """The limits that messages to all numbers share: the client's of an hour, the deployment's of a day."""
+    """The limits that all numbers share: the client's hourly one, the deployment's daily one."""
     return (
         client_limit(settings, "sms", client_id, now),
         limit_of("sms:all", {"all": settings.limit_sms_day}, DAY, now),
@@ -112,9 +112,9 @@ def message_limits(settings: "RateLimitSettings", client_id: str, now: int) -> t
 
 
 def increment(services: Services, wanted: Limit | None, reason: str = "limit_reached", amount: int = 1) -> Limit | None:
-    """Take one, and give the limit again; LingpaiError 429 when none is left.
+    """Count one, and return the limit; LingpaiError 429 if it is reached.
 
-    With an amount of 0 nothing is taken, by the same work.
+    With an amount of 0 nothing is counted, but the work is the same.
     """
     if wanted is not None and not services.store.increment(wanted.key, wanted.counts, wanted.ttl, amount).done:
         raise wanted.refusal(services.clock.now(), reason)
@@ -123,9 +123,9 @@ def increment(services: Services, wanted: Limit | None, reason: str = "limit_rea
 
 @contextmanager
 def refund_on_refusal(services: Services) -> Iterator[list[Limit | None]]:
-    """The limits put into this list are given back what was taken when the block ends by a refusal.
+    """A block that refunds the limits in its list if it ends with a LingpaiError.
 
-    An error that is no refusal keeps what was taken: then nobody knows what came of it.
+    After any other error it is unknown whether the action was done, so nothing is refunded.
     """
     taken: list[Limit | None] = []
     try:

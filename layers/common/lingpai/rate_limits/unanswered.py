@@ -1,11 +1,11 @@
 """Requests that were answered 503, although their writes may have been done.
 
-The client repeats such a request. The repeat may meet what the first request has done, such as a name that is taken or
-a link that is gone, and would be refused. So the first one leaves a note for a minute. A repeat that would be refused
-looks for the note; where there is one, it finishes the work.
+The client repeats such a request. The repeat may find the effect of the first request, such as a name that is now
+taken, and would be refused. So the first one leaves a note for a minute. A repeat that would be refused looks for the
+note and, if it finds one, finishes the work.
 
-A request that got another answer leaves no note, so its repeat is refused as ever. Where the store fails for longer,
-the note cannot be written, and the repeat is refused, too.
+A request with any other response leaves no note, so its repeat is refused. If the store fails for longer, the note
+cannot be written, and the repeat is refused, too.
 """
 
 import hmac
@@ -22,7 +22,7 @@ _NO_LIMIT = 2**31
 
 @contextmanager
 def on_unavailable(act: Callable[[], object]) -> Iterator[None]:
-    """Call `act` where the block ends by a 503, which is raised all the same. An error of `act` is ignored."""
+    """Call `act` if the block ends with a 503, which is still raised. An error of `act` is ignored."""
     try:
         yield
     except LingpaiError as error:
@@ -34,7 +34,7 @@ def on_unavailable(act: Callable[[], object]) -> Iterator[None]:
 
 @contextmanager
 def noted(services: Services, *request: object) -> Iterator[None]:
-    """Leave a note of the request where the block ends by a 503."""
+    """Leave a note of the request if the block ends with a 503."""
 
     def note() -> None:
         now = services.clock.now()
@@ -45,7 +45,7 @@ def noted(services: Services, *request: object) -> Iterator[None]:
 
 
 def is_repeat(services: Services, *request: object) -> bool:
-    """Whether the same request was lately answered 503. One read, for a request that would be refused."""
+    """Whether the same request was recently answered 503. One read; call it only before refusing a request."""
     try:
         key = _key(services, request)
     except LingpaiError:  # without a pepper nothing was noted
@@ -55,5 +55,5 @@ def is_repeat(services: Services, *request: object) -> bool:
 
 
 def _key(services: Services, request: tuple[object, ...]) -> str:
-    """The counter of the notes: a keyed hash, so that the table does not show whose request it was."""
+    """The counter key of the notes: a keyed hash, so that the table does not reveal the request."""
     return f"unanswered:{hmac.digest(services.pepper(), repr(request).encode(), 'sha256').hex()[:32]}"
