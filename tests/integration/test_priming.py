@@ -249,6 +249,13 @@ def test_the_first_request_after_a_restore_imports_nothing(aws: Aws, function: s
     assert {status for status in line["statuses"].values() if status >= 500} == set()
 
 
+def test_our_own_transport_reads_no_certificate_authorities_after_a_restore(aws: Aws) -> None:
+    event = ROOT / "events" / "token-client-credentials.json"
+    with with_process(aws, app_of("token"), str(event), AWS_TRANSPORT="bare") as process:
+        process.prime()
+        assert process.answers() == [First(200, [])]
+
+
 def test_a_secret_in_memory_would_be_noticed(aws: Aws, tmp_path: Path) -> None:
     """Though nothing refers to it any more."""
     app = tmp_path / "app.py"
@@ -262,11 +269,11 @@ def test_a_secret_in_memory_would_be_noticed(aws: Aws, tmp_path: Path) -> None:
 def test_modules_that_are_not_loaded_before_would_be_noticed(aws: Aws) -> None:
     """Such as botocore's session, which only a process imports whose credentials are not in its environment."""
     event = ROOT / "events" / "token-client-credentials.json"
-    with with_process(aws, app_of("token"), "--unloaded", str(event)) as process:
+    with with_process(aws, app_of("token"), "--unloaded", str(event), AWS_TRANSPORT="bare") as process:
         process.prime()
         (answer,) = process.answers()
     assert answer.status == 200
-    assert {"botocore.session", "encodings.idna"} <= set(answer.imported)
+    assert {"botocore.session", "encodings.idna", "certificate authorities"} <= set(answer.imported)
 
 
 def test_an_import_of_the_first_request_would_be_noticed(aws: Aws, tmp_path: Path) -> None:

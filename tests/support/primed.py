@@ -1,7 +1,8 @@
 """One snapshot, many restores: `python -m tests.support.primed APP EVENT...` primes a function, and forks.
 
 A fork is to a process what a restore from a snapshot is to an execution environment. There is one for each event, which
-it answers as its first request. It tells (JSON, a line each) the status and the modules that were imported for it.
+it answers as its first request. It tells (JSON, a line each) the status and the modules that were imported for it, with
+the certificate authorities if those were read.
 
 The process waits for a line on its standard input after it has `started`, with nothing imported, and after it is
 `primed`. With `--unloaded` the modules are not loaded before: to see that it would be noticed.
@@ -69,9 +70,14 @@ def _restored(handler: Callable[..., Any], event: dict[str, Any]) -> str:
     reader, writer = os.pipe()
     if os.fork() == 0:
         run_after_restore()
-        before = set(sys.modules)
+        from lingpai.outbound.connections import tls_context
+
+        before, read = set(sys.modules), tls_context.cache_info().misses
         answer = handler(event, Context())
-        told = {"status": answer["statusCode"], "body": answer["body"], "imported": sorted(set(sys.modules) - before)}
+        imported = sorted(set(sys.modules) - before)
+        if tls_context.cache_info().misses > read:
+            imported.append("certificate authorities")
+        told = {"status": answer["statusCode"], "body": answer["body"], "imported": imported}
         os.write(writer, json.dumps(told).encode())
         os._exit(0)
     os.close(writer)

@@ -1,12 +1,14 @@
 """Whom clients of AWS trust."""
 
+import ssl
 from pathlib import Path
 
 import botocore.session
 import pytest
 
 from lingpai.aws import trust_store as module
-from lingpai.aws.trust_store import trust_store
+from lingpai.aws.trust_store import BOTOCORES, trust_store
+from lingpai.outbound.connections import tls_context
 
 
 @pytest.fixture(autouse=True)
@@ -51,3 +53,16 @@ def test_what_somebody_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL_DYNAMODB")
     monkeypatch.setenv("AWS_CA_BUNDLE", "/etc/roots.pem")
     assert trust_store("us-east-1") == "/etc/roots.pem"
+
+
+def test_authorities_are_read_once(tmp_path: Path) -> None:
+    """For all clients that trust the same file; a file that was not there is looked for again."""
+    file = tmp_path / "roots.pem"
+    with pytest.raises(FileNotFoundError):
+        tls_context(str(file))
+    file.write_bytes(Path(BOTOCORES).read_bytes())
+    context = tls_context(str(file))
+    assert tls_context(str(file)) is context
+    assert tls_context(BOTOCORES) is not context
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert len(context.get_ca_certs()) > 100

@@ -25,6 +25,7 @@ from lingpai.accounts.model import RoleBook, User
 from lingpai.accounts.storage import PutIdentity, PutUser
 from lingpai.aws.canned import canned_client
 from lingpai.aws.client import aws_client, botocore_session
+from lingpai.aws.trust_store import BOTOCORES, trust_store
 from lingpai.clients.scopes import API_SCOPES
 from lingpai.clients.service import new_client
 from lingpai.http import observability, router
@@ -32,6 +33,8 @@ from lingpai.http.metrics import EmfMeter
 from lingpai.identity_providers import trusted
 from lingpai.kernel.clock import Clock
 from lingpai.oauth import grants, rights
+from lingpai.outbound.connections import tls_context, warm_up_tls
+from lingpai.outbound.https import machine_context
 from lingpai.passwords import service as passwords
 from lingpai.services import Services
 from lingpai.sessions import service as sessions
@@ -110,13 +113,16 @@ def reseed_tls() -> None:
 
 
 def load_modules(settings: Settings) -> None:
-    """Import what requests import, and the data of botocore and of the number library."""
+    """Load what requests load: modules, the data of botocore and of the number library, certificate authorities."""
     for name in MODULES:
         importlib.import_module(name)
     importlib.import_module("phonenumbers").PhoneMetadata.load_all()
     # The places where credentials are looked for, but not one look at them.
     botocore_session().get_component("credential_provider")
     aws_client(settings, "dynamodb", credentials=(_PRIMED, _PRIMED))
+    tls_context(trust_store(settings.aws_region) or BOTOCORES)
+    machine_context(os.environ.get("SSL_CERT_FILE"))
+    warm_up_tls()
     for provider in settings.sms_provider:
         if service := {"aws": "pinpoint-sms-voice-v2", "sns": "sns"}.get(provider):
             botocore_session().create_client(

@@ -54,7 +54,9 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
 
     Raises SettingsError with one line for each setting that is wrong or missing.
     """
-    given = {name: value for name in Settings.model_fields if (value := environment.get(name.upper(), "")) != ""}
+    # `os.environ` encodes each name that is looked up, and decodes the value.
+    variables = dict(environment)
+    given = {name: value for name in Settings.model_fields if (value := variables.get(name.upper(), "")) != ""}
     try:
         settings = Settings.model_validate(given)
     except ValidationError as error:

@@ -4,6 +4,7 @@ A socket's own time-out begins anew with each byte. Here a connection's steps ha
 end by `until`, a time of `time.monotonic`. AWS, SMS senders and identity providers are all called by this module.
 """
 
+import functools
 import http.client
 import math
 import re
@@ -11,6 +12,7 @@ import socket
 import ssl
 import time
 from collections.abc import Buffer, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from io import BufferedReader, RawIOBase
 from typing import Any
@@ -175,7 +177,7 @@ class ConnectionPool:
     """Connections to `url`: one for each request under way, kept for the next.
 
     `connect_timeout` is for each step of connecting, `read_timeout` for each part of an answer, in seconds.
-    `trust_store` names the file of the certificate authorities, read when the first connection is made.
+    `trust_store` names the file of the certificate authorities, for `tls_context`.
     """
 
     def __init__(self, url: str, connect_timeout: float, read_timeout: float, trust_store: str) -> None:
@@ -184,7 +186,6 @@ class ConnectionPool:
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
         self._trust_store = trust_store
-        self._context: ssl.SSLContext | None = None
         self._idle: list[Connection] = []
 
     def post(self, headers: Mapping[str, str], body: bytes, until: float, largest: int) -> Answer:
@@ -229,12 +230,28 @@ class ConnectionPool:
         return None
 
     def _open(self, until: float) -> Connection:
-        if self._context is None and self.url.startswith("https:"):
-            try:
-                self._context = ssl.create_default_context(cafile=self._trust_store)
-            except OSError as error:  # no such file, or no certificate in it
-                raise Unreached(type(error).__name__) from ssl.SSLError(f"{self._trust_store}: {error}")
-        return Connection(connect(self.url, self._context, self._connect_timeout, until), self._read_timeout)
+        try:
+            context = tls_context(self._trust_store) if self.url.startswith("https:") else None
+        except OSError as error:  # no such file, or no certificate in it
+            raise Unreached(type(error).__name__) from ssl.SSLError(f"{self._trust_store}: {error}")
+        return Connection(connect(self.url, context, self._connect_timeout, until), self._read_timeout)
+
+
+@functools.cache
+def tls_context(trust_store: str) -> ssl.SSLContext:
+    """The client's side of TLS, for all connections that trust the certificate authorities in this file.
+
+    To read them takes longer than to connect, so it is done once in a process. The context holds nothing else, so it
+    may be in a snapshot. OSError where there is no such file, or no certificate in it.
+    """
+    return ssl.create_default_context(cafile=trust_store)
+
+
+def warm_up_tls() -> None:
+    """Have OpenSSL look up what each connection takes, by a first message of TLS that is sent to nobody."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    with suppress(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="nobody.invalid").do_handshake()
 
 
 def connect(url: str, context: ssl.SSLContext | None, step_timeout: float, until: float) -> socket.socket:

@@ -4,10 +4,11 @@ Each call has a connection of its own. One that was kept open may be cut by the 
 nobody could say whether the request was read.
 """
 
+import functools
+import os
 import ssl
 import time
 from collections.abc import Mapping
-from functools import cached_property
 from urllib.parse import urlsplit
 
 from lingpai.kernel import deadline
@@ -45,17 +46,13 @@ class Https:
         sent = {"Accept-Encoding": "identity", **headers, "Connection": "close"}
         if "host" not in map(str.lower, headers):
             sent["Host"] = parts.netloc.rpartition("@")[2]
-        context = self._context if parts.scheme == "https" else None
+        context = machine_context(os.environ.get("SSL_CERT_FILE")) if parts.scheme == "https" else None
         connected = connect(url, context, self._connect_timeout, _until(self._connect_timeout))
         connection = Connection(connected, self._answer_timeout)
         try:
             return connection.exchange(method, target, sent, body, _until(self._answer_timeout), largest)
         finally:
             connection.hang_up()
-
-    @cached_property
-    def _context(self) -> ssl.SSLContext:
-        return ssl.create_default_context()
 
 
 def _until(seconds: float) -> float:
@@ -64,3 +61,12 @@ def _until(seconds: float) -> float:
     if left <= 0:
         raise Unreached("no time left")
     return time.monotonic() + left
+
+
+@functools.cache
+def machine_context(_: str | None) -> ssl.SSLContext:
+    """The client's side of TLS, which trusts the machine's certificate authorities, or those in SSL_CERT_FILE.
+
+    OpenSSL reads that variable. The argument is its value, so that each has a context of its own.
+    """
+    return ssl.create_default_context()
