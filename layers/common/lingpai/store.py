@@ -37,7 +37,7 @@ class Store(
     Counters,
     Protocol,
 ):
-    """What a deployment stores, but for its signing keys."""
+    """The whole store interface of a deployment, except signing keys."""
 
 
 # The transaction action of each write.

@@ -1,4 +1,4 @@
-"""Accounts: registered, found, changed, deleted. Names are unique by transaction, changes by compare-and-swap."""
+"""Register, find, change and delete accounts. Transactions keep names unique; changes use compare-and-swap."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -36,7 +36,7 @@ _ATTEMPTS = 5
 
 
 def register(services: Services, username: str, password: str, address: str, phone: str | None = None) -> int:
-    """A new account for anyone, as often as the address may; gives the user id. `phone` is unproven: profile only."""
+    """Register an account, within the limits of the address; return its id. `phone` is unproven: profile only."""
     settings = services.settings
     username = _check_new(settings, username, password)
     rate_limits.increment(services, rate_limits.address_limit(settings, "register", address, services.clock.now()))
@@ -45,21 +45,21 @@ def register(services: Services, username: str, password: str, address: str, pho
 
 
 def create(services: Services, username: str, password: str, roles: frozenset[int] = frozenset()) -> int:
-    """A new account by an admin; gives the user id, or LingpaiError `conflict` where the name is taken."""
+    """Create an account as an admin; return its id. LingpaiError `conflict` if the name is taken."""
     username = _check_new(services.settings, username, password)
     user = User(services.clock.new_user_id(), services.clock.now(), username, roles=roles)
     return _create_once(services, user, password, "admin")
 
 
 def _check_new(settings: "Settings", username: str, password: str) -> str:
-    """The username as it is stored; LingpaiError for a name or a password that cannot be one."""
+    """The username as it is stored; LingpaiError for an invalid name or password."""
     username = identities.as_username(settings, username)
     passwords.check_new(password, username, settings)
     return username
 
 
 def _create_once(services: Services, user: User, password: str, asker: str) -> int:
-    """Add the account with its password; gives its id, or that of the one that an unanswered request has added."""
+    """Add the account with its password; return its id, also if an unanswered try of the request has added it."""
     username = user.username or ""
     request = ("create", asker, username)
     try:
@@ -77,7 +77,7 @@ def _create_once(services: Services, user: User, password: str, asker: str) -> i
 
 
 def add(services: Services, user: User) -> int:
-    """Put the account and all its names in one transaction; gives its id, drawn again where it was taken."""
+    """Put the account and its identities in one transaction; return its id, a new random one if it was taken."""
     for _ in range(_ATTEMPTS):
         try:
             services.store.commit(PutUser(user), *(PutIdentity(key, user.id) for key in identities.keys_of(user)))
@@ -90,7 +90,7 @@ def add(services: Services, user: User) -> int:
 
 
 def with_password(services: Services, user: User, password: str) -> User:
-    """The account with this password: its hash and, where digest login is on, that of its digests."""
+    """The account with this password: its hash and, if digest login is on, the hash of its digests."""
     settings = services.settings
     digests = None
     if settings.digest_login:
@@ -102,10 +102,10 @@ def with_password(services: Services, user: User, password: str) -> User:
 
 
 def change(services: Services, user_id: int, edit: Callable[[User], User], *together_with: Write) -> User:
-    """Apply `edit` to the account, as often as others get in between, and move its names along.
+    """Apply `edit` to the account, again after a concurrent change, and update its identities.
 
-    `together_with` are writes that must be done with it or not at all; the Conflict of one is the caller's, but for a
-    CheckRole. LingpaiError `not_found`, or `conflict` for a name of another.
+    The writes `together_with` are part of the transaction; the caller handles a Conflict of one, except a CheckRole.
+    LingpaiError `not_found`, or `conflict` if another account has an identity.
     """
     for _ in range(_ATTEMPTS):
         before = services.store.get_user(user_id)
@@ -125,7 +125,7 @@ def change(services: Services, user_id: int, edit: Callable[[User], User], *toge
                 )
             return after
         except LingpaiError:
-            # The transaction may have been done: the account shows it.
+            # The transaction may have been committed: compare the account.
             if after == before or services.store.get_user(user_id) != after:
                 raise
             return after
@@ -147,7 +147,7 @@ def save(
     roles: frozenset[int] | None,
     *checks: Write,
 ) -> None:
-    """An admin's change of an account: what is None stays. A new password ends all its sessions.
+    """Change an account as an admin; None leaves a field as it is. A new password ends all its sessions.
 
     `checks` must hold when it is written (see `last_admin`).
     """
@@ -169,9 +169,9 @@ def save(
 
 
 def disable(services: Services, user_id: int, *checks: Write) -> int:
-    """Disable the account and end its sessions; gives how many there were. Can be repeated.
+    """Disable the account and end its sessions; return their number. Can be repeated.
 
-    A login that was under way has either put its session by now, or finds the account disabled. `checks` must hold
+    A concurrent login has either put its session before, or fails because the account is disabled. `checks` must hold
     when it is written (see `last_admin`).
     """
     try:
@@ -184,7 +184,7 @@ def disable(services: Services, user_id: int, *checks: Write) -> int:
 
 
 def enable(services: Services, user_id: int) -> None:
-    """The account may be used again, with the names, the password and the roles that it had. Can be repeated."""
+    """Enable the account, with the identities, password and roles that it had. Can be repeated."""
     try:
         services.store.commit(EnableUser(user_id))
     except Conflict:
@@ -192,7 +192,7 @@ def enable(services: Services, user_id: int) -> None:
 
 
 def delete(services: Services, user_id: int, *checks: Write) -> None:
-    """Delete the account: its sessions end and its names are free. Can be repeated.
+    """Delete the account: its sessions end, and its identities become available. Can be repeated.
 
     `checks` must hold when it is disabled, which is the first step (see `last_admin`).
     """
@@ -224,9 +224,9 @@ def _delete(services: Services, user_id: int, *checks: Write) -> None:
 def users_after(
     read_page: Callable[[int, int | None], Page], after: int | None, page_size: int = 500
 ) -> Iterator[User]:
-    """All accounts behind the user id `after`, or all there are. `read_page` is `Accounts.list_users` of a store.
+    """All accounts after the user id `after`, or all. `read_page` is `Accounts.list_users` of a store.
 
-    A page is read when the one before is used up.
+    A page is read once the one before is consumed.
     """
     while True:
         page = read_page(page_size, after)
@@ -237,5 +237,5 @@ def users_after(
 
 
 def user_or_nobody(services: Services, user_id: int | None) -> User | None:
-    """The account; for a name that finds nobody, nobody's is looked for, so that it takes the same calls."""
+    """The account; None for no id, after the same calls."""
     return services.store.get_user(NOBODY if user_id is None else user_id)

@@ -1,4 +1,4 @@
-"""What accounts need from a store: their writes and reads."""
+"""The store interface of accounts: their writes and reads."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,8 +12,8 @@ from lingpai.kernel.writes import Write
 class OneMore:
     """Count one more session of the account, opened at `opened_at`.
 
-    Fails where `most` are counted already, where none ever were, or where the session would have ended already
-    (`User.ended_until`).
+    Fails if the count has reached `most`, if the account has no count yet, or if `User.ended_until` would have ended
+    the session.
     """
 
     most: int
@@ -51,7 +51,7 @@ def _lives(user: User, opened_at: int | None) -> bool:
 
 @dataclass(frozen=True)
 class PutUser(Write):
-    """A new account, with so many sessions. Fails where the id is taken."""
+    """Put a new account with this number of sessions. Fails if the id is taken."""
 
     user: User
     sessions: int = 0
@@ -59,10 +59,10 @@ class PutUser(Write):
 
 @dataclass(frozen=True)
 class ChangeUser(Write):
-    """The account `before` becomes `after`.
+    """Change the account from `before` to `after`.
 
-    Fails where a field that differs is no longer as in `before`, or where the account is gone or disabled. `count` is
-    done with it, and may fail, too.
+    Fails if a field that differs is no longer as in `before`, or if the account is deleted or disabled. `count` is
+    applied with it, and may fail, too.
     """
 
     before: User
@@ -72,9 +72,9 @@ class ChangeUser(Write):
 
 @dataclass(frozen=True)
 class CheckUser(Write):
-    """Fails unless the account is there, not disabled and, where `password` is given, has this hash.
+    """Fail unless the account exists, is not disabled and, with `password`, has this hash.
 
-    Writes nothing but `count`, which may fail, too.
+    Write only `count`, which may fail, too.
     """
 
     user_id: int
@@ -84,7 +84,7 @@ class CheckUser(Write):
 
 @dataclass(frozen=True)
 class CheckRole(Write):
-    """Writes nothing. Fails unless the account is there, not disabled, and has the role of this id."""
+    """Write nothing; fail unless the account exists, is not disabled, and has the role of this id."""
 
     user_id: int
     role_id: int
@@ -92,28 +92,28 @@ class CheckRole(Write):
 
 @dataclass(frozen=True)
 class DisableUser(Write):
-    """Nobody logs in to the account any more. Fails where there is none."""
+    """Disable the account: nobody can log in to it. Fails if it does not exist."""
 
     user_id: int
 
 
 @dataclass(frozen=True)
 class EnableUser(Write):
-    """The account may be used again. Fails where there is none."""
+    """Enable the account. Fails if it does not exist."""
 
     user_id: int
 
 
 @dataclass(frozen=True)
 class DeleteUser(Write):
-    """The account is gone. Fails where its names are not exactly those of `user`, so that none of them stays behind."""
+    """Delete the account. Fails if its identities are not exactly those of `user`, so that none is left behind."""
 
     user: User
 
 
 @dataclass(frozen=True)
 class PutIdentity(Write):
-    """The name `key` now finds the user. Fails where it finds anybody already."""
+    """Give the identity `key` to the user. Fails if any account has it."""
 
     key: str = field(repr=False)
     user_id: int
@@ -121,7 +121,7 @@ class PutIdentity(Write):
 
 @dataclass(frozen=True)
 class CheckIdentity(Write):
-    """Writes nothing. Fails unless the name `key` finds the user."""
+    """Write nothing; fail unless the user has the identity `key`."""
 
     key: str = field(repr=False)
     user_id: int
@@ -129,7 +129,7 @@ class CheckIdentity(Write):
 
 @dataclass(frozen=True)
 class DeleteIdentity(Write):
-    """The name `key` is free again. Fails where it does not find this user."""
+    """Take the identity `key` from the user. Fails if the user does not have it."""
 
     key: str = field(repr=False)
     user_id: int

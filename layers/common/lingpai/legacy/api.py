@@ -1,6 +1,6 @@
-"""What the token endpoints, the UserCenter calls and `/User/Register` take and answer (docs/openapi.yaml).
+"""Requests and responses of the token endpoints, the UserCenter calls and `/User/Register` (docs/openapi.yaml).
 
-The client's record names the dialect of a token answer, and of its refusals.
+The client's record names the dialect of token responses and errors.
 """
 
 from collections.abc import Mapping
@@ -75,7 +75,7 @@ class MobileCodeGrant(ClientFields):
 
 
 class SignGrant(ClientFields):
-    """What a third party says of a user, by a `standard` client."""
+    """A third party's credential of a user, from a `standard` client."""
 
     grant_type: Literal["urn:lingpai:grant:sign"]
     sign: Sign
@@ -84,7 +84,7 @@ class SignGrant(ClientFields):
 
 
 class UserCenterFields(ClientFields):
-    """What a `usercenter` client sends besides; nothing of it is needed."""
+    """Further fields of a `usercenter` client, all ignored."""
 
     sysid: str | int = ""
     sysId: str | int = ""
@@ -115,7 +115,7 @@ class MobileToken(ClientFields):
 
 
 class SignToken(ClientFields):
-    """What a third party says of a user."""
+    """A third party's credential of a user."""
 
     sign: Sign
     nonce: Nonce = ""
@@ -197,7 +197,7 @@ class RefreshToken(ClientFields):
 
 
 class UserCenterResult(Answer):
-    """It is done; `result` is `success`, or a temporary token."""
+    """Success; `result` is `success`, or a temporary token."""
 
     status: Literal[1]
     result: Annotated[str, Field(examples=["success"])]
@@ -214,7 +214,7 @@ class UserCenterUser(Answer):
 
 
 class Registration(Body):
-    """A new account. `mobile` is unproven: it goes to the profile, and logs nobody in."""
+    """A new account. `mobile` is unproven: it is stored in the profile, and cannot log in."""
 
     userName: Annotated[str | int, Field(examples=["lin"])]
     password: Annotated[str, Field(examples=["plum-blossom"])]
@@ -230,7 +230,7 @@ class RegistrationResult(Answer):
 
 
 class Registered(Answer):
-    """What became of a registration."""
+    """The result of a registration."""
 
     result: RegistrationResult
 

@@ -1,4 +1,4 @@
-"""How each kind of client is spoken to (docs: the wire contract, section 1): one module each.
+"""All dialects, one module each (docs/api.md#dialects).
 
 The client's record names its dialect. An unknown client is refused in the dialect that its
 request resembles: the guess affects only the format of the error.
@@ -18,7 +18,7 @@ REGISTRY: dict[str, Dialect] = {
     "standard": standard,
     "usercenter": usercenter,
 }
-# Those that no grant needs, and only clients of one dialect send.
+# The parameters that no grant reads, and only clients of one dialect send.
 PARAMETERS = usercenter.PARAMETERS
 
 
@@ -28,7 +28,7 @@ def get_dialect(name: str) -> Dialect:
 
 
 def guess_dialect(request: Request, given: Mapping[str, str]) -> Dialect:
-    """The dialect in which to refuse a client that is not known, by what its request looks like."""
+    """The dialect for the error to an unknown client, guessed from its request."""
     if "grant_type" not in given and usercenter.PARAMETERS & given.keys():
         return usercenter
     if request.headers.get("authorization", "").strip().lower().startswith("basic"):

@@ -29,7 +29,7 @@ def success(tokens: TokenSet, _: Request) -> Reply:
 
 
 def failure(error: LingpaiError, _: Request) -> Reply:
-    """`{error, message, hint, reason}`, `hint` where a parameter can be named; a wrong password as seed 001 has it."""
+    """`{error, message, hint, reason}`; `hint` names a parameter. A wrong password is answered as in seed 001."""
     if error.reason == "bad_credentials":
         content = {"error": "invalid_credentials", "message": "The user credentials were incorrect."}
         return json_reply(401, content)

@@ -1,4 +1,4 @@
-"""`/User/Register` (seed 000): HTTP 200 always, the outcome in `result.code`."""
+"""`/User/Register` (seed 000): always HTTP 200, the result in `result.code`."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ PHONE_MAX = 32
 
 
 def register(services: Services, request: Request) -> Reply:
-    """A new account for `userName` and `password`; a `mobile` is unproven and goes to the profile alone."""
+    """Register `userName` with `password`; `mobile` is unproven, and is only stored in the profile."""
     with registering(services, request) as registrar:
         given = parameters(request, {"userName", "password", "mobile"}, trailing_commas=True)
         require(given, "userName", "password")

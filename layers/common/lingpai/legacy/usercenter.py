@@ -13,7 +13,7 @@ from lingpai.kernel.messages import text
 from lingpai.oauth.grant_type import resolve_grant
 from lingpai.sessions.model import TokenSet
 
-# What only these clients send.
+# Parameters that only these clients send.
 PARAMETERS = frozenset({"sysid", "sys", "sysId", "md5password", "shapassword", "validateCode", "clientId"})
 
 

@@ -1,4 +1,4 @@
-"""What the token endpoint needs of the dialects: how each reads the grant and writes the answer."""
+"""The interface of dialects: how each reads the grant and writes the response of the token endpoint."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -10,23 +10,23 @@ from lingpai.sessions.model import TokenSet
 
 
 class Dialect(Protocol):
-    """What a dialect module has."""
+    """The interface of a dialect module."""
 
     def grant(self, given: Mapping[str, str]) -> str:
-        """The name of the grant that the parameters ask for."""
+        """The name of the grant that the parameters request."""
         ...
 
     def success(self, tokens: TokenSet, request: Request) -> Reply:
-        """The token answer."""
+        """The response with the tokens."""
         ...
 
     def failure(self, error: LingpaiError, request: Request) -> Reply:
-        """The refusal."""
+        """The error response."""
         ...
 
 
 class Dialects(Protocol):
-    """What the module of all dialects has (`legacy.dialects`)."""
+    """The interface of the module with all dialects (`legacy.dialects`)."""
 
     @property
     def PARAMETERS(self) -> frozenset[str]:  # noqa: N802  a constant of the module
@@ -38,5 +38,5 @@ class Dialects(Protocol):
         ...
 
     def guess_dialect(self, request: Request, given: Mapping[str, str]) -> Dialect:
-        """The dialect in which to refuse a client that is not known, by what its request looks like."""
+        """The dialect for the error to an unknown client, guessed from its request."""
         ...

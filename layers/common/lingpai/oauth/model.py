@@ -9,11 +9,11 @@ from lingpai.sms_codes.model import Presenter
 
 @dataclass(frozen=True)
 class TokenRequest:
-    """What a grant is asked (RFC 6749 section 4): by which client, from which address, with which parameters.
+    """A request to a grant (RFC 6749 section 4): the authenticated client, its address, and the parameters.
 
-    `scope` is what was asked for, None for nothing in particular. `resource` are the resources that were asked for, of
-    the client's record (RFC 8707). `address` is the end user's where `forwarded` says
-    that the client told it, else the client's.
+    `scope` is the requested scope, None without one. `resource` are the requested resources, all of them in the
+    client's record (RFC 8707). `address` is the end user's if the client has forwarded it (`forwarded`), else the
+    client's.
     """
 
     client: Client
@@ -25,5 +25,5 @@ class TokenRequest:
 
     @property
     def presenter(self) -> Presenter:
-        """Whom a guess at a code counts for."""
+        """The client and address for which a guess at a code is counted."""
         return Presenter.of(self.client, self.address, forwarded=self.forwarded)

@@ -1,7 +1,7 @@
-"""What an access token opens at Lingpai's own API, and the one place that compares it with what a route needs.
+"""The rights of access tokens at Lingpai's own API, and the one check of them against the needs of a route.
 
-A route needs `account` (the caller's own account) or `admin`. What a token opens is said by its client's record, for
-`standard` clients by the token's scope. A temporary token opens only routes that change nothing.
+A route needs `account` (the caller's own account) or `admin`. The right of a token follows from its client's record,
+for `standard` clients from the token's scope. A temporary token may only use routes that change nothing.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ _RANKS: Mapping[Right, int] = {"none": 0, "account": 1, "admin": 2}
 
 @dataclass(frozen=True)
 class Admission:
-    """A token that a route has let in: its session, what it opens, and what the route needs."""
+    """A token that passed the check of a route: its session, its right, and the right that the route needs."""
 
     session: Session
     opens: Right
@@ -34,10 +34,10 @@ class Admission:
 
 
 def admit(services: Services, request: "Request", needs: Right, *, changes: bool) -> Admission:
-    """Let the request's bearer token into a route that `needs` this right, and `changes` something or only reads.
+    """Check the request's bearer token for a route that `needs` this right, and `changes` something or only reads.
 
-    LingpaiError `unauthorized` without a token, `invalid_token` for one that is not good, `insufficient_scope` for one
-    that opens less, `access_denied` for a temporary one where something changes.
+    LingpaiError `unauthorized` without a token, `invalid_token` for an invalid one, `insufficient_scope` if its right
+    is too low, `access_denied` for a temporary one on a route that changes something.
     """
     token = token_of(request)
     if token is None:
@@ -55,11 +55,11 @@ def admit(services: Services, request: "Request", needs: Right, *, changes: bool
 
 
 def opened_by(services: Services, client: Client, token: AccessToken) -> Right:
-    """What the client's token opens. One for another audience opens nothing (RFC 9068 section 4)."""
+    """The right of the client's token; `none` for one with another audience (RFC 9068 section 4)."""
     if not is_for_lingpai(services, client, token):
         return "none"
     if client.dialect == "standard":
-        # The record's scopes of today: a session may have been granted one that was taken from the client since.
+        # The client may have lost a scope since it was granted to the session.
         held = set(token.session.access_scope).intersection(client.scopes)
         granted = [API_SCOPES[scope] for scope in held if scope in API_SCOPES]
         return max(granted, key=_RANKS.__getitem__, default="none")
@@ -67,18 +67,18 @@ def opened_by(services: Services, client: Client, token: AccessToken) -> Right:
 
 
 def is_for_lingpai(services: Services, client: Client, token: AccessToken) -> bool:
-    """Whether the client's token may be used at Lingpai: it was asked for, and signed for, no other API."""
+    """Whether the client's token may be used at Lingpai, that is, has no other API as its audience."""
     if token.session.access_audience:
         return False
     audience = token.audience
     if token.temporary and client.token_format == "jwt":
-        # It opens what the signed token opens that it was made of.
+        # Its audience is that of the signed token from which it was derived.
         audience = (jwt.audience(services, client),)
-    # Of a Passport token the audience is the client, whatever the token is for.
+    # The audience of a Passport token is always the client.
     return client.dialect == "passport" or audience in ((), (services.issuer,))
 
 
 def default_of(client: Client) -> Right:
-    """What a record opens that does not say it: its dialect's default, but `admin` only with a secret."""
+    """The right of a record without `api`: its dialect's default, but `admin` only with a secret."""
     default = DEFAULTS[client.dialect].api
     return "account" if default == "admin" and not client.confidential else default

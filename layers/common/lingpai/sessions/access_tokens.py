@@ -1,8 +1,8 @@
-"""Access tokens in all their forms: opaque, signed, temporary. What each may do, and how each ends.
+"""Access tokens in all their forms: opaque, signed, temporary. Checking and revoking them.
 
-An opaque one is found by its session id and proven by its secret (`sessions`). A signed one of a user names its session
-in `jti` and ends with it; one that a client got for itself stands alone, and is listed when it is revoked. A temporary
-one is derived from an opaque or signed one, is kept nowhere and ends with it.
+An opaque token consists of the session key and a secret (`sessions.service`). A user's signed token names its session
+in `jti` and ends with it; a client's own has no session, and its revocation is recorded. A temporary token is derived
+from an opaque or signed one, is not stored, and ends with it.
 """
 
 import hmac
@@ -27,10 +27,10 @@ _TEMPORARY_SHAPE = re.compile(r"[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{48}")
 
 @dataclass(frozen=True)
 class AccessToken:
-    """A good access token: its session, with the scope and expiry of this token.
+    """A valid access token: its session, with the scope and expiry of this token.
 
-    `audience` are the APIs that it is for, as a signed token says or as it was asked for (RFC 8707); () for others. A
-    `temporary` token only reads.
+    `audience` are the APIs that it is for: the `aud` of a signed token, or the requested resources (RFC 8707); else ().
+    A `temporary` token may only read.
     """
 
     session: Session
@@ -39,9 +39,9 @@ class AccessToken:
 
 
 def read(services: Services, token: str) -> AccessToken:
-    """The access token in `token`, whatever its form: opaque, signed or temporary.
+    """The access token in the text `token`: opaque, signed or temporary.
 
-    One call; none for a text that has the shape of no token. LingpaiError `invalid_token` for any that is not good.
+    One call; none for a text that has not the form of a token. LingpaiError `invalid_token` for an invalid token.
     """
     found = _read(services, token)
     if not epochs.is_current(services.clients, found.session):
@@ -55,7 +55,7 @@ def check(services: Services, token: str) -> Session:
 
 
 def temporary(services: Services, token: str) -> str:
-    """A token of five minutes that does what `token` does, and can be traded for nothing (seed 002)."""
+    """A token for `token` that is valid for five minutes and only reads (seed 002). No other token is issued for it."""
     if _TEMPORARY_SHAPE.fullmatch(token):
         raise invalid_token()
     session = check(services, token)
@@ -68,10 +68,10 @@ def temporary(services: Services, token: str) -> str:
 
 
 def revoke(services: Services, token: str, client: Client | None) -> None:
-    """End what a token of any form belongs to (RFC 7009), in one call. An unknown token is as good as revoked.
+    """End the session of a token of any form (RFC 7009), in one call. An unknown token is no error.
 
-    With `client`, only what is the client's own: LingpaiError for another's. LingpaiError `unsupported_token_type` for
-    a temporary token, which changes nothing.
+    With `client`, it must be a token of this client: LingpaiError for another's. LingpaiError `unsupported_token_type`
+    for a temporary token, which may not change anything.
     """
     if token.count(".") == 2:
         _revoke_signed(services, token, client)
@@ -82,7 +82,7 @@ def revoke(services: Services, token: str, client: Client | None) -> None:
 
 
 def unless_refused[T](read: Callable[[], T]) -> T | None:
-    """What `read` gives; None for a token that it refuses. A fault of the store is no refusal: it is raised."""
+    """The result of `read`; None if it refuses the token. A failure of the store is raised."""
     try:
         return read()
     except LingpaiError as error:
@@ -125,7 +125,7 @@ def _revoke_signed(services: Services, token: str, client: Client | None) -> Non
 
 
 def _alone(claims: jwt.Claims) -> Session:
-    """A session that is kept nowhere: all there is to know of it stands in the token."""
+    """The session of a client's own signed token, built from its claims: none is stored."""
     return Session(
         key=claims.key,
         client_id=claims.client_id,
@@ -140,7 +140,7 @@ def _alone(claims: jwt.Claims) -> Session:
 
 
 def _check_temporary(services: Services, token: str) -> Session:
-    """As its parent may be used, the grace time after a refresh included, but until its own expiry."""
+    """The session of a temporary token. It is valid while its parent is (grace time included), until its own expiry."""
     now = services.clock.now()
     selected, _, rest = token.partition(".")
     raw = base64url.decode(rest)
@@ -158,7 +158,7 @@ def _check_temporary(services: Services, token: str) -> Session:
 
 
 def _refuse_temporary(services: Services, token: str, client: Client | None) -> None:
-    """LingpaiError for a good temporary token, which changes nothing; a bad one is as good as revoked."""
+    """LingpaiError for a valid temporary token, which cannot be revoked; an invalid one is no error."""
     session = unless_refused(lambda: _check_temporary(services, token))
     if session is not None:
         sessions.refuse_other_client(session.client_id, client)
@@ -166,12 +166,12 @@ def _refuse_temporary(services: Services, token: str, client: Client | None) -> 
 
 
 def _hash_of(services: Services, token: str) -> bytes:
-    """The hash of a good access token's secret."""
+    """The hash of a valid access token's secret."""
     if presented := sessions.parse(token):
         return token_family.digest(presented.secret)
     return jwt.verify(services, token).hashed
 
 
 def _proof(services: Services, parent: bytes, stamp: bytes) -> bytes:
-    """For the access token of this hash. Who reads the table alone cannot make it: the pepper is not there."""
+    """The MAC of a temporary token, for the access token with this hash. The key is the pepper, not in any table."""
     return hmac.digest(services.pepper(), b"temporary:" + parent + stamp, "sha256")

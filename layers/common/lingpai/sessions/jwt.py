@@ -1,4 +1,4 @@
-"""Signed access tokens: their claims, signing, verifying, and the keys as others may have them."""
+"""Signed access tokens: claims, signing, verifying, and the public keys as JWKs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from lingpai.sessions import session_id
 from lingpai.sessions.model import Session, SessionKey
 from lingpai.signing_keys.model import Key
 
-# Nothing else may stand in a header of ours: no key of the sender's own (`jwk`, `jku`, `x5u`), no `crit`.
+# The only header parameters of our tokens: no key (`jwk`, `jku`, `x5u`), no `crit`.
 _HEADERS = {"alg", "jti", "kid", "typ"}
 # RFC 9068 section 2.1.
 ACCESS_TOKEN = "at+jwt"
@@ -24,7 +24,7 @@ ACCESS_TOKEN = "at+jwt"
 
 @dataclass(frozen=True)
 class Claims:
-    """What a verified token says. Times in seconds since 1970."""
+    """The claims of a verified token. Times in seconds since 1970."""
 
     key: SessionKey
     hashed: bytes
@@ -41,11 +41,11 @@ class Claims:
 def sign(
     services: Services, client: Client, session: Session, hashed: bytes, about: Mapping[str, Any] = MappingProxyType({})
 ) -> str:
-    """The access token of the session as a JWT, whose secret has this hash. The same gives the same, to the byte.
+    """The access token of the session as a JWT; `hashed` is the hash of its secret. Equal arguments give equal bytes.
 
-    Its `jti` names the session and the hash: whoever reads one in a log has found no token.
+    Its `jti` contains the session key and the hash, not the secret: in a log it reveals no token.
 
-    Passport's claims (seed 001) for its clients, those of RFC 9068 for all others, and `about` (`token_claims`).
+    Passport clients get the claims of seed 001, all others those of RFC 9068; `about` are the user's (`token_claims`).
     """
     issued_at = session.rotated_at or session.created_at
     key = services.keys.signing(client.token_alg, issued_at)
@@ -82,28 +82,28 @@ def sign(
         if session.access_scope:
             claims["scope"] = " ".join(session.access_scope)
     if user_id is None and session.epoch:
-        # Kept nowhere else: see `epochs`.
+        # Such a token has no stored session with the epoch: see `epochs`.
         claims["epoch"] = session.epoch
     claims |= about
     return jws.sign(headers, claims, key.private, key.algorithm)
 
 
 def _recipients(services: Services, client: Client, session: Session) -> str | list[str]:
-    """The `aud` of the session's token: the resources that it was asked for (RFC 8707 section 2), one as a text."""
+    """The `aud` of the session's token: the requested resources (RFC 8707 section 2); a single one is a string."""
     found = session.access_audience or (audience(services, client),)
     return found[0] if len(found) == 1 else list(found)
 
 
 def audience(services: Services, client: Client) -> str:
-    """Whom the client's signed tokens are for: AUDIENCE or the issuer; of Passport's the client (seed 001)."""
+    """The audience of the client's signed tokens: AUDIENCE or the issuer; for Passport the client (seed 001)."""
     return client.id if client.dialect == "passport" else services.settings.audience or services.issuer
 
 
 def verify(services: Services, token: str) -> Claims:
-    """What a token of ours says that is good here and now; LingpaiError `invalid_token` for any other.
+    """The claims of a valid token of ours; LingpaiError `invalid_token` for any other.
 
-    Another function's clock may have been ahead when it signed: a token may begin up to LEEWAY seconds from now. It
-    ends to the second.
+    The clock of the function that signed may have been ahead: the token may begin up to LEEWAY seconds from now. The
+    expiry has no leeway.
     """
     claims, now = _read(services, token), services.clock.now()
     if claims.issuer != services.issuer or not claims.not_before - LEEWAY <= now < claims.expires_at:
@@ -112,9 +112,9 @@ def verify(services: Services, token: str) -> Claims:
 
 
 def _read(services: Services, token: str) -> Claims:
-    """What a token says that we signed, expired or not; LingpaiError `invalid_token` for any other (RFC 8725).
+    """The claims of a token that we signed, expired or not; LingpaiError `invalid_token` for any other (RFC 8725).
 
-    The key is ours, found by `kid`, and the algorithm is the key's: what the token says of either is only compared.
+    `kid` selects one of our keys, and the algorithm is the key's: the token's own `alg` is only compared.
     """
     try:
         header = jws.read_header(token)
@@ -147,7 +147,7 @@ def _claims(header: dict[str, Any], claims: dict[str, Any]) -> Claims:
 
 
 def public_keys(keys: tuple[Key, ...]) -> list[dict[str, Any]]:
-    """The public halves as a JWK set has them (RFC 7517 sections 4 and 5)."""
+    """The public keys as JWKs (RFC 7517 sections 4 and 5)."""
     from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
     found = []

@@ -1,7 +1,7 @@
-"""What signed tokens and introspection say of a user beside `sub`, for clients whose record asks for it (`claims`).
+"""The claims about a user in signed tokens and introspection beside `sub`, as the client's record has them (`claims`).
 
 `roles` are names (RFC 9068 section 2.2.3.1), `username` is the account's own (RFC 7662 section 2.2), never its number.
-A token that lives longer than an hour has no such claims: they would be out of date.
+A token with a lifetime over an hour has no such claims: they could be out of date.
 """
 
 from typing import Any
@@ -12,9 +12,9 @@ from lingpai.services import Services
 
 
 def user_claims(services: Services, client: Client, user_id: int | None) -> dict[str, Any]:
-    """The claims that the client's record asks for: of the user, or of the client itself where there is none.
+    """The claims that the client's record lists: the user's or, without a user, the client's own.
 
-    One call for a user, none where nothing is asked for. An account that is only being made has no roles.
+    One call for a user; none if the record lists no claims. An account that is just being created has no roles.
     """
     if not client.claims or client.access_ttl > CLAIMS_TTL_MAX:
         return {}
