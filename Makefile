@@ -29,6 +29,7 @@ SAM := $(SAM_ENV)/.synced
 SHIPPED_FILTER := layers/common/lingpai/passwords/common_passwords.filter
 MINISTACK := .cache/ministack/.synced
 RUNTIME := .cache/runtime/.synced
+BROWSER := .cache/browser/.synced
 CHECKOV := .cache/checkov/.synced
 AUDIT := .cache/audit/.synced
 PEERS := .cache/peers-authlib/.synced .cache/peers-django/.synced .cache/peers-front/.synced
@@ -213,6 +214,23 @@ clean: ## Remove everything that make made
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 ##: Test what is shipped (docs/deployment-tests.md)
+
+.PHONY: e2e-browser
+e2e-browser: $(BROWSER) .cache/axe/.installed ## Log in at the pages by Chromium, and look for what keeps people out (needs chromium, npm)
+	@exec $(dir $(BROWSER))bin/pytest tests/browser $(ARGS)
+
+.PHONY: screenshots
+screenshots: $(BROWSER) ## Take a picture of every page, into docs/pages (needs chromium)
+	@exec $(dir $(BROWSER))bin/python -m tests.browser.screenshots
+
+$(BROWSER): pyproject.toml uv.lock $(UV)
+	$(call say,installing the project and playwright into $(@D))
+	@UV_PROJECT_ENVIRONMENT=$(@D) $(UV) sync --quiet --frozen --group browser --python .cache/uv-$(UV_VERSION)/bin/python
+	@touch $@
+
+.cache/axe/.installed: tests/browser/npm/package.json tests/browser/npm/package-lock.json
+	$(call say,installing axe-core into .cache/axe)
+	@$(npm-install)
 
 .PHONY: e2e-deploy
 e2e-deploy: $(VENV) $(MINISTACK) build-here ## Deploy to a stand-in for AWS, test it from outside, and each permission

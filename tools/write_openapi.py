@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 import yaml
 from pydantic import TypeAdapter
 
-from lingpai.http.api import Operation
+from lingpai.http.api import Html, Operation
 from lingpai.http.example import Example
 from lingpai.http.router import Endpoint, Route
 from lingpai.legacy import usercenter
@@ -56,7 +56,7 @@ def document() -> dict[str, Any]:
         operation = {method: _operation(route, method, known[route.endpoint], schemas) for method in route.methods}
         paths[route.path] = {method.lower(): said for method, said in operation.items()}
     refusals = {
-        _response_name(status, kind): _response(status, schemas[repr(kind), "serialization"])
+        _response_name(status, kind): _response(status, schemas[repr(kind), "serialization"], kind)
         for operation in known.values()
         for status, kind in operation.refusals.items()
     }
@@ -131,7 +131,7 @@ def _operation(route: Route, method: str, known: Operation, schemas: _Schemas) -
     if method == "POST" and known.body is not None:
         said["requestBody"] = _body(route, known, schemas)
     said["responses"] = {
-        str(known.status): _response(known.status, schemas[repr(known.answer), "serialization"]),
+        str(known.status): _response(known.status, schemas[repr(known.answer), "serialization"], known.answer),
         **{
             str(status): {"$ref": f"#/components/responses/{_response_name(status, kind)}"}
             for status, kind in known.refusals.items()
@@ -181,8 +181,9 @@ def _response_name(status: int, kind: Any) -> str:
     return "Or".join(part.__name__ for part in get_args(kind) or (kind,)) + str(status)
 
 
-def _response(status: int, schema: dict[str, Any]) -> dict[str, Any]:
-    return {"description": HTTPStatus(status).phrase, "content": {"application/json": {"schema": schema}}}
+def _response(status: int, schema: dict[str, Any], kind: Any) -> dict[str, Any]:
+    media = "text/html" if kind is Html else "application/json"
+    return {"description": HTTPStatus(status).phrase, "content": {media: {"schema": schema}}}
 
 
 if __name__ == "__main__":

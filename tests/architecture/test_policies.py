@@ -43,17 +43,21 @@ def _listed(resource: Any) -> list[Any]:
     return resource if isinstance(resource, list) else []
 
 
+# Where all sessions of an account may end.
+WHERE_ACCOUNTS_END = ["UsersFunction", "PagesFunction"]
+
+
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_nothing_is_allowed_with_a_star(function: str) -> None:
     """Each allowed action has its whole name, and each resource is one of this template's, found by reference."""
     allowed = [statement for statement in statements(function) if statement["Effect"] == "Allow"]
     assert allowed
     if MESSAGES in allowed:
-        assert function in {"MobileFunction", "UsersFunction"}
+        assert function in {"MobileFunction", "UsersFunction", "PagesFunction"}
         assert NO_TOPICS in statements(function)
         allowed.remove(MESSAGES)
     if ENDED in allowed:
-        assert function == "UsersFunction"
+        assert function in WHERE_ACCOUNTS_END
         allowed.remove(ENDED)
     for statement in allowed:
         assert set(statement) == {"Effect", "Action", "Resource"}, statement
@@ -68,12 +72,12 @@ def test_nothing_is_allowed_with_a_star(function: str) -> None:
 
 
 def test_the_functions_write_no_record_of_a_client() -> None:
-    """But for UsersFunction, which may write the deployment's list of ended accounts, and nothing else of it."""
+    """But for those that may write the deployment's list of ended accounts, and nothing else of it."""
     table = _Call("GetAtt", "ClientsTable.Arn")
     granted = [(name, one) for name in FUNCTIONS for one in statements(name) if one["Effect"] == "Allow"]
     ours = [(name, one) for name, one in granted if table in (one["Resource"], *_listed(one["Resource"]))]
-    assert [name for name, one in ours if one["Action"] != ["dynamodb:BatchGetItem"]] == ["UsersFunction"]
-    assert ("UsersFunction", ENDED) in ours
+    assert [name for name, one in ours if one["Action"] != ["dynamodb:BatchGetItem"]] == WHERE_ACCOUNTS_END
+    assert [name for name, one in ours if one == ENDED] == WHERE_ACCOUNTS_END
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

@@ -18,7 +18,7 @@ FUNCTIONS = {
 }
 ISSUING = {"TokenFunction", "MobileFunction", "SignFunction"}
 # Those that know codes, or take temporary tokens, whose proof is made with the same pepper.
-PEPPERED = {"TokenFunction", "MobileFunction", "UsersFunction", "RolesFunction"}
+PEPPERED = {"TokenFunction", "MobileFunction", "UsersFunction", "PagesFunction", "RolesFunction"}
 
 
 def allowed(function: str) -> set[tuple[str, str]]:
@@ -186,7 +186,7 @@ def test_who_may_read_the_secret_of_the_proxy() -> None:
         if "TRUSTED_PROXY_SECRET_SECRET" in given.get("Environment", {}).get("Variables", {})
     }
     assert told == who_may("secretsmanager:GetSecretValue", "TrustedProxySecret")
-    assert told == {"TokenFunction", "MobileFunction", "SignFunction", "UsersFunction"}
+    assert told == {"TokenFunction", "MobileFunction", "SignFunction", "UsersFunction", "PagesFunction"}
 
 
 def test_the_first_keys_are_made_at_once() -> None:

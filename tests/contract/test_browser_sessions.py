@@ -97,6 +97,8 @@ def test_it_is_counted_and_listed_with_the_others(store: WholeStore) -> None:
     }
     assert sorted(map(repr, store.list_sessions(1, 100))) == sorted(map(repr, (family, SESSION, last)))
     assert len(store.list_sessions(1, 2)) == 2
+    assert [store.opened_at(session.key) for session in (family, SESSION, last)] == [NOW, NOW, NOW + 1]
+    assert store.opened_at(SessionKey(3, SESSION.key.id)) is None
     assert store.list_sessions(3, 100) == ()
 
 

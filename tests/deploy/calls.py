@@ -6,10 +6,12 @@ Each of these functions sets up what its call needs while nothing is missing, an
 import json
 import secrets
 from collections.abc import Callable
+from urllib.parse import urlencode
 
 from lingpai.accounts.ended_accounts import DELETED_AT_ONCE
 from lingpai.sessions import service as sessions
-from tests.blackbox.service import new_name, new_number, new_password
+from tests.blackbox.service import Person, new_name, new_number, new_password
+from tests.blackbox.visitor import Visitor
 from tests.deploy.permissions import (
     BATCH_GET,
     BATCH_WRITE,
@@ -30,6 +32,7 @@ from tests.deploy.permissions import (
 from tests.deploy.stack import ALIAS
 from tests.support.api import Answer
 from tests.support.browsers import VERIFIER, request_pairs
+from tests.support.pages import Form
 
 # Of the client web-app of the demo data.
 WEB_APP_CALLBACK = "http://127.0.0.1:8000/callback"
@@ -346,6 +349,190 @@ def save_a_role_that_is_there(w: World) -> Call:
     return w.by_admin("/roles/save", roleName="user")
 
 
+# --- the pages -----------------------------------------------------------------------------------------------------
+
+
+def _at_the_pages(w: World, *, number: bool = False) -> tuple[Visitor, Person]:
+    """Somebody who is logged in."""
+    visitor, person = Visitor(w.service), w.somebody(number=number)
+    assert visitor.log_in(person).location == "/account"
+    return visitor, person
+
+
+def _sent(visitor: Visitor, target: str, known: dict[str, str], **filled: str) -> Call:
+    """A form of the page at `target`, to be sent later."""
+    form = visitor.get(target).form(**known)
+    return lambda: visitor.send(form, **filled).answer
+
+
+def page_login(w: World) -> Call:
+    person = w.somebody()
+    filled = {"username": person.username, "password": person.password}
+    return _sent(Visitor(w.service), "/login?way=password", {"action": "password"}, **filled)
+
+
+def page_login_in_place_of_another(w: World) -> Call:
+    visitor, person = _at_the_pages(w)
+    filled = {"username": person.username, "password": person.password}
+    target = "/login?way=password&continue=%2Faccount%3Fedit%3Dprofile"
+    return _sent(visitor, target, {"action": "password"}, **filled)
+
+
+def page_login_wrong(w: World) -> Call:
+    person = w.somebody()
+    filled = {"username": person.username, "password": "not the password"}
+    return _sent(Visitor(w.service), "/login?way=password", {"action": "password"}, **filled)
+
+
+def page_code(w: World) -> Call:
+    return _sent(Visitor(w.service), "/login", {"action": "send"}, mobile=new_number())
+
+
+def page_code_login(w: World, number: str | None = None) -> Call:
+    number = number or new_number()
+    visitor = Visitor(w.service)
+    page = visitor.send(visitor.get("/login").form(action="send"), mobile=number)
+    form, code = page.form(action="code"), w.service.read_code(f"+86{number}")
+    return lambda: visitor.send(form, code=code).answer
+
+
+def page_code_login_again(w: World) -> Call:
+    return page_code_login(w, w.somebody(number=True).number)
+
+
+def page_register(w: World) -> Call:
+    return _sent(Visitor(w.service), "/register", {}, username=new_name(), password=new_password())
+
+
+def page_account(w: World) -> Call:
+    visitor, _ = _at_the_pages(w)
+    return lambda: visitor.get("/account").answer
+
+
+def page_account_after_a_while(w: World) -> Call:
+    """Its last use is told: it is made to be a while ago."""
+    visitor, person = _at_the_pages(w)
+    dynamodb, table = w.stack.client("dynamodb"), w.table("SessionsTable")
+    key = {":owner": {"N": str(person.id)}}
+    found = dynamodb.query(
+        TableName=table,
+        KeyConditionExpression="#owner = :owner",
+        ExpressionAttributeNames={"#owner": "owner"},
+        ExpressionAttributeValues=key,
+    )
+    for item in found["Items"]:
+        dynamodb.update_item(
+            TableName=table,
+            Key={"owner": item["owner"], "id": item["id"]},
+            UpdateExpression="SET used_at = :then",
+            ExpressionAttributeValues={":then": {"N": "1"}},
+        )
+    return lambda: visitor.get("/account").answer
+
+
+def page_password(w: World) -> Call:
+    visitor, person = _at_the_pages(w)
+    filled = {"oldPassword": person.password, "newPassword": new_password()}
+    return _sent(visitor, "/account?edit=password", {"action": "password"}, **filled)
+
+
+def page_phone(w: World) -> Call:
+    visitor, _ = _at_the_pages(w)
+    number = new_number()
+    page = visitor.send(visitor.get("/account?edit=phone").form(action="phone-send"), mobile=number)
+    form, code = page.form(action="phone"), w.service.read_code(f"+86{number}")
+    return lambda: visitor.send(form, code=code).answer
+
+
+def page_same_phone(w: World) -> Call:
+    """The account does not change, so that it is only checked in the transaction that uses up the code."""
+    visitor, person = _at_the_pages(w, number=True)
+    assert person.number is not None
+    page = visitor.send(visitor.get("/account?edit=phone").form(action="phone-send"), mobile=person.number)
+    form, code = page.form(action="phone"), w.service.read_code(f"+86{person.number}")
+    return lambda: visitor.send(form, code=code).answer
+
+
+def page_new_phone(w: World) -> Call:
+    """The name of the old number goes."""
+    visitor, _ = _at_the_pages(w, number=True)
+    number = new_number()
+    page = visitor.send(visitor.get("/account?edit=phone").form(action="phone-send"), mobile=number)
+    form, code = page.form(action="phone"), w.service.read_code(f"+86{number}")
+    return lambda: visitor.send(form, code=code).answer
+
+
+def page_reset(w: World) -> Call:
+    number = w.somebody(number=True).number
+    assert number is not None
+    visitor = Visitor(w.service)
+    page = visitor.send(visitor.get("/reset").form(action="send"), mobile=number)
+    form, code = page.form(action="set"), w.service.read_code(f"+86{number}")
+    return lambda: visitor.send(form, code=code, newPassword=new_password()).answer
+
+
+def page_end_others(w: World) -> Call:
+    visitor, person = _at_the_pages(w)
+    w.crowd(person.id, 2)
+    return _sent(visitor, "/account", {"action": "end-others"})
+
+
+def page_end_too_many(w: World) -> Call:
+    """There are more sessions than a request deletes: the deployment's record lists the account."""
+    visitor, person = _at_the_pages(w)
+    form = visitor.get("/account").form(action="end")
+    w.crowd(person.id, DELETED_AT_ONCE + 1)
+    return lambda: visitor.send(Form(form.action, {**form.fields, "action": "end-others"})).answer
+
+
+def page_download(w: World) -> Call:
+    visitor, _ = _at_the_pages(w)
+    return lambda: visitor.get("/account?download=json").answer
+
+
+def page_delete(w: World) -> Call:
+    visitor, _ = _at_the_pages(w)
+    return _sent(visitor, "/account?edit=delete", {"action": "delete"}, confirm="yes")
+
+
+def page_delete_an_admin(w: World) -> Call:
+    """Another admin is looked for, and checked."""
+    person = w.somebody()
+    body = {"id": person.id, "roleList": [{"id": 1}]}
+    assert w.service.post("/users/role/update", json_body=body, bearer=w.admin).status == 200
+    visitor = Visitor(w.service)
+    visitor.log_in(person)
+    return _sent(visitor, "/account?edit=delete", {"action": "delete"}, confirm="yes")
+
+
+def page_unlink_what_is_not_linked(w: World) -> Call:
+    """It looks whether this was lately asked for, and not answered."""
+    visitor, _ = _at_the_pages(w)
+    form = visitor.get("/account").form(action="end")
+    return lambda: visitor.send(Form(form.action, {**form.fields, "action": "unlink", "provider": "wechat"})).answer
+
+
+def page_logout_with_a_hint(w: World) -> Call:
+    """It looks for the key that an ID token would be signed by."""
+    visitor, _ = _at_the_pages(w)
+    hint = "eyJhbGciOiJSUzI1NiIsImtpZCI6IngiLCJ0eXAiOiJKV1QifQ.e30.AAAA"
+    return lambda: visitor.get(f"/oauth/logout?id_token_hint={hint}").answer
+
+
+def page_authorize(w: World) -> Call:
+    """A code is put for a client that may have one."""
+    callback = {"L": [{"S": "https://app.example/callback"}]}
+    client_id, _ = w.copy(
+        "standard-client",
+        redirect_uris=callback,
+        first_party={"BOOL": True},
+        grants={"L": [{"S": "authorization_code"}]},
+    )
+    visitor, _ = _at_the_pages(w)
+    query = urlencode(request_pairs(client_id=client_id, scope=None))
+    return lambda: visitor.get(f"/oauth/authorize?{query}").answer
+
+
 # --- the table ------------------------------------------------------------------------------------------------------
 
 NEEDED: dict[Line, Callable[[World], Call]] = {
@@ -431,6 +618,37 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("UsersFunction", "CountersTable", UPDATE): register,
     ("UsersFunction", "CodePepper", SECRET): current_user_by_a_temporary_token,
     ("UsersFunction", "KeysTable", SCAN): current_user_by_a_signed_token,
+    ("PagesFunction", "ClientsTable", BATCH_GET): page_account,
+    ("PagesFunction", "ClientsTable", UPDATE): page_end_too_many,
+    ("PagesFunction", "SessionsTable", GET): page_end_too_many,
+    ("PagesFunction", "SessionsTable", BATCH_GET): page_account,
+    ("PagesFunction", "SessionsTable", QUERY): page_password,
+    ("PagesFunction", "SessionsTable", PUT): page_login,
+    ("PagesFunction", "SessionsTable", UPDATE): page_account_after_a_while,
+    ("PagesFunction", "SessionsTable", DELETE): page_login_in_place_of_another,
+    ("PagesFunction", "SessionsTable", BATCH_WRITE): page_end_others,
+    ("PagesFunction", "UsersTable", GET): page_login,
+    ("PagesFunction", "UsersTable", BATCH_GET): page_account,
+    ("PagesFunction", "UsersTable", SCAN): page_delete_an_admin,
+    ("PagesFunction", "UsersTable", PUT): page_register,
+    ("PagesFunction", "UsersTable", UPDATE): page_login,
+    ("PagesFunction", "UsersTable", DELETE): page_delete,
+    ("PagesFunction", "UsersTable", CHECK): page_same_phone,
+    ("PagesFunction", "IdentitiesTable", BATCH_GET): page_login,
+    ("PagesFunction", "IdentitiesTable", PUT): page_register,
+    ("PagesFunction", "IdentitiesTable", UPDATE): page_login,
+    ("PagesFunction", "IdentitiesTable", DELETE): page_new_phone,
+    ("PagesFunction", "IdentitiesTable", CHECK): page_code_login_again,
+    ("PagesFunction", "RolesTable", BATCH_GET): page_download,
+    ("PagesFunction", "CodesTable", GET): page_code,
+    ("PagesFunction", "CodesTable", PUT): page_authorize,
+    ("PagesFunction", "CodesTable", UPDATE): page_code,
+    ("PagesFunction", "CountersTable", GET): page_unlink_what_is_not_linked,
+    ("PagesFunction", "CountersTable", BATCH_GET): page_login,
+    ("PagesFunction", "CountersTable", UPDATE): page_login_wrong,
+    ("PagesFunction", "CountersTable", CHECK): page_login,
+    ("PagesFunction", "CodePepper", SECRET): page_code,
+    ("PagesFunction", "KeysTable", SCAN): page_logout_with_a_hint,
     ("RolesFunction", "ClientsTable", BATCH_GET): list_roles_by_a_machine,
     ("RolesFunction", "SessionsTable", GET): list_roles,
     ("RolesFunction", "UsersTable", BATCH_GET): list_roles,
@@ -446,5 +664,10 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("KeysFunction", "KeysKey", MAKE_PAIR): rotate_keys,
 }
 
-# A busy store leaves a note by it, for the repeat of a save that was answered 503. The stand-in's store is never busy.
-NOTES: Line = ("RolesFunction", "CountersTable", UPDATE)
+# A busy store leaves a note by the first, for the repeat of a save that was answered 503, and the others are for such
+# repeats. The stand-in's store is never busy.
+NOTES: tuple[Line, ...] = (
+    ("RolesFunction", "CountersTable", UPDATE),
+    ("PagesFunction", "IdentitiesTable", GET),
+    ("PagesFunction", "CodesTable", DELETE),
+)

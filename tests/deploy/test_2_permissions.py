@@ -30,7 +30,7 @@ def _fresh_counts(stack: Stack) -> None:
 def test_the_table_is_whole(stack: Stack) -> None:
     """A permission that is granted and in no table is one too many, or wants its line there."""
     tables = {line for line in third_parties.NEEDED if line[1].endswith("Table")}
-    assert set(granted(stack)) == {*calls.NEEDED, calls.NOTES} | tables
+    assert set(granted(stack)) == {*calls.NEEDED, *calls.NOTES} | tables
 
 
 @pytest.mark.parametrize("line", calls.NEEDED, ids=" ".join)
@@ -38,9 +38,10 @@ def test_it_is_needed(world: World, line: Line) -> None:
     check_needed(world, line, calls.NEEDED[line])
 
 
-def test_notes_are_allowed(stack: Stack) -> None:
+@pytest.mark.parametrize("line", calls.NOTES, ids=" ".join)
+def test_notes_are_allowed(stack: Stack, line: Line) -> None:
     """No call can show it here; `tests/faults` shows what they are for."""
-    function, table, action = calls.NOTES
+    function, table, action = line
 
     def decision() -> str:
         (found,) = stack.client("iam").simulate_principal_policy(
@@ -51,7 +52,7 @@ def test_notes_are_allowed(stack: Stack) -> None:
         return str(found["EvalDecision"])
 
     assert decision() == "allowed"
-    with without(stack, *calls.NOTES):
+    with without(stack, *line):
         assert decision() == "implicitDeny"
 
 

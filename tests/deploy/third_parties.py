@@ -303,6 +303,10 @@ def register_by_cloudfront(t: Town) -> Call:
     return _by_cloudfront(t, "/users/register")
 
 
+def page_by_cloudfront(t: Town) -> Call:
+    return _by_cloudfront(t, "/login")
+
+
 def _by_cloudfront(t: Town, path: str) -> Call:
     """A call that is refused for its lack of parameters, after its address was looked at."""
     return t.post(path, json_body={}, headers={"X-Origin-Verify": PROXY_SECRET, "X-Forwarded-For": "203.0.113.1"})
@@ -332,12 +336,22 @@ NEEDED: dict[Line, Callable[[Town], Call]] = {
     ("MobileFunction", "TrustedProxySecret", SECRET): code_by_cloudfront,
     ("SignFunction", "TrustedProxySecret", SECRET): sign_by_cloudfront,
     ("UsersFunction", "TrustedProxySecret", SECRET): register_by_cloudfront,
+    ("PagesFunction", "TrustedProxySecret", SECRET): page_by_cloudfront,
 }
 # What a notice to a number needs: where it lacks that nothing is sent, and no request fails.
 QUIET: frozenset[Line] = frozenset(
     ("UsersFunction", resource, action)
     for function, resource, action in NEEDED
     if function == "MobileFunction" and action in (SECRET, SEND_TEXT, PUBLISH) and resource != "TrustedProxySecret"
+)
+# What the pages need as other functions do, by the same code, for which it is shown above.
+ALIKE: frozenset[Line] = frozenset(
+    {("PagesFunction", "WechatAppsSecret", SECRET)}
+    | {
+        ("PagesFunction", resource, action)
+        for function, resource, action in NEEDED
+        if function == "MobileFunction" and action in (SECRET, SEND_TEXT, PUBLISH)
+    }
 )
 # Calls that third parties bring about, and that need nothing beyond what is granted.
 SUFFICES: tuple[Callable[[Town], Call], ...] = (

@@ -23,6 +23,7 @@ from lingpai.kernel.clock import Clock
 from lingpai.signing_keys.service import first_keys
 from lingpai.signing_keys.stores import LocalKeyWrapper
 from local import examples, seed
+from local.examples import EXAMPLES
 from tests.support import stores
 from tests.support.background import answering
 from tests.support.fake_aws import Asked, FakeAws, Told, serving
@@ -207,7 +208,7 @@ with_process = contextmanager(primed)
 
 
 # How the events are answered that are not answered 200.
-STATUSES = {"not-found": 404, "oauth-par": 201}
+STATUSES = {"not-found": 404, **{name: example.status for name, example in EXAMPLES.items()}}
 
 
 def app_of(function: str) -> Path:
@@ -241,7 +242,7 @@ def test_the_first_request_after_a_restore_imports_nothing(aws: Aws, function: s
         assert (len(aws.dynamodb.asked), aws.dynamodb.connections, len(aws.asked)) == before
         answers = process.answers()
     assert {path.stem: answer for path, answer in zip(events, answers, strict=True)} == {
-        path.stem: First(STATUSES.get(path.stem, 200), []) for path in events
+        path.stem: First(STATUSES[path.stem], []) for path in events
     }
     assert set(aws.asked[before[2] :]) == {SECRETS["AWS_CONTAINER_AUTHORIZATION_TOKEN"]}
     (line,) = process.log

@@ -109,8 +109,12 @@ class Api:
         hush({**(form or {}), **(json_body if isinstance(json_body, dict) else {})})
         request = gateway.Request(method, target, tuple(sent.items()), body or b"", source_ip)
         reply = gateway.answer(self._gateway, request)
-        headers = {name: value for name, value in reply.headers if name.lower() != "apigw-requestid"}
-        answer = Answer(reply.status, own_headers(headers), reply.body.decode())
+        told: dict[str, str] = {}
+        for name, value in reply.headers:
+            if name.lower() != "apigw-requestid":
+                # Cookies alone may be set by several headers: one a line.
+                told[name] = f"{told[name]}\n{value}" if name in told else value
+        answer = Answer(reply.status, own_headers(told), reply.body.decode())
         if reply.body != gateway.message(500, "Internal Server Error").body:
             assert ("X-Content-Type-Options", "nosniff") in reply.headers
         if answer.body.startswith("{"):

@@ -250,6 +250,12 @@ class MemoryStore:
         with self.lock:
             return tuple(session.key for session in self._all_sessions(user_id))[:most]
 
+    def opened_at(self, key: SessionKey) -> int | None:
+        """See `Sessions`."""
+        with self.lock:
+            session = self.sessions.get(key) or self.browser_sessions.get(key)
+            return session.created_at if session else None
+
     def session_spans(self, user_id: int) -> tuple[SessionSpan, ...]:
         """See `Sessions`."""
         with self.lock:
@@ -265,7 +271,9 @@ class MemoryStore:
     def look_up_browser(self, key: SessionKey) -> BrowserLookup:
         """See `BrowserSessions`."""
         with self.lock:
-            return BrowserLookup(self.browser_sessions.get(key), self.users.get(key.owner))
+            return BrowserLookup(
+                self.browser_sessions.get(key), self.users.get(key.owner), self.get_consents(key.owner)
+            )
 
     def list_sessions(self, user_id: int, most: int) -> tuple[Session | BrowserSession, ...]:
         """See `BrowserSessions`."""

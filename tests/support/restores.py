@@ -120,6 +120,14 @@ def _calls(name: str, handler: Callable[..., Any]) -> dict[str, list[Any]]:
                 assert api.post("/users/register", json_body=form).status == 200
             hashes = [user.password for user in api.services.store.list_users(100, None).users]
             return {"ids": _ids(api), "salts": [(text or "").split("$")[-2] for text in hashes]}
+        case "pages":
+            from tests.support.pages import Browser
+
+            browsers = [Browser(api) for _ in range(3)]
+            pages = [browser.log_in() for browser in browsers]
+            assert {page.target for page in pages} == {"/account"}
+            nonces = [page.answer.headers["content-security-policy"] for page in pages]
+            return {"cookies": [browser.cookies for browser in browsers], "nonces": nonces, "ids": _ids(api)}
         case _:
             # Nothing here is drawn but what came with the inhabitants.
             assert api.post("/roles/list", json_body={}).status == 401

@@ -92,10 +92,10 @@ def _mark(services: Services, user_id: int, keep: SessionKey | None) -> bool:
 
 def _kept(services: Services, keep: SessionKey | None, present: EndedAccount | None) -> bytes | None:
     """The id of the session to keep, if it is still good: what an earlier mark has ended does not come back."""
-    session = services.store.get_session(keep) if keep else None
-    if session is None or (present is not None and present.has_ended(session.key, session.created_at)):
+    opened_at = services.store.opened_at(keep) if keep else None
+    if keep is None or opened_at is None or (present is not None and present.has_ended(keep, opened_at)):
         return None
-    return session.key.id
+    return keep.id
 
 
 def _unmark(services: Services, marked: EndedAccount) -> None:

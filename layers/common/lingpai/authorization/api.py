@@ -70,5 +70,6 @@ EXAMPLES: Mapping[str, Example] = {
             "code_challenge_method": "S256",
         },
         basic=WEB_APP,
+        status=201,
     ),
 }

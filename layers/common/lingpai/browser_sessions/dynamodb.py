@@ -12,6 +12,7 @@ from lingpai.aws.dynamodb.reading import read_number, read_text, read_texts
 from lingpai.aws.dynamodb.tables import DynamoTables
 from lingpai.browser_sessions.model import BrowserSession
 from lingpai.browser_sessions.storage import BrowserLookup, PutBrowserSession, TouchBrowserSession
+from lingpai.consents.dynamodb import deserialize_consents
 from lingpai.sessions.dynamodb import deserialize_session, session_key
 from lingpai.sessions.model import Session, SessionKey
 
@@ -70,8 +71,11 @@ class DynamoBrowserSessions(DynamoTables):
         sessions_table, users_table = self.settings.sessions_table, self.settings.users_table
         found = self.get_batch({sessions_table: [session_key(key)], users_table: [user_key(key.owner)]})
         sessions = [_deserialize(item) for item in found[sessions_table] if "browser_hash" in item]
-        users = [deserialize_user(item) for item in found[users_table]]
-        return BrowserLookup(sessions[0] if sessions else None, users[0] if users else None)
+        session = sessions[0] if sessions else None
+        if not found[users_table]:
+            return BrowserLookup(session, None)
+        (account,) = found[users_table]
+        return BrowserLookup(session, deserialize_user(account), deserialize_consents(account))
 
     def list_sessions(self, user_id: int, most: int) -> tuple[Session | BrowserSession, ...]:
         """See `BrowserSessions`; one call for each megabyte of sessions."""

@@ -13,6 +13,7 @@ from lingpai.authentication.model import Authenticated
 from lingpai.authentication.service import complete
 from lingpai.browser_sessions.model import BrowserSession
 from lingpai.browser_sessions.storage import PutBrowserSession, TouchBrowserSession
+from lingpai.consents.storage import Given
 from lingpai.kernel import base64url
 from lingpai.kernel.writes import Conflict, Write
 from lingpai.services import Services
@@ -27,11 +28,12 @@ _TOUCHED_EVERY = 300
 
 @dataclass(frozen=True)
 class Browser:
-    """A browser that is logged in: its session, its user, and the secret that its cookie holds."""
+    """A browser that is logged in: its session, its user, the secret in its cookie, and the user's consents."""
 
     session: BrowserSession
     user: User = field(repr=False)
     secret: bytes = field(repr=False)
+    consents: Given = field(default_factory=dict)
 
     def mac(self, purpose: str, text: str = "") -> str:
         """A code that only this browser session gives `text`: 43 characters of base64url."""
@@ -62,7 +64,7 @@ def read(services: Services, cookie: str) -> Browser | None:
     is_of_epoch = session.epoch >= services.clients.valid_from()
     if is_over or not is_of_epoch or services.clients.has_ended(session.key, session.created_at):
         return None
-    return Browser(session, user, presented.secret)
+    return Browser(session, user, presented.secret, found.consents)
 
 
 def open_session(

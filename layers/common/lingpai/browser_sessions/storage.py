@@ -3,11 +3,12 @@
 They lie beside the token families of their user, so `sessions.storage` counts, lists and ends them with those.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from lingpai.accounts.model import User
 from lingpai.browser_sessions.model import BrowserSession
+from lingpai.consents.storage import Given
 from lingpai.kernel.writes import Write
 from lingpai.sessions.model import Session, SessionKey
 
@@ -35,10 +36,11 @@ class TouchBrowserSession(Write):
 
 @dataclass(frozen=True)
 class BrowserLookup:
-    """A browser session and its account; None for what is not there."""
+    """A browser session and its account, None for what is not there, and what the account has consented to."""
 
     session: BrowserSession | None
     user: User | None
+    consents: Given = field(default_factory=dict)
 
 
 class BrowserSessions(Protocol):

@@ -6,7 +6,7 @@ modules: the endpoints read bodies with `http.request` and `http.fields`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NewType
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,6 +14,10 @@ Client = Literal["none", "optional", "required"]
 
 Text = Annotated[str, Field(min_length=1)]
 Scope = Annotated[str, Field(description="Scope tokens, separated by spaces.", examples=["read write"])]
+
+
+# A page for people, as text/html.
+Html = NewType("Html", str)
 
 
 class Body(BaseModel):

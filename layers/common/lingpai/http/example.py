@@ -55,6 +55,7 @@ class Example:
     `caller` has a session at `client_id`: its `{token}`, `{refresh_token}` and `{id}`. With `bearer` the token is a
     header of the request. `about` is the account whose id `{id}` is, where it is not the caller's.
     `code` gives `{mobile}` and `{code}`. `{id_token}` is an unused ID token of the example's OpenID provider.
+    `status` is what it is answered with.
     """
 
     path: str
@@ -67,6 +68,7 @@ class Example:
     client_id: str = WEB[0]
     about: Account | None = None
     code: SentCode | None = None
+    status: int = 200
 
     @property
     def fields(self) -> Mapping[str, Any]:

@@ -188,6 +188,14 @@ def json_body(request: Request) -> dict[str, Any]:
     return _json_object(body) if body.strip() else {}
 
 
+def form_text(request: Request) -> str:
+    """The body as the text of a form, its escapes left as they are; LingpaiError for one that is not UTF-8."""
+    try:
+        return _body(request).decode()
+    except UnicodeDecodeError:
+        raise _malformed("不是 UTF-8 表单", "it is no UTF-8 form") from None
+
+
 def require(given: Mapping[str, str], *names: str) -> None:
     """LingpaiError for the first of these parameters that is not there."""
     for name in names:

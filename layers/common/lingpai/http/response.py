@@ -1,4 +1,4 @@
-"""What goes back: status, headers, JSON body."""
+"""What goes back: status, headers, body."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,8 +15,9 @@ JSON = "application/json;charset=UTF-8"
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer. `body` is JSON text, empty for none; `cookies` are values of `Set-Cookie` (see `http.cookies`).
+    """An answer. `body` is text, empty for none, and JSON unless a header says otherwise.
 
+    `cookies` are values of `Set-Cookie` (see `http.cookies`).
     `error`, `client_id`, `grant` and `dialect` (of the client's record) are for the log and the metrics.
     """
 

@@ -25,6 +25,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Send {name} in the body, not in the query string: addresses end up in logs",
     ),
     "done": ("操作成功", "Done"),
+    "form_expired": ("表单已过期，请重试", "The form has expired: open its page again"),
     # clients and grants
     "bad_client": ("客户端认证失败", "Client authentication failed"),
     "unreadable_basic": ("Authorization 头无法解析", "The Authorization header is not a readable Basic one"),

@@ -214,6 +214,11 @@ class DynamoSessions(DynamoTables):
         found = islice(self._query(user_id, ("id",), most), most)
         return tuple(SessionKey(user_id, item["id"]["B"]) for item in found)
 
+    def opened_at(self, key: SessionKey) -> int | None:
+        """See `Sessions`."""
+        item = self.get(self.settings.sessions_table, session_key(key)) or {}
+        return read_number(item, "created_at") or None
+
     def session_spans(self, user_id: int) -> tuple[SessionSpan, ...]:
         """See `Sessions`; one call for each megabyte of sessions."""
         return tuple(map(_deserialize_span, self._query(user_id, _SPAN_ATTRIBUTES)))

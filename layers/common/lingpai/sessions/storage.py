@@ -153,6 +153,10 @@ class UserSessions(Protocol):
         """The keys of all sessions of the user, or of any `most` of them; sees all writes before it."""
         ...
 
+    def opened_at(self, key: SessionKey) -> int | None:
+        """When the session was opened, of whatever kind it is; None where there is none."""
+        ...
+
     def session_spans(self, user_id: int) -> tuple[SessionSpan, ...]:
         """The spans of all sessions of the user, expired ones included; sees all writes before it."""
         ...

@@ -1,0 +1,1 @@
+"""The hosted pages: HTML for people, in Chinese and English."""

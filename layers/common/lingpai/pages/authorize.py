@@ -1,0 +1,122 @@
+"""`/oauth/authorize` (RFC 6749 section 3.1, OpenID Connect Core section 3.1.2), and `/consent`.
+
+A browser that has to log in or to consent first is sent to the page for it, and comes back to the same request.
+"""
+
+from urllib.parse import urlsplit
+
+from lingpai.authorization import codes, prompts, response
+from lingpai.authorization.model import AuthorizationError, AuthorizationRequest, Login
+from lingpai.authorization.request import read
+from lingpai.browser_sessions import service as browser_sessions
+from lingpai.browser_sessions.service import Browser
+from lingpai.browser_sessions.storage import TouchBrowserSession
+from lingpai.clients.model import Client
+from lingpai.consents import service as consents
+from lingpai.http.request import Request, form_text
+from lingpai.http.response import Reply
+from lingpai.kernel.errors import forbidden
+from lingpai.kernel.writes import Conflict
+from lingpai.pages import cookies, forms, onward, view
+from lingpai.services import Services
+
+# A parameter of the request that a protocol puts into the query (OpenID Connect Core section 3.1.2.1).
+QUERY_CREDENTIALS = frozenset({"nonce"})
+
+
+def authorize(services: Services, request: Request) -> Reply:
+    """The code for the client, or the page that the user has to see first.
+
+    Two calls for a browser that is logged in: its session, and the code. A request that is posted is sent on as a GET:
+    a post from another site brings no cookie (`SameSite=Lax`).
+    """
+    if request.method == "POST":
+        return onward.see_other(onward.authorization(onward.pairs(form_text(request))))
+    sent = onward.pairs(request.query)
+    try:
+        client, asked = read(services, sent)
+        browser = cookies.browser(services, request)
+        return _answer(services, client, asked, browser, sent)
+    except AuthorizationError as error:
+        return response.failure(services, error)
+
+
+def _answer(
+    services: Services, client: Client, asked: AuthorizationRequest, browser: Browser | None, sent: onward.Pairs
+) -> Reply:
+    now = services.clock.now()
+    done = onward.done(browser.secret, sent, now) if browser else ()
+    login = login_of(browser) if browser else None
+    missing = consents.missing_scopes(client, asked.scope, browser.consents) if browser else ()
+    match prompts.next_step(asked, login, missing, now, done=done):
+        case None if browser is not None and login is not None:
+            return _issue(services, client, asked, browser, login, sent)
+        case "consent":
+            return onward.see_other(f"/consent{onward.tail(_here(sent))}")
+        case _:
+            return _log_in(sent)
+
+
+def _issue(
+    services: Services,
+    client: Client,
+    asked: AuthorizationRequest,
+    browser: Browser,
+    login: Login,
+    sent: onward.Pairs,
+) -> Reply:
+    try:
+        code = codes.issue(services, client, asked, login, *browser_sessions.touch(services, browser.session))
+    except Conflict as conflict:
+        if not isinstance(conflict.write, TouchBrowserSession):
+            raise
+        # The session has ended since it was read.
+        return _log_in(sent)
+    return response.success(services, asked, code).about(client.id, "authorization_code")
+
+
+def _log_in(sent: onward.Pairs) -> Reply:
+    return onward.see_other(f"/login{onward.tail(_here(sent))}")
+
+
+def _here(sent: onward.Pairs) -> str:
+    """The address of the request, with the mark of what was done for it."""
+    mark = [pair for pair in sent if pair[0] == onward.DONE]
+    return onward.authorization(sent) + "".join(f"&{name}={value}" for name, value in mark[:1])
+
+
+def login_of(browser: Browser) -> Login:
+    """The login that a code is issued for."""
+    session = browser.session
+    return Login(session.key.owner, session.methods, session.auth_time, session.key, session.created_at)
+
+
+def consent(services: Services, request: Request) -> Reply:
+    """What a client asks for, and the user's answer: kept, or told to the client as `access_denied`."""
+    browser = cookies.browser(services, request)
+    given: dict[str, str] = {}
+    wanted = view.continued(request)
+    if request.method == "POST":
+        given = forms.read(services, request, browser, ("continue", "action"))
+        wanted = given.get("continue", "")
+    page = view.of(services, request, browser, wanted)
+    if page.asked is None or page.client is None:
+        raise forbidden("form_expired")
+    if browser is None:
+        return onward.see_other(f"/login{page.tail}")
+    match given.get("action"):
+        case "allow":
+            consents.grant(services, browser.user.id, page.client, page.asked.scope)
+            sent, now = onward.request_of(page.onward), services.clock.now()
+            steps = (*onward.done(browser.secret, sent, now), "consent")
+            return onward.see_other(onward.mark_done(browser.secret, page.onward, steps, now))
+        case "deny":
+            return response.failure(services, prompts.denied(page.asked))
+        case _:
+            return page.page("consent.html", {"scopes": page.asked.scope, "host": _destination(page.asked)})
+
+
+def _destination(asked: AuthorizationRequest) -> str:
+    """Where the browser is sent back to: the host, or the scheme of an app."""
+    parts = urlsplit(asked.redirect_uri)
+    return parts.netloc or parts.scheme

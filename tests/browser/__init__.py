@@ -1,0 +1,1 @@
+"""The hosted pages in a real browser: Debian's Chromium, driven by Playwright (`make e2e-browser`)."""

@@ -1,0 +1,225 @@
+"""`/account`: what it shows, what it changes, and what it asks a fresh login for."""
+
+import json
+
+import pytest
+
+from tests.support.api import Api, make_api
+from tests.support.memory_store import MemoryStore
+from tests.support.pages import Browser, Page, path
+
+NEW = "13800138000"
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> Api:
+    return make_api(monkeypatch, MemoryStore())
+
+
+@pytest.fixture
+def browser(api: Api) -> Browser:
+    browser = Browser(api)
+    browser.log_in()
+    return browser
+
+
+def test_profile(browser: Browser) -> None:
+    form = browser.get("/account?edit=profile").form(action="profile")
+    page = browser.submit(form, name="爱丽丝 <b>", gender="f", birthdate="1996-01-05", address="上海")
+    assert page.target == "/account?note=saved"
+    assert "Saved." in page.text
+    for value in ("爱丽丝 <b>", "1996-01-05", "上海"):
+        assert value in page.text
+    form = browser.get("/account?edit=profile").form(action="profile")
+    assert form.fields["name"] == "爱丽丝 <b>"
+    browser.submit(form, name="", gender="", birthdate="", address="")
+    user = browser.api.services.store.get_user(browser.api.user_id("alice"))
+    assert user is not None
+    assert (user.profile.name, user.profile.birthdate, user.profile.address) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("birthdate", "5 January"), ("birthdate", "1996-13-01"), ("name", "x" * 65), ("address", "x" * 256)],
+)
+def test_a_profile_that_cannot_be(browser: Browser, field: str, value: str) -> None:
+    form = browser.get("/account?edit=profile").form(action="profile")
+    page = browser.submit(form, **{field: value})
+    assert page.status == 400
+    assert f"#{field}" in page.links
+    assert page.form(action="profile").fields[field] == value
+
+
+def test_password(browser: Browser) -> None:
+    """Other sessions end, this one goes on."""
+    other = Browser(browser.api)
+    other.log_in()
+    token = browser.api.token()
+    form = browser.get("/account?edit=password").form(action="password")
+    page = browser.submit(form, oldPassword="correct horse battery", newPassword="a fine long password")
+    assert page.target == "/account?note=password_saved"
+    assert not other.is_logged_in
+    assert browser.api.post("/users/current", bearer=token).status == 401
+    assert browser.is_logged_in
+    other.log_in(password="a fine long password")
+    assert other.is_logged_in
+
+
+def test_wrong_old_password(browser: Browser) -> None:
+    form = browser.get("/account?edit=password").form(action="password")
+    page = browser.submit(form, oldPassword="wrong-horse-battery", newPassword="a fine long password")
+    assert (page.status, "#oldPassword" in page.links) == (400, True)
+    page = browser.submit(form, oldPassword="correct horse battery", newPassword="short")
+    assert (page.status, "#newPassword" in page.links) == (400, True)
+    page = browser.submit(form)
+    assert (page.status, "#oldPassword" in page.links) == (400, True)
+
+
+def change_phone(browser: Browser, number: str = NEW) -> Page:
+    page = browser.submit(browser.get("/account?edit=phone").form(action="phone-send"), mobile=number)
+    return browser.submit(page.form(action="phone"), code=browser.api.last_code)
+
+
+def test_phone(browser: Browser) -> None:
+    """The number is proven by a code, the old one gets a message, and other sessions end."""
+    other = Browser(browser.api)
+    other.log_in()
+    page = change_phone(browser)
+    assert page.target == "/account?note=phone_saved"
+    assert NEW in page.text
+    assert [message.purpose for message in browser.api.outbox] == ["link", "notice"]
+    assert not other.is_logged_in
+
+
+def test_a_phone_of_another_account(browser: Browser) -> None:
+    other = Browser(browser.api)
+    other.log_in("bob", "battery staple correct")
+    page = change_phone(other, "13312341234")
+    assert page.status == 409
+    assert "This number belongs to another account" in page.text
+
+
+@pytest.mark.security("ASVS-7.5.1")
+@pytest.mark.parametrize("edit", ["phone", "delete"])
+def test_what_needs_a_recent_login(browser: Browser, edit: str) -> None:
+    """The page and the form: both lead to a new login, and back."""
+    form = browser.get(f"/account?edit={edit}").forms[0]
+    browser.api.time.advance(601)
+    for page in (browser.get(f"/account?edit={edit}"), browser.submit(form, confirm="yes", mobile=NEW)):
+        assert path(page.target) == "/login"
+        assert "log in again before you go on" in page.text
+        assert page.form(action="send").fields["continue"] == f"/account?edit={edit}"
+    assert browser.api.sent == 0
+    way = next(link for link in page.links if link.endswith("way=password"))
+    form = browser.get(way).form(action="password")
+    page = browser.submit(form, username="alice", password="correct horse battery")
+    assert page.target == f"/account?edit={edit}"
+
+
+@pytest.mark.security("ASVS-7.5.2")
+def test_sessions_are_listed_and_ended(browser: Browser) -> None:
+    api = browser.api
+    api.time.advance(120)
+    phone = Browser(api)
+    phone.log_in()
+    token = api.token()
+    page = browser.get("/account")
+    assert page.text.count("Chrome on Windows") == 2
+    assert page.text.count("This device") == 1
+    assert "App: web-client" in page.text
+    ends = [form for form in page.forms if form.fields.get("action") == "end"]
+    assert len(ends) == 3
+    mine = browser.session_cookie.partition(".")[0]
+    theirs = phone.session_cookie.partition(".")[0]
+    page = browser.submit(page.form(action="end", session=theirs))
+    assert page.target == "/account?note=ended"
+    assert not phone.is_logged_in
+    phone.log_in()
+    page = browser.submit(browser.get("/account").form(action="end-others"))
+    assert not phone.is_logged_in
+    assert api.post("/users/current", bearer=token).status == 401
+    page = browser.submit(page.form(action="end", session=mine))
+    assert path(page.target) == "/login"
+    assert not browser.is_logged_in
+
+
+@pytest.mark.security("PAGE-7")
+def test_nobody_ends_the_session_of_another(browser: Browser) -> None:
+    other = Browser(browser.api)
+    other.log_in("bob", "battery staple correct")
+    theirs = other.session_cookie.partition(".")[0]
+    form = browser.get("/account").form(action="end")
+    for named in (theirs, "", "x", theirs[:-1]):
+        browser.submit(form, session=named)
+    assert other.is_logged_in
+    assert browser.is_logged_in
+
+
+def test_unlink(browser: Browser) -> None:
+    api = browser.api
+    assert (
+        api.post(
+            "/users/update",
+            json_body={"id": api.user_id("alice"), "openId": "o-1"},
+            bearer=api.admin(),
+        ).status
+        == 200
+    )
+    browser.cookies.clear()
+    browser.log_in()
+    page = browser.get("/account")
+    assert "trusted" in page.text
+    form = page.form(action="unlink")
+    api.time.advance(601)
+    assert path(browser.submit(form).target) == "/login"
+    browser.cookies.clear()
+    browser.log_in()
+    page = browser.submit(browser.get("/account").form(action="unlink"))
+    assert page.target == "/account?note=unlinked"
+    assert "trusted" not in page.text
+
+
+def test_download(browser: Browser) -> None:
+    browser.submit(browser.get("/account?edit=profile").form(action="profile"), name="爱丽丝")
+    answer = browser.call("GET", "/account?download=json").answer
+    assert answer.headers["content-disposition"] == 'attachment; filename="account.json"'
+    assert answer.headers["cache-control"] == "no-store"
+    content = json.loads(answer.body)
+    assert content["username"] == "alice"
+    assert content["mobile"] == "+8613312341234"
+    assert content["profile"] == {"name": "爱丽丝"}
+    assert content["roles"] == ["user"]
+    assert content["has_password"] is True
+    assert [session["device"] for session in content["sessions"]] == ["Chrome/Windows"]
+    assert "argon2" not in answer.body
+    assert browser.session_cookie not in answer.body
+
+
+def test_delete(browser: Browser) -> None:
+    page = browser.get("/account?edit=delete")
+    form = page.form(action="delete")
+    page = browser.submit(form)
+    assert (page.status, "#confirm" in page.links) == (400, True)
+    assert browser.is_logged_in
+    page = browser.submit(form, confirm="yes")
+    assert "Your account is deleted" in page.text
+    assert browser.session_cookie == ""
+    assert browser.api.services.store.find_user_id("username:alice") is None
+    assert browser.log_in().status == 400
+
+
+def test_the_last_admin_stays(api: Api) -> None:
+    browser = Browser(api)
+    browser.log_in("admin", "admin-of-the-gate")
+    page = browser.submit(browser.get("/account?edit=delete").form(action="delete"), confirm="yes")
+    assert page.status == 409
+    assert "You are the last admin" in page.text
+    assert browser.is_logged_in
+
+
+def test_an_account_without_a_password_is_led_to_set_one(api: Api) -> None:
+    browser = Browser(api)
+    page = browser.submit(browser.get("/login").form(action="send"), mobile=NEW)
+    page = browser.submit(page.form(action="code"), code=api.last_code)
+    assert "/reset?continue=%2Faccount" in page.links
+    assert "/account?edit=password" not in page.links
