@@ -1,7 +1,7 @@
-"""The side that HTTP sees: events in, replies out.
+"""HTTP: events, requests, routes, responses, log and metrics.
 
-What a start imports lives as long as the process. So in Lambda the garbage collector, which would look through it
-again and again meanwhile, waits until the first answer (`collect`).
+Imported modules live as long as the process. So in Lambda the garbage collector, which would scan them repeatedly
+during the start, is off until the first response (`collect`).
 """
 
 import gc
@@ -12,7 +12,7 @@ if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE"):
 
 
 def collect() -> None:
-    """Start the collector, if it waits, and let it never look at what is there by now."""
+    """Turn the collector on, if it is off, and exclude all present objects from it."""
     if not gc.isenabled():
         gc.freeze()
         gc.enable()

@@ -1,4 +1,4 @@
-"""Cookies (RFC 6265): those of a request, and those that an answer sets."""
+"""Cookies (RFC 6265) of requests and responses."""
 
 from collections.abc import Iterable
 from http.cookies import CookieError, SimpleCookie
@@ -7,7 +7,7 @@ from http.cookies import CookieError, SimpleCookie
 def read(sent: Iterable[str]) -> dict[str, str]:
     """The cookies `name=value` of a request. Of two that share a name the first counts: its path is the longer one.
 
-    What is no cookie is left out: other applications of the domain may have set it.
+    Malformed ones are ignored: other applications of the domain may have set them.
     """
     found: dict[str, str] = {}
     for text in sent:

@@ -1,4 +1,4 @@
-"""Fields of a JSON body, read by type; what is wrong with one is told by its name."""
+"""Reading the fields of a JSON body by type; errors name the field, never its value."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
@@ -9,7 +9,7 @@ from lingpai.kernel.clock import CODE_DIGITS
 from lingpai.kernel.errors import LingpaiError, invalid_request
 
 MAX_ID = 2**53 - 1
-# Which JSON numbers are taken for text.
+# The JSON numbers that are accepted as text.
 Numbers = Literal["none", "whole", "any"]
 _LINES = "\t\n\r"
 

@@ -19,7 +19,7 @@ def oauth(path: str, endpoint: Endpoint, methods: tuple[str, ...] = ("POST",)) -
 def oauth_error(error: LingpaiError, wording: Mapping[str, str] | None = None) -> Reply:
     """`{error, error_description, reason}` with the error's status; `wording` has a dialect's own texts by reason.
 
-    A client that failed to authenticate is told how (section 5.2, RFC 7617 section 2).
+    The response to a failed client authentication has a Basic challenge (section 5.2, RFC 7617 section 2).
     """
     content = {"error": error.code, "error_description": description(error, wording)} | reason_field(error)
     challenge = BASIC_CHALLENGE if error.code == "invalid_client" else {}

@@ -1,4 +1,4 @@
-"""What came in: an API Gateway 2.0 event as a request, and the parameters of its body."""
+"""Requests: parsing an API Gateway 2.0 event, and the parameters of its body."""
 
 import binascii
 import codecs
@@ -27,16 +27,16 @@ _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 # Unicode's category Cc.
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
-# The parameters that name and prove a client, known on every route that needs one.
+# The parameters that identify and authenticate a client.
 CLIENT = frozenset({"client_id", "clientId", "client_secret"})
-# Taken as they are: what a person typed into them is compared, never shown or stored.
+# Accepted unchanged: these are only compared or hashed, never shown.
 _OPAQUE = {"password", "oldPassword", "newPassword", "client_secret"}
 # May be sent more than once (RFC 8707 section 2); each value becomes a line, since none holds a line end.
 _REPEATABLE = {"resource"}
 # JSON clients send these as numbers, too.
 _CODES = {"code", "validateCode"}
 _NUMBERS_ALLOWED = {"client_id", "clientId", "mobile", "sys", "sysId", "sysid", "username", *_CODES}
-# Addresses end up in logs: none of these may stand in one.
+# Parameters that may not be in the query string, since URLs are logged.
 CREDENTIALS = {
     "access_token",
     "accessToken",
@@ -63,9 +63,9 @@ CREDENTIALS = {
 class Request:
     """An HTTP request, its header names in lower case.
 
-    `source_ip` and `origin` (the address that was called) are API Gateway's own word, never a header's; but for
-    `source_ip` behind a proxy that has proven itself (`http.proxy`).
-    `admission` is set on routes that need a token, once it was let in.
+    `source_ip` and `origin` (scheme and host of the request) come from API Gateway, never from a header; except
+    `source_ip` behind an authenticated proxy (`http.proxy`). `admission` is set on routes that need a token, after its
+    check.
     """
 
     method: str
@@ -92,7 +92,7 @@ class Request:
 
 
 class MalformedEventError(ValueError):
-    """The event is no HTTP API event of payload format 2.0. The text says why, and quotes nothing of it."""
+    """The event is not an HTTP API event of payload format 2.0. The text has the reason, and quotes nothing of it."""
 
 
 def from_event(event: object) -> Request:
@@ -128,7 +128,7 @@ def from_event(event: object) -> Request:
 
 
 def _text_at(found: object, *names: str) -> str:
-    """The text under these names; MalformedEventError where there is none."""
+    """The text under these names; MalformedEventError without one."""
     for name in names:
         found = found.get(name) if isinstance(found, dict) else None
     if not isinstance(found, str):
@@ -137,7 +137,7 @@ def _text_at(found: object, *names: str) -> str:
 
 
 def refuse_credentials_in_query(request: Request, allowed: Collection[str] = ()) -> None:
-    """LingpaiError where a credential stands in the query, unless its name is `allowed` there."""
+    """LingpaiError if a credential is in the query string, unless its name is `allowed` there."""
     if not request.query:
         return
     for name, _ in _fields(request.query.encode("utf-8", "replace")):
@@ -148,8 +148,8 @@ def refuse_credentials_in_query(request: Request, allowed: Collection[str] = ())
 def parameters(request: Request, known: Collection[str], *, trailing_commas: bool = False) -> dict[str, str]:
     """The `known` parameters of a form, multipart or JSON body, as text; empty ones count as absent.
 
-    RFC 6749 section 3.2. All others are ignored, whatever they are and however often they stand there. With
-    `trailing_commas`, JSON may have a comma behind its last element, as seed 000 writes it.
+    RFC 6749 section 3.2. All others are ignored, even if repeated or malformed. With `trailing_commas`, JSON may have
+    a comma after its last element, as in seed 000.
     """
     given = all_parameters(request, known, trailing_commas=trailing_commas)
     return {name: value for name, value in given.items() if value}
@@ -178,7 +178,7 @@ def all_parameters(request: Request, known: Collection[str], *, trailing_commas:
 
 
 def _forgiven(body: bytes) -> bytes:
-    """The JSON without commas before its closing brackets; what stands in its texts stays."""
+    """The JSON without trailing commas; strings are left unchanged."""
     return _TRAILING_COMMA.sub(rb"\1\2", body)
 
 
@@ -197,14 +197,14 @@ def form_text(request: Request) -> str:
 
 
 def require(given: Mapping[str, str], *names: str) -> None:
-    """LingpaiError for the first of these parameters that is not there."""
+    """LingpaiError for the first of these parameters that is missing."""
     for name in names:
         if name not in given:
             raise invalid_request("missing_parameter", name=name)
 
 
 def value_of(body: Mapping[str, Any], name: str) -> Any:
-    """The field `name` of a JSON body, None where it is absent; LingpaiError where it stands there twice."""
+    """The field `name` of a JSON body, None if it is absent; LingpaiError if it is repeated."""
     value = body.get(name)
     if value is _REPEATED:
         raise _repeated(name)
@@ -212,7 +212,7 @@ def value_of(body: Mapping[str, Any], name: str) -> Any:
 
 
 def require_encodable(text: str) -> None:
-    """LingpaiError for a lone surrogate: JSON can spell one, but it is no character, and nothing could store it."""
+    """LingpaiError for a lone surrogate: JSON can contain one, but UTF-8 cannot encode it."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -268,7 +268,7 @@ def _fields(form: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def _unescaped(text: bytes) -> bytes:
-    """The text of a form without its escapes; what is no escape stays."""
+    """The percent-decoded text of a form; malformed escapes are left as they are."""
     return _ESCAPE.sub(lambda found: bytes.fromhex(found[1].decode()), text.replace(b"+", b" "))
 
 
@@ -309,7 +309,7 @@ def is_whole(spelled: str) -> bool:
     return spelled.removeprefix("-").isdigit()
 
 
-# In the place of a value whose name stands in its object twice.
+# The value of a name that its object has twice.
 _REPEATED = object()
 
 

@@ -1,4 +1,4 @@
-"""What goes back: status, headers, body."""
+"""Responses: status, headers, body."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -37,7 +37,7 @@ class Reply:
         dialect: str | None = None,
         error: LingpaiError | None = None,
     ) -> "Reply":
-        """The same answer, with what the log and the metrics tell of it."""
+        """The same response, with fields for the log and the metrics."""
         return Reply(self.status, self.body, self.headers, self.cookies, error, client_id, grant, dialect)
 
 
@@ -47,7 +47,7 @@ def json_reply(status: int, content: Any, headers: Mapping[str, str] | None = No
 
 
 def error_headers(error: LingpaiError) -> dict[str, str]:
-    """What an error says in its headers: when to come back, which methods are taken."""
+    """The headers of an error: `Retry-After`, `Allow`."""
     headers = {}
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)

@@ -1,27 +1,26 @@
-"""Every refusal of a request is one `LingpaiError`; a dialect turns it into an answer.
+"""Every refusal of a request is a `LingpaiError`; a dialect turns it into a response.
 
-`code` is the word of RFC 6749 section 5.2 where it has one, `status` the HTTP status, `reason` a key of
-`messages.TEXTS` and `values` what its text names. Nothing secret may stand in `values`: they are shown.
+`code` is an error code (RFC 6749 section 5.2 if it has one), `status` the HTTP status, `reason` a key of
+`messages.TEXTS`, and `values` the values in its text. `values` are shown, so they may not contain secrets.
 """
 
 from typing import Any
 
-# A `detail`: a refresh token came back that had been used, so somebody may hold a stolen one.
+# A `detail`: a used refresh token was presented again, so it may have been stolen.
 REUSED = "refresh_token_reused"
-# A `detail`: an authorization code came back whose answer nobody can be waiting for any more.
+# A `detail`: a used authorization code was presented again, too late for a retry.
 CODE_REUSED = "authorization_code_reused"
 
 
 class SettingsError(Exception):
-    """A setting that cannot be used, which is for the operator. The text names it and says why."""
+    """A setting is invalid. The text, for the operator, has its name and the reason."""
 
 
 class LingpaiError(Exception):
-    """A refusal that the caller may read.
+    """A refusal that is shown to the caller.
 
-    `retry_after` is in seconds; `allow` names the methods that the path takes; `detail` is for the log alone;
-    `dialect` is that of the client refused, where its record is known. `client_id` is set on the way, where the client
-    has proven who it is.
+    `retry_after` is in seconds; `allow` are the methods of the path; `detail` is only logged; `dialect` is that of the
+    refused client, if it has a record. `client_id` is set later, once the client has authenticated.
     """
 
     def __init__(
@@ -49,7 +48,7 @@ class LingpaiError(Exception):
 
 
 def invalid_request(reason: str, **values: Any) -> LingpaiError:
-    """The request lacks something, says it twice, or says it in a way that cannot be read."""
+    """A parameter is missing, repeated or malformed."""
     return LingpaiError("invalid_request", 400, reason, **values)
 
 
@@ -64,7 +63,7 @@ def invalid_grant(reason: str, detail: str | None = None) -> LingpaiError:
 
 
 def unauthorized_client(grant: str) -> LingpaiError:
-    """The client is who it says, but may not use this grant."""
+    """The client has authenticated, but may not use this grant."""
     return LingpaiError("unauthorized_client", 400, "grant_not_allowed", grant=grant)
 
 
@@ -109,7 +108,7 @@ def consent_required() -> LingpaiError:
 
 
 def user_refused() -> LingpaiError:
-    """The user does not let the client in (RFC 6749 section 4.1.2.1)."""
+    """The user has denied the client access (RFC 6749 section 4.1.2.1)."""
     return LingpaiError("access_denied", 403, "user_refused")
 
 
@@ -129,7 +128,7 @@ def forbidden(reason: str = "admin_only") -> LingpaiError:
 
 
 def insufficient_scope(needed: str) -> LingpaiError:
-    """The access token is good, but does not open this route (RFC 6750 section 3.1)."""
+    """The access token is valid, but lacks the right for this route (RFC 6750 section 3.1)."""
     return LingpaiError("insufficient_scope", 403, "insufficient_scope", needed=needed)
 
 
@@ -144,7 +143,7 @@ def recent_login_required(reason: str = "recent_login_required") -> LingpaiError
 
 
 def not_found(reason: str) -> LingpaiError:
-    """What the request names is not there."""
+    """The account or other object in the request does not exist."""
     return LingpaiError("not_found", 404, reason)
 
 
@@ -159,12 +158,12 @@ def too_large(limit: int) -> LingpaiError:
 
 
 def method_not_allowed(allow: tuple[str, ...]) -> LingpaiError:
-    """Another verb than those the path takes."""
+    """The path does not support the method."""
     return LingpaiError("invalid_request", 405, "wrong_method", allow=allow, methods=", ".join(allow))
 
 
 def too_many_requests(reason: str, retry_after: int, detail: str | None = None) -> LingpaiError:
-    """A limit is reached; it is open again after `retry_after` seconds."""
+    """A limit is reached; the caller may retry after `retry_after` seconds."""
     return LingpaiError("too_many_requests", 429, reason, retry_after=retry_after, detail=detail)
 
 

@@ -1,8 +1,7 @@
-"""The keys that sign tokens: when each is made, is published, signs, and is taken away.
+"""The life cycle of the keys that sign tokens: generate, publish, sign, retire, delete.
 
-The keys of an algorithm are numbered. A key signs from `signs_from` until the next one does. It is published from the
-moment it is in the ring until no token that it signed can be alive; so a new key is known to everyone before it signs.
-Its private half goes as soon as it signs no more.
+The keys of an algorithm are numbered. A key signs from `signs_from` until the next one does. It is published from
+its generation until all tokens that it signed have expired, so everyone knows a new key before it signs.
 """
 
 import hashlib
@@ -23,7 +22,7 @@ ALGORITHMS = ("ES256", "RS256")
 LEAD = 24 * 3600
 # How long a key signs.
 PERIOD = 90 * 24 * 3600
-# How long a retired key keeps its private half: longer than any answer is repeated, signed as it was the first time.
+# How long a retired key keeps its private key: longer than a repeated response may need the same signature.
 PRIVATE_RETENTION = 24 * 3600
 # How long a retired key is still published: the longest life of an access token (a year) and a day.
 RETENTION = 366 * 24 * 3600
@@ -31,16 +30,16 @@ RETENTION = 366 * 24 * 3600
 
 @dataclass(frozen=True)
 class _Ready:
-    """A key as it is kept, and its public half ready for use."""
+    """A key as it is stored, and its parsed public key."""
 
     stored: StoredKey
     key: Key
 
 
 class KeyRing:
-    """The keys of a deployment, read anew after `ttl` seconds.
+    """The keys of a deployment, read again after `ttl` seconds.
 
-    Each private half is opened once, when it is first to sign: whoever only verifies needs the store alone.
+    Each private key is decrypted once, before it first signs: verifying needs only the store.
     """
 
     def __init__(self, store: KeyStore, wrapper: KeyWrapper, clock: Clock, ttl: int) -> None:
@@ -70,7 +69,7 @@ class KeyRing:
         return self._open(begun[-1])
 
     def find(self, kid: str) -> Key | None:
-        """See `Keys`; one that another process has just made is looked for, too."""
+        """See `Keys`; also finds a key that another process has just generated."""
         found = self._published(kid)
         if found is None and self._read_at != self._clock.elapsed():
             self._read_at = None
@@ -100,7 +99,7 @@ class KeyRing:
         return self._keys
 
     def _open(self, entry: _Ready) -> SigningKey:
-        """The private half, which has to be that of the public one: else nobody could verify what it signs."""
+        """The private key; checked to match the public one, since its signatures could not be verified otherwise."""
         stored = entry.stored
         if stored.kid not in self._opened:
             if stored.private is None:
@@ -117,7 +116,7 @@ class KeyRing:
 
 @dataclass(frozen=True)
 class Maintenance:
-    """What was done to the keys of a deployment, by key id. `private_deleted`: keys that lost their private half."""
+    """Changes to the keys of a deployment, by key id. `private_deleted`: keys whose private key was deleted."""
 
     made: tuple[str, ...] = ()
     private_deleted: tuple[str, ...] = ()
@@ -141,10 +140,10 @@ def rotate(store: KeyStore, wrapper: KeyWrapper, clock: Clock, algorithm: str, l
 
 
 def maintain(store: KeyStore, wrapper: KeyWrapper, clock: Clock, period: int = PERIOD, lead: int = LEAD) -> Maintenance:
-    """Make the keys that are due, and take away what is no longer needed: a private half first, a key at its end.
+    """Generate the keys that are due, and delete those no longer needed: first the private key, later the whole key.
 
     The first keys sign at once. A next one is due `lead` seconds before the newest has signed for `period` seconds.
-    To be called again and again, by as many as like: each key is made once, whatever number of calls meet.
+    Call it periodically. Concurrent calls are safe: each key is generated once.
     """
     made = list(first_keys(store, wrapper, clock))
     now, stored = clock.now(), store.load_keys()
@@ -166,7 +165,7 @@ def maintain(store: KeyStore, wrapper: KeyWrapper, clock: Clock, period: int = P
 
 
 def retired_at(key: StoredKey, stored: Sequence[StoredKey]) -> int:
-    """When a later key of the same algorithm takes over; a time that never comes where there is none."""
+    """When a later key of the same algorithm takes over; 2^62 if there is none."""
     later = (other.signs_from for other in stored if other.algorithm == key.algorithm)
     return min((at for at in later if at > key.signs_from), default=2**62)
 
@@ -191,7 +190,7 @@ def thumbprint(public: bytes) -> str:
 
 
 def _make(store: KeyStore, wrapper: KeyWrapper, algorithm: str, number: int, signs_from: int) -> StoredKey | None:
-    """The key that was made; None where one of this number is there by now."""
+    """Generate and store a key; None if one with this number exists by then."""
     pair = wrapper.generate(algorithm, number)
     key = StoredKey(algorithm, number, thumbprint(pair.public), signs_from, pair.public, pair.private)
     return key if store.add_key(key) else None

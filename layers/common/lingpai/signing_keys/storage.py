@@ -1,4 +1,4 @@
-"""What signing keys need: where they are kept, and how they are wrapped."""
+"""The interfaces of signing keys: the key store and the key wrapper."""
 
 from typing import Protocol
 

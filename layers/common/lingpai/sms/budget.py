@@ -1,9 +1,9 @@
-"""Countries and prefixes: how many messages may go there, and whether the codes in them come back.
+"""The daily budget of messages for each prefix, and how many of their codes are entered (SMS pumping, docs/limits.md).
 
-An attacker who pumps messages to numbers of their own never gives a code back. So each prefix has an allowance of
-messages that nobody has proven to have read: a message takes one, a code given back right returns `SMS_PROOF` of them,
-once a day for each number. When it is used up the prefix is stopped, until its day (UTC) ends or the operator lifts the
-stop: then only numbers that have an account are sent a code, and nobody is told which.
+An attacker who pumps messages to their own numbers never enters a code. So each prefix has an allowance of unproven
+messages: a message takes one, and a correctly entered code refunds `SMS_PROOF` of them, once a day for each number.
+When the allowance is used up the prefix is stopped, until the day (UTC) ends or the operator lifts the stop: then only
+numbers with an account get a code, and the response does not tell which.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ _SENT, _UNPROVEN, _VERIFIED = "sent", "unproven", "verified"
 
 @dataclass(frozen=True)
 class Traffic:
-    """What a prefix has had today: messages sent, how many of them count as unproven, and codes that came back."""
+    """The counts of a prefix today: messages sent, those that count as unproven, and codes entered correctly."""
 
     sent: int
     unproven: int
@@ -30,27 +30,27 @@ class Traffic:
 
 @dataclass(frozen=True)
 class Destination:
-    """Where a number is: its country (ISO 3166-1), and the calling code with the digits that make its prefix."""
+    """The country (ISO 3166-1) and the prefix of a number: its calling code and first digits."""
 
     country: str
     prefix: str
 
 
 def destination(services: Services, number: str) -> Destination:
-    """Where messages to `number` (E.164) go."""
+    """The destination of messages to `number` (E.164)."""
     return Destination(*phone_numbers.prefix(number, services.settings.sms_prefix_digits))
 
 
 @dataclass(frozen=True)
 class Taken:
-    """The limit that a message was taken from; `stopped` where the prefix has no unproven messages left."""
+    """The limit that counted a message; `stopped` if the prefix has no unproven messages left."""
 
     limit: Limit | None
     stopped: bool = False
 
 
 def increment(services: Services, to: Destination) -> Taken:
-    """Take a message for the prefix, unless it is stopped; LingpaiError 429 where it has had its day's."""
+    """Count a message for the prefix, unless it is stopped; LingpaiError 429 if its daily limit is reached."""
     now = services.clock.now()
     limit = _limit(services, to.prefix, now)
     if limit is None:
@@ -60,27 +60,27 @@ def increment(services: Services, to: Destination) -> Taken:
     if not counted.done and not used_up:
         raise limit.refusal(now, detail=f"{to.country} {to.prefix}: {_traffic(counted.counts)}")
     if counted.done and used_up:
-        # One message alone is the last of the allowance, so each stop is reported once.
+        # Exactly one message uses up the allowance, so each stop is reported once.
         services.meter.count("PrefixStopped", country=to.country, prefix=to.prefix)
     return Taken(limit, stopped=not counted.done)
 
 
 def message_limits(services: Services, to: Destination, client_id: str, now: int) -> tuple[Limit | None, ...]:
-    """The limits of a message whose code need not come back: those of the prefix, of the client and of the day."""
+    """The limits of a message that does not count as unproven: those of the prefix, the client and the day."""
     of_prefix = _limit_of(to.prefix, {_SENT: services.settings.limit_sms_prefix}, now)
     return (of_prefix, *rate_limits.message_limits(services.settings, client_id, now))
 
 
 def sent(services: Services, to: Destination) -> None:
-    """A message went there."""
+    """Count a sent message."""
     services.meter.count("CodesSent", country=to.country, prefix=to.prefix)
 
 
 def proven(services: Services, number: str, sent_at: int, *, counts: bool) -> None:
-    """The code that was sent to `number` at this time came back right.
+    """Count a correctly entered code that was sent to `number` at this time.
 
-    Where it `counts`, the prefix gets messages back. A failure of the store is ignored: it brings a stop nearer, but
-    the number is proven all the same.
+    If it `counts`, messages are refunded to the prefix. A failure of the store is ignored: the number is proven even
+    without the refund.
     """
     to = destination(services, number)
     services.meter.count("CodesVerified", country=to.country, prefix=to.prefix)
@@ -91,13 +91,13 @@ def proven(services: Services, number: str, sent_at: int, *, counts: bool) -> No
 
 
 def traffic(services: Services, prefix: str) -> Traffic:
-    """What the prefix, such as "+861331", has had today."""
+    """The counts of the prefix, such as "+861331", today."""
     limit = _limit(services, prefix, services.clock.now())
     return _traffic(services.store.counts(limit.key) if limit else {})
 
 
 def lift(services: Services, prefix: str) -> None:
-    """End the stop of a prefix: its day begins anew."""
+    """End the stop of a prefix by resetting its counts."""
     limit = _limit(services, prefix, services.clock.now())
     if limit is not None:
         services.store.clear(limit.key)

@@ -1,13 +1,13 @@
-"""Text messages and what they are for."""
+"""Text messages and their purposes."""
 
 from dataclasses import dataclass, field
 from typing import Literal
 
 from lingpai.kernel.language import Language
 
-# What a code can do: log in (or register), link a number to an account, set a password, or change how one logs in.
+# The purposes of codes: log in (or register), link a number, set a password, change login methods.
 Purpose = Literal["login", "link", "reset", "change"]
-# What a message is about: the code in it, or that its number no longer logs in to an account.
+# The topics of messages: a code for a purpose, or a notice that the number can no longer log in to an account.
 Topic = Purpose | Literal["notice"]
 
 
@@ -15,8 +15,8 @@ Topic = Purpose | Literal["notice"]
 class Message:
     """A text message: `to` in E.164, `at` in seconds, `text` as it reads in `language`.
 
-    Senders whose providers keep the texts as templates choose one by `purpose` and `language`, and fill in `code` and
-    `minutes`, how long it is good. A notice has no code.
+    Providers with templates choose one by `purpose` and `language`, and fill in `code` and its validity in `minutes`. A
+    notice has no code.
     """
 
     to: str = field(repr=False)

@@ -1,7 +1,7 @@
-"""Messages that tell a number that it no longer logs in to its account.
+"""Notices to a number that it can no longer log in to its account.
 
 They are counted for the prefix, the client and the day, before anything is changed. The limits of the number itself do
-not apply: an attacker could use them up before, to keep the message away.
+not apply: an attacker could use them up first, to suppress the notice.
 """
 
 from collections.abc import Iterator
@@ -28,9 +28,9 @@ class Notice:
 
 @contextmanager
 def counted(services: Services, notice: Notice | None, number: str | None) -> Iterator[Message | None]:
-    """The message to send to `number` (E.164) after the block; its counts are given back where the block fails.
+    """The message to send to `number` (E.164) after the block; its counts are refunded if the block fails.
 
-    None where there is no number or no notice, and where a limit is reached: the change is made all the same.
+    None without a number or a notice, and if a limit is reached: the change is made in any case.
     """
     with rate_limits.refund_on_refusal(services) as taken:
         if notice is None or number is None or not _is_within_limits(services, notice, number, taken):

@@ -1,4 +1,4 @@
-"""What sends text messages."""
+"""The interface of SMS senders."""
 
 from typing import Protocol
 
@@ -6,9 +6,9 @@ from lingpai.sms.model import Message
 
 
 class NotSent(Exception):
-    """The message was refused, or never reached who sends it: nobody gets it, and it may be tried elsewhere.
+    """The provider refused the message or was not reached: it was certainly not sent, and another sender may try.
 
-    `bad_number` says that the number is at fault, which no other sender would mend. `detail` is for the log: the
+    With `bad_number` the number is invalid, so other senders would fail, too. `detail` is for the log: the
     sender and its error code, nothing of the message.
     """
 
@@ -19,7 +19,7 @@ class NotSent(Exception):
 
 
 class MaybeSent(Exception):
-    """The answer was lost: the message may be on its way, so it must not be sent again. `detail` as in NotSent."""
+    """The response was lost: the message may have been sent, so it must not be sent again. `detail` as in NotSent."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)

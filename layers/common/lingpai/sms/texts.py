@@ -1,4 +1,4 @@
-"""What text messages say, by topic, in Chinese and in English."""
+"""The texts of messages by topic, in Chinese and in English."""
 
 from typing import Any
 

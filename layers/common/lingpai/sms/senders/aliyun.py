@@ -4,8 +4,8 @@ https://help.aliyun.com/document_detail/55284.html (SendSms)
 https://alibabacloud.com/help/en/sdk/product-overview/v3-request-structure-and-signature (the signature)
 https://help.aliyun.com/document_detail/101347.htm (error codes)
 
-SendSms has no idempotency, says its page. `OutId` is only handed back in the receipt, and the nonce of the signature
-keeps a request from being replayed, not a message from being sent twice. So no request is made a second time.
+SendSms is not idempotent (see its page): `OutId` is only returned in the receipt, and the nonce of the signature
+prevents replays of a request, not a second message. So no request is retried.
 """
 
 import hashlib
@@ -48,7 +48,7 @@ CODES = send_errors.table(
 
 
 class AliyunSender:
-    """Sends by template. `key` gives the AccessKey's secret half."""
+    """Sends by template. `key` returns the AccessKey secret."""
 
     def __init__(self, settings: "SmsSettings", key: Callable[[], str], https: Https, clock: Clock) -> None:
         self._settings = settings

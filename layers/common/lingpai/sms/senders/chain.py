@@ -1,7 +1,7 @@
 """Several senders, one after the other, until one of them has the message. Never two.
 
-Only a message that was certainly not sent goes on to the next sender: one that may be on its way ends the chain, and so
-does a number that nobody can reach.
+Only a message that was certainly not sent is passed to the next sender: one that may have been sent ends the chain, and
+so does an invalid number.
 """
 
 import time
@@ -15,7 +15,7 @@ from lingpai.sms.sender import MaybeSent, NotSent, Sender
 from lingpai.sms.senders.breaker import Breaker
 from lingpai.sms.senders.send_errors import Reason, Refused
 
-# What says that a provider is not well, and not merely that one message or one number is not to its liking.
+# The reasons that count as a failure of the provider, not merely of one message or number.
 AILING: frozenset[Reason] = frozenset(("unreachable", "in_doubt", "throttled", "suspended"))
 
 
@@ -26,8 +26,8 @@ _USUAL = 0.3
 class Chain:
     """Sends by the first of `senders` (in their order) that takes the message.
 
-    A sender is given no message when less than `longest_try` of the `deadline` (both in seconds), or of the request's
-    own time, is left: what it would do, nobody would wait for.
+    A sender is not tried if less than `longest_try` is left of the `deadline` (both in seconds) or of the request's own
+    deadline, since the request could end before its result.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Chain:
         self._last_took = _USUAL
 
     def send(self, message: Message) -> None:
-        """See `Sender`. The detail of a failure tells of each sender what it met, in order."""
+        """See `Sender`. The detail of a failure has the failure of each sender, in order."""
         begun = self._seconds()
         met: list[str] = []
         for name, sender in self._senders.items():

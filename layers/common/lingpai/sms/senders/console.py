@@ -1,4 +1,4 @@
-"""The sender for a machine without a provider: it keeps the messages, and whoever runs the server reads them."""
+"""The sender for a machine without a provider: it keeps the messages for the developer to read."""
 
 import threading
 from collections import deque

@@ -4,7 +4,7 @@ https://cloud.tencent.com/document/api/382/55981 (SendSms)
 https://www.tencentcloud.com/document/api/1005/34678 (the signature)
 https://cloud.tencent.com/document/product/382/55988 (error codes)
 
-SendSms has no idempotency: `SessionContext` is only handed back. So no request is made a second time.
+SendSms is not idempotent: `SessionContext` is only returned. So no request is retried.
 """
 
 import hashlib
