@@ -87,7 +87,7 @@ def _kept(properties: Mapping[str, Any]) -> str:
 
 
 def pictures() -> dict[Path, str]:
-    """What each file holds."""
+    """The content of each file."""
     file = ROOT / "template.yaml"
     document = yaml.load(file.read_text("utf-8"), Loader=template._Loader)  # noqa: S506, SLF001 (a SafeLoader)
     resources = document["Resources"]

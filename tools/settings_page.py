@@ -2,8 +2,8 @@
 
     make settings
 
-A docstring is `unit: what it sets`. Each feature's part of the settings is a section, whose heading is what stands
-before the colon in the docstring of its class. What stands before the first section is written by hand.
+A docstring is `unit: what it sets`. Each feature's settings are a section; its heading is the text before the
+colon in the docstring of the class. The text before the first section is written by hand.
 """
 
 import ast
@@ -23,7 +23,7 @@ HEADER = ("| Variable | Default | Unit | What it sets |", "|---|---|---|---|")
 
 
 def text() -> str:
-    """What docs/settings.md holds."""
+    """The content of docs/settings.md."""
     introduction = PAGE.read_text("utf-8").partition("\n## ")[0]
     return introduction + "".join(_section(part) for part in reversed(Settings.__bases__))
 

@@ -72,7 +72,7 @@ def event(example: Example, values: Values) -> dict[str, Any]:
 
 
 def texts() -> dict[str, str]:
-    """What each file of `events/` holds, by its name without the ending."""
+    """The content of each file of `events/`, by its name without the extension."""
     values = example_values()
     events = {name: event(example, values.get(name, {})) for name, example in EXAMPLES.items()}
     return {

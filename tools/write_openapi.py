@@ -34,7 +34,7 @@ type _Schemas = Mapping[tuple[str, _Mode], dict[str, Any]]
 
 
 def operations() -> Mapping[Endpoint, Operation]:
-    """What all features say of their endpoints."""
+    """The descriptions of all endpoints."""
     found: dict[Endpoint, Operation] = {}
     for module in examples.api_modules():
         found |= module.OPERATIONS
@@ -67,7 +67,7 @@ def document() -> dict[str, Any]:
 
 
 def text() -> str:
-    """What docs/openapi.yaml holds."""
+    """The content of docs/openapi.yaml."""
     return HEADER + yaml.dump(document(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
 
 

@@ -1,4 +1,4 @@
-"""What a function does before its snapshot is made (SnapStart), so that a restored one need not do it.
+"""Work of a function before its snapshot is made (SnapStart), so that a restored one need not do it.
 
 All that any request imports is imported, the settings are read, and each route answers one request, whose store is
 canned (`aws.canned`). No secret setting is read, no connection opened, no key used, and all that was made for it is

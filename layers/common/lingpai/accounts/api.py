@@ -1,4 +1,4 @@
-"""What the routes of accounts, profiles and roles take and answer (docs/openapi.yaml)."""
+"""Requests and responses of the routes of accounts, profiles and roles (docs/openapi.yaml)."""
 
 from collections.abc import Mapping
 from typing import Annotated

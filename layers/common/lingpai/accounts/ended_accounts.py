@@ -63,7 +63,7 @@ def ending(services: Services, user_id: int, keep: SessionKey | None = None) -> 
 
 
 def of(accounts: tuple[EndedAccount, ...], user_id: int) -> EndedAccount | None:
-    """What the list says of this account."""
+    """The entry of this account in the list; None without one."""
     return next((account for account in accounts if account.user_id == user_id), None)
 
 

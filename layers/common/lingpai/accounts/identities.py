@@ -1,4 +1,4 @@
-"""What finds an account: usernames, numbers, e-mail addresses and third parties' ids, and their keys in the store."""
+"""The identities of accounts (usernames, numbers, e-mail addresses, third parties' ids) and their keys in the store."""
 
 import hashlib
 from typing import TYPE_CHECKING

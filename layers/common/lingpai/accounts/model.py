@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Profile:
-    """What users say of themselves, as text; what was never given is None.
+    """A user's own data, as text; None for fields that were never set.
 
     The names are those of OpenID Connect's claims (Core 1.0 section 5.1) where it has one. Nothing here is proven:
     `phone_number` and `picture` are any text, and the proven number is `User.mobile`. `birthdate` is `YYYY-MM-DD`.

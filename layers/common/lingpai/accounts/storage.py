@@ -193,7 +193,7 @@ class Accounts(Protocol):
         ...
 
     def look_up_login(self, key: str, counters: tuple[str, ...]) -> LoginLookup:
-        """What a login by the identity `key` needs to know, in one call."""
+        """The user of the identity `key`, with the data that a login needs, in one call."""
         ...
 
     def get_user(self, user_id: int) -> User | None:

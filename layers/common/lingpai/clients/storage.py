@@ -38,7 +38,7 @@ class KnownClients(Clients, Protocol):
         ...
 
     def ended_account(self, user_id: int) -> EndedAccount | None:
-        """What the deployment's record, as last read, says of this account."""
+        """The entry of this account in the deployment's record, as last read."""
         ...
 
 

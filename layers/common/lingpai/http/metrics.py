@@ -1,4 +1,4 @@
-"""Where counts of what happens go: into the log, as CloudWatch's embedded metrics, or nowhere.
+"""Metrics: written to the log in CloudWatch's embedded metric format, or not at all.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 
 SERVICE = "lingpai"
 
-# By what the counts of a name are told apart in CloudWatch. Each combination of values that occurs is a metric, and
-# has a price of its own, so these take few values, all of them ours. What else is told of a count, such as the prefix
-# of a number, stands in the log beside it.
+# The dimensions of each metric in CloudWatch. Each combination of values is billed as a metric, so dimensions have few
+# values, all defined by us. Other details of a count, such as the prefix of a number, are only in the log line.
 DIMENSIONS: Mapping[str, tuple[str, ...]] = {
     "TokensIssued": ("grant", "dialect"),
     "Refused": ("reason",),
@@ -38,20 +37,20 @@ DIMENSIONS: Mapping[str, tuple[str, ...]] = {
     "SmsBreakerBlind": ("provider",),
 }
 
-# By what the operator may have them told apart besides (METRICS_BY_PREFIX): a metric for each prefix that gets codes.
+# Additional dimensions with METRICS_BY_PREFIX: a metric for each prefix that gets codes.
 BY_PREFIX: Mapping[str, tuple[str, ...]] = dict.fromkeys(
     ("CodesSent", "CodesVerified", "PrefixStopped"), ("country", "prefix")
 )
 
 
-# What is counted, and what is told of it.
+# The name of a metric, and the details of the count.
 type _Counted = tuple[str, tuple[tuple[str, str], ...]]
 
 
 class _Line(EphemeralMetrics):
     """Powertools' document for one line, but with dimensions for each metric.
 
-    Powertools gives all metrics of a document the same dimensions, which would make metrics that nobody asked for.
+    Powertools gives all metrics of a document the same dimensions, which would create (and bill) unwanted metrics.
     """
 
     def __init__(self, namespace: str, finer: Mapping[str, tuple[str, ...]]) -> None:

@@ -1,4 +1,4 @@
-"""What a request logs and counts: one structured line, with nothing secret in it, and CloudWatch metrics.
+"""The log line of a request, structured and without secrets, and its CloudWatch metrics.
 
 How to read both, and what the metrics cost: docs/operations.md.
 """

@@ -51,7 +51,7 @@ class PublicKey:
 
 @dataclass(frozen=True)
 class Presented:
-    """A token as it came, with what its header says, which is not believed."""
+    """A token with the values of its header, not verified."""
 
     text: str = field(repr=False)
     algorithm: str
@@ -59,14 +59,14 @@ class Presented:
 
     @property
     def fingerprint(self) -> str:
-        """What is the same for every spelling of the token: an ECDSA signature can be written in more than one way."""
+        """A hash that is the same for all encodings of the token: an ECDSA signature has more than one."""
         signed = self.text.rpartition(".")[0]
         return hashlib.sha256(signed.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class Claims:
-    """What a token says that was checked: who it is, and until when the token could be presented."""
+    """The claims of a verified token: the subject, and until when the token is accepted."""
 
     subject: str = field(repr=False)
     good_until: int
@@ -130,7 +130,7 @@ def _is_id_token_type(typ: object) -> bool:
 
 
 def choose(keys: tuple[PublicKey, ...], token: Presented) -> PublicKey | None:
-    """The key that the token names; without a name the one that there is (OpenID Connect Core 1.0 section 10.1)."""
+    """The key that the token names; without a `kid`, the only key (OpenID Connect Core 1.0 section 10.1)."""
     fitting = [key for key in keys if token.algorithm in key.algorithms and token.kid in (None, key.kid)]
     return fitting[0] if len(fitting) == 1 else None
 
@@ -138,9 +138,9 @@ def choose(keys: tuple[PublicKey, ...], token: Presented) -> PublicKey | None:
 def check(
     token: Presented, key: PublicKey, provider: "OidcProvider", audiences: tuple[str, ...], nonce: str | None, now: int
 ) -> Claims:
-    """What the token says, if the provider signed it, for one of `audiences`, with this nonce, and it is good now.
+    """The claims of the token, if the provider signed it for one of `audiences`, with this nonce, and it is valid now.
 
-    LingpaiError `invalid_grant` otherwise, or `invalid_request` where a nonce is needed and not given.
+    LingpaiError `invalid_grant` otherwise, or `invalid_request` if a required nonce is missing.
     """
     try:
         claims = _object(jws.verify(token.text, key.key, token.algorithm))
@@ -157,7 +157,7 @@ def check(
 
 
 def _check_kind(claims: dict[str, Any]) -> None:
-    """LingpaiError for what says that it is another kind of token, such as a logout token or an access token.
+    """LingpaiError for claims of another kind of token, such as a logout token or an access token.
 
     Claims `events` make a token a security event (RFC 8417, OpenID Connect Back-Channel Logout 1.0 section 2.4).
     """
@@ -167,7 +167,7 @@ def _check_kind(claims: dict[str, Any]) -> None:
 
 
 def _check_parties(claims: dict[str, Any], provider: "OidcProvider", audiences: tuple[str, ...]) -> None:
-    """Issuer, audience and authorized party. Every audience must be ours: what others may present is no proof."""
+    """Issuer, audience and authorized party. Every audience must be ours, since others could present the token, too."""
     audience = claims.get("aud")
     named = [audience] if isinstance(audience, str) else audience
     if not isinstance(named, list) or not all(isinstance(one, str) for one in named):
@@ -185,7 +185,7 @@ def _check_parties(claims: dict[str, Any], provider: "OidcProvider", audiences: 
 
 
 def _check_times(claims: dict[str, Any], provider: "OidcProvider", now: int) -> int:
-    """Until when the token is good; LingpaiError where that is over, or has not begun."""
+    """Until when the token is accepted; LingpaiError if it has expired, or is not valid yet."""
     issued_at, expires_at = _time(claims, "iat"), _time(claims, "exp")
     not_before = _time(claims, "nbf") if "nbf" in claims else issued_at
     begun = max(issued_at, not_before) <= now + LEEWAY

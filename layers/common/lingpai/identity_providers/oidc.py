@@ -158,7 +158,7 @@ class _Ring:
             raise _unavailable(self._provider, f"keys: {error}") from None
 
     def _uri(self, now: int) -> str:
-        """Where the keys are: the setting, or what discovery says (OpenID Connect Discovery 1.0 section 4)."""
+        """The URL of the keys: the setting, or from discovery (OpenID Connect Discovery 1.0 section 4)."""
         if self._provider.jwks_uri is not None:
             return self._provider.jwks_uri
         if not self._found_uri or now >= self._found_at + self._settings.oidc_keys_ttl:

@@ -1,4 +1,4 @@
-"""WeChat's own word for who uses a mini-program: `sign` is the `js_code` of wx.login, exchanged by code2session.
+"""Users of WeChat mini-programs: `sign` is the `js_code` of wx.login, exchanged by code2session.
 
 https://developers.weixin.qq.com/miniprogram/dev/server/API/user-login/api_code2session
 """
@@ -113,7 +113,7 @@ def _object(body: bytes) -> dict[str, Any]:
 
 
 def _refusal(app: str, code: object) -> LingpaiError:
-    """What WeChat's error code means to the caller. Its text is not repeated: nobody promises what stands in it."""
+    """The error for WeChat's error code. WeChat's text is not repeated, since its content is not documented."""
     if not isinstance(code, int):
         return _unavailable(app, "an answer without an openid")
     if code in _REFUSED:

@@ -50,7 +50,7 @@ def is_over() -> bool:
 
 
 def call_within[T](seconds: float, call: Callable[[], T]) -> T:
-    """What `call` returns or raises; TimeoutError when `seconds` have passed.
+    """Run `call`, and return its result; TimeoutError after `seconds`.
 
     It runs on a thread of its own, in the caller's context. The thread is not stopped where it takes longer.
     """

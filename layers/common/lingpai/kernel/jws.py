@@ -39,7 +39,7 @@ def read_header(token: str) -> dict[str, Any]:
 
 
 def verify(token: str, key: Any, algorithm: str) -> bytes:
-    """What the token says, in bytes, if this key signed it with this algorithm; ValueError otherwise."""
+    """The payload of the token, if this key signed it with this algorithm; ValueError otherwise."""
     import jwt as pyjwt
 
     try:

@@ -1,4 +1,4 @@
-"""Where a host is, within a time, and a connection there: the system's look-up of a name has no time-out of its own."""
+"""Name look-up with a time-out, which the system's own has not, and connecting."""
 
 import socket
 from typing import Any

@@ -33,7 +33,7 @@ class Https:
         self._answer_timeout = answer_timeout
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """What the service answers; Unreached or Lost where there is no answer."""
+        """The response of the service; Unreached or Lost without one."""
         return self._call("POST", url, headers, body, LARGEST_ANSWER)
 
     def get(self, url: str, headers: Mapping[str, str], largest: int) -> Answer:

@@ -46,7 +46,7 @@ class Unreadable(Exception):
 
 
 def check_of(stored: str) -> Check:
-    """What verifies passwords against `stored`; raises Unreadable for a hash of no known format.
+    """The function that verifies passwords against `stored`; Unreadable for an unknown format.
 
     A plain MD5 or SHA-1 is never verified: it is of no known format here (see `fast_digest`).
     """

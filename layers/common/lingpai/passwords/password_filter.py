@@ -40,7 +40,7 @@ class FilterError(Exception):
 
 @dataclass(frozen=True)
 class Header:
-    """What a filter says of itself: hashes in it, bits of the rate, bytes after the header."""
+    """The header of a filter: the number of hashes, the bits of the rate, the bytes after the header."""
 
     count: int
     rate: int
@@ -91,7 +91,7 @@ def fold(password: str) -> str:
 
 
 def spellings(password: str) -> tuple[str, ...]:
-    """What is looked up: as typed and in NFKC, for lists of hashes, which know case; folded; look-alikes as letters."""
+    """The forms to look up: as typed and in NFKC (hash lists are case-sensitive), folded, look-alikes as letters."""
     folded = fold(password)
     spelt = (password, unicodedata.normalize("NFKC", password), folded, folded.translate(_LOOK_ALIKES))
     return tuple(dict.fromkeys(spelt))

@@ -114,12 +114,12 @@ def check_new(password: str, username: str | None, settings: "PasswordSettings")
 
 
 def filter_path(settings: "PasswordSettings") -> Path:
-    """Where the filter of common passwords is: the operator's, or the one that is shipped."""
+    """The path of the filter of common passwords: the operator's, or the one that is shipped."""
     return Path(settings.password_filter) if settings.password_filter else password_filter.SHIPPED
 
 
 def digests_of(password: str) -> str:
-    """What a client of seed 002 sends of `password`, joined as it is stored."""
+    """The digests of `password` that a client of seed 002 sends, joined as they are stored."""
     raw = password.encode()
     return joined_digests(hashlib.md5(raw).hexdigest(), hashlib.sha1(raw).hexdigest())  # noqa: S324  the seed's choice
 

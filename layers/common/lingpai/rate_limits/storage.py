@@ -1,4 +1,4 @@
-"""What rate limits need from a store."""
+"""The store interface of rate limits."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from lingpai.kernel.writes import Write
 
 @dataclass(frozen=True)
 class CheckCounter(Write):
-    """Writes nothing. Fails where one of these counts has reached its limit."""
+    """Write nothing; fail if one of these counts has reached its limit."""
 
     key: str
     limits: Mapping[str, int]
@@ -17,7 +17,7 @@ class CheckCounter(Write):
 
 @dataclass(frozen=True)
 class IncrementCounter(Write):
-    """Add one to each count that `limits` names. Fails where one of them has reached its limit."""
+    """Add one to each count that `limits` names. Fail if one of them has reached its limit."""
 
     key: str
     limits: Mapping[str, int]
@@ -26,7 +26,7 @@ class IncrementCounter(Write):
 
 @dataclass(frozen=True)
 class Incremented:
-    """Whether the counts were added to, and what they are by now."""
+    """Whether the counts were incremented, and their values afterwards."""
 
     done: bool
     counts: Mapping[str, int]
@@ -41,19 +41,19 @@ class Counters(Protocol):
     def increment(self, key: str, limits: Mapping[str, int], ttl: int, amount: int = 1) -> Incremented:
         """Add one to each count that `limits` names, unless one of them has reached its limit: in one write.
 
-        With an amount of 0 it only tells whether it would; the work is the same.
+        With an amount of 0 nothing is added, but `done` and the work are the same.
         """
         ...
 
     def refund(self, key: str, name: str, amount: int = 1, add: str | None = None) -> None:
-        """Take `amount` off the count, which does not fall below 0, and add one to the count `add`.
+        """Subtract `amount` from the count, but not below 0, and add one to the count `add`.
 
-        Does nothing where there is no counter (any more).
+        Do nothing if the counter does not exist (any more).
         """
         ...
 
     def undo_increment(self, write: IncrementCounter) -> None:
-        """Take off what this write has added, if it was done.
+        """Undo this write, if it was done.
 
         One of its counts must have a name that no other write uses, so that this write can be recognised.
         """

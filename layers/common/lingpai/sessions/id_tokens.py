@@ -1,4 +1,4 @@
-"""ID tokens (OpenID Connect Core section 2): made for the client of a session, and read back as hints."""
+"""ID tokens (OpenID Connect Core section 2): signed for the client of a session, and read as hints."""
 
 import hashlib
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ CLAIMS = ("iss", "aud", "exp", "iat", "auth_time", "nonce", "amr", "acr", "at_ha
 
 @dataclass(frozen=True)
 class Hint:
-    """What an ID token of ours says: which user, for which client, in which browser session (`sid`)."""
+    """The claims of an ID token of ours: the user, the client, and the browser session (`sid`)."""
 
     user_id: int
     client_id: str
@@ -60,7 +60,7 @@ def sign(services: Services, client: Client, session: Session, access_token: str
 
 
 def read_hint(services: Services, token: str) -> Hint:
-    """What a hint (`id_token_hint`) says that we signed, expired or not; LingpaiError `invalid_request` otherwise.
+    """The claims of an `id_token_hint` that we signed, expired or not; LingpaiError `invalid_request` otherwise.
 
     OpenID Connect Core section 3.1.2.1, RP-Initiated Logout section 2.
     """

@@ -59,5 +59,5 @@ class KmsKeyWrapper:
 
 
 def _context(algorithm: str, number: int) -> dict[str, str]:
-    """What is bound to the private half, and stands in CloudTrail; nothing secret."""
+    """The encryption context of the private key. It is in CloudTrail, and holds nothing secret."""
     return {"purpose": "lingpai signing key", "algorithm": algorithm, "number": str(number)}

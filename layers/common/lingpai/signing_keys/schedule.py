@@ -1,4 +1,4 @@
-"""What a schedule asks for, and no client: a Lambda event in, what was done out."""
+"""Maintenance of the keys by a schedule: from a Lambda event to a report."""
 
 from typing import Any
 

@@ -6,7 +6,7 @@ from lingpai.signing_keys.model import Key, KeyPair, SigningKey, StoredKey
 
 
 class KeyStore(Protocol):
-    """Where key pairs are kept."""
+    """A store of key pairs."""
 
     def load_keys(self) -> tuple[StoredKey, ...]:
         """All of them, in any order; sees all writes before it."""

@@ -76,7 +76,7 @@ class FileKeys:
         self._change(lambda kept: _without(kept, key))
 
     def _change(self, change: Callable[[Keys], Keys]) -> Keys:
-        """What is kept then. The file is replaced whole, so that a reader never sees half of one."""
+        """Apply a change, and return the stored keys. The file is replaced as a whole, so no reader sees half of it."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._alone():
             before = self.load_keys()

@@ -1,4 +1,4 @@
-"""What the routes of codes take and answer (docs/openapi.yaml)."""
+"""Requests and responses of the routes of codes (docs/openapi.yaml)."""
 
 from collections.abc import Mapping
 from typing import Annotated

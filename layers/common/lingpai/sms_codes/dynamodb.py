@@ -150,7 +150,7 @@ class DynamoCodes(DynamoTables):
 
 
 def _still(code: Code | None) -> Condition:
-    """What is stored of the number is `code`, apart from the tries; None for nothing."""
+    """The stored record of the number equals `code`, tries apart; None for no record."""
     if code is None:
         condition: Condition = CodeItem.number.does_not_exist()
         return condition

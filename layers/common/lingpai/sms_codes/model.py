@@ -8,14 +8,14 @@ from lingpai.sms.model import Purpose
 
 @dataclass(frozen=True)
 class Code:
-    """All that is known of the codes sent to one number. `sent` holds the times of the last sendings.
+    """The record of the codes sent to one number. `sent` are the times of the last messages.
 
     `tries` counts the guesses at the number until `tries_until`, `name_tries` those at the name of its account; a new
-    code resets neither. `guesses` counts those at this code, on whatever route. `proven` is whether somebody gave the
-    code back right, and `proof_day` the day (since 1970) whose codes the number's last proof was counted for.
+    code resets neither. `guesses` counts those at this code, on all routes. `proven` is whether the code was entered
+    correctly, and `proof_day` the day (since 1970) for which the number's last correct code was counted.
 
-    The code is good at the client `client_id`, for `purpose` (None: to log in and to link). `unsent` is the id of the
-    last sending that was taken back.
+    The code is valid for the client `client_id` and for `purpose` (None: to log in and to link). `unsent` is the id of
+    the last message that was undone.
     """
 
     number: str = field(repr=False)
@@ -53,9 +53,9 @@ class Guess:
 
 @dataclass(frozen=True)
 class Presenter:
-    """Who presents a code: at which client (None where the route asks for no client), and from which address.
+    """The client (None if the route needs none) and the address from which a code is presented.
 
-    Where `address` is None, wrong guesses are counted for the client.
+    If `address` is None, wrong guesses are counted for the client.
     """
 
     client: Client | None

@@ -1,4 +1,4 @@
-"""What SMS codes need from a store."""
+"""The store interface of SMS codes."""
 
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -9,10 +9,10 @@ from lingpai.sms_codes.model import Code, Guess
 
 @dataclass(frozen=True)
 class ConsumeCode(Write):
-    """The code of this digest is used up, and the guess that found it (`by_name`) is not counted as a wrong one.
+    """Use up the code of this digest, and do not count its guess (`by_name`) as a wrong one.
 
-    `proof_day` is the day whose codes the number has now given a proof for. Fails where the code is another, used or
-    expired at `now`. `decision` is a random id, kept with the number: see `Codes.reopen_code`.
+    `proof_day` is the day for which a correct code of the number is counted. Fails if the code is another, used or
+    expired at `now`. `decision` is a random id, stored with the number: see `Codes.reopen_code`.
     """
 
     number: str = field(repr=False)
@@ -27,27 +27,27 @@ class Codes(Protocol):
     """Codes sent to numbers, and the guesses at them."""
 
     def get_code(self, number: str) -> Code | None:
-        """What is known of the number."""
+        """The record of the number; None without one."""
         ...
 
     def save_code(self, before: Code | None, after: Code, ttl: int, sending: str = "") -> bool:
-        """Keep `after`; False where what is known is not `before` any more: another sending, or a code used up.
+        """Store `after`; False if the record is no longer `before`: another code was sent, or the code was used up.
 
-        Tries are left out of that: they stay as counted, unless `after` opens a new window for them. `sending` is this
+        Tries are not compared: they stay as counted, unless `after` opens a new window for them. `sending` is this
         sending's id; it is refused once `unsent` names it, so that a write which arrives late does nothing.
         """
         ...
 
     def reopen_code(self, used: ConsumeCode, expires_at: int) -> None:
-        """Make the code good again until `expires_at`, if it was this write that used it up and nothing came since."""
+        """Make the code valid again until `expires_at`, if this write used it up and nothing was written since."""
         ...
 
     def mark_proven(self, number: str, digest: bytes, proof_day: int) -> bool:
-        """Remember that the code of this digest was given back right, on this day: whether this was the first time."""
+        """Record that the code of this digest was entered correctly on this day; True the first time."""
         ...
 
     def count_try(self, number: str, guess: Guess) -> Code:
-        """Count one guess, then tell what is known, the count included.
+        """Count one guess, and return the record with the new count.
 
         After its window, which begins with the first guess (or with the code that opened it), the count begins again
         at 1. Guesses at a number that no code was sent to count as well. While tries are left, it counts for the code,

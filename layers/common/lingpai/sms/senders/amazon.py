@@ -1,4 +1,4 @@
-"""What the two senders of AWS share: a botocore client whose requests are sent by `Https`.
+"""Shared code of the two AWS senders: a botocore client whose requests are sent by `Https`.
 
 botocore knows the addresses, the signature and the forms of an answer. But it does not tell a TLS handshake that hangs
 from an answer that does: after the first nothing was sent, after the second a message may have been delivered.
@@ -71,7 +71,7 @@ class BotocoreSms:
         return client
 
     def _carry(self, request: Any, **_: Any) -> Any:
-        """What botocore calls in place of its own HTTP layer, with the request signed."""
+        """Called by botocore with a signed request, in place of its own HTTP layer."""
         from botocore.awsrequest import AWSResponse
 
         headers = {name: _text(value) for name, value in request.headers.items()}

@@ -1,4 +1,4 @@
-"""What became of a message, in words that all senders share.
+"""Failures of messages, in terms that all senders share.
 
 A vendor's error code is looked up in that vendor's table. The codes of a table are the vendor's own; one that ends
 in parts (`Throttling.User`) is found by its first ones (`Throttling`) as well.
@@ -13,14 +13,14 @@ from lingpai.outbound.https import Answer, Https, Lost, Unreached
 from lingpai.sms.sender import MaybeSent, NotSent
 
 # Why a message was not sent:
-# - bad_number: nobody can send to this number (invalid, landline, opted out, blacklisted)
-# - number_limit: this number has had its share from this vendor
-# - throttled: the vendor takes no more from us right now
+# - bad_number: no provider can send to this number (invalid, landline, opted out, blacklisted)
+# - number_limit: the vendor's limit for this number is reached
+# - throttled: the vendor's request rate is exceeded
 # - suspended: no balance, a spending limit, a closed account
 # - misconfigured: credentials, template, signature or sender are not what the vendor wants
 # - refused: any other error that the vendor names
 # - unreachable: no connection
-# and `in_doubt`: the vendor itself does not know what became of it.
+# and `in_doubt`: the vendor itself does not know whether it was sent.
 Reason = Literal[
     "bad_number",
     "number_limit",
@@ -50,10 +50,9 @@ def table(**codes: str) -> dict[str, Reason]:
 
 
 def failed(provider: str, code: object, known: Table, status: int) -> NotSent | MaybeSent:
-    """The failure that a vendor's error code tells; where the answer has no code in it, that of an unreadable one.
+    """The failure for a vendor's error code; without a code, that of an unreadable response.
 
-    An unknown code is a refusal, unless the HTTP status says that the vendor broke down (500 and above): then nobody
-    knows what it did before.
+    An unknown code is a refusal, except with an HTTP status of 500 and above: then the message may have been sent.
     """
     if not isinstance(code, str) or not code:
         return unreadable(provider, status)
@@ -75,7 +74,7 @@ def lost(provider: str, error: Lost) -> MaybeSent:
 
 
 def post(provider: str, https: Https, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
-    """What the vendor answers; Refused where it was never reached, MaybeSent where its answer was lost."""
+    """The vendor's response; Refused if it was not reached, MaybeSent if the response was lost."""
     try:
         return https.post(url, headers, body)
     except Unreached as error:
@@ -93,7 +92,7 @@ def read(answer: Answer) -> Any:
 
 
 def member(value: Any, *path: str | int) -> Any:
-    """What stands at `path` in a vendor's JSON, None where there is no such place."""
+    """The value at `path` in a vendor's JSON; None if the path does not exist."""
     for step in path:
         match value, step:
             case dict(), str():
