@@ -28,7 +28,7 @@ def send(page: View, given: dict[str, str], use: Use) -> Reply:
     if "mobile" not in given:
         raise invalid_request("bad_mobile")
     number = phone_numbers.parse_mobile(given["mobile"], page.services.settings)
-    asked = sms_codes.Asked(number, CLIENT.id, page.language, use)
+    asked = sms_codes.SendRequest(number, CLIENT.id, page.language, use)
     try:
         sms_codes.send(page.services, asked, page.request.source_ip)
     except LingpaiError as error:
