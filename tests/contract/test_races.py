@@ -14,6 +14,7 @@ from lingpai.accounts import service as accounts
 from lingpai.accounts.model import Email, RoleBook, User
 from lingpai.accounts.storage import ChangeUser, CheckUser, PutUser
 from lingpai.authentication import factors, password_change
+from lingpai.authorization import codes, request
 from lingpai.bootstrap import build
 from lingpai.clients.model import Client
 from lingpai.clients.service import new_client
@@ -31,6 +32,7 @@ from lingpai.sms_codes import service as sms_codes
 from lingpai.sms_codes.model import Presenter
 from lingpai.store import DynamoStore
 from tests.support import logins
+from tests.support.browsers import CALLBACK, VERIFIER, browser_login, request_pairs, web_app
 from tests.support.contention import queued_or_refused, racing_store
 from tests.support.races import RACERS, race, refusals, won
 from tests.support.samples import NUMBER, WholeStore, a_code, a_guess, a_rotation, a_session, consume, open_sessions
@@ -261,6 +263,36 @@ def test_an_openid_makes_one_account(services: Services) -> None:
     assert user.openids == (("trusted:default", "o-1"),)
     assert set(services.store.sessions_of(user.id)) == {key_of(tokens.access_token) for tokens in won(outcomes)}
     assert len(services.store.sessions_of(user.id)) == RACERS
+
+
+# --- authorization codes -----------------------------------------------------------------------------------
+
+
+@pytest.mark.security("ASVS-10.4.2")
+def test_an_authorization_code_opens_one_session(services: Services) -> None:
+    """Redeemed 32 times at once: everybody has the same tokens, of one session. Later the same code ends it."""
+    user_id, client = add(services), web_app()
+    _, asked = request.read(with_client(services, client), request_pairs(scope="read"))
+    login = browser_login(services, user_id)
+    code = codes.issue(services, client, asked, login)
+    redeem = partial(codes.redeem, services, client, code, CALLBACK, VERIFIER)
+    outcomes = race(everywhere(redeem))
+    assert set(refusals(outcomes)) <= {"503 temporarily_unavailable store_unavailable"}
+    (tokens,) = set(won(outcomes))
+    opened = key_of(tokens.access_token)
+    assert set(services.store.sessions_of(user_id)) == {opened, login.session}
+    assert redeem() == tokens
+    later = replace(services, clock=replace(services.clock, time=lambda: START + codes.RETRY + 1))
+    with pytest.raises(LingpaiError, match="bad_authorization_code"):
+        codes.redeem(later, client, code, CALLBACK, VERIFIER)
+    assert services.store.sessions_of(user_id) == (login.session,)
+
+
+def with_client(services: Services, client: Client) -> Services:
+    """The same services, where there is this client."""
+    store: Any = services.store
+    store.put_client(client)
+    return services
 
 
 # --- sessions ---------------------------------------------------------------------------------------------

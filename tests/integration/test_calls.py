@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from lingpai.authorization import codes, request
 from tests.support import stores
 from tests.support.api import Api, make_api
+from tests.support.browsers import CALLBACK, VERIFIER, browser_login, request_pairs, web_app
 
 WEB = ("web-client", "web-secret")
 STANDARD = ("standard-client", "standard-secret")
@@ -235,3 +237,52 @@ def test_changing_a_password_is_one_transaction_between_two_looks(house: House) 
     sent = house.calls.of(lambda: ok(api.post("/users/pwd/update", json_body=body, bearer=token)))
     assert sent == ["GetItem", "BatchGetItem", "GetItem", "UpdateItem", "Query", "TransactWriteItems", "Query"]
     assert [api.post("/users/current", bearer=t).status for t in (token, other)] == [200, 401]
+
+
+# --- OpenID Connect
+
+
+@pytest.fixture
+def logged_in(house: House) -> Callable[[], str]:
+    """Gives a code of web-app for a browser that has logged in."""
+    services = house.api.services
+    store: Any = services.store
+    store.put_client(web_app())
+    login = browser_login(services, house.api.user_id("alice"))
+
+    def code() -> str:
+        client, asked = request.read(services, request_pairs(scope="openid profile read"))
+        return codes.issue(services, client, asked, login)
+
+    code()
+    return code
+
+
+def redeemed(house: House, code: str) -> Any:
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": CALLBACK, "code_verifier": VERIFIER}
+    return ok(house.api.post("/oauth/token", form=form, basic=("web-app", "web-app-secret")))
+
+
+def test_an_authorization_code_takes_one(house: House, logged_in: Callable[[], str]) -> None:
+    """Reading the request takes none; the browser session is read besides."""
+    assert house.calls.of(logged_in) == ["PutItem"]
+
+
+def test_redeeming_it_takes_two(house: House, logged_in: Callable[[], str]) -> None:
+    """So does a retry: the code, and the session that it has opened."""
+    code = logged_in()
+    assert house.calls.of(lambda: redeemed(house, code)) == ["GetItem", "TransactWriteItems"]
+    assert house.calls.of(lambda: redeemed(house, code)) == ["GetItem", "GetItem"]
+
+
+def test_userinfo_takes_two(house: House, logged_in: Callable[[], str]) -> None:
+    """The session; the account with its roles."""
+    token = redeemed(house, logged_in())["access_token"]
+    sent = house.calls.of(lambda: ok(house.api.call("GET", "/oauth/userinfo", bearer=token)))
+    assert sent == ["GetItem", "BatchGetItem"]
+
+
+def test_a_pushed_request_takes_one(house: House, logged_in: Callable[[], str]) -> None:
+    form = dict(request_pairs())
+    sent = house.calls.of(lambda: house.api.post("/oauth/par", form=form, basic=("web-app", "web-app-secret")))
+    assert sent == ["PutItem"]
