@@ -86,6 +86,20 @@ def create(
     forwards_address: Annotated[
         bool, Option("--forwards-address", help="It tells its end user's address in X-End-User-Address.")
     ] = False,
+    redirect_uri: Annotated[Words, Option(metavar="URI", help="Where it may send users back to after a login.")] = None,
+    post_logout_redirect_uri: Annotated[
+        Words, Option(metavar="URI", help="Where it may send users back to after a logout.")
+    ] = None,
+    first_party: Annotated[
+        bool, Option("--first-party", help="It is yours: its users are not asked for consent.")
+    ] = False,
+    name: Annotated[str | None, Option(metavar="TEXT", help="What its users know it by.")] = None,
+    logo: Annotated[str | None, Option(metavar="URL", help="Its picture.")] = None,
+    colour: Annotated[str | None, Option(metavar="#RRGGBB", help="Its colour.")] = None,
+    terms: Annotated[str | None, Option(metavar="URL", help="Its terms.")] = None,
+    policy: Annotated[str | None, Option(metavar="URL", help="Its privacy policy.")] = None,
+    id_token_alg: Annotated[Algorithm | None, Option(help="What signs its ID tokens.")] = None,
+    resource: Annotated[Words, Option(metavar="URI", help="An API that it may ask tokens for (RFC 8707).")] = None,
 ) -> None:
     """Create the client ID and show its secret, once.
 
@@ -96,6 +110,7 @@ def create(
     secret = None if public else new_secret(Clock())
     entry = _checked(
         client_id=client_id,
+        client_secret=secret,
         dialect=dialect,
         grant_types=grant or None,
         scopes=scope or None,
@@ -112,8 +127,18 @@ def create(
         claims=tuple(name.value for name in claim or ()),
         codes_from=codes_from or (),
         forwards_address=forwards_address,
+        redirect_uris=redirect_uri or (),
+        post_logout_redirect_uris=post_logout_redirect_uri or (),
+        first_party=first_party,
+        name=name,
+        logo=logo,
+        colour=colour,
+        terms=terms,
+        policy=policy,
+        id_token_alg=id_token_alg.value if id_token_alg else None,
+        resources=resource or (),
     )
-    client = replace(seed.to_client(entry), secret_hash=hash_secret(secret) if secret else None)
+    client = seed.to_client(entry)
     with context.services() as services, finish_first():
         if reason := seed.unusable(entry, services.settings):
             raise Failed(reason)

@@ -104,6 +104,16 @@ SHOP = {
     "valid_from": 0,
     "codes_from": ["web-client"],
     "forwards_address": True,
+    "redirect_uris": ["https://shop.example/callback", "http://127.0.0.1:8000/callback"],
+    "post_logout_redirect_uris": ["https://shop.example/"],
+    "first_party": True,
+    "name": "The shop",
+    "logo": "https://shop.example/logo.png",
+    "colour": "#1d4ed8",
+    "terms": "https://shop.example/terms",
+    "policy": "https://shop.example/privacy",
+    "id_token_alg": "ES256",
+    "resources": ["https://orders.example", "urn:example:stock"],
 }
 CREATE_SHOP = (
     *("client", "create", "shop", "--dialect", "standard", "--access-ttl", "60", "--refresh-ttl", "120"),
@@ -120,6 +130,11 @@ CREATE_SHOP = (
     *("--session-ttl", "180", "--token-format", "jwt", "--token-alg", "RS256", "--role", "admin"),
     *("--sign-provider", "trusted", "--sign-app", "wx1", "--resource-server"),
     *("--claim", "roles", "--claim", "username", "--codes-from", "web-client", "--forwards-address"),
+    *("--redirect-uri", "https://shop.example/callback", "--redirect-uri", "http://127.0.0.1:8000/callback"),
+    *("--post-logout-redirect-uri", "https://shop.example/", "--first-party", "--name", "The shop"),
+    *("--logo", "https://shop.example/logo.png", "--colour", "#1d4ed8", "--id-token-alg", "ES256"),
+    *("--terms", "https://shop.example/terms", "--policy", "https://shop.example/privacy"),
+    *("--resource", "https://orders.example", "--resource", "urn:example:stock"),
 )
 
 
@@ -240,6 +255,15 @@ def test_a_public_client_has_no_secret_to_rotate(shell: Shell) -> None:
         (("--dialect", "summer"), "'summer' is not one of"),
         (("--dialect", "standard", "--access-ttl", "0"), "must be at least 1"),
         ((), "Missing option '--dialect'"),
+        (
+            ("--dialect", "standard", "--redirect-uri", "http://shop.example/"),
+            "redirect_uris: 'http://shop.example/' is no",
+        ),
+        (
+            ("--dialect", "standard", "--redirect-uri", "com.example:/x"),
+            "redirect_uris: 'com.example:/x' is no address",
+        ),
+        (("--dialect", "standard", "--colour", "red"), "colour: 'red' is no colour as #rrggbb"),
     ],
 )
 def test_a_client_that_cannot_be(shell: Shell, arguments: tuple[str, ...], said: str) -> None:
