@@ -284,6 +284,20 @@ def test_a_client_for_itself_names_its_resource(browser: Browser) -> None:
         assert (bad.status, bad.json["error"], bad.json["reason"]) == (400, "invalid_target", "bad_resource")
 
 
+def test_a_password_login_names_its_resource(browser: Browser) -> None:
+    """RFC 8707 is about every grant."""
+    store: Any = browser.api.services.store
+    store.put_client(web_app("direct", "direct-app-secret", grants=("password", "refresh_token")))
+    form = {"grant_type": "password", "username": "alice", "password": "correct horse battery", "scope": "read"}
+    direct = ("direct", "direct-app-secret")
+    token = browser.api.post("/oauth/token", form={**form, "resource": API}, basic=direct).json["access_token"]
+    assert browser.api.post("/oauth/introspect", form={"token": token}, basic=direct).json["aud"] == API
+    listed = browser.api.post("/oauth/token", json_body={**form, "resource": [API, OTHER]}, basic=direct)
+    assert browser.api.post("/oauth/introspect", form={"token": listed.json["access_token"]}, basic=direct).json[
+        "aud"
+    ] == [API, OTHER]
+
+
 def test_resource_may_be_sent_twice_at_the_token_endpoint(browser: Browser) -> None:
     """Unlike any other parameter (RFC 8707 section 2, RFC 6749 section 3.2)."""
     body = f"grant_type=client_credentials&scope=read&resource={API}&resource={OTHER}".encode()

@@ -188,7 +188,7 @@ def test_what_is_missing_is_named(api: Api, name: str) -> None:
     assert api.post("/oauth/token", form=form, basic=STANDARD) == missing(name)
 
 
-@pytest.mark.parametrize("grant", ["authorization_code", "mobile", "sign", "urn:lingpai:grant:other"])
+@pytest.mark.parametrize("grant", ["implicit", "mobile", "sign", "urn:lingpai:grant:other"])
 def test_an_unknown_grant(api: Api, grant: str) -> None:
     answer = api.post("/oauth/token", form={**ALICE, "grant_type": grant}, basic=STANDARD)
     assert answer == error(400, "unsupported_grant_type", f"Unsupported grant type: {grant}")

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from lingpai.authorization import routes
-from lingpai.http.api import Answer, ClientFields, Operation, Scope, oauth_refusals
+from lingpai.http.api import Answer, ClientFields, Operation, Resource, Scope, oauth_refusals
 from lingpai.http.example import WEB_APP, Example
 from lingpai.http.router import Endpoint
 
@@ -34,7 +34,10 @@ class AuthorizationRequest(ClientFields):
     id_token_hint: str = ""
     ui_locales: str = ""
     acr_values: str = ""
-    resource: Annotated[str, Field(description="May be repeated (RFC 8707).")] = ""
+    resource: Resource = ""
+    request: Annotated[str, Field(description="Refused: it is not supported.")] = ""
+    request_uri: Annotated[str, Field(description="Refused here (RFC 9126 section 2.1).")] = ""
+    registration: Annotated[str, Field(description="Refused: it is not supported.")] = ""
 
 
 class Pushed(Answer):

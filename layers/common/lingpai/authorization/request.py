@@ -59,6 +59,11 @@ PARAMETERS = frozenset(
     }
 )
 
+_UNSUPPORTED = {
+    "request": "request_not_supported",
+    "request_uri": "request_uri_not_supported",
+    "registration": "registration_not_supported",
+}
 # BASE64URL(SHA256(verifier)): 32 bytes (RFC 7636 section 4.2).
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _SECONDS = re.compile(r"[0-9]{1,9}")
@@ -114,9 +119,9 @@ def _checked(
     pushed: PushedRequest | None,
 ) -> AuthorizationRequest:
     given = _values(sent)
-    for name in ("request", "request_uri", "registration"):
+    for name, code in _UNSUPPORTED.items():
         if name in given:
-            raise parameter_not_supported(name)
+            raise parameter_not_supported(code)
     if "response_type" not in given:
         raise invalid_request("missing_parameter", name="response_type")
     if given["response_type"] != "code":

@@ -15,6 +15,11 @@ Client = Literal["none", "optional", "required"]
 Text = Annotated[str, Field(min_length=1)]
 Scope = Annotated[str, Field(description="Scope tokens, separated by spaces.", examples=["read write"])]
 
+Resource = Annotated[
+    str | list[str],
+    Field(description="An API that the token is for (RFC 8707); may be repeated.", examples=["https://api.example"]),
+]
+
 
 # A page for people, as text/html.
 Html = NewType("Html", str)

@@ -164,7 +164,7 @@ def all_parameters(request: Request, known: Collection[str], *, trailing_commas:
         pairs = _multipart(content_type, body, known)
     elif kind.endswith("json") or (kind != "application/x-www-form-urlencoded" and body.lstrip()[:1] == b"{"):
         content = _forgiven(body) if trailing_commas else body
-        pairs = ((name, _text(name, value)) for name, value in _json_object(content).items() if name in known)
+        pairs = ((name, _text(name, value)) for name, value in _json_fields(content) if name in known)
     else:
         pairs = _form(body, known)
     result: dict[str, str] = {}
@@ -330,6 +330,13 @@ def _json_object(body: bytes) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise _malformed("不是 JSON 对象", "it is no JSON object")
     return content
+
+
+def _json_fields(content: bytes) -> Iterator[tuple[str, Any]]:
+    """The fields of the object; a list stands for a field that is sent more than once, where that may be."""
+    for name, value in _json_object(content).items():
+        listed = value if name in _REPEATABLE and isinstance(value, list) else [value]
+        yield from ((name, each) for each in listed)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -92,9 +92,9 @@ def invalid_request_uri() -> LingpaiError:
     return LingpaiError("invalid_request_uri", 400, "bad_request_uri")
 
 
-def parameter_not_supported(name: str) -> LingpaiError:
-    """`request`, `request_uri` or `registration` (OpenID Connect Core section 3.1.2.6)."""
-    return LingpaiError(f"{name}_not_supported", 400, "parameter_not_supported", name=name)
+def parameter_not_supported(code: str) -> LingpaiError:
+    """`request`, `request_uri` or `registration` (OpenID Connect Core section 3.1.2.6); the code says which."""
+    return LingpaiError(code, 400, code)
 
 
 def login_required() -> LingpaiError:

@@ -44,7 +44,9 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The client has no such redirect URI",
     ),
     "response_type_not_supported": ("只支持 response_type=code", "Only the response type code is supported"),
-    "parameter_not_supported": ("不支持参数 {name}", "The parameter {name} is not supported"),
+    "request_not_supported": ("不支持参数 request", "The parameter request is not supported"),
+    "request_uri_not_supported": ("不支持这种 request_uri", "Only the request_uri of a pushed request is supported"),
+    "registration_not_supported": ("不支持参数 registration", "The parameter registration is not supported"),
     "bad_parameter": ("参数 {name} 无效", "The parameter {name} has a value that cannot be used"),
     "challenge_required": (
         "必须使用 PKCE：code_challenge 和 code_challenge_method=S256",

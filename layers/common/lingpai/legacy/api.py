@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from lingpai.accounts.api import User
-from lingpai.http.api import Answer, Body, ClientFields, OAuthError, Operation, Scope, oauth_refusals
+from lingpai.http.api import Answer, Body, ClientFields, OAuthError, Operation, Resource, Scope, oauth_refusals
 from lingpai.http.example import (
     CODE_FIELDS,
     DJANGO,
@@ -48,14 +48,26 @@ class PasswordGrant(ClientFields):
     username: Username
     password: Annotated[str, Field(examples=["correct horse battery"])]
     scope: Scope = ""
+    resource: Resource = ""
+
+
+class AuthorizationCodeGrant(ClientFields):
+    """A code that a browser has brought (RFC 6749 section 4.1.3, RFC 7636), by a `standard` client."""
+
+    grant_type: Literal["authorization_code"]
+    code: Annotated[str, Field(description="The code of the authorization response.")]
+    redirect_uri: Annotated[str, Field(description="As in the authorization request.")]
+    code_verifier: Annotated[str, Field(description="The verifier of its `code_challenge`.")]
+    resource: Resource = ""
 
 
 class RefreshGrant(ClientFields):
-    """A refresh token (RFC 6749 section 6). `scope` may narrow the access token."""
+    """A refresh token (RFC 6749 section 6). `scope` and `resource` may narrow the access token."""
 
     grant_type: Literal["refresh_token"]
     refresh_token: str
     scope: Scope = ""
+    resource: Resource = ""
 
 
 class ClientCredentialsGrant(ClientFields):
@@ -63,6 +75,7 @@ class ClientCredentialsGrant(ClientFields):
 
     grant_type: Literal["client_credentials"]
     scope: Scope = ""
+    resource: Resource = ""
 
 
 class MobileCodeGrant(ClientFields):
@@ -72,6 +85,7 @@ class MobileCodeGrant(ClientFields):
     mobile: Mobile
     code: Code
     scope: Scope = ""
+    resource: Resource = ""
 
 
 class SignGrant(ClientFields):
@@ -81,6 +95,7 @@ class SignGrant(ClientFields):
     sign: Sign
     nonce: Nonce = ""
     scope: Scope = ""
+    resource: Resource = ""
 
 
 class UserCenterFields(ClientFields):
@@ -112,6 +127,7 @@ class MobileToken(ClientFields):
     mobile: Mobile
     code: Code
     scope: Scope = ""
+    resource: Resource = ""
 
 
 class SignToken(ClientFields):
@@ -120,6 +136,7 @@ class SignToken(ClientFields):
     sign: Sign
     nonce: Nonce = ""
     scope: Scope = ""
+    resource: Resource = ""
 
 
 class DjangoFields(Answer):
@@ -243,6 +260,7 @@ OPERATIONS: Mapping[Endpoint, Operation] = {
         TOKENS,
         REFUSALS,
         PasswordGrant
+        | AuthorizationCodeGrant
         | RefreshGrant
         | ClientCredentialsGrant
         | MobileCodeGrant

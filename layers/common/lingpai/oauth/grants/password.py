@@ -15,4 +15,5 @@ def handle(services: Services, asked: TokenRequest) -> TokenSet:
     """Tokens for `username` (a name or a mobile number) and `password`."""
     granted = scopes.granted(asked.client, asked.scope)
     name, given = asked.parameters["username"], asked.parameters["password"]
-    return issuing.issue(services, asked.client, granted, password.authenticate(services, name, given, asked.address))
+    who = password.authenticate(services, name, given, asked.address)
+    return issuing.issue(services, asked.client, granted, who, asked.resource)

@@ -27,4 +27,4 @@ def handle(services: Services, asked: TokenRequest) -> TokenSet:
     credential = ProviderCredential(asked.parameters["sign"], asked.parameters.get("nonce"))
     identity = identity_providers.identify(services, provider, asked.client, credential, asked.presenter.address)
     who = federated.authenticate(services, asked.client, identity)
-    return issuing.issue(services, asked.client, granted, who)
+    return issuing.issue(services, asked.client, granted, who, asked.resource)
