@@ -33,8 +33,7 @@ from lingpai.http.metrics import EmfMeter
 from lingpai.identity_providers import trusted
 from lingpai.kernel.clock import Clock
 from lingpai.oauth import grants, rights
-from lingpai.outbound.connections import tls_context, warm_up_tls
-from lingpai.outbound.https import machine_context
+from lingpai.outbound.connections import machine_context, tls_context, warm_up_tls
 from lingpai.passwords import service as passwords
 from lingpai.services import Services
 from lingpai.sessions import service as sessions

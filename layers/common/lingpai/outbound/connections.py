@@ -247,6 +247,15 @@ def tls_context(trust_store: str) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=trust_store)
 
 
+@functools.cache
+def machine_context(_: str | None) -> ssl.SSLContext:
+    """The client's side of TLS, which trusts the machine's certificate authorities, or those in SSL_CERT_FILE.
+
+    OpenSSL reads that variable. The argument is its value, so that each has a context of its own.
+    """
+    return ssl.create_default_context()
+
+
 def warm_up_tls() -> None:
     """Have OpenSSL look up what each connection takes, by a first message of TLS that is sent to nobody."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -4,15 +4,13 @@ Each call has a connection of its own. One that was kept open may be cut by the 
 nobody could say whether the request was read.
 """
 
-import functools
 import os
-import ssl
 import time
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from lingpai.kernel import deadline
-from lingpai.outbound.connections import Answer, Connection, Lost, Unreached, connect
+from lingpai.outbound.connections import Answer, Connection, Lost, Unreached, connect, machine_context
 
 __all__ = ["LARGEST_ANSWER", "Answer", "Https", "Lost", "Unreached"]
 
@@ -61,12 +59,3 @@ def _until(seconds: float) -> float:
     if left <= 0:
         raise Unreached("no time left")
     return time.monotonic() + left
-
-
-@functools.cache
-def machine_context(_: str | None) -> ssl.SSLContext:
-    """The client's side of TLS, which trusts the machine's certificate authorities, or those in SSL_CERT_FILE.
-
-    OpenSSL reads that variable. The argument is its value, so that each has a context of its own.
-    """
-    return ssl.create_default_context()
