@@ -149,15 +149,15 @@ npm-install = mkdir -p $(@D) && cp $^ $(@D) \
 	&& (cd $(@D) && npm ci --silent --ignore-scripts --no-audit --no-fund) && touch $@
 
 .PHONY: bench
-bench: $(VENV) build-here dynamodb-local ## Measure starts and operations and write docs/performance.md (needs valgrind; ARGS='--only token-refresh')
-	@$(bench) cold-start $(or $(ARGS),--write)
-	@$(bench) warm $(or $(ARGS),--write)
-	@$(if $(ARGS),:,$(bench) growth --write)
+bench: $(VENV) build-here dynamodb-local ## Measure starts, restores and operations, and write docs/performance.md (needs valgrind)
+	@$(bench) cold-start --write
+	@$(bench) operations --write
+	@$(bench) growth --write
 
 bench = .venv/bin/python -m benchmarks
 
 .PHONY: bench-peers
-bench-peers: $(VENV) $(PEERS) .cache/peers-oidc-provider/.installed dynamodb-local ## Measure what a request costs beside other OAuth servers (needs node; ARGS='--rounds 3')
+bench-peers: $(VENV) $(PEERS) .cache/peers-oidc-provider/.installed dynamodb-local ## Measure what a request costs beside other OAuth servers (needs node; ARGS='--runs 3')
 	@$(bench) peers $(ARGS)
 
 .PHONY: openapi
@@ -183,7 +183,7 @@ cost: $(VENV) ## Write docs/cost.md: what a deployment costs and how it scales
 
 .PHONY: cost-data
 cost-data: $(VENV) dynamodb-local ## Count and measure what docs/cost.md is computed from, and write it (a minute; ARGS='--runs 200')
-	@$(bench) cost-data docs/cost.json $(ARGS)
+	@$(bench) cost-data --write $(ARGS)
 	@.venv/bin/python -m tools.cost
 
 ##: Ship it

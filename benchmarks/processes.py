@@ -1,5 +1,6 @@
 """Processes to measure: the built functions with the environment that Lambda gives them, and what they cost."""
 
+import contextlib
 import json
 import os
 import platform
@@ -9,23 +10,65 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from benchmarks.machine import CannotRun
-from benchmarks.recorded import First, Player
+from benchmarks import recorded
+from benchmarks.harness import CannotRun
+from benchmarks.recorded import Played, Player, Recording
 from local import template
 from tests.support.stores import ROOT
 
 BUILD = ROOT / ".aws-sam" / "here"
 LAYER = Path("CommonLayer", "python")
 MEASURED = Path(__file__).with_name("measured.py")
-# callgrind writes down what it counted at each call of nice(2).
-AT_NICE = "--dump-before=nice"
 _PYTHON = Path(sys.base_prefix) / "bin" / f"python{sysconfig.get_python_version()}"
-_COLLECTED = re.compile(r"Collected\s*:\s*([0-9]+)")
+# The interpreter as the measured processes run it: with nothing of its own on the path.
+PYTHON = (str(_PYTHON), "-I", "-S", "-B")
+_SESSION_KEYS = {
+    "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+    "AWS_SECRET_ACCESS_KEY": "not a secret",
+    "AWS_SESSION_TOKEN": "not a token",
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a process printed, its seconds of processor time, and the instructions that callgrind counted.
+
+    `instructions` are all that it did, `measured` those of each part that it measured of itself.
+    """
+
+    output: str
+    seconds: float
+    instructions: int = 0
+    measured: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Job:
+    """A request that is answered once or, with `times`, once more for a new connection and so often."""
+
+    recording: Recording
+    warm_up: int = 0
+    times: int = 0
+
+    @property
+    def played(self) -> tuple[Played, ...]:
+        """What AWS is asked for it."""
+        again = 1 + self.warm_up + self.times if self.times else 0
+        return self.recording.first + self.recording.again * again
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the process tells of the answers to one job. `spent` are nanoseconds of processor time."""
+
+    statuses: list[int]
+    body: str
+    answered: int
+    spent: list[int]
 
 
 @dataclass(frozen=True)
@@ -50,9 +93,7 @@ class Bench:
             "LAMBDA_TASK_ROOT": "/var/task",
             "AWS_REGION": "us-east-1",
             "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
-            "AWS_SECRET_ACCESS_KEY": "not a secret",
-            "AWS_SESSION_TOKEN": "not a token",
+            **_SESSION_KEYS,
             "_X_AMZN_TRACE_ID": "Root=1-695b6e80-a1b2c3d4e5f60718293a4b5c;Parent=a1b2c3d4e5f60718;Sampled=0",
             "CODE_PEPPER_SECRET": "arn:aws:secretsmanager:us-east-1:123456789012:secret:pepper",
             **functions[function].environment,
@@ -67,41 +108,61 @@ class Bench:
         bundle.write_bytes(own.read_bytes() + self.player.authority.read_bytes())
         return str(bundle)
 
-    def command(self, case: "Case", *more: str) -> list[str]:
-        """The command that answers the request in a process of its own; `more` are measured.py's last arguments."""
-        event = self.folder / "event.json"
-        event.write_text(json.dumps(case.first.event), "utf-8")
-        return [*python(), str(MEASURED), str(case.function), str(case.layer), str(event), *more]
-
-    def said(self, name: str, output: str) -> dict[str, Any]:
-        """What the measured process said; CannotRun where it asked the player for what was not recorded."""
-        text = output.rpartition("\nmeasured ")[2].partition("\n")[0]
-        try:
-            said: dict[str, Any] = json.loads(text)
-        except ValueError:
-            said = {}
-        if not said or self.player.missed:
-            raise CannotRun(f"{name}: {output}\nasked besides: {self.player.missed}")
-        return said
+    def function(self, name: str, **settings: str) -> "Function":
+        """A function of the build, with these environment variables besides its own."""
+        return Function(self, self.build / name, self.build / LAYER, {**self.environment(name), **settings})
 
 
 @dataclass(frozen=True)
-class Case:
-    """A request to measure: the folders of the function and its packages, and the environment."""
+class Function:
+    """A function to measure: its folder, that of its packages, and its environment."""
 
-    name: str
-    first: First
-    function: Path
+    bench: Bench
+    code: Path
     layer: Path
     environment: Mapping[str, str]
+    python: Sequence[str] = PYTHON
+
+    def answer(self, how: str, jobs: Sequence[Job], *, counted: bool = False) -> tuple[Run, list[Answers]]:
+        """Run `measured.py`; CannotRun where it answered otherwise than recorded, or asked AWS for more or less."""
+        player, events = self.bench.player, self.bench.folder / "jobs.json"
+        told = [{"event": job.recording.event, "warm_up": job.warm_up, "times": job.times} for job in jobs]
+        events.write_text(json.dumps(told), "utf-8")
+        player.play([played for job in jobs for played in job.played])
+        command = [*self.python, str(MEASURED), str(self.code), str(self.layer), str(events), how]
+        later = ["--instr-atstart=no"] if how == "counted" else []
+        run = run_counted(command, self.environment, *later) if counted else run_timed(command, self.environment)
+        printed = run.output.rpartition("\nmeasured ")[2].partition("\n")[0]
+        try:
+            answers = [Answers(**one) for one in json.loads(printed)]
+        except (ValueError, TypeError):
+            raise CannotRun(f"{self.code.name}: {run.output}\nasked besides: {player.missed}") from None
+        for job, one in zip(jobs, answers, strict=True):
+            _compare(job.recording, one)
+        if player.missed or player.left:
+            left = [operation for operation, _ in player.left]
+            raise CannotRun(f"{self.code.name}: asked besides for {player.missed}, and not for {left}")
+        return run, answers
 
 
-def check(build: Path) -> None:
-    """CannotRun where valgrind or the build is missing."""
+def _compare(recording: Recording, answers: Answers) -> None:
+    """CannotRun where it was answered otherwise than recorded."""
+    if answers.statuses != [recording.status] or recorded.shape(answers.body) != recorded.shape(recording.body):
+        raise CannotRun(
+            f"{recording.name}: answered {answers.statuses} {answers.body}, and when it was recorded "
+            f"{recording.status} {recording.body}"
+        )
+
+
+@contextlib.contextmanager
+def bench(build: Path) -> Iterator[Bench]:
+    """What measures the functions of this build; CannotRun where valgrind or the build is missing."""
     if shutil.which("valgrind") is None:
         raise CannotRun("valgrind is not here: install it (apt-get install valgrind, dnf install valgrind)")
     if not (build / LAYER).is_dir():
         raise CannotRun(f"{build} holds no layer: run `make build-here`")
+    with tempfile.TemporaryDirectory() as folder, recorded.playing(Path(folder)) as player:
+        yield Bench(build, player, Path(folder))
 
 
 def versions() -> str:
@@ -110,34 +171,30 @@ def versions() -> str:
     return f"Python {platform.python_version()} on {platform.machine()}, {version}"
 
 
-def python() -> list[str]:
-    """The interpreter as the measured processes run it: with nothing of its own on the path."""
-    return [str(_PYTHON), "-I", "-S", "-B"]
-
-
-def run(command: Sequence[str], environment: Mapping[str, str]) -> tuple[float, str]:
-    """The seconds of processor time that the process took, the kernel's for it included, and what it printed."""
+def run_timed(command: Sequence[str], environment: Mapping[str, str]) -> Run:
+    """Run the process to its end. The kernel's time for it is of its processor time."""
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)  # noqa: S603
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
-        return usage.ru_utime + usage.ru_stime, output.read().decode("utf-8", "replace")
+        return Run(output.read().decode("utf-8", "replace"), usage.ru_utime + usage.ru_stime)
 
 
-def run_counted(command: Sequence[str], environment: Mapping[str, str], out: Path, *options: str) -> tuple[int, str]:
-    """How many instructions the process took, by callgrind, which writes to `out`; and what it printed."""
-    valgrind = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", *options]
-    _, output = run([*valgrind, *command], {"PATH": os.environ["PATH"], **environment})
-    found = _COLLECTED.search(output)
-    if found is None:
-        raise CannotRun(output)
-    return int(found[1]), output
+def run_counted(command: Sequence[str], environment: Mapping[str, str], *options: str) -> Run:
+    """Run the process, and what it forks, under callgrind with these options."""
+    with tempfile.TemporaryDirectory() as folder:
+        tool = ["valgrind", "--tool=callgrind", "--dump-before=nice", f"--callgrind-out-file={folder}/%p", *options]
+        run = run_timed([*tool, *command], {"PATH": os.environ["PATH"], **environment})
+        dumps = sorted(Path(folder).iterdir(), key=lambda path: path.stat().st_mtime_ns)
+        # What is dumped at a call of nice has a number after that of the process.
+        measured = [total(dump) for dump in dumps if dump.suffix][1::2]
+        return replace(run, instructions=total(dumps[-1]) if dumps else 0, measured=tuple(measured))
 
 
 def total(dump: Path) -> int:
-    """The instructions of one of callgrind's dumps."""
+    """The instructions of one of callgrind's dumps; CannotRun where it has no total."""
     found = re.search(r"^(?:totals|summary): (\d+)", dump.read_text("utf-8"), re.MULTILINE)
     if found is None:
-        raise ValueError(f"{dump.name} has no total")
+        raise CannotRun(f"{dump.name} has no total")
     return int(found[1])

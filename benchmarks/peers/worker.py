@@ -1,57 +1,77 @@
 """Ask an application in its own process: `python -m benchmarks.peers.worker MODULE`, one JSON line in, one out.
 
 The first line out tells `versions`, and those after it `ms`, the processor time of an answer as asked by
-`{"workload": …, "count": …}`; or `error`. The answer alone is counted: the event or the environ stands ready before it
-begins, and what comes back is read after it has ended. What the application prints goes nowhere.
+`{"workload": …, "count": …}`; or `error`. The answer alone is counted: what a server makes of the request before the
+application has it is made before, and what comes back is read after it has ended. What the application prints goes
+nowhere.
 """
 
 import contextlib
 import importlib
+import io
 import json
 import os
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
+from wsgiref.util import setup_testing_defaults
 
-from benchmarks.peers.workloads import Calls, Request, measure
-
-
-class App(Protocol):
-    """An application in this process."""
-
-    @property
-    def calls(self) -> Calls:
-        """How it is asked."""
-        ...
-
-    def prepare(self, request: Request) -> Any:
-        """What a server makes of the request before the application has it."""
-        ...
-
-    def answer(self, prepared: Any) -> Any:
-        """What the application gives back, whole."""
-        ...
-
-    def read(self, answered: Any) -> tuple[int, bytes]:
-        """Status and body of it."""
-        ...
+from benchmarks.peers.workloads import TOKENS, Calls, Request, measure
 
 
-class InProcess:
-    """Asks an application and counts the processor time of its answers, in seconds, in `spent`."""
+@dataclass
+class App:
+    """An application in this process. `answer` gives the answer, whole, to what `prepare` has made of the request.
 
-    def __init__(self, app: App) -> None:
-        self._app = app
-        self.spent = 0.0
+    `read` gives the status and the body of it; `spent` are the seconds of processor time of all answers.
+    """
+
+    calls: Calls
+    prepare: Callable[[Request], Any]
+    answer: Callable[[Any], Any]
+    read: Callable[[Any], tuple[int, bytes]]
+    spent: float = 0.0
 
     def send(self, request: Request) -> tuple[int, bytes]:
-        """See `workloads.Client`."""
-        prepared = self._app.prepare(request)
+        """See `workloads.Send`."""
+        prepared = self.prepare(request)
         begun = time.process_time()
-        answered = self._app.answer(prepared)
+        answered = self.answer(prepared)
         self.spent += time.process_time() - begun
-        return self._app.read(answered)
+        return self.read(answered)
+
+
+def wsgi_app(application: Callable[..., Any], calls: Calls) -> App:
+    """A WSGI application (PEP 3333), asked as a server would ask it."""
+
+    def answer(environ: dict[str, Any]) -> tuple[list[str], bytes]:
+        given: list[str] = []
+        parts = application(environ, lambda status, *_: given.append(status))
+        try:
+            return given, b"".join(parts)
+        finally:
+            if hasattr(parts, "close"):
+                parts.close()
+
+    return App(calls, _environ, answer, lambda answered: (int(answered[0][0].split()[0]), answered[1]))
+
+
+def _environ(request: Request) -> dict[str, Any]:
+    """The environ of a POST."""
+    named = {f"HTTP_{name.upper()}": value for name, value in request.headers.items()}
+    environ = {
+        **named,
+        "REQUEST_METHOD": "POST",
+        "PATH_INFO": request.path,
+        "REMOTE_ADDR": "127.0.0.1",
+        "CONTENT_TYPE": request.headers["Content-Type"],
+        "CONTENT_LENGTH": str(len(request.body)),
+        "wsgi.input": io.BytesIO(request.body),
+    }
+    setup_testing_defaults(environ)
+    return environ
 
 
 def teller() -> Callable[[dict[str, Any]], None]:
@@ -66,24 +86,23 @@ def teller() -> Callable[[dict[str, Any]], None]:
     return tell
 
 
-def main(module_name: str) -> int:
-    """Answer until the input ends; give the exit code."""
+def main(module_name: str) -> None:
+    """Answer until the input ends."""
     tell = teller()
     module = importlib.import_module(module_name)
-    seeded = module.populate()
+    module.populate()
+    sessions: list[str] = module.open_sessions(TOKENS)
     app: App = module.open_app()
-    client, sessions = InProcess(app), seeded["sessions"]
-    tell({"versions": seeded["versions"]})
+    tell({"versions": module.made_of()})
     for line in sys.stdin:
         asked = json.loads(line)
         try:
-            ms = measure(client, app.calls, asked["workload"], asked["count"], sessions, lambda: client.spent)
+            ms = measure(app.send, app.calls, asked["workload"], asked["count"], sessions, lambda: app.spent)
         except Exception as error:  # noqa: BLE001  whatever it is, the one who asked has to know
             tell({"error": f"{type(error).__name__}: {error}"})
         else:
             tell({"ms": ms})
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    main(sys.argv[1])

@@ -1,7 +1,7 @@
 """The workloads: what is asked in each, and how many milliseconds of processor time an answer takes.
 
-A peer has paths and parameters of its own; the work is the same. What a workload needs first (tokens to check, refresh
-tokens) is got outside of what is counted.
+A server has paths and parameters of its own; the work is the same. What a workload needs first (tokens to check,
+refresh tokens) is got outside of what is counted.
 """
 
 import base64
@@ -9,7 +9,7 @@ import json
 import urllib.parse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 OPAQUE, ES256, RS256, CHECK, REFRESH = "opaque", "es256", "rs256", "check", "refresh"
 WORKLOADS: Mapping[str, str] = {
@@ -32,12 +32,8 @@ class Request:
     body: bytes = field(repr=False)
 
 
-class Client(Protocol):
-    """How a server is asked."""
-
-    def send(self, request: Request) -> tuple[int, bytes]:
-        """Status and body of the answer."""
-        ...
+# Sends a request, and gives the status and the body of the answer.
+type Send = Callable[[Request], tuple[int, bytes]]
 
 
 @dataclass(frozen=True)
@@ -51,12 +47,11 @@ class Calls:
     check_path: str
     clients: Mapping[str, str]
     secret: str = field(repr=False)
-    scope: str = "read"
     more: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def issue(self, workload: str) -> Request:
         """Client credentials (RFC 6749 section 4.4.2)."""
-        form = {"grant_type": "client_credentials", "scope": self.scope, **self.more.get(workload, {})}
+        form = {"grant_type": "client_credentials", "scope": "read", **self.more.get(workload, {})}
         return self._request(self.token_path, workload, form)
 
     def check(self, token: str) -> Request:
@@ -78,51 +73,44 @@ class WrongAnswerError(Exception):
 
 
 def measure(
-    client: Client, calls: Calls, workload: str, count: int, sessions: list[str], cpu: Callable[[], float]
+    send: Send, calls: Calls, workload: str, count: int, sessions: list[str], cpu: Callable[[], float]
 ) -> float:
     """Milliseconds of processor time of one answer: the mean of `count` of them.
 
     `cpu` tells the seconds that were spent until now; `sessions` are refresh tokens, which a refresh replaces.
     """
-    if workload == REFRESH:
-        begun = cpu()
-        for index in range(count):
+    if workload == CHECK:
+        tokens = [_answer(send, calls.issue(OPAQUE), "access_token")["access_token"] for _ in range(min(TOKENS, count))]
+        requests = [calls.check(token) for token in tokens]
+    else:
+        requests = [calls.issue(workload)] if workload != REFRESH else []
+    begun = cpu()
+    for index in range(count):
+        if workload == REFRESH:
             place = index % min(TOKENS, len(sessions))
-            given = _answer(client, calls.refresh(sessions[place]), "access_token", "refresh_token")
+            given = _answer(send, calls.refresh(sessions[place]), "access_token", "refresh_token")
             if given["refresh_token"] == sessions[place]:
                 raise WrongAnswerError("a refresh token was not rotated")
             sessions[place] = given["refresh_token"]
-        return (cpu() - begun) * 1000 / count
-    if workload == CHECK:
-        tokens = [
-            _answer(client, calls.issue(OPAQUE), "access_token")["access_token"] for _ in range(min(TOKENS, count))
-        ]
-        requests = [calls.check(token) for token in tokens]
-        wanted = "active"
-    else:
-        requests, wanted = [calls.issue(workload)], "access_token"
-    begun = cpu()
-    for index in range(count):
-        given = _answer(client, requests[index % len(requests)], wanted)
-        _require(workload, given)
+        elif workload == CHECK:
+            if _answer(send, requests[index % len(requests)], "active")["active"] is not True:
+                raise WrongAnswerError("a token that is good was said to be none")
+        else:
+            _require_form(workload, _answer(send, requests[0], "access_token")["access_token"])
     return (cpu() - begun) * 1000 / count
 
 
-def _answer(client: Client, request: Request, *wanted: str) -> dict[str, Any]:
-    status, body = client.send(request)
+def _answer(send: Send, request: Request, *wanted: str) -> dict[str, Any]:
+    status, body = send(request)
     given: Any = json.loads(body) if body[:1] == b"{" else {}
     if status != 200 or any(name not in given for name in wanted):
         raise WrongAnswerError(f"{request.path}: {status}, {given.get('error', sorted(given))}")
     return dict(given)
 
 
-def _require(workload: str, given: Mapping[str, Any]) -> None:
-    """WrongAnswerError for a token of another form, or one that is not good."""
-    if workload == CHECK:
-        if given["active"] is not True:
-            raise WrongAnswerError("a token that is good was said to be none")
-        return
-    header, _, rest = given["access_token"].partition(".")
+def _require_form(workload: str, token: str) -> None:
+    """WrongAnswerError for a token of another form."""
+    header, _, rest = token.partition(".")
     signed = rest.count(".") == 1
     algorithm = json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))["alg"] if signed else OPAQUE
     if algorithm.lower() != workload:

@@ -47,7 +47,7 @@ def test_the_page_tells_what_is_counted(found: dict[str, tuple[Grown, Grown]], o
         assert rows[one.weighed][index] == f"{grown.size:,}"
         for name, cost in grown.costs.items():
             calls, units, cpu = rows[name][index].split(" · ")
-            assert (calls, units) == (f"{cost.calls:g}", f"{cost.read:g} + {cost.written:g}")
+            assert (calls, units) == tuple(str(cost).split(" · ")[:2])
             assert re.fullmatch(r"[0-9]+\.[0-9]{2}", cpu)
             assert float(cpu) > 0
 
@@ -61,7 +61,7 @@ def test_a_refresh_and_a_check_ask_for_one_session_whatever_else_there_is(
 ) -> None:
     few, more = found[one.name]
     assert few.costs[name] == more.costs[name]
-    assert few.costs[name].calls == 1
+    assert len(few.costs[name].units.calls) == 1
 
 
 def test_logging_in_does_not_look_at_other_sessions(found: dict[str, tuple[Grown, Grown]]) -> None:
@@ -73,7 +73,7 @@ def test_a_change_of_the_password_takes_two_units_for_each_session_that_ends_wit
     found: dict[str, tuple[Grown, Grown]],
 ) -> None:
     few, more = found[of("Sessions")]
-    grown: Any = more.costs[growth.CHANGE_PASSWORD].written - few.costs[growth.CHANGE_PASSWORD].written
+    grown: Any = more.costs[growth.CHANGE_PASSWORD].units.written - few.costs[growth.CHANGE_PASSWORD].units.written
     assert grown == 2 * (more.count - few.count)
 
 
@@ -90,4 +90,4 @@ def test_clients_are_remembered(dynamodb_endpoint: str, monkeypatch: pytest.Monk
     few = growth.count(dynamodb_endpoint, clients, 10)
     monkeypatch.setattr("lingpai.clients.service.Registry.__init__.__defaults__", (9,))
     more = growth.count(dynamodb_endpoint, clients, 10)
-    assert (few.costs[name].calls, more.costs[name].calls) == (1, 2)
+    assert (len(few.costs[name].units.calls), len(more.costs[name].units.calls)) == (1, 2)

@@ -1,16 +1,19 @@
 """The parts of `make bench` that need no build: recordings, the measured process, the tables."""
 
-import json
-import subprocess
 import sys
+import sysconfig
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from benchmarks import processes, recorded, report
 from benchmarks.__main__ import COMMANDS, main
-from benchmarks.recorded import Units
-from benchmarks.report import Operation, Start
+from benchmarks.harness import CannotRun, count
+from benchmarks.operations import OPERATIONS
+from benchmarks.processes import Bench, Function, Job
+from benchmarks.report import Compared
+from benchmarks.units import Units
 from lingpai.signing_keys.stores import FileKeys
 from tests.support.stores import ROOT
 
@@ -21,30 +24,33 @@ def test_the_total_of_a_dump(tmp_path: Path) -> None:
     (tmp_path / "dump").write_text("# callgrind format\nsummary: 20300\nfn=(1)\n0 20300\n", "utf-8")
     assert processes.total(tmp_path / "dump") == 20300
     (tmp_path / "dump").write_text("# callgrind format\n", "utf-8")
-    with pytest.raises(ValueError, match="dump has no total"):
+    with pytest.raises(CannotRun, match="dump has no total"):
         processes.total(tmp_path / "dump")
 
 
 def test_a_start_is_compared_with_another() -> None:
-    rows = [Start("naive", 400_000_000, (0.4, 0.5, 0.6)), Start("ours", 100_000_000, (0.1, 0.1, 0.3))]
-    assert report.starts(rows, "naive").splitlines()[2:] == [
-        "| naive | 400 | 1.00 | 500 (400–600) | 1.00 |",
-        "| ours | 100 | 0.25 | 100 (100–300) | 0.20 |",
+    naive, ours = (
+        Compared("naive", (400_000_000,), ((400, 500, 600),)),
+        Compared("ours", (100_000_000,), ((100, 100, 300),)),
+    )
+    assert report.starts([naive, ours], "naive").splitlines()[2:] == [
+        "| naive | 400 | 1.00 | 500 (450–550) | 1.00 |",
+        "| ours | 100 | 0.25 | 100 (100–200) | 0.20 |",
     ]
 
 
-OPERATION = Operation(
-    "x",
-    Units(("GetItem", "UpdateItem", "UpdateItem"), 0.5, 2),
-    {"bare": 3, "botocore": 6},
-    {"bare": (3, 4, 5, 6, 7), "botocore": (8, 8, 8, 8)},
-)
-
-
-def test_an_operation_is_compared_by_transport() -> None:
-    (row,) = report.operations([OPERATION]).splitlines()[2:]
-    assert row == "| x | 3.00 | 6.00 | 0.50 | 5.00 (3.50–6.50) | 8.00 (8.00–8.00) | 0.62 |"
-    (row,) = report.units([OPERATION]).splitlines()[2:]
+def test_an_operation_is_compared_side_by_side() -> None:
+    one, other = Compared("x", (3_000_000,), ((3, 4, 5, 6, 7),)), Compared("x", (6_000_000,), ((8, 8, 8, 8),))
+    assert report.compared(("Operation", "bare", "botocore"), [one.beside(other)]).splitlines() == [
+        "| Operation | Mi: bare | botocore | ratio | CPU, ms: bare | botocore | ratio |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| x | 3.00 | 6.00 | 0.50 | 5.00 (4.00–6.00) | 8.00 (8.00–8.00) | 0.62 |",
+    ]
+    three = one.beside(other).beside(Compared("x", (500_000,), ((1, 2, 3),)))
+    (row,) = report.answers([three]).splitlines()[2:]
+    assert row == ("| x | 3.00 | 6.00 | 0.50 | 0.500 | 5.00 (4.00–6.00) | 8.00 (8.00–8.00) | 0.62 | 2.00 (1.50–2.50) |")
+    assert three.warm == Compared("x", (500_000,), ((1, 2, 3),))
+    (row,) = report.units({"x": Units(("GetItem", "UpdateItem", "UpdateItem"), 0.5, 2)}).splitlines()[2:]
     assert row == "| x | GetItem, 2 × UpdateItem | 3 | 0.5 | 2 |"
 
 
@@ -60,7 +66,7 @@ def test_a_page_keeps_what_stands_around_the_tables(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "page"),
     [
-        *((name, report.PAGE) for name in ("cold-start", "operations-units", "operations", "growth")),
+        *((name, report.PAGE) for name in ("cold-start", "operations-units", "operations", "transports", "growth")),
         ("peers", report.PEERS_PAGE),
     ],
 )
@@ -72,19 +78,18 @@ def test_each_table_has_its_place(name: str, page: Path) -> None:
 def test_the_page_has_every_operation() -> None:
     """Where this fails, `make bench` writes it anew."""
     text = report.PAGE.read_text("utf-8")
-    for name in recorded.WARM:
+    for name in OPERATIONS:
         assert text.count(f"\n| {name} |") >= 2, name
 
 
 @pytest.mark.parametrize(
-    "name", ["token-refresh", "mobile-token", "oauth-introspect, signed", "token-password, wrong", "users-register"]
+    "name", ["refresh", "login by code", "introspection, signed token", "wrong password", "registration"]
 )
 def test_the_measured_process_does_again_what_was_recorded(name: str, tmp_path: Path) -> None:
-    """Its answers stay good however often they are asked for."""
-    cold, warm = recorded.record_warm(name, recorded.make_keys(FileKeys(tmp_path / "keys.json")))
-    (tmp_path / "event.json").write_text(json.dumps(warm.event), "utf-8")
+    """Its answers stay good however often they are asked for, and in each restored process."""
+    recording = recorded.record(name, recorded.make_keys(FileKeys(tmp_path / "keys.json")))
     with recorded.playing(tmp_path) as player:
-        player.play(cold, warm)
+        bench = Bench(tmp_path, player, tmp_path)
         environment = {
             "AWS_REGION": "us-east-1",
             "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
@@ -93,17 +98,23 @@ def test_the_measured_process_does_again_what_was_recorded(name: str, tmp_path: 
             "AWS_CA_BUNDLE": str(player.authority),
             "CODE_PEPPER": recorded.PEPPER,
             "KEYS_FILE": str(tmp_path / "keys.json"),
+            "PYTHONPATH": sysconfig.get_path("purelib"),
         }
-        folders = [str(ROOT / "functions" / warm.function.removesuffix("Function").lower()), str(LAYER)]
-        asked = [str(processes.MEASURED), *folders, str(tmp_path / "event.json"), "timed", "3", "2"]
-        answer = subprocess.run([sys.executable, "-B", *asked], env=environment, capture_output=True, check=True)  # noqa: S603
-        said = json.loads(answer.stdout.decode().rpartition("\nmeasured ")[2])
-        assert (said["statuses"], said["answered"]) == ([warm.status], 6)
-        assert recorded.shape(said["body"]) == recorded.shape(warm.body)
-        assert player.missed == []
-        assert player.asked == len(cold.answers) + 5 * len(warm.answers)
-        assert len(said["spent"]) == 3
-        assert min(said["spent"]) > 0
+        code = ROOT / "functions" / recording.function.removesuffix("Function").lower()
+        python = (sys.executable, "-B")
+        function = Function(bench, code, LAYER, environment, python)
+        job = Job(recording, warm_up=1, times=2)
+        _, answers = function.answer("timed", [job, job])
+        for one in answers:
+            assert (one.statuses, one.answered, len(one.spent)) == ([recording.status], 5, 4)
+            assert min(one.spent) > 0
+        # It would be noticed if one was not asked for, or another one answered.
+        with pytest.raises(CannotRun, match=r"and not for .*Scan"):
+            function.answer(
+                "timed", [replace(job, recording=replace(recording, first=(*recording.first, ("Scan", b"{}"))))]
+            )
+        with pytest.raises(CannotRun, match="when it was recorded"):
+            function.answer("timed", [replace(job, recording=replace(recording, body='{"other": 1}'))])
 
 
 def test_the_shape_of_an_answer() -> None:
@@ -116,7 +127,11 @@ def test_the_shape_of_an_answer() -> None:
 
 
 def test_units_are_those_of_the_reference(dynamodb_endpoint: str) -> None:
-    assert recorded.count_units("token-refresh", dynamodb_endpoint) == Units(("UpdateItem",), 0, 1)
+    counted = count(dynamodb_endpoint, "refresh", "machine token, opaque")
+    assert counted == {
+        "refresh": Units(("UpdateItem",), 0, 1, {"Sessions of a user": [0, 1]}),
+        "machine token, opaque": Units(("PutItem",), 0, 1, {"Sessions of a machine": [0, 1]}),
+    }
 
 
 def test_what_is_missing_is_told(

@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import report
-from benchmarks.__main__ import main
-from benchmarks.peers import contenders
-from benchmarks.peers.apps.event import make_event
+from benchmarks.peers import comparison, contenders
+from benchmarks.peers.apps.lingpai_app import make_event
+from benchmarks.peers.contenders import Contender
 from benchmarks.peers.processes import BrokenPeerError, process, spent
 from benchmarks.peers.workloads import (
     CHECK,
@@ -27,9 +26,7 @@ from benchmarks.peers.workloads import (
     WrongAnswerError,
     measure,
 )
-from benchmarks.report import Sample
 from lingpai.http.request import from_event, parameters
-from tests.support import stores
 
 CALLS = Calls("/token", "/check", dict.fromkeys(WORKLOADS, "machine"), "a-secret")
 
@@ -64,7 +61,7 @@ def test_only_the_work_is_counted() -> None:
         return {"active": True} if body.startswith("token=") else {"access_token": "opaque.token"}
 
     server = Server(answer)
-    assert measure(server, CALLS, CHECK, 30, [], lambda: server.spent) == 1000
+    assert measure(server.send, CALLS, CHECK, 30, [], lambda: server.spent) == 1000
     assert len([body for body in server.asked if body.startswith("grant_type")]) == 20
     assert len([body for body in server.asked if body.startswith("token=")]) == 30
 
@@ -72,7 +69,7 @@ def test_only_the_work_is_counted() -> None:
 def test_refreshes_go_on_with_what_they_get() -> None:
     server = Server(lambda body: {"access_token": "a.b", "refresh_token": body.rpartition("=")[2] + "x"})
     sessions = ["a", "b"]
-    assert measure(server, CALLS, REFRESH, 5, sessions, lambda: server.spent) == 1000
+    assert measure(server.send, CALLS, REFRESH, 5, sessions, lambda: server.spent) == 1000
     assert sessions == ["axxx", "bxx"]
 
 
@@ -89,48 +86,42 @@ def test_refreshes_go_on_with_what_they_get() -> None:
 )
 def test_what_is_not_the_work_is_not_measured(work: str, answer: dict[str, object], status: int) -> None:
     with pytest.raises(WrongAnswerError) as caught:
-        measure(Server(lambda _: answer, status), CALLS, work, 3, ["first"], lambda: 0.0)
+        measure(Server(lambda _: answer, status).send, CALLS, work, 3, ["first"], lambda: 0.0)
     assert "first" not in str(caught.value)
 
 
 def test_the_front_makes_an_event_that_the_service_reads() -> None:
     headers = {"content-type": "application/x-www-form-urlencoded"}
-    request = from_event(make_event("POST", "/oauth/token", "", headers, b"scope=read+write", "192.0.2.1"))
-    assert (request.method, request.path, request.source_ip) == ("POST", "/oauth/token", "192.0.2.1")
+    request = from_event(make_event("POST", "/oauth/token", "", headers, b"scope=read+write"))
+    assert (request.method, request.path, request.source_ip) == ("POST", "/oauth/token", "127.0.0.1")
     assert parameters(request, {"scope"}) == {"scope": "read write"}
 
 
 def test_tables_compare_each_with_its_own() -> None:
-    samples = {"ours": Sample((0.5, 0.4, 0.9)), "peer": Sample((412.0, 400.0, 450.0)), "other": Sample((1.25, 1.0, 3))}
+    frame = [Contender("ours", contenders._ours), Contender("peer", contenders._ours, (OPAQUE,))]
+    found = {(workload, "ours"): [0.5, 0.4, 0.9] for workload in WORKLOADS} | {(OPAQUE, "peer"): [412.0, 400.0, 450.0]}
+    first, *others = comparison.tables(frame, found).split("\n\n#### ")
     # 412 / 0.5, 400 / 0.4 and 450 / 0.9: the machine was slower in the third round, for both.
-    assert report.compared(samples, "ours") == (
+    assert first == (
+        "#### Client credentials, opaque token\n\n"
         "|  | ms of CPU for a request | times ours |\n"
         "| --- | ---: | ---: |\n"
-        "| ours | 0.500 (0.400–0.900) | 1.00 |\n"
-        "| peer | 412 (400–450) | 824.00 |\n"
-        "| other | 1.25 (1.00–3.00) | 2.50 |"
+        "| ours | 0.500 (0.450–0.700) | 1.00 |\n"
+        "| peer | 412 (406–431) | 824.00 |"
     )
+    assert len(others) == len(WORKLOADS) - 1
+    assert all("peer" not in other for other in others)
 
 
 def test_each_contender_is_compared_with_ours() -> None:
-    for frame in contenders.FRAMES:
-        names = [contender.name for contender in frame.contenders]
+    for frame in contenders.FRAMES.values():
+        names = [contender.name for contender in frame]
         assert len(set(names)) == len(names)
-        ours = frame.contenders[0]
-        assert ours.name == "Lingpai"
-        assert all(set(contender.workloads) <= set(ours.workloads) <= set(WORKLOADS) for contender in frame.contenders)
+        assert frame[0].name == "Lingpai"
+        assert all(set(contender.workloads) <= set(frame[0].workloads) <= set(WORKLOADS) for contender in frame)
 
 
-def test_a_setting_that_is_none_is_refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(contenders, "missing", lambda: None)
-    monkeypatch.setattr(stores, "missing", lambda: None)
-    assert (
-        main(["peers", "--set", "CLIENT_CACHE_TTL=0", "--set", "aws_retry_mode=legacy", "--set", "STORE_SPEED=11"]) == 2
-    )
-    assert "there is no setting STORE_SPEED\n" in capsys.readouterr().err
-
-
-def test_nothing_of_a_process_outlives_its_block(tmp_path: Path) -> None:
+def test_nothing_of_a_process_outlives_its_block() -> None:
     stubborn = (
         "import json, signal, subprocess, sys\n"
         "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
@@ -143,8 +134,8 @@ def test_nothing_of_a_process_outlives_its_block(tmp_path: Path) -> None:
     numbers: list[int] = []
 
     def interrupted() -> None:
-        with process([sys.executable, "-c", stubborn], dict(os.environ), tmp_path / "complaints") as begun:
-            numbers.extend((begun.pid, begun.hear()["child"]))
+        with process([sys.executable, "-c", stubborn], dict(os.environ)) as begun:
+            numbers.extend((begun.begun.pid, begun.hear()["child"]))
             signal.raise_signal(signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
@@ -166,10 +157,18 @@ def _alive(pid: int) -> bool:
     return state != "Z"
 
 
-def test_what_a_process_complains_of_is_told(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", "import sys; sys.exit('no such adapter')"]
+@pytest.mark.parametrize(
+    ("says", "told"),
+    [
+        ("import sys; sys.exit('no such adapter')", "it has ended"),
+        ('input(); print(\'{"error": "no such client"}\')', "no such client"),
+    ],
+)
+def test_a_process_that_does_not_answer_is_told(says: str, told: str, capfd: pytest.CaptureFixture[str]) -> None:
     with (
-        process(command, dict(os.environ), tmp_path / "complaints") as begun,
-        pytest.raises(BrokenPeerError, match="says nothing\nno such adapter"),
+        process([sys.executable, "-c", says], dict(os.environ)) as begun,
+        pytest.raises(BrokenPeerError, match=told),
     ):
-        begun.hear()
+        begun.ask({"workload": OPAQUE})
+    # What it complains of is seen.
+    assert ("no such adapter" in capfd.readouterr().err) == (told == "it has ended")

@@ -6,11 +6,9 @@
 since the documentation says of them that they need not be.
 """
 
-import importlib.metadata
 import os
-import platform
-import sqlite3
 import time
+import uuid
 
 from authlib.integrations.flask_oauth2 import AuthorizationServer
 from authlib.integrations.sqla_oauth2 import (
@@ -27,8 +25,8 @@ from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from joserfc.jwk import ECKey, RSAKey
 
-from benchmarks.peers.apps import place
-from benchmarks.peers.apps.wsgi import WsgiApp
+from benchmarks.peers.apps import CLIENTS, folder, secret, variant, versions
+from benchmarks.peers.worker import wsgi_app
 from benchmarks.peers.workloads import OPAQUE, REFRESH, Calls
 
 # It takes no request over plain HTTP without this, as its documentation says.
@@ -135,17 +133,17 @@ class JwtTokens(JWTBearerTokenGenerator):
 def create_app():
     """The application, for the variant that the environment names."""
     app = Flask("authlib_app")
-    app.config["SQLALCHEMY_DATABASE_URI"] = f"sqlite:///{place.folder() / 'db.sqlite'}"
+    app.config["SQLALCHEMY_DATABASE_URI"] = f"sqlite:///{folder() / 'db.sqlite'}"
     app.config["OAUTH2_REFRESH_TOKEN_GENERATOR"] = True
     db.init_app(app)
-    signed = place.variant() != OPAQUE
+    signed = variant() != OPAQUE
     server = AuthorizationServer(
         query_client=create_query_client_func(db.session, OAuth2Client),
         save_token=(lambda _token, _request: None) if signed else create_save_token_func(db.session, OAuth2Token),
     )
     server.init_app(app)
     if signed:
-        server.register_token_generator("default", JwtTokens(place.variant().upper()))
+        server.register_token_generator("default", JwtTokens(variant().upper()))
     server.register_grant(grants.ClientCredentialsGrant)
     server.register_grant(RefreshTokenGrant)
     server.register_endpoint(Introspection)
@@ -162,49 +160,49 @@ def create_app():
 
 
 def populate():
-    """Fill the store; give sessions, and of what the server is made."""
-    sessions = [f"first-{number}-{place.secret()}" for number in range(place.SESSIONS)]
+    """Make the tables, the user and the clients."""
     with create_app().app_context():
         db.create_all()
-        user = User(username="alice")
-        db.session.add(user)
-        for client_id in set(place.CLIENTS.values()):
-            client = OAuth2Client(client_id=client_id, client_secret=place.secret())
+        db.session.add(User(username="alice"))
+        for client_id in set(CLIENTS.values()):
+            client = OAuth2Client(client_id=client_id, client_secret=secret())
             client.set_client_metadata(
                 {
-                    "grant_types": ["refresh_token" if client_id == place.CLIENTS[REFRESH] else "client_credentials"],
+                    "grant_types": ["refresh_token" if client_id == CLIENTS[REFRESH] else "client_credentials"],
                     "scope": "read",
                     "token_endpoint_auth_method": "client_secret_basic",
                 }
             )
             db.session.add(client)
-        db.session.flush()
-        for number, refresh_token in enumerate(sessions):
+        db.session.commit()
+
+
+def open_sessions(count):
+    """The refresh tokens of so many new sessions."""
+    refresh_tokens = [str(uuid.uuid4()) for _ in range(count)]
+    with create_app().app_context():
+        user = User.query.filter_by(username="alice").one()
+        for refresh_token in refresh_tokens:
             db.session.add(
                 OAuth2Token(
-                    client_id=place.CLIENTS[REFRESH],
+                    client_id=CLIENTS[REFRESH],
                     user_id=user.id,
                     token_type="Bearer",
-                    access_token=f"access-{number}",
+                    access_token=str(uuid.uuid4()),
                     refresh_token=refresh_token,
                     scope="read",
                     expires_in=864000,
                 )
             )
         db.session.commit()
-    names = ("authlib", "flask", "sqlalchemy", "cryptography")
-    versions = {name: importlib.metadata.version(name) for name in names}
-    return {
-        "sessions": sessions,
-        "versions": versions | {"python": platform.python_version(), "sqlite": sqlite3.sqlite_version},
-    }
+    return refresh_tokens
 
 
-def calls():
-    """How it is asked."""
-    return Calls("/oauth/token", "/oauth/introspect", place.CLIENTS, place.secret())
+def made_of():
+    """See `apps.versions`."""
+    return versions("authlib", "flask", "sqlalchemy", "cryptography")
 
 
 def open_app():
     """See `worker.App`."""
-    return WsgiApp(create_app().wsgi_app, calls())
+    return wsgi_app(create_app().wsgi_app, Calls("/oauth/token", "/oauth/introspect", CLIENTS, secret()))

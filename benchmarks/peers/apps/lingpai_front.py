@@ -2,11 +2,11 @@
 
 That is llhttp (httptools) for the parsing and libuv (uvloop) for the loop, and nothing between. The handler is called
 on the loop, as node calls its handlers; it waits for DynamoDB there, which costs time and no CPU. In: lines
-`sessions N`, until the end. Out, a JSON line each: port and versions, then the refresh tokens asked for.
+`{"sessions": N}`, until the end. Out, a JSON line each: port and versions, then the refresh tokens asked for.
 """
 
 import asyncio
-import importlib.metadata
+import json
 import sys
 from http import HTTPStatus
 from typing import Any
@@ -14,8 +14,7 @@ from typing import Any
 import httptools  # type: ignore[import-not-found]  # in the environment of the fronts alone
 import uvloop  # type: ignore[import-not-found]  # as above
 
-from benchmarks.peers.apps.event import make_event
-from benchmarks.peers.apps.lingpai_app import context, handler, open_sessions, populate
+from benchmarks.peers.apps.lingpai_app import Handler, made_of, make_event, open_sessions, populate
 from benchmarks.peers.worker import teller
 
 _LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
@@ -24,8 +23,8 @@ _LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for statu
 class Front(asyncio.Protocol):
     """One connection: requests come one after the other, and each is answered before the next is read."""
 
-    def __init__(self) -> None:
-        self._handler, self._context = handler(), context()
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
         self._parser = httptools.HttpRequestParser(self)
         self._begin()
 
@@ -61,8 +60,8 @@ class Front(asyncio.Protocol):
         """See httptools."""
         path, _, query = self._url.decode("ascii").partition("?")
         method = self._parser.get_method().decode("ascii")
-        event = make_event(method, path, query, self._headers, b"".join(self._body), "127.0.0.1")
-        answer = self._handler(event, self._context)
+        event = make_event(method, path, query, self._headers, b"".join(self._body))
+        answer = self._handler(event)
         content = answer["body"].encode()
         named = "".join(f"{name}: {value}\r\n" for name, value in answer["headers"].items())
         head = f"{_LINES[answer['statusCode']]}{named}Content-Length: {len(content)}\r\n\r\n"
@@ -75,22 +74,20 @@ class Front(asyncio.Protocol):
 async def serve() -> None:
     """Serve until the input ends."""
     tell = teller()
-    versions = populate()["versions"] | {name: importlib.metadata.version(name) for name in ("httptools", "uvloop")}
+    populate()
+    handler = Handler()
     loop, end = asyncio.get_running_loop(), asyncio.Event()
-    server = await loop.create_server(Front, "127.0.0.1", 0)
+    server = await loop.create_server(lambda: Front(handler), "127.0.0.1", 0)
 
     def read() -> None:
-        line = sys.stdin.readline()
-        if line:
-            tell({"sessions": open_sessions(int(line.split()[1]))})
+        if line := sys.stdin.readline():
+            tell({"sessions": open_sessions(json.loads(line)["sessions"])})
         else:
             end.set()
 
     loop.add_reader(sys.stdin.fileno(), read)
-    tell({"port": server.sockets[0].getsockname()[1], "versions": versions})
+    tell({"port": server.sockets[0].getsockname()[1], "versions": made_of("httptools", "uvloop")})
     await end.wait()
-    loop.remove_reader(sys.stdin.fileno())
-    server.close()
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 // node oidc-provider, alone on node's own HTTP server, with the adapter that it has by default, which keeps everything
 // in memory and is for development. https://github.com/panva/node-oidc-provider/blob/main/docs/README.md
 //
-// In: PEER_SECRET; lines `sessions N`, until the end. Out, a JSON line each: port and versions, then the refresh tokens
-// asked for.
+// In: PEER_SECRET; lines `{"sessions": N}`, until the end. Out, a JSON line each: port and versions, then the refresh
+// tokens asked for.
 
 import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
@@ -91,7 +91,7 @@ told({ port, versions: { 'oidc-provider': version, node: process.versions.node, 
 createInterface({ input: process.stdin })
   .on('line', async (line) => {
     const made = [];
-    for (let left = Number(line.split(' ')[1]); left > 0; left -= 1) made.push(await session());
+    for (let left = JSON.parse(line).sessions; left > 0; left -= 1) made.push(await session());
     told({ sessions: made });
   })
   .on('close', () => process.exit(0));
