@@ -89,8 +89,8 @@ def count(endpoint: str, *names: str) -> dict[str, Units]:
 
 def count_one(api: Api, counter: Counter, operation: Operation, index: int = 0) -> Units:
     """What DynamoDB is asked for the operation. One goes before: what only the first of all does is not counted."""
-    check(operation, operation.prepare(api, 10_000 + index)())
-    send = operation.prepare(api, 20_000 + index)
+    check(operation, operation.prepare(api, 10_000 + 2 * index)())
+    send = operation.prepare(api, 10_001 + 2 * index)
     # Preparing may have taken so long by the API's clock that records were forgotten.
     read_clients(api)
     counter.take()
