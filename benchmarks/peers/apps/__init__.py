@@ -3,7 +3,6 @@
 import importlib.metadata
 import os
 import platform
-import sqlite3
 from pathlib import Path
 
 from benchmarks.peers.workloads import CHECK, ES256, OPAQUE, REFRESH, RS256
@@ -29,5 +28,4 @@ def variant() -> str:
 
 def versions(*packages: str) -> dict[str, str]:
     """Of what the server is made."""
-    found = {name: importlib.metadata.version(name) for name in packages}
-    return {**found, "python": platform.python_version(), "sqlite": sqlite3.sqlite_version}
+    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in packages}

@@ -7,6 +7,7 @@ since the documentation says of them that they need not be.
 """
 
 import os
+import sqlite3
 import time
 import uuid
 
@@ -200,7 +201,7 @@ def open_sessions(count):
 
 def made_of():
     """See `apps.versions`."""
-    return versions("authlib", "flask", "sqlalchemy", "cryptography")
+    return versions("authlib", "flask", "sqlalchemy", "cryptography") | {"sqlite": sqlite3.sqlite_version}
 
 
 def open_app():

@@ -9,6 +9,7 @@ https://django-oauth-toolkit.readthedocs.io/en/latest/getting_started.html
 """
 
 import datetime
+import sqlite3
 import uuid
 
 import django
@@ -100,7 +101,7 @@ def open_sessions(count):
 
 def made_of():
     """See `apps.versions`."""
-    return versions("django", "django-oauth-toolkit", "oauthlib")
+    return versions("django", "django-oauth-toolkit", "oauthlib") | {"sqlite": sqlite3.sqlite_version}
 
 
 def open_app():
