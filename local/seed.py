@@ -48,6 +48,7 @@ _OTHERWISE = {
 _SHOWN = """
     client_id dialect confidential disabled grant_types scopes access_token_ttl refresh_token_ttl session_ttl
     token_format token_alg roles sign_provider sign_app api introspect claims valid_from codes_from forwards_address
+    redirect_uris post_logout_redirect_uris first_party name logo colour terms policy id_token_alg resources
 """
 ROLE_ID_MAX = 2**53 - 1
 # Secrets are stored as a fast hash, which protects only secrets that cannot be guessed.

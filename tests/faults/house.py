@@ -10,7 +10,7 @@ import pytest
 
 from lingpai.clients.service import new_client
 from tests.faults.tables import Dump, Tables
-from tests.support import breaking_proxy, openid, stores, vendor, wechat
+from tests.support import breaking_proxy, browsers, openid, stores, vendor, wechat
 from tests.support.api import Answer, Api, make_api
 from tests.support.breaking_proxy import BreakingProxy
 from tests.support.openid import OpenId
@@ -66,6 +66,7 @@ def opened(endpoint: str, transport: Transport) -> Iterator[House]:
         ):
             record = new_client(name, "spring", secret, scopes=("web",), sign_provider=provider, sign_app=app)
             api.services.store.put_client(record)  # type: ignore[attr-defined]  # the operator's port
+        api.services.store.put_client(browsers.web_app())  # type: ignore[attr-defined]
         tables = Tables(direct.client, direct.settings)
         yield House(api, proxy, tables, google, chat, transport)
 

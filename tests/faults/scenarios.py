@@ -326,7 +326,9 @@ def _of_example(name: str, example: Example) -> Scenario:
             bearer=state["token"] if example.bearer else None,
         )
 
-    return Scenario("example", example.path, ask, lambda house: dict(examples.put(house.api.services, name)[name]))
+    return Scenario(
+        "example", example.path, ask, lambda house: dict(examples.put(house.api.services, name)[name]), example.status
+    )
 
 
 _own = {scenario.path for scenario in _WRITTEN}

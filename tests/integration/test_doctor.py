@@ -130,7 +130,8 @@ def test_the_embedded_store_is_reached(tmp_path: Path) -> None:
 
         listed = call("client", "list", "--json")
         assert [client["client_id"] for client in listed.json["clients"]] == [
-            *("2", "23", "app-client", "django-app", "machine-client", "standard-client", "web-client")
+            *("2", "23", "app-client", "django-app", "machine-client", "native-app", "single-page-app"),
+            *("standard-client", "web-app", "web-client"),
         ]
         secret = call("client", "create", "shop", "--dialect", "standard", "--json").json["client_secret"]
         LOGS.hush("client secret", secret)

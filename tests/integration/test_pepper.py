@@ -20,7 +20,7 @@ WEB = ("web-client", "web-secret")
 
 @pytest.fixture
 def opened() -> Iterator[Any]:
-    with stores.for_api() as store:
+    with stores.for_api("moto") as store:
         yield store
 
 
