@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -34,7 +35,10 @@ _DRAWN = {
     "keys",
 }
 _DRAWN_WHERE_LONG = {"result", "user", "message"}
-_OF_THE_WAY = {"apigw-requestid", "connection", "content-length", "date", "server"}
+# A function gives its cookies beside its headers.
+_OF_THE_WAY = {"apigw-requestid", "connection", "content-length", "date", "server", "set-cookie"}
+# What a page draws: its nonces, in its markup and in a header, and the token of its forms.
+_DRAWN_IN_PAGES = re.compile(r"""(nonce=["']|'nonce-|name="csrf" value=")[\w.-]+""")
 
 
 @dataclass(frozen=True)
@@ -51,11 +55,13 @@ def of_lambda(answer: dict[str, Any]) -> Outcome:
     assert set(answer) >= {"statusCode"}, answer
     body = answer.get("body") or ""
     text = base64.b64decode(body).decode() if answer.get("isBase64Encoded") else body
-    return _outcome(answer["statusCode"], answer.get("headers") or {}, text)
+    typed = {"content-type": "text/plain; charset=utf-8"}  # as an HTTP API says of an answer without a type
+    given = {name.lower(): value for name, value in (answer.get("headers") or {}).items()}
+    return _outcome(answer["statusCode"], typed | given, text)
 
 
 def of_server(server: Server, event: dict[str, Any]) -> Outcome:
-    """The outcome of the request that the event tells of, at the local server."""
+    """The outcome of the request that the event tells of, at the local server. A redirect is not followed."""
     body = event.get("body") or ""
     raw = base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
     asked = urllib.request.Request(  # noqa: S310  127.0.0.1
@@ -64,7 +70,7 @@ def of_server(server: Server, event: dict[str, Any]) -> Outcome:
         headers={name: value for name, value in event["headers"].items() if name not in {"host", "content-length"}},
         method=event["requestContext"]["http"]["method"],
     )
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect())
     try:
         with opener.open(asked, timeout=30) as answer:
             return _outcome(answer.status, dict(answer.headers), answer.read().decode())
@@ -84,8 +90,21 @@ def built(folder: str) -> Path:
 
 
 def _outcome(status: int, headers: dict[str, str], text: str) -> Outcome:
-    kept = {name.lower(): value for name, value in headers.items() if name.lower() not in _OF_THE_WAY}
-    return Outcome(status, kept, _plain(json.loads(text)) if text else "")
+    kept = {
+        name.lower(): _DRAWN_IN_PAGES.sub(r"\1drawn", value)
+        for name, value in headers.items()
+        if name.lower() not in _OF_THE_WAY
+    }
+    if text and "json" in kept["content-type"]:
+        return Outcome(status, kept, _plain(json.loads(text)))
+    return Outcome(status, kept, _DRAWN_IN_PAGES.sub(r"\1drawn", text))
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Has a redirect raised as an HTTPError."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Make no further request."""
 
 
 def _plain(value: Any, name: str = "") -> Any:
