@@ -70,8 +70,8 @@ def test_seeding_again_changes_nothing(stack: Stack) -> None:
         }
 
     before = everything()
-    assert stack.seed_by_command() == "7 clients, 2 roles, 2 users are there\n"
-    assert json.loads(stack.seed_by_command("--json")) == {"clients": 7, "roles": 2, "users": 2}
+    assert stack.seed_by_command() == "10 clients, 2 roles, 2 users are there\n"
+    assert json.loads(stack.seed_by_command("--json")) == {"clients": 10, "roles": 2, "users": 2}
     assert everything() == before
 
 
