@@ -8,7 +8,7 @@ import pytest
 from lingpai import bootstrap
 from lingpai.http.cookies import set_cookie
 from lingpai.http.oauth_error import oauth_error
-from lingpai.http.request import CREDENTIALS, Request
+from lingpai.http.request import CREDENTIALS, Request, from_event
 from lingpai.http.response import Reply, json_reply
 from lingpai.http.router import Route
 from lingpai.services import Services
@@ -46,6 +46,19 @@ def test_cookies_come_in_and_go_out(api: Api) -> None:
         'session="a b"; HttpOnly; Max-Age=3600; Path=/; SameSite=Lax; Secure',
         'old=""; HttpOnly; Max-Age=0; Path=/o; SameSite=Strict; Secure',
     ]
+
+
+def test_cookies_in_a_header_of_the_event(api: Api) -> None:
+    """Gateways that stand in for API Gateway leave them there; the event's own field is read before it."""
+    event: Any = {"version": "2.0", "rawPath": PATH, "headers": {"Cookie": "one=1; two=2"}}
+    event["requestContext"] = {
+        "stage": "$default",
+        "requestId": "1",
+        "domainName": "id.example",
+        "http": {"method": "GET", "sourceIp": "192.0.2.1"},
+    }
+    assert from_event(event).cookies == {"one": "1", "two": "2"}
+    assert from_event({**event, "cookies": ["three=3", "four=4"]}).cookies == {"three": "3", "four": "4"}
 
 
 def test_an_answer_about_a_client_keeps_its_cookies() -> None:

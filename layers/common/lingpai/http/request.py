@@ -104,7 +104,9 @@ def from_event(event: object) -> Request:
         raise MalformedEventError("headers: not an object of texts")
     if not isinstance(body, str | None):
         raise MalformedEventError("body: not a text")
-    sent_cookies = event.get("cookies") or []
+    named = dict(zip(map(str.lower, headers), headers.values(), strict=True))
+    # Some gateways leave them in their header.
+    sent_cookies = event.get("cookies") or ([named["cookie"]] if "cookie" in named else [])
     if not isinstance(sent_cookies, list) or not all(isinstance(cookie, str) for cookie in sent_cookies):
         raise MalformedEventError("cookies: not a list of texts")
     context = event.get("requestContext")
@@ -116,7 +118,7 @@ def from_event(event: object) -> Request:
     return Request(
         method=_text_at(context, "http", "method"),
         path=_text_at(event, "rawPath").removeprefix("" if stage == "$default" else f"/{stage}"),
-        headers=dict(zip(map(str.lower, headers), headers.values(), strict=True)),
+        headers=named,
         query=_text_at(event, "rawQueryString") if "rawQueryString" in event else "",
         raw_body=body or "",
         is_base64=bool(event.get("isBase64Encoded")),
