@@ -4,7 +4,7 @@
 
 In: the `EXAMPLES` of the features' modules `api`. Out: what `sam local invoke -e` and the tests send to the functions.
 The tokens, codes and ids in them are those of `local.examples`, which `make run` puts into the store when it is told to
-(`SAM_LOCAL`): with them there, each event succeeds, but for the one of a path that is not there (`REFUSED`).
+(`SAM_LOCAL`): with them there, each event is answered with its example's status.
 """
 
 import base64
@@ -38,11 +38,11 @@ REQUEST_ID = "JKJaXmPLvHcESHA="
 TRACE_ID = "Root=1-695b6e80-a1b2c3d4e5f60718293a4b5c"
 NOW = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 
-# Of a path that no route takes; and the status of each event that does not succeed.
-_NOT_FOUND = {"not-found": Example("/nowhere", method="GET")}
-REFUSED = dict.fromkeys(_NOT_FOUND, 404)
-
-EXAMPLES: Mapping[str, Example] = {**examples.EXAMPLES, **_NOT_FOUND}
+# Those of the features, and one of a path that no route takes.
+EXAMPLES: Mapping[str, Example] = {
+    **examples.EXAMPLES,
+    "not-found": Example("/nowhere", method="GET", status=404),
+}
 
 # What EventBridge Scheduler sends where a schedule has no input of its own.
 SCHEDULED: Mapping[str, Mapping[str, Any]] = {

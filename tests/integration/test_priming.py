@@ -23,13 +23,13 @@ from lingpai.kernel.clock import Clock
 from lingpai.signing_keys.service import first_keys
 from lingpai.signing_keys.stores import LocalKeyWrapper
 from local import examples, seed
-from local.examples import EXAMPLES
 from tests.support import stores
 from tests.support.background import answering
 from tests.support.fake_aws import Asked, FakeAws, Told, serving
 from tests.support.fake_web import make_certificate
 from tests.support.logs import LOGS
 from tests.support.stores import CHEAP, ROOT, TEMPLATE
+from tools.write_events import EXAMPLES
 
 EVENTS = sorted((ROOT / "events").glob("*.json"))
 FUNCTIONS = ("mobile", "roles", "sign", "token", "users")
@@ -207,8 +207,8 @@ def primed(aws: Aws, app: Path, *arguments: str, **environment: str) -> Iterator
 with_process = contextmanager(primed)
 
 
-# How the events are answered that are not answered 200.
-STATUSES = {"not-found": 404, **{name: example.status for name, example in EXAMPLES.items()}}
+# How the events are answered.
+STATUSES = {name: example.status for name, example in EXAMPLES.items()}
 
 
 def app_of(function: str) -> Path:
