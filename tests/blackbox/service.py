@@ -83,6 +83,7 @@ class Service:
             content=content,
             headers=sent,
         )
+        self._http.cookies.clear()  # whoever keeps cookies is a `Visitor`
         answer = Answer(
             reply.status_code,
             {name.lower(): value for name, value in reply.headers.items() if name.lower() not in _OF_THE_WAY},
