@@ -618,7 +618,7 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("UsersFunction", "CountersTable", UPDATE): register,
     ("UsersFunction", "CodePepper", SECRET): current_user_by_a_temporary_token,
     ("UsersFunction", "KeysTable", SCAN): current_user_by_a_signed_token,
-    ("PagesFunction", "ClientsTable", BATCH_GET): page_account,
+    ("PagesFunction", "ClientsTable", BATCH_GET): page_authorize,
     ("PagesFunction", "ClientsTable", UPDATE): page_end_too_many,
     ("PagesFunction", "SessionsTable", GET): page_end_too_many,
     ("PagesFunction", "SessionsTable", BATCH_GET): page_account,
