@@ -31,7 +31,10 @@ MINISTACK := .cache/ministack/.synced
 RUNTIME := .cache/runtime/.synced
 BROWSER := .cache/browser/.synced
 CHECKOV := .cache/checkov/.synced
+SCHEMATHESIS := .cache/schemathesis/.synced
 AUDIT := .cache/audit/.synced
+WEB_APP := .cache/web-app/.synced
+SDK_JS := .cache/sdk-js/.installed
 PEERS := .cache/peers-authlib/.synced .cache/peers-django/.synced .cache/peers-front/.synced
 LAYER_REQUIREMENTS := layers/common/requirements.txt
 LOCAL_BUILD := .aws-sam/local/template.yaml
@@ -51,6 +54,19 @@ help: ## Show this list
 run: $(VENV) ## Serve the API on this machine, with demo data (PORT, SEED, DYNAMODB_ENDPOINT, SAM_LOCAL)
 	@exec .venv/bin/python -m local
 
+.PHONY: run-example
+run-example: $(VENV) ## Serve examples/api on this machine, beside `make run` (PORT)
+	@exec .venv/bin/python -m local.serve_template examples/api/template.yaml Issuer=http://127.0.0.1:3000 \
+		Resource=http://127.0.0.1:3001 ClientId=notes-api ClientSecret=notes-api-secret
+
+.PHONY: demo
+demo: $(VENV) $(WEB_APP) ## Log in to two example apps, served beside it (PORT, WEB_APP_PORT, SINGLE_PAGE_APP_PORT)
+	@exec .venv/bin/python -m local.demo
+
+$(WEB_APP): examples/web-app/requirements.txt $(UV)
+	$(call say,installing Flask and Authlib into $(@D))
+	@$(install-requirements)
+
 .PHONY: test
 test: $(VENV) ## Run the tests, in a process for each core (ARGS='-k refresh -x' goes to pytest)
 	@exec .venv/bin/pytest --numprocesses $(WORKERS) $(ARGS)
@@ -63,15 +79,19 @@ test-fast: $(VENV) ## Run the tests that need neither DynamoDB Local nor a serve
 test-faults-full: $(VENV) dynamodb-local ## Run tests/faults with each fault, not one for each outcome (minutes; needs Java 17)
 	@FAULTS=full exec .venv/bin/pytest --numprocesses $(WORKERS) tests/faults $(ARGS)
 
+.PHONY: schemathesis
+schemathesis: $(VENV) $(SCHEMATHESIS) ## Send made-up requests for all of docs/openapi.yaml, and compare the answers (EXAMPLES, ARGS='--seed 2')
+	@exec .venv/bin/python -m tools.fuzzing.run $(or $(EXAMPLES),1000) $(ARGS)
+
 WORKERS := auto
 FAST_TESTS := $(addprefix tests/,architecture unit contract integration) sdk/python/tests
 
 ##: Work on it
 
 .PHONY: check
-check: check-format check-lint check-types check-imports check-template check-lock check-commits ## Everything that needs no test run: format, lint, types, imports, template, lock, commits
+check: check-format check-lint check-types check-imports check-template check-lock check-sdk-js check-commits ## Everything that needs no test run: format, lint, types, imports, template, lock, JavaScript, commits
 
-.PHONY: check-format check-lint check-types check-imports check-template check-lock check-commits
+.PHONY: check-format check-lint check-types check-imports check-template check-lock check-sdk-js check-commits
 check-format: $(VENV)
 	$(call say,format: ruff format)
 	@.venv/bin/ruff format --quiet --diff .
@@ -90,13 +110,18 @@ check-imports: $(VENV)
 
 check-template: $(VENV)
 	$(call say,template: cfn-lint)
-	@.venv/bin/cfn-lint template.yaml
+	@.venv/bin/cfn-lint --regions us-east-1 cn-north-1 cn-northwest-1 --template template.yaml examples/*/template.yaml
 
 check-lock: $(UV)
 	$(call say,lock: pyproject.toml$(comma) uv.lock and $(LAYER_REQUIREMENTS) agree)
 	@$(UV) lock --quiet --check || { echo 'uv.lock is behind pyproject.toml: run `make lock`' >&2; exit 1; }
 	@[ "$$($(export-layer))" = "$$(cat $(LAYER_REQUIREMENTS))" ] \
 		|| { echo '$(LAYER_REQUIREMENTS) differs from uv.lock: run `make lock`' >&2; exit 1; }
+
+# Without npm it is left to those who have it.
+check-sdk-js: $(if $(shell command -v npm 2>/dev/null),$(SDK_JS))
+	$(call say,JavaScript: types of sdk/js$(comma) and what is written from them)
+	@$(if $^,node sdk/js/build.mjs $(dir $(SDK_JS)) --check,echo '  left out: npm was not found')
 
 # Commits up to this one have subjects of any length; where it is not in the clone, the last 20 commits are checked.
 FREE_SUBJECTS := 3fb76298c3d3b805b308302502a89e043aa3af5c
@@ -125,18 +150,40 @@ password-filter: $(VENV) $(UV) ## Build the filter of refused passwords, the shi
 	@.venv/bin/python -m tools.password_filter $(ARGS) \
 		$(if $(LIST),$(or $(OUT),passwords.filter) $(LIST),$(SHIPPED_FILTER) .cache/password-lists/*)
 
+.PHONY: sdk-js
+sdk-js: $(SDK_JS) ## Write the files of sdk/js from its source, and check its types (needs npm)
+	@node sdk/js/build.mjs $(<D)
+
+.PHONY: test-sdk-js
+test-sdk-js: $(SDK_JS) ## Run the tests of sdk/js that need no server; `make test` has them all (needs npm)
+	@exec node --test sdk/js/tests/*.test.mjs
+
+$(SDK_JS): sdk/js/package.json sdk/js/package-lock.json
+	$(call say,installing TypeScript and terser into $(@D))
+	@$(npm-install)
+
 .PHONY: npm-clients
-npm-clients: .cache/npm-clients/.installed ## Fetch the OAuth clients of npm that the tests run against the server (needs node)
+npm-clients: .cache/npm-clients/.installed $(SDK_JS) ## Fetch the OAuth clients of npm that the tests run against the server, and the tools of sdk/js (needs node)
 
 .cache/npm-clients/.installed: tests/e2e/npm/package.json tests/e2e/npm/package-lock.json
 	$(call say,installing OAuth clients into .cache/npm-clients)
 	@$(npm-install)
 
 .PHONY: swagger-ui
-swagger-ui: .cache/swagger-ui/.installed ## Fetch Swagger UI, which shows the API at /docs of `make run` (needs npm)
+swagger-ui: .cache/swagger-ui/.installed $(VENV) ## Put Swagger UI, which shows the API at /docs, into the layer (needs npm)
+	@.venv/bin/python -m tools.swagger_ui $(<D)/node_modules/swagger-ui-dist
 
 .cache/swagger-ui/.installed: tools/swagger-ui/package.json tools/swagger-ui/package-lock.json
 	$(call say,installing Swagger UI into .cache/swagger-ui)
+	@$(npm-install)
+
+.PHONY: sdk-check
+sdk-check: $(VENV) .cache/sdk-check/.installed ## Make a client from docs/openapi.yaml, check its types, and call a local server by it (needs npm)
+	@cp tools/sdk-check/check.ts tools/sdk-check/tsconfig.json .cache/sdk-check
+	@exec .venv/bin/python -m tools.sdk_check .cache/sdk-check
+
+.cache/sdk-check/.installed: tools/sdk-check/package.json tools/sdk-check/package-lock.json
+	$(call say,installing openapi-typescript and openapi-fetch into .cache/sdk-check)
 	@$(npm-install)
 
 OIDC_PROVIDER := benchmarks/peers/oidc-provider
@@ -161,9 +208,10 @@ bench-peers: $(VENV) $(PEERS) .cache/peers-oidc-provider/.installed dynamodb-loc
 	@$(bench) peers $(ARGS)
 
 .PHONY: openapi
-openapi: $(VENV) ## Write docs/openapi.yaml and events/: every route with what it takes and answers, and its examples
+openapi: $(VENV) ## Write docs/openapi.yaml, docs/postman.json and events/: every route with what it takes and answers, and its examples
 	@.venv/bin/python -m tools.write_openapi
 	@.venv/bin/python -m tools.write_events
+	@.venv/bin/python -m tools.write_postman
 
 .PHONY: settings
 settings: $(VENV) ## Write docs/settings.md: each setting, its default and what it sets
@@ -216,7 +264,7 @@ clean: ## Remove everything that make made
 ##: Test what is shipped (docs/deployment-tests.md)
 
 .PHONY: e2e-browser
-e2e-browser: $(BROWSER) .cache/axe/.installed ## Log in at the pages by Chromium, and look for what keeps people out (needs chromium, npm)
+e2e-browser: $(BROWSER) .cache/npm-browser/.installed ## Log in by Chromium, at the pages and from apps written with OpenID Connect libraries (needs chromium, node)
 	@exec $(dir $(BROWSER))bin/pytest tests/browser $(ARGS)
 
 .PHONY: screenshots
@@ -224,16 +272,16 @@ screenshots: $(BROWSER) ## Take a picture of every page, into docs/pages (needs 
 	@exec $(dir $(BROWSER))bin/python -m tests.browser.screenshots
 
 $(BROWSER): pyproject.toml uv.lock $(UV)
-	$(call say,installing the project and playwright into $(@D))
+	$(call say,installing the project with playwright and OpenID Connect clients into $(@D))
 	@UV_PROJECT_ENVIRONMENT=$(@D) $(UV) sync --quiet --frozen --group browser --python .cache/uv-$(UV_VERSION)/bin/python
 	@touch $@
 
-.cache/axe/.installed: tests/browser/npm/package.json tests/browser/npm/package-lock.json
-	$(call say,installing axe-core into .cache/axe)
+.cache/npm-browser/.installed: tests/browser/npm/package.json tests/browser/npm/package-lock.json
+	$(call say,installing axe-core and OpenID Connect clients into .cache/npm-browser)
 	@$(npm-install)
 
 .PHONY: e2e-deploy
-e2e-deploy: $(VENV) $(MINISTACK) build-here ## Deploy to a stand-in for AWS, test it from outside, and each permission
+e2e-deploy: $(VENV) $(MINISTACK) build-here build-example ## Deploy to a stand-in for AWS, test it from outside, and each permission
 	@exec .venv/bin/pytest tests/deploy $(ARGS)
 
 .PHONY: e2e-sam-local
@@ -249,35 +297,46 @@ check-security: $(CHECKOV) ## Scan the template for what is insecure (exceptions
 audit: $(VENV) $(UV) $(AUDIT) ## Look up known vulnerabilities of all that is locked (asks PyPI; 1: vulnerable, 2: not checked)
 	$(call say,vulnerabilities: pip-audit)
 	@$(UV) export --quiet --frozen --all-groups --no-emit-local > .cache/audit/uv.lock.txt
-	@.venv/bin/python -m tools.audit .cache/audit/uv.lock.txt tools/requirements/*.txt
+	@.venv/bin/python -m tools.audit .cache/audit/uv.lock.txt tools/requirements/*.txt examples/*/requirements.txt
 
 .PHONY: e2e-runtime
 e2e-runtime: $(VENV) $(RUNTIME) .cache/bare-python/.made build-here build-arm64 dynamodb-local ## Run the built functions in Lambda's own runtime, without Docker
 	@exec .venv/bin/pytest tests/runtime $(ARGS)
 
-.PHONY: build-here build-arm64
+.PHONY: build-here build-arm64 build-example
 # For the processor of this machine: what is tested here runs here.
 build-here: $(SAM)
 	$(call say,functions and layer for this machine: sam build)
-	@$(call build-for,here,$(subst aarch64,arm64,$(shell uname -m)))
+	@$(call build-for,here,$(machine))
 
 build-arm64: $(SAM)
 	$(call say,functions and layer for arm64: sam build)
 	@$(call build-for,arm64,arm64)
 
-build-for = report=$$($(sam) build --build-dir .aws-sam/$(1) --cache-dir .aws-sam/cache-$(1) \
-	--parameter-overrides Architecture=$(2) 2>&1) || { printf '%s\n' "$$report"; exit 1; }; \
-	$(call write-sbom,.aws-sam/$(1))
+# In its own folder, as its reader builds it: its requirements name the SDK from there.
+build-example: $(SAM)
+	$(call say,example: sam validate$(comma) sam build)
+	@cd examples/api && $(sam) validate --lint --region us-east-1 > /dev/null
+	@cd examples/api && $(call sam-build,$(CURDIR)/.aws-sam/example,$(CURDIR)/.aws-sam/cache-example,$(machine))
+
+machine = $(subst aarch64,arm64,$(shell uname -m))
+
+build-for = $(call sam-build,.aws-sam/$(1),.aws-sam/cache-$(1),$(2)); $(call write-sbom,.aws-sam/$(1))
+
+sam-build = report=$$($(sam) build --build-dir $(1) --cache-dir $(2) --parameter-overrides Architecture=$(3) 2>&1) \
+	|| { printf '%s\n' "$$report"; exit 1; }
 
 # The packages in the layer, with the hashes that they were installed by (CycloneDX 1.5).
 write-sbom = $(UV) export --quiet --frozen --no-dev --no-emit-project --preview-features sbom-export \
 	--format cyclonedx1.5 > $(1)/sbom.cdx.json
 
-$(MINISTACK) $(RUNTIME) $(CHECKOV) $(AUDIT) $(PEERS): .cache/%/.synced: tools/requirements/%.txt $(UV)
+$(MINISTACK) $(RUNTIME) $(CHECKOV) $(AUDIT) $(SCHEMATHESIS) $(PEERS): .cache/%/.synced: tools/requirements/%.txt $(UV)
 	$(call say,installing $* into $(@D))
-	@$(UV) venv --quiet --clear --python .cache/uv-$(UV_VERSION)/bin/python $(@D)
-	@$(UV) pip sync --quiet --require-hashes --python $(@D)/bin/python $<
-	@touch $@
+	@$(install-requirements)
+
+# A file of requirements with hashes, which stands first before the target, into an environment in the target's folder.
+install-requirements = $(UV) venv --quiet --clear --python .cache/uv-$(UV_VERSION)/bin/python $(@D) \
+	&& $(UV) pip sync --quiet --require-hashes --python $(@D)/bin/python $< && touch $@
 
 # What the stand-in runs on, and so the functions in it: a Python that has no packages.
 $(MINISTACK): .cache/bare-python/.made

@@ -33,7 +33,7 @@ from benchmarks.operations import (
     refresh,
 )
 from benchmarks.units import Counter, Units, size_of
-from lingpai.accounts import profile_routes, roles
+from lingpai.accounts import profile_names, roles
 from lingpai.accounts import service as accounts
 from lingpai.accounts.model import Profile, RoleBook
 from lingpai.clients.service import CACHE_SIZE, new_client
@@ -46,7 +46,7 @@ CLIENT_SECRET = "the secret of each client"
 CHANGE_PASSWORD = "change of the password"
 ADMIN_ROLE = 1
 # What the profile takes of its two longest fields.
-LONG_TEXTS = (profile_routes.LIMITS["instruction"], profile_routes.LIMITS["images"])
+LONG_TEXTS = (profile_names.LIMITS["introduction"], profile_names.LIMITS["picture"])
 
 
 @dataclass(frozen=True)

@@ -23,14 +23,14 @@ class Operation:
     """An operation, and the status of its answer.
 
     `starts`: its cold start is measured, too.
-    `ahead`: by how many seconds the clock is ahead when it is recorded, so that its codes and tokens outlive the
-    measurement; a signed token says when it was made, and is not good before.
+    `today`: it is recorded now, since a signed token is not valid before it was issued. The others are recorded at noon
+    of tomorrow (UTC): their codes and tokens outlive the measurement, and no day ends between their requests.
     """
 
     prepare: Prepare
     starts: bool = False
     status: int = 200
-    ahead: int = 86400
+    today: bool = False
 
 
 def good(answer: Answer) -> Any:
@@ -148,7 +148,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "login by sign, new account": Operation(_sign("new")),
     "refresh": Operation(refresh),
     "introspection": Operation(introspect),
-    "introspection, signed token": Operation(post("/oauth/introspect", _signed, STANDARD), ahead=-5),
+    "introspection, signed token": Operation(post("/oauth/introspect", _signed, STANDARD), today=True),
     "call with a token": Operation(by_bearer("/users/current"), starts=True),
     "own profile": Operation(by_bearer("/userDetail/current")),
     "roles": Operation(by_bearer("/roles/list", "admin", "admin-of-the-gate"), starts=True),

@@ -27,6 +27,7 @@ from tests.support import stores
 from tests.support.background import answering
 from tests.support.fake_web import make_certificate
 
+DAY = 86400
 PEPPER = "a-pepper-for-benchmarks"
 _SECRET = {
     "ARN": "arn:aws:secretsmanager:us-east-1:123456789012:secret:pepper",
@@ -65,7 +66,8 @@ def record(name: str, keys: KeyStore) -> Recording:
     operation = OPERATIONS[name]
     with stores.on_moto() as store, pytest.MonkeyPatch.context() as patch, silence():
         api = deployed_api(patch, store, code_pepper=PEPPER)
-        api.time.at = int(time.time()) + operation.ahead
+        now = int(time.time())
+        api.time.at = now - 5 if operation.today else now - now % DAY + DAY + DAY // 2
         api, seen = watched(restarted(api, patch, keys))
         send = operation.prepare(api, 1)
         # It is another process that answers: one that has read no client's record yet.

@@ -7,7 +7,6 @@ process uses the stack's tables as its functions do.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import boto3.session
 import botocore.config
 import botocore.exceptions
 
@@ -19,8 +18,11 @@ _CONFIG = botocore.config.Config(connect_timeout=5, read_timeout=30, retries={"t
 # sends nothing, and need not have the settings that a sender requires.
 _PARAMETERS = {
     "DigestLogin": "DIGEST_LOGIN",
+    "Mfa": "MFA",
+    "MfaRoles": "MFA_ROLES",
     "WechatAppsSecret": "WECHAT_APPS_SECRET",
     "OidcProviders": "OIDC_PROVIDERS",
+    "Issuer": "ISSUER",
 }
 # The template's names of the tables, which are the settings' defaults, by setting.
 _TABLES = {name: str(field.default) for name, field in Settings.model_fields.items() if name.endswith("_table")}
@@ -35,7 +37,8 @@ class DeploymentError(LocalError):
 class Deployment:
     """What CloudFormation tells about a stack. `tables` and `parameters` have the names of settings.
 
-    `keys_key` is the ARN of the KMS key that wraps signing keys; `senders` is the functions' SMS_PROVIDER.
+    `keys_key` is the ARN of the KMS key that wraps signing keys; `senders` is the functions' SMS_PROVIDER. `given` has
+    all parameters of the template, by their names there.
     """
 
     stack: str
@@ -45,6 +48,7 @@ class Deployment:
     parameters: Mapping[str, str]
     keys_key: str
     senders: str
+    given: Mapping[str, str]
 
     @property
     def environment(self) -> dict[str, str]:
@@ -54,6 +58,8 @@ class Deployment:
 
 def find(stack: str) -> Deployment:
     """Return the stack of this name; raises DeploymentError if there is none, or it is of another service."""
+    import boto3.session
+
     client = boto3.session.Session().client("cloudformation", config=_CONFIG)
     try:
         found = client.describe_stacks(StackName=stack)["Stacks"][0]
@@ -73,11 +79,14 @@ def find(stack: str) -> Deployment:
         parameters={setting: given[name] for name, setting in _PARAMETERS.items() if name in given},
         keys_key=outputs["KeysKey"],
         senders=given.get(_SENDERS, "console"),
+        given=given,
     )
 
 
 def pepper(deployment: Deployment) -> str:
     """Return the key of the codes' hashes. It reveals codes in the table, so it is for checks and tests only."""
+    import boto3.session
+
     session = boto3.session.Session()
     try:
         resource = session.client("cloudformation", config=_CONFIG).describe_stack_resource(

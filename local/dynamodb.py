@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import boto3.session
 import botocore.config
 import botocore.exceptions
 
@@ -42,6 +41,7 @@ def embedded_answer(operation: str, body: bytes) -> tuple[int, bytes]:
 
     `operation` is the value of X-Amz-Target, for example `DynamoDB_20120810.GetItem`.
     """
+    import boto3.session
     import botocore.awsrequest
     from moto.core.models import botocore_stubber
 
@@ -102,6 +102,8 @@ def connect(region: str | None = None) -> "DynamoDBClient":
 
     `region` is for an environment that names none.
     """
+    import boto3.session
+
     config = botocore.config.Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 2})
     return boto3.session.Session(region_name=region).client("dynamodb", config=config)
 

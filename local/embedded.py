@@ -8,7 +8,6 @@ import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
-from unittest.mock import patch
 
 type GetItem = Callable[..., Any]
 type Transact = Callable[[Any, list[dict[str, Any]]], None]
@@ -17,6 +16,8 @@ type Transact = Callable[[Any, list[dict[str, Any]]], None]
 @contextmanager
 def bounded_memory() -> Iterator[None]:
     """Patch moto so that it keeps only what its tables hold, as long as the context lasts."""
+    from unittest.mock import patch
+
     from moto.core.common_models import BaseModel
     from moto.dynamodb.models import DynamoDBBackend
     from moto.dynamodb.models.table import Table

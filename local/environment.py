@@ -19,7 +19,6 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCAL_PATHS = "/_local/"
 SMS_PATH = f"{LOCAL_PATHS}sms"
 STORE_PATH = f"{LOCAL_PATHS}dynamodb"
-DOCS_PATH = "/docs"
 
 # All callers have the address 127.0.0.1, so limits by address or client would count them as one. For the same reason no
 # login comes from an unknown address.
@@ -32,6 +31,7 @@ _NO_LIMITS = """
 PRESETS = {
     "AWS_REGION": "us-east-1",
     "DIGEST_LOGIN": "1",
+    "API_DOCS": "1",
     "KEYS_FILE": str(ROOT / ".lingpai" / "signing-keys.json"),
     "CODE_PEPPER": "local-pepper-that-protects-nothing",
     "SMS_PROVIDER": "console",
@@ -56,7 +56,11 @@ def read_port(environ: Mapping[str, str], name: str = "PORT", default: int = 300
 
 def prepare(environ: MutableMapping[str, str], port: int) -> None:
     """Set in `environ` what the service needs here and the caller has not set."""
-    for name, value in {**PRESETS, "ISSUER": f"http://{HOST}:{port}"}.items():
+    presets = {**PRESETS, "ISSUER": f"http://{HOST}:{port}"}
+    if not environ.get("ISSUER"):
+        # Browsers make passkeys for `localhost`, and for no address.
+        presets |= {"WEBAUTHN_RP_ID": "localhost", "WEBAUTHN_ORIGINS": f"http://localhost:{port}"}
+    for name, value in presets.items():
         if not environ.get(name):
             environ[name] = value
     if not environ.get("DYNAMODB_ENDPOINT"):

@@ -82,12 +82,21 @@ class Reply:
     body: bytes = b""
 
 
+type Invoke = Callable[[str, dict[str, Any]], object]
+type Authorize = Callable[[Route, dict[str, Any]], Reply | dict[str, Any] | None]
+
+
 @dataclass(frozen=True)
 class Gateway:
-    """An HTTP API. `invoke` calls a function by its logical id, holding the lock `turn`."""
+    """An HTTP API. `invoke` calls a function by its logical id, holding the lock `turn`.
+
+    `authorize` asks the route's authorizer: a reply refuses the request; anything else is what the function is told
+    in `requestContext.authorizer`, None for a public route.
+    """
 
     routes: Sequence[Route]
-    invoke: Callable[[str, dict[str, Any]], object]
+    invoke: Invoke
+    authorize: Authorize = lambda _route, _event: None
     domain: str = "127.0.0.1"
     port: int = 3000
     cors: CorsRules = field(default_factory=CorsRules)
@@ -120,6 +129,11 @@ def _answer(gateway: Gateway, request: Request, request_id: str) -> Reply:
         request, route, request_id=request_id, now=datetime.now(UTC), domain=gateway.domain, port=gateway.port
     )
     try:
+        decision = gateway.authorize(route, event)
+        if isinstance(decision, Reply):
+            return decision
+        if decision is not None:
+            event["requestContext"]["authorizer"] = decision
         with gateway.turn:
             result = gateway.invoke(route.function, event)
         # Lambda's runtime passes JSON on, so a result that is not JSON fails there too.

@@ -19,7 +19,7 @@ from lingpai.accounts import service as accounts
 from lingpai.accounts.model import RoleBook, User
 from lingpai.accounts.roles import check_name
 from lingpai.clients import epochs
-from lingpai.clients.model import Client, ExtraClaim, Right
+from lingpai.clients.model import CHALLENGE, Client, ExtraClaim, Right
 from lingpai.clients.service import DialectName, inconsistency, new_client
 from lingpai.http.fields import has_control
 from lingpai.identity_providers.model import OPENID_MAX
@@ -36,7 +36,7 @@ from local.errors import LocalError
 if TYPE_CHECKING:
     from lingpai.clients.storage import ClientWriter
 
-GRANTS = sorted({grant.PERMISSION for grant in REGISTRY.values()})
+GRANTS = sorted({CHALLENGE, *(grant.PERMISSION for grant in REGISTRY.values())})
 # Fields of a file that a client's record calls otherwise.
 _OTHERWISE = {
     "client_id": "id",
@@ -49,6 +49,8 @@ _SHOWN = """
     client_id dialect confidential disabled grant_types scopes access_token_ttl refresh_token_ttl session_ttl
     token_format token_alg roles sign_provider sign_app api introspect claims valid_from codes_from forwards_address
     redirect_uris post_logout_redirect_uris first_party name logo colour terms policy id_token_alg resources
+    dpop_bound_access_tokens
+    mfa
 """
 ROLE_ID_MAX = 2**53 - 1
 # Secrets are stored as a fast hash, which protects only secrets that cannot be guessed.
@@ -124,6 +126,8 @@ class SeedClient(BaseModel):
     policy: Text | None = None
     id_token_alg: Literal["ES256", "RS256"] | None = None
     resources: tuple[Text, ...] = ()
+    dpop_bound_access_tokens: bool = False
+    mfa: Literal["ignore"] | None = None
 
 
 class SeedRole(BaseModel):

@@ -17,9 +17,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from local import dynamodb, functions, gateway, store_endpoint, template
-from local.api_page import with_page
 from local.environment import (
-    DOCS_PATH,
     HOST,
     LOCAL_PATHS,
     ROOT,
@@ -50,7 +48,7 @@ def _run(environ: MutableMapping[str, str]) -> int:
     with closing(listen(read_port(environ))) as listener:
         port = port_of(listener)
         prepare(environ, port)
-        described = template.load(template.FILE)
+        described = template.own()
         functions.set_environment(described, environ)
 
         # Imported late: these modules may read the environment that was set above.
@@ -88,7 +86,7 @@ def _run(environ: MutableMapping[str, str]) -> int:
                 # Only the console sender has an outbox.
                 answer = make_answer(api, lambda: getattr(services.sms, "outbox", ()))
                 # Only the embedded store needs an address at this server.
-                answer = for_this_machine(with_page(answer if store.kept else with_store(answer, api)))
+                answer = for_this_machine(answer if store.kept else with_store(answer, api))
                 with ExitStack() as stack:
                     if for_containers and not store.kept:
                         store_port = read_port(environ, "DYNAMODB_PORT", 8000)
@@ -114,14 +112,14 @@ def serve(server: HttpServer) -> None:
 
 
 def for_this_machine(answer: Answer) -> Answer:
-    """Restrict `/docs` and the paths below `/_local/` to requests whose Host header names this machine.
+    """Restrict the paths below `/_local/` to requests whose Host header names this machine.
 
     A web page whose own name resolves to 127.0.0.1 (DNS rebinding) is refused: its browser sends that name.
     """
 
     def answer_or_refuse(request: gateway.Request) -> gateway.Reply:
         host = (request.header("host") or "").partition(":")[0].lower()
-        if request.path.startswith((LOCAL_PATHS, DOCS_PATH)) and host not in {HOST, "localhost"}:
+        if request.path.startswith(LOCAL_PATHS) and host not in {HOST, "localhost"}:
             return gateway.message(403, f"Forbidden: call {request.path} by {HOST} or localhost")
         return answer(request)
 

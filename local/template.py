@@ -1,13 +1,14 @@
-"""Reads from `template.yaml` what a local server needs: routes, functions, tables and the CORS rules.
+"""Reads from `template.yaml` what a local server needs: routes, authorizers, functions, tables and the CORS rules.
 
-In: the path of the template. Out: a frozen `Template`. CloudFormation's functions are kept as they stand and
-resolved only where that needs neither AWS nor a stack: a `!Ref` of a table is its logical id (here a table
-bears that name), a `!Ref` of a parameter is its default, a `!Sub` of those is their text. Whatever else there
-is has no meaning here and is left out.
+In: the path of the template, and values for its parameters. Out: a frozen `Template`. CloudFormation's functions are
+kept as they stand and resolved only where that needs neither AWS nor a stack: a `!Ref` of a table is its logical id
+(here a table bears that name), a `!Ref` of a parameter is its value or default, a `!Sub` of those is their text.
+Whatever else there is has no meaning here and is left out.
 """
 
+import functools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +29,46 @@ class TemplateError(LocalError):
 
 @dataclass(frozen=True)
 class Route:
-    """One route of the HTTP API: a method (or ANY), a path, and the logical id of its function."""
+    """One route of the HTTP API: a method (or ANY), a path, and the logical id of its function.
+
+    `authorizer` is the name of its authorizer; None for a public route. A token for a JWT authorizer must have one of
+    the `scopes`, if there are any.
+    """
 
     method: str
     path: str
     function: str
+    authorizer: str | None = None
+    scopes: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
         """The route key as events carry it: `ANY /oauth/token`, or `$default`."""
         return self.path if self.path == DEFAULT_ROUTE else f"{self.method} {self.path}"
+
+
+@dataclass(frozen=True)
+class JwtAuthorizer:
+    """API Gateway checks signed tokens itself: their issuer and audience. `header` (lower case) has the token."""
+
+    issuer: str
+    audience: tuple[str, ...]
+    header: str
+
+
+@dataclass(frozen=True)
+class LambdaAuthorizer:
+    """A function decides, by payload format 2.0 with simple responses. `function` is its logical id.
+
+    The request must have all `headers` (lower case). A decision is kept for `ttl` seconds for the same headers.
+    """
+
+    function: str
+    headers: tuple[str, ...]
+    ttl: int
+
+
+type Authorizer = JwtAuthorizer | LambdaAuthorizer
 
 
 @dataclass(frozen=True)
@@ -78,12 +109,13 @@ class CorsRules:
 
 @dataclass(frozen=True)
 class Template:
-    """What the local server takes from `template.yaml`."""
+    """What the local server takes from `template.yaml`. The authorizers are found by their names."""
 
     routes: tuple[Route, ...]
     functions: tuple[Function, ...]
     tables: tuple[Table, ...]
     cors: CorsRules
+    authorizers: Mapping[str, Authorizer] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -121,8 +153,14 @@ _Loader.add_multi_constructor("!", _construct_call)
 _Loader.add_constructor("tag:yaml.org,2002:map", _construct_mapping)
 
 
-def load(path: Path) -> Template:
-    """The template at `path`; raises TemplateError if it cannot be used."""
+@functools.cache
+def own() -> Template:
+    """The template of this project, read once in this process; raises TemplateError as `load` does."""
+    return load(FILE)
+
+
+def load(path: Path, parameters: Mapping[str, str] | None = None) -> Template:
+    """The template at `path`, with these parameters; raises TemplateError if it cannot be used."""
     try:
         document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (a SafeLoader)
     except OSError as error:
@@ -132,14 +170,26 @@ def load(path: Path) -> Template:
     resources = document.get("Resources") if isinstance(document, dict) else None
     if not isinstance(resources, dict):
         raise TemplateError(f"{path}: no Resources")
-    names = _parameters(document) | {name: name for name in _of_type(resources, "AWS::DynamoDB::Table")}
+    chosen = dict(parameters or {})
+    if unknown := sorted(set(chosen) - set(document.get("Parameters", {}))):
+        raise TemplateError(f"{path}: no parameter {', '.join(unknown)}")
+    names = _parameters(document) | chosen | {name: name for name in _of_type(resources, "AWS::DynamoDB::Table")}
     shared = document.get("Globals", {}).get("Function", {})
     functions = _of_type(resources, "AWS::Serverless::Function")
+    auth = _auth(document, resources)
+    authorizers = {name: _authorizer(name, given, names) for name, given in auth.get("Authorizers", {}).items()}
+    routes = [
+        route for name, given in functions.items() for route in _routes(name, given, auth.get("DefaultAuthorizer"))
+    ]
+    for route in routes:
+        if route.authorizer is not None and route.authorizer not in authorizers:
+            raise TemplateError(f"{route.key}: there is no authorizer {route.authorizer}")
     return Template(
-        routes=tuple(route for name, given in functions.items() for route in _routes(name, given)),
+        routes=tuple(routes),
         functions=tuple(_function(name, given, shared, names) for name, given in functions.items()),
         tables=tuple(_table(name, given) for name, given in _of_type(resources, "AWS::DynamoDB::Table").items()),
         cors=_cors(document, resources, names),
+        authorizers=authorizers,
     )
 
 
@@ -159,7 +209,37 @@ def _parameters(document: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _routes(function: str, given: Mapping[str, Any]) -> Iterator[Route]:
+def _auth(document: Mapping[str, Any], resources: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The API's authorizers and which of them is the default, as SAM's HttpApiAuth has them."""
+    apis = [*_of_type(resources, "AWS::Serverless::HttpApi").values(), document.get("Globals", {}).get("HttpApi", {})]
+    return next((api["Auth"] for api in apis if "Auth" in api), {})
+
+
+def _authorizer(name: str, given: Mapping[str, Any], names: Mapping[str, str]) -> Authorizer:
+    """A JWT authorizer (SAM: OAuth2Authorizer) or a Lambda authorizer (SAM: LambdaAuthorizer)."""
+    match given:
+        case {"JwtConfiguration": {"issuer": issuer, "audience": list(audience)}, "IdentitySource": str(source)}:
+            resolved = [_resolve(value, names) for value in (issuer, *audience)]
+            known = tuple(value for value in resolved if value)
+            prefix, _, header = source.rpartition(".")
+            if len(known) == len(resolved) and prefix == "$request.header":
+                return JwtAuthorizer(known[0], known[1:], header.lower())
+            raise TemplateError(f"{name}: the issuer and audiences must be known, and the token be in a header")
+        case {
+            "FunctionArn": _Call("GetAtt", str(arn)),
+            "AuthorizerPayloadFormatVersion": "2.0",
+            "EnableSimpleResponses": True,
+            "Identity": {"Headers": [_, *_] as headers, "ReauthorizeEvery": int(ttl), **others},
+        } if not others:
+            return LambdaAuthorizer(arn.removesuffix(".Arn"), tuple(map(str.lower, headers)), ttl)
+        case _:
+            raise TemplateError(
+                f"{name}: served here are JWT authorizers, and Lambda authorizers with payload format 2.0, simple "
+                "responses, headers as the identity and ReauthorizeEvery"
+            )
+
+
+def _routes(function: str, given: Mapping[str, Any], default: str | None) -> Iterator[Route]:
     for event in given.get("Events", {}).values():
         if event.get("Type") != "HttpApi":
             continue
@@ -168,7 +248,15 @@ def _routes(function: str, given: Mapping[str, Any]) -> Iterator[Route]:
         method = str(properties.get("Method", "ANY")).upper()
         if "{" in path.removesuffix("/{proxy+}"):
             raise TemplateError(f"{function}: {path}: of the path variables only a last {{proxy+}} is served here")
-        yield Route("ANY" if method == "X-AMAZON-APIGATEWAY-ANY-METHOD" else method, path, function)
+        auth = properties.get("Auth", {})
+        authorizer = auth.get("Authorizer", default)
+        yield Route(
+            "ANY" if method == "X-AMAZON-APIGATEWAY-ANY-METHOD" else method,
+            path,
+            function,
+            None if authorizer == "NONE" else authorizer,
+            tuple(auth.get("AuthorizationScopes", ())),
+        )
 
 
 def _function(name: str, given: Mapping[str, Any], shared: Mapping[str, Any], names: Mapping[str, str]) -> Function:

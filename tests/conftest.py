@@ -1,11 +1,13 @@
 """Fixtures for all tests, the order and the processes they run in, and one line for what the machine could not run."""
 
+import functools
 import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
+import botocore.session
 import hypothesis
 import pytest
 from xdist.scheduler.loadscope import LoadScopeScheduling  # type: ignore[import-untyped]  # it has no types
@@ -24,10 +26,14 @@ _NO_NPM = pytest.StashKey[str]()
 hypothesis.settings.register_profile("lingpai", deadline=None)
 hypothesis.settings.load_profile("lingpai")
 
+# Each session of botocore, of which every command of an operator makes two, would read the data of AWS's services anew.
+_create_loader = functools.cache(botocore.session.create_loader)
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Listen to every line from the start; keep AWS out of reach, but for a deployment that is to be tested."""
     listen()
+    botocore.session.create_loader = _create_loader
     if not os.environ.get("BASE_URL"):
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             os.environ[name] = "testing"
@@ -56,11 +62,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "dynamodb_endpoint" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.dynamodb_local)
-    items.sort(key=lambda item: (item.name.startswith("test_no_secret_was_logged"), _rank(item)))
+    items.sort(key=lambda item: (item.name.startswith("test_no_secret_was_logged"), _rank(item.nodeid)))
 
 
-def _rank(item: pytest.Item) -> int:
-    folder = item.path.relative_to(item.config.rootpath).parts[1]
+def _rank(nodeid: str) -> int:
+    folder = nodeid.split("/", 2)[1]
     return _ORDER.index(folder) if folder in _ORDER else len(_ORDER)
 
 

@@ -1,4 +1,4 @@
-"""Write docs/openapi.yaml: every route, with what it takes and answers, and example requests.
+"""Write docs/openapi.yaml, every route with what it takes and answers, and example requests; and the same as JSON.
 
     .venv/bin/python -m tools.write_openapi
 
@@ -6,6 +6,7 @@ In: the routes of functions/*/app.py, and the `OPERATIONS` and `EXAMPLES` in the
 """
 
 import importlib
+import json
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from pathlib import Path
@@ -14,9 +15,10 @@ from typing import Any, Literal, get_args
 import yaml
 from pydantic import TypeAdapter
 
-from lingpai.http.api import Html, Operation
+from lingpai.api_docs import routes as api_docs
+from lingpai.http.api import Css, Html, JavaScript, NotModified, Operation, Redirect
 from lingpai.http.example import Example
-from lingpai.http.router import Endpoint, Route
+from lingpai.http.router import ANY_NAME, Endpoint, Route
 from lingpai.legacy import usercenter
 from local import examples
 from local.examples import EXAMPLES
@@ -24,10 +26,13 @@ from tools import write_events
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "openapi.yaml"
+DEPLOYED = api_docs.ASSETS / "openapi.json"
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 HEADER = "# Written by `make openapi` from the modules `api` of layers/common/lingpai: change those instead.\n"
 # What stands in it besides.
 HEAD = ROOT / "tools" / "openapi-head.yaml"
+# The media types of answers that are no JSON.
+TEXTS: Mapping[Any, str] = {Html: "text/html", Css: "text/css", JavaScript: "text/javascript"}
 type _Mode = Literal["validation", "serialization"]
 # By the type and whether it is a body (`validation`) or an answer (`serialization`).
 type _Schemas = Mapping[tuple[str, _Mode], dict[str, Any]]
@@ -47,6 +52,11 @@ def routes() -> Iterator[Route]:
         yield from getattr(importlib.import_module(f"functions.{path.parent.name}.app"), "ROUTES", ())
 
 
+def open_path(path: str) -> str:
+    """The path of the route whose last part is open, for a path below it."""
+    return f"{path.rpartition('/')[0]}/{ANY_NAME}"
+
+
 def document() -> dict[str, Any]:
     """The OpenAPI document."""
     known = operations()
@@ -54,7 +64,10 @@ def document() -> dict[str, Any]:
     paths: dict[str, Any] = {}
     for route in routes():
         operation = {method: _operation(route, method, known[route.endpoint], schemas) for method in route.methods}
-        paths[route.path] = {method.lower(): said for method, said in operation.items()}
+        path = route.path.replace(ANY_NAME, "{name}")
+        paths[path] = {method.lower(): said for method, said in operation.items()}
+        if path != route.path:
+            paths[path]["parameters"] = [{"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}]
     refusals = {
         _response_name(status, kind): _response(status, schemas[repr(kind), "serialization"], kind)
         for operation in known.values()
@@ -69,6 +82,11 @@ def document() -> dict[str, Any]:
 def text() -> str:
     """The content of docs/openapi.yaml."""
     return HEADER + yaml.dump(document(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+
+
+def json_text() -> str:
+    """The content of the file that a deployment answers `/openapi.json` with; its servers are those of the request."""
+    return json.dumps({**document(), "servers": []}, ensure_ascii=False, indent=1) + "\n"
 
 
 class _Dumper(yaml.SafeDumper):
@@ -118,9 +136,10 @@ def _trimmed(schema: Any) -> Any:
 
 
 def _operation(route: Route, method: str, known: Operation, schemas: _Schemas) -> dict[str, Any]:
+    path = route.path.removesuffix(f"/{ANY_NAME}")
     said: dict[str, Any] = {
         "summary": known.summary,
-        "operationId": f"{method.lower()}{route.path}".replace("/", "_").replace(".", "_").replace("-", "_"),
+        "operationId": f"{method.lower()}{path}".replace("/", "_").replace(".", "_").replace("-", "_"),
         "tags": [_tag(route.endpoint)],
     }
     if route.endpoint.__doc__:
@@ -182,10 +201,16 @@ def _response_name(status: int, kind: Any) -> str:
 
 
 def _response(status: int, schema: dict[str, Any], kind: Any) -> dict[str, Any]:
-    media = "text/html" if kind is Html else "application/json"
-    return {"description": HTTPStatus(status).phrase, "content": {media: {"schema": schema}}}
+    if kind is Redirect:
+        headers = {"Location": {"required": True, "schema": {"type": "string"}}}
+        return {"description": HTTPStatus(status).phrase, "headers": headers}
+    if kind is NotModified:
+        return {"description": HTTPStatus(status).phrase}
+    media = [TEXTS[part] for part in get_args(kind) or (kind,) if part in TEXTS] or ["application/json"]
+    return {"description": HTTPStatus(status).phrase, "content": {name: {"schema": schema} for name in media}}
 
 
 if __name__ == "__main__":
     PAGE.write_text(text(), "utf-8")
+    DEPLOYED.write_text(json_text(), "utf-8")
     print(f"{len(document()['paths'])} paths in {PAGE.relative_to(ROOT)}")

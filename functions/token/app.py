@@ -1,6 +1,7 @@
 """Tokens: issued, refreshed, introspected, revoked; the keys that verify them; and whether the service is well."""
 
 from lingpai import bootstrap, priming
+from lingpai.api_docs import routes as api_docs
 from lingpai.authorization import routes as authorization
 from lingpai.legacy import usercenter_routes
 from lingpai.oauth import routes as oauth
@@ -11,6 +12,7 @@ ROUTES = (
     *authorization.ROUTES,  # /oauth/par
     *user_info.ROUTES,  # /oauth/userinfo
     *oauth.ROUTES,  # /oauth/introspect, /oauth/revoke, /.well-known/*, /health
+    *api_docs.ROUTES,  # /openapi.json, /docs
     *usercenter_routes.ROUTES,  # the calls of the SDK class UserCenter: /user/*, /oauth/*Token
 )
 

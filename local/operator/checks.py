@@ -3,89 +3,40 @@
 A check that fails with an error is a finding too, and the others go on.
 """
 
-import json
 import os
-import ssl
 import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from enum import StrEnum
-from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 import botocore.exceptions
 
 from lingpai import bootstrap
+from lingpai.clients import redirect_uris
 from lingpai.kernel import messages, phone_numbers
 from lingpai.kernel.errors import LingpaiError, SettingsError
-from lingpai.services import Services
 from lingpai.settings import Settings, from_environment
 from lingpai.signing_keys.service import ALGORITHMS
 from lingpai.sms import texts
 from lingpai.sms.model import Message
 from lingpai.sms.sender import MaybeSent, NotSent, Sender
-from local import deployment, dynamodb, environment, template
+from local import deployment, template
 from local.errors import LocalError
-from local.operator import credentials
+from local.operator import api_checks, china_checks, credentials
+from local.operator.findings import Case, Finding, State, verdict
 from local.operator.keys import place_of, standing
-from local.operator.target import Target
 from local.seed import clients_of
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-
-type Check = Callable[["Case"], Iterator["Finding"]]
+type Check = Callable[[Case], Iterator[Finding]]
 
 # The age in seconds at which a key needs a successor, where no schedule makes one.
 KEY_AGE = 180 * 24 * 3600
 # In seconds. AWS refuses requests whose clock is five minutes off.
 _SKEW_WARN, _SKEW_FAIL = 30, 300
 _SHORTEST_PEPPER = 16
-_ANSWERS_WITHIN = 5.0
-_LONGEST_ANSWER = 1 << 20
 _DENIED = {"AccessDenied", "AccessDeniedException"}
 _ABSENT_KEY: Mapping[str, Any] = {"S": "doctor:nobody", "N": "0", "B": b"\0"}
-
-
-class State(StrEnum):
-    """How serious a finding is."""
-
-    ok = "ok"
-    warn = "warn"
-    fail = "fail"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """The result of a check; the text says how to mend a fault."""
-
-    check: str
-    state: State
-    text: str
-
-
-@dataclass(frozen=True)
-class Case:
-    """The deployment to check. `url` is the API's, if known; `send_test` is a number to send a message to."""
-
-    target: Target
-    services: Services
-    url: str | None
-    send_test: str | None = None
-
-    @cached_property
-    def client(self) -> "DynamoDBClient":
-        """The client of the tables' store."""
-        return dynamodb.connect(self.services.settings.aws_region)
-
-    @cached_property
-    def tables(self) -> tuple[template.Table, ...]:
-        """The tables as the template describes them, with the names that they have in this deployment."""
-        described = template.load(template.FILE).tables
-        return tuple(environment.named(described, self.services.settings))
 
 
 def all_of(case: Case) -> Iterator[Finding]:
@@ -117,12 +68,12 @@ def store_answers(case: Case) -> Iterator[Finding]:
     skew = round(case.services.clock.time() - parsedate_to_datetime(told).timestamp())
     text = f"{abs(skew)} s {'ahead of' if skew > 0 else 'behind'} the store's"
     otherwise = State.fail if abs(skew) >= _SKEW_FAIL else State.warn
-    yield _verdict("clock", abs(skew) < _SKEW_WARN, text, f"{text}: set this machine's clock (NTP)", otherwise)
+    yield verdict("clock", abs(skew) < _SKEW_WARN, text, f"{text}: set this machine's clock (NTP)", otherwise)
 
 
 def tables(case: Case) -> Iterator[Finding]:
     """Check each table: its key, access, time to live and point-in-time recovery."""
-    for described, table in zip(template.load(template.FILE).tables, case.tables, strict=True):
+    for described, table in zip(template.own().tables, case.tables, strict=True):
         yield from _table(case, table, described.name.removesuffix("Table").lower())
 
 
@@ -141,7 +92,7 @@ def _table(case: Case, table: template.Table, name: str) -> Iterator[Finding]:
         return
     state = there.get("TableStatus", "ACTIVE")
     mend = f"{real} is {state}: look again in a minute"
-    yield _verdict(f"table {name}", state in {"ACTIVE", "UPDATING"}, real, mend)
+    yield verdict(f"table {name}", state in {"ACTIVE", "UPDATING"}, real, mend)
     yield _readable(case, table, name)
     if table.ttl:
         yield _expires(case, real, name, table.ttl)
@@ -153,11 +104,7 @@ def _readable(case: Case, table: template.Table, name: str) -> Finding:
     key = {attribute: {kind: _ABSENT_KEY[kind]} for _, attribute, kind in _keys(table.create)}
     get = partial(case.client.get_item, TableName=table.name, Key=key)
     _, refused = _ask(table.name, "dynamodb:GetItem", get)
-    return _verdict(f"access {name}", not refused, "can be read", refused, State.fail)
-
-
-def _verdict(check: str, good: bool, text: str, mend: str, otherwise: State = State.warn) -> Finding:
-    return Finding(check, State.ok, text) if good else Finding(check, otherwise, mend)
+    return verdict(f"access {name}", not refused, "can be read", refused, State.fail)
 
 
 def _ask(table: str, action: str, call: Callable[[], Any]) -> tuple[Any, str]:
@@ -174,7 +121,7 @@ def _expires(case: Case, real: str, name: str, attribute: str) -> Finding:
     told = answer.get("TimeToLiveDescription", {})
     on = told.get("TimeToLiveStatus") in {"ENABLED", "ENABLING"} and told.get("AttributeName") == attribute
     mend = f"what has expired is never deleted: turn on time to live of {real}, by the attribute {attribute}"
-    return _verdict(f"ttl {name}", on, f"by the attribute {attribute}", refused or mend)
+    return verdict(f"ttl {name}", on, f"by the attribute {attribute}", refused or mend)
 
 
 def _recoverable(case: Case, real: str, name: str) -> Finding:
@@ -183,9 +130,7 @@ def _recoverable(case: Case, real: str, name: str) -> Finding:
     told = answer.get("ContinuousBackupsDescription", {}).get("PointInTimeRecoveryDescription", {})
     mend = f"what is lost cannot be brought back: turn on point-in-time recovery of {real}"
     on = told.get("PointInTimeRecoveryStatus") == "ENABLED"
-    return _verdict(
-        f"recovery {name}", on, "to a point in time", refused or mend, State.warn if refused else State.fail
-    )
+    return verdict(f"recovery {name}", on, "to a point in time", refused or mend, State.warn if refused else State.fail)
 
 
 def roles(case: Case) -> Iterator[Finding]:
@@ -193,7 +138,11 @@ def roles(case: Case) -> Iterator[Finding]:
     admin = case.services.settings.admin_role
     there = case.services.store.directory().roles.id_of(admin) is not None
     mend = f"there is no role {admin}, so nobody is an admin: `lingpai seed` makes roles"
-    yield _verdict("roles", there, f"{admin} is there", mend)
+    yield verdict("roles", there, f"{admin} is there", mend)
+    names = dict(case.services.store.directory().roles.names).values()
+    for role in case.services.settings.mfa_roles:
+        if role not in names:
+            yield Finding("second factors", State.warn, f"there is no role {role}, which MFA_ROLES names")
 
 
 def clients(case: Case) -> Iterator[Finding]:
@@ -201,12 +150,39 @@ def clients(case: Case) -> Iterator[Finding]:
     found = clients_of(case.services).list_clients()
     count = sum(not client.disabled for client in found)
     mend = "there is no client, so nobody gets a token: `lingpai client create`"
-    yield _verdict("clients", count > 0, f"{count} enabled of {len(found)}", mend)
+    yield verdict("clients", count > 0, f"{count} enabled of {len(found)}", mend)
+    for client in found:
+        if client.mfa == "ignore":
+            text = f"{client.id} logs users in without their second factor: `mfa` of its record is `ignore`"
+            yield Finding("second factors", State.warn, text)
+
+
+def addresses(case: Case) -> Iterator[Finding]:
+    """Check where enabled clients may send their users, as when a record is written (RFC 9700 section 4.1.3)."""
+    wrong, loopback, count = [], [], 0
+    for client in clients_of(case.services).list_clients():
+        if client.disabled:
+            continue
+        for uri in (*client.redirect_uris, *client.post_logout_redirect_uris):
+            count += 1
+            try:
+                redirect_uris.check(uri, private_use=not client.confidential)
+            except ValueError as error:
+                wrong.append(f"{client.id}: {uri!r} {error}")
+            else:
+                # A back end on the user's own machine; a native app there has no secret.
+                if uri.startswith("http:") and client.confidential and not case.target.local:
+                    loopback.append(f"{client.id}: {uri}")
+    if wrong:
+        yield Finding("addresses", State.fail, f"{'; '.join(wrong)}: correct it in the seed file, and `lingpai seed`")
+        return
+    mend = f"{', '.join(loopback)}: it is for development: take it out of the record in a deployment"
+    yield verdict("addresses", not loopback, f"{count} that clients may redirect to can be used", mend)
 
 
 def signing_keys(case: Case) -> Iterator[Finding]:
     """Check that each algorithm has a key that signs, and that it is not too old without a successor."""
-    wanted = _algorithms_wanted(case)
+    wanted = case.algorithms
     settings, store = case.services.settings, place_of(case.services)
     if store is None:
         state = State.fail if wanted else State.warn
@@ -233,16 +209,7 @@ def signing_keys(case: Case) -> Iterator[Finding]:
         text = f"the key has signed for {age // 86400} days"
         after = ", and the next one is published" if following else ""
         mend = f"{text}, and none follows: {rotate}{tended}"
-        yield _verdict(check, following or age <= oldest, text + after, mend)
-
-
-def _algorithms_wanted(case: Case) -> set[str]:
-    """Return the algorithms that clients get JWTs by; none if they cannot be read, which another check reports."""
-    try:
-        found = clients_of(case.services).list_clients()
-    except (LingpaiError, botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError):
-        return set()
-    return {client.token_alg for client in found if client.token_format == "jwt" and not client.disabled}
+        yield verdict(check, following or age <= oldest, text + after, mend)
 
 
 def pepper(case: Case) -> Iterator[Finding]:
@@ -256,7 +223,7 @@ def pepper(case: Case) -> Iterator[Finding]:
             return
         secret = case.services.pepper()
     mend = "is too short: codes could be told from their hashes. Make a long one"
-    yield _verdict("pepper", len(secret) >= _SHORTEST_PEPPER, "can be read", mend, State.fail)
+    yield verdict("pepper", len(secret) >= _SHORTEST_PEPPER, "can be read", mend, State.fail)
 
 
 def sms(case: Case) -> Iterator[Finding]:
@@ -285,35 +252,6 @@ def _sending(case: Case) -> tuple[Settings, Sender]:
     return settings, bootstrap.sender(settings, services.store, services.clock, services.meter)
 
 
-def health(case: Case) -> Iterator[Finding]:
-    """Check that the API and its store answer."""
-    if case.url is None:
-        yield Finding("health", State.warn, "where the API answers is not known: --url says it")
-        return
-    good = _fetch(f"{case.url.rstrip('/')}/health") == {"status": "ok"}
-    mend = f"{case.url}/health gives another answer: is this the API?"
-    yield _verdict("health", good, f"{case.url} answers", mend, State.fail)
-
-
-def jwks(case: Case) -> Iterator[Finding]:
-    """Check that the API publishes the keys in the store."""
-    if case.url is None:
-        return
-    answer = _fetch(f"{case.url.rstrip('/')}/.well-known/jwks.json")
-    entries = answer.get("keys") if isinstance(answer, dict) else None
-    if not isinstance(entries, list):
-        yield Finding("jwks", State.fail, "the API publishes no list of keys")
-        return
-    published = {entry.get("kid") for entry in entries}
-    now = case.services.clock.now()
-    store = place_of(case.services)
-    stored = standing(store.load_keys() if store else (), now)
-    missing = sorted(each.key.kid for each in stored if each.state != "gone" and each.key.kid not in published)
-    again = f"look again in {case.services.settings.key_cache_ttl} s; else it has other keys"
-    mend = f"the API does not publish {', '.join(missing)}: {again}"
-    yield _verdict("jwks", not missing, f"{len(published)} keys are published", mend)
-
-
 def test_message(case: Case) -> Iterator[Finding]:
     """Send a test message, if one was asked for."""
     if case.send_test is None:
@@ -340,7 +278,7 @@ def test_message(case: Case) -> Iterator[Finding]:
         yield Finding(check, State.warn, f"nobody knows whether it was sent: {error.detail}")
     else:
         delivered = settings.sms_provider != ("console",)
-        yield _verdict(check, delivered, "taken by the provider", "console keeps it, and delivers none")
+        yield verdict(check, delivered, "taken by the provider", "console keeps it, and delivers none")
 
 
 def _guarded(name: str, check: Check, case: Case) -> Iterator[Finding]:
@@ -373,23 +311,6 @@ def _described(error: Exception) -> str:
             return str(error)
 
 
-def _fetch(url: str) -> Any:
-    """Return the JSON at the address."""
-    parts = urllib.parse.urlsplit(url)
-    if parts.scheme not in {"http", "https"}:
-        raise ValueError(f"{url} is no address such as https://login.example.com")
-    context = ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE") or None)
-    handlers: list[urllib.request.BaseHandler] = [urllib.request.HTTPSHandler(context=context)]
-    if parts.hostname in {"127.0.0.1", "localhost"}:
-        handlers.append(urllib.request.ProxyHandler({}))
-    with urllib.request.build_opener(*handlers).open(url, timeout=_ANSWERS_WITHIN) as answer:
-        body = answer.read(_LONGEST_ANSWER)
-    try:
-        return json.loads(body)
-    except ValueError:
-        raise ValueError(f"{url} answers no JSON: is this the API?") from None
-
-
 def _refused(error: botocore.exceptions.ClientError, table: str, action: str) -> str:
     match error.response["Error"]["Code"]:
         case "ResourceNotFoundException":
@@ -414,11 +335,15 @@ _CHECKS: Mapping[str, Check] = {
     "tables": tables,
     "roles": roles,
     "clients": clients,
+    "addresses": addresses,
     "keys": signing_keys,
     "pepper": pepper,
     "sms": sms,
-    "health": health,
-    "jwks": jwks,
+    "region": china_checks.region,
+    "health": api_checks.health,
+    "issuer": api_checks.issuer,
+    "jwks": api_checks.jwks,
+    "pages": api_checks.pages,
     "test message": test_message,
 }
-_OF_STORE = {"tables", "roles", "clients"}
+_OF_STORE = {"tables", "roles", "clients", "addresses"}

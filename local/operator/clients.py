@@ -1,49 +1,32 @@
 """`lingpai client`: the applications that may ask for tokens."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import replace
-from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
 from typer import Argument, Option
 
 from lingpai.clients import epochs
-from lingpai.clients.model import Client, Right
-from lingpai.clients.service import ID_MAX, DialectName, hash_secret
+from lingpai.clients.model import Client
+from lingpai.clients.service import ID_MAX, JOINED_FIELDS, DialectName, hash_secret, inconsistency
 from lingpai.kernel import base64url
 from lingpai.kernel.clock import Clock
 from lingpai.kernel.validation_errors import error_text
 from lingpai.services import Services
 from local import seed
+from local.operator import client_fields
+from local.operator.client_fields import ClientFields, Words
 from local.operator.command_context import CommandContext, command
 from local.operator.console import Failed, Missing, Refused, field_table, finish_first, say, table
 from local.seed import SeedClient, client_document, clients_of
 
 group = typer.Typer(name="client", no_args_is_help=True, help="The applications that may ask for tokens.")
 
-_ONCE = "Keep the secret now: it is shown this once, and stored as a hash alone."
+_ONCE = "Save the secret now. It is not shown again: only its hash is stored."
 
 
-TokenFormat = Literal["opaque", "jwt"]
-
-
-# Enums because Typer takes no list of a Literal.
-class Algorithm(StrEnum):
-    """What signs tokens."""
-
-    ES256 = "ES256"
-    RS256 = "RS256"
-
-
-class ClaimName(StrEnum):
-    """What tokens say of the user."""
-
-    roles = "roles"
-    username = "username"
-
-
-Words = list[str] | None
 ClientId = Annotated[str, Argument(metavar="ID", help="The client's id.")]
 KeepTokens = Annotated[
     bool, Option("--keep-tokens", help="Tokens that it was given stay good: for a change that was planned.")
@@ -55,89 +38,18 @@ def create(
     context: CommandContext,
     client_id: ClientId,
     dialect: Annotated[DialectName, Option(help="Whose requests it sends, and whose answers it reads.")],
+    fields: ClientFields,
     *,
     public: Annotated[bool, Option("--public", help="Without a secret: an app that could not keep one.")] = False,
-    grant: Annotated[Words, Option(metavar="GRANT", help="A grant it may use, in place of the dialect's.")] = None,
-    scope: Annotated[Words, Option(metavar="SCOPE", help="A scope it may have, in place of the dialect's.")] = None,
-    role: Annotated[Words, Option(metavar="ROLE", help="A role of its own (client credentials).")] = None,
-    access_ttl: Annotated[
-        int | None, Option(min=1, metavar="SECONDS", help="Life of an access token, in seconds.")
-    ] = None,
-    refresh_ttl: Annotated[
-        int | None, Option(min=1, metavar="SECONDS", help="Life of a refresh token, in seconds.")
-    ] = None,
-    session_ttl: Annotated[
-        int | None, Option(min=1, metavar="SECONDS", help="After this one logs in again, in seconds.")
-    ] = None,
-    token_format: Annotated[TokenFormat | None, Option(help="What its access tokens are.")] = None,
-    token_alg: Annotated[Algorithm | None, Option(help="What signs its JWTs.")] = None,
-    sign_provider: Annotated[
-        str | None, Option(metavar="NAME", help="Who resolves its sign: trusted, wechat, …")
-    ] = None,
-    sign_app: Annotated[str, Option(metavar="NAME", help="Whose openIds it brings.")] = "default",
-    api: Annotated[Right | None, Option(help="What its tokens open at Lingpai's own API.")] = None,
-    resource_server: Annotated[
-        bool, Option("--resource-server", help="It may introspect the tokens of other clients.")
-    ] = False,
-    claim: Annotated[
-        list[ClaimName] | None, Option(help="What signed tokens and introspection say of the user.")
-    ] = None,
-    codes_from: Annotated[Words, Option(metavar="ID", help="A client whose codes it takes (usercenter).")] = None,
-    forwards_address: Annotated[
-        bool, Option("--forwards-address", help="It tells its end user's address in X-End-User-Address.")
-    ] = False,
-    redirect_uri: Annotated[Words, Option(metavar="URI", help="Where it may send users back to after a login.")] = None,
-    post_logout_redirect_uri: Annotated[
-        Words, Option(metavar="URI", help="Where it may send users back to after a logout.")
-    ] = None,
-    first_party: Annotated[
-        bool, Option("--first-party", help="It is yours: its users are not asked for consent.")
-    ] = False,
-    name: Annotated[str | None, Option(metavar="TEXT", help="What its users know it by.")] = None,
-    logo: Annotated[str | None, Option(metavar="URL", help="Its picture.")] = None,
-    colour: Annotated[str | None, Option(metavar="#RRGGBB", help="Its colour.")] = None,
-    terms: Annotated[str | None, Option(metavar="URL", help="Its terms.")] = None,
-    policy: Annotated[str | None, Option(metavar="URL", help="Its privacy policy.")] = None,
-    id_token_alg: Annotated[Algorithm | None, Option(help="What signs its ID tokens.")] = None,
-    resource: Annotated[Words, Option(metavar="URI", help="An API that it may ask tokens for (RFC 8707).")] = None,
 ) -> None:
     """Create the client ID and show its secret, once.
 
-    Refused where there is a client of this id.
+    Refused where there is a client of this id. What is not given is as the dialect has it.
     """
     if not 0 < len(client_id) <= ID_MAX:
         raise Failed(f"ID: must have 1 to {ID_MAX} characters")
     secret = None if public else new_secret(Clock())
-    entry = _checked(
-        client_id=client_id,
-        client_secret=secret,
-        dialect=dialect,
-        grant_types=grant or None,
-        scopes=scope or None,
-        access_token_ttl=access_ttl,
-        refresh_token_ttl=refresh_ttl,
-        session_ttl=session_ttl,
-        token_format=token_format,
-        token_alg=token_alg.value if token_alg else None,
-        roles=role or (),
-        sign_provider=sign_provider,
-        sign_app=sign_app,
-        api=api,
-        introspect=resource_server,
-        claims=tuple(name.value for name in claim or ()),
-        codes_from=codes_from or (),
-        forwards_address=forwards_address,
-        redirect_uris=redirect_uri or (),
-        post_logout_redirect_uris=post_logout_redirect_uri or (),
-        first_party=first_party,
-        name=name,
-        logo=logo,
-        colour=colour,
-        terms=terms,
-        policy=policy,
-        id_token_alg=id_token_alg.value if id_token_alg else None,
-        resources=resource or (),
-    )
+    entry = _checked({"client_id": client_id, "client_secret": secret, "dialect": dialect, **fields.given()})
     client = seed.to_client(entry)
     with context.services() as services, finish_first():
         if reason := seed.unusable(entry, services.settings):
@@ -149,6 +61,44 @@ def create(
                 f"`lingpai client rotate-secret {client_id}` gives it a new secret"
             )
         _show_secret(context, client, secret)
+
+
+@command(group, "update")
+def update(
+    context: CommandContext,
+    client_id: ClientId,
+    fields: ClientFields,
+    *,
+    add: Annotated[Words, Option(metavar="LIST=ENTRY", help="An entry more of a list, such as scope=read.")] = None,
+    remove: Annotated[Words, Option(metavar="LIST=ENTRY", help="An entry less of a list.")] = None,
+    clear: Annotated[Words, Option(metavar="NAME", help="An option of `client create` that is taken back.")] = None,
+) -> None:
+    """Change fields of the client ID, by the options of `client create`, and show what has changed.
+
+    Its secret stays, and so do id, dialect, and whether it has a secret at all. A list that is given replaces the one
+    that is there. Refused where somebody else changes the same fields at once.
+    """
+    edit = client_fields.edit(fields, add or [], remove or [], clear or [])
+    with context.services() as services:
+        before = found(services, client_id)
+        entry = _checked({**client_fields.entry_of(before), **edit.of(before)})
+        after = replace(
+            seed.to_client(entry),
+            secret_hash=before.secret_hash,
+            disabled=before.disabled,
+            valid_from=before.valid_from,
+        )
+        if reason := _unusable(before, after, entry, services):
+            raise Failed(reason)
+        changed = client_fields.differences(before, after)
+        if changed:
+            _warn_of_roles(services, after)
+            change(services, before, after, depends_on=JOINED_FIELDS)
+            say_when(services)
+    document = {**client_document(after), "changed": {name: list(values) for name, values in changed.items()}}
+    rows = [(name, *map(client_fields.shown, values)) for name, values in changed.items()]
+    said = table(("field", "before", "now"), rows) if changed else f"the client {client_id} is like that already"
+    context.show(document, said)
 
 
 @command(group, "list")
@@ -214,13 +164,20 @@ def new_secret(clock: Clock) -> str:
     return base64url.encode(clock.new_secret())
 
 
-def _checked(**given: Any) -> SeedClient:
-    """Check the options by a seed's rules; raises Failed with a line for each fault."""
+def _checked(given: Mapping[str, Any]) -> SeedClient:
+    """Check the fields of a record by a seed's rules, None for a default; raises Failed with a line for each fault."""
     try:
         return SeedClient.model_validate({name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         lines = (f"{problem['loc'][0]}: {error_text(problem)}" for problem in error.errors())
         raise Failed("\n".join(lines)) from None
+
+
+def _unusable(before: Client, after: Client, entry: SeedClient, services: Services) -> str | None:
+    """Why the client cannot become like that, or None. The deployment's providers count where its own is changed."""
+    if (before.sign_provider, before.sign_app) == (after.sign_provider, after.sign_app):
+        return inconsistency(after)
+    return seed.unusable(entry, services.settings)
 
 
 def found(services: Services, client_id: str) -> Client:
@@ -257,9 +214,9 @@ def _switch(
     context.show({"client_id": client_id, "disabled": disabled, "changed": changed}, said)
 
 
-def change(services: Services, before: Client, after: Client) -> None:
-    """Replace `before` by `after`; raises Refused if somebody else changed the record meanwhile."""
-    if not clients_of(services).change_client(before, after):
+def change(services: Services, before: Client, after: Client, depends_on: Collection[str] = ()) -> None:
+    """Replace `before` by `after`; raises Refused if somebody else changed its fields, or these, meanwhile."""
+    if not clients_of(services).change_client(before, after, depends_on=depends_on):
         raise Refused(f"somebody else changed the client {before.id} meanwhile, and nothing was done: run it again")
 
 

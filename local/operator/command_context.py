@@ -5,7 +5,7 @@ import inspect
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from inspect import Parameter
 from typing import Annotated, Any, Concatenate
 
@@ -86,19 +86,34 @@ type Work[**P] = Callable[Concatenate[CommandContext, P], None]
 
 
 def command[**P](group: typer.Typer, name: str, *, asks: bool = False) -> Callable[[Work[P]], Work[P]]:
-    """Register a command, which is called with its context. One that `asks` before it acts has the option `--yes`."""
+    """Register a command, which is called with its context. One that `asks` before it acts has the option `--yes`.
+
+    A parameter whose type is a dataclass stands for an option for each of its fields.
+    """
 
     def register(function: Work[P]) -> Work[P]:
+        own = list(inspect.signature(function).parameters.values())[1:]
+        groups: dict[str, Any] = {each.name: each.annotation for each in own if is_dataclass(each.annotation)}
+
         def run(options: Options, **given: Any) -> None:
+            for parameter, group_type in groups.items():
+                names = inspect.signature(group_type).parameters
+                given[parameter] = group_type(**{each: given.pop(each) for each in names})
             stoppable = console.signals({signal.SIGTERM: signal.default_int_handler})
             with console.report_errors(), stoppable, target.opened(options.stack, local=options.local) as opened:
                 function(CommandContext(options, opened), **given)  # type: ignore[call-arg]  # typer gives what the signature asks
 
-        own = list(inspect.signature(function).parameters.values())[1:]
-        group.command(name, cls=_Command, help=inspect.getdoc(function))(_taking_options(run, own, asks=asks))
+        single = [part for each in own for part in _parts(each)]
+        group.command(name, cls=_Command, help=inspect.getdoc(function))(_taking_options(run, single, asks=asks))
         return function
 
     return register
+
+
+def _parts(parameter: Parameter) -> list[Parameter]:
+    """The parameters that this one stands for: those of its dataclass, else itself."""
+    grouped = is_dataclass(parameter.annotation)
+    return list(inspect.signature(parameter.annotation).parameters.values()) if grouped else [parameter]
 
 
 def accept_options(group: typer.Typer, own: Callable[..., None] = lambda: None) -> None:

@@ -14,7 +14,7 @@ from lingpai.signing_keys.model import StoredKey
 from lingpai.signing_keys.storage import KeyStore
 from lingpai.signing_keys.stores import MemoryKeys
 from lingpai.store import DynamoStore
-from local.operator.clients import Algorithm
+from local.operator.client_fields import Algorithm
 from local.operator.command_context import CommandContext, command
 from local.operator.console import Failed, Refused, format_time, table
 

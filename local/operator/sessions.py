@@ -25,7 +25,7 @@ def end(
 ) -> None:
     """End the sessions and tokens of a client, of an account, or all there are.
 
-    Signed tokens end here, too; whoever verifies them by their signature alone takes them until they expire.
+    Signed tokens end here too. An API that verifies only their signature accepts them until they expire.
     """
     if [client is not None, user is not None, everybody].count(True) != 1:
         raise Failed("one of --client, --user and --all is needed")

@@ -16,6 +16,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from typer import Argument, Option
 
+from lingpai.accounts.model import User
 from local.operator.command_context import CommandContext, command
 from local.operator.console import DONE, REFUSED, STOPPED, Failed, Refused, end, say, screen, show, signals
 from local.transfer import encodings, exporting, files, importing, records
@@ -102,32 +103,39 @@ def export_users(
         raise Failed("password hashes are not for a terminal: name a FILE, or send the output on")
     try:
         with files.private(file, overwrite=force) if file else nullcontext(sys.stdout) as stream:
-            count = _export(context, stream, kind_known)
+            count, protected = _export(context, stream, kind_known)
     except FileExistsError:
         raise Refused(f"{file} is there already: --force writes over it") from None
     seconds = round(time.monotonic() - start, 1)
     summary = f"{count} users exported in {seconds} s"
+    if protected:
+        summary += f"\n{protected} of them have second factors, which no export holds: they are to be set up anew"
     if context.options.as_json:
-        summary = json.dumps({"exported": count, "seconds": seconds})
+        summary = json.dumps({"exported": count, "second_factors_left_out": protected, "seconds": seconds})
     if file:
         show(summary)
     else:
         print(summary, file=sys.stderr)
 
 
-def _export(context: CommandContext, stream: IO[str], kind: files.Format) -> int:
-    """Write all accounts; returns how many."""
-    count = 0
+def _export(context: CommandContext, stream: IO[str], kind: files.Format) -> tuple[int, int]:
+    """Write all accounts; returns how many, and how many of them have second factors."""
+    count, protected = 0, 0
+
+    def note(user: User) -> None:
+        nonlocal protected
+        protected += bool(user.second_factors)
+
     with context.services() as services, _progress() as progress:
         book = services.store.directory().roles
         task = progress.add_task("reading", total=None)
         write = files.writer(stream, kind, tuple(name for name in records.FIELDS if name != "openid"))
-        for record in exporting.accounts(services, book, AdaptiveConcurrency(1, threading.Event())):
+        for record in exporting.accounts(services, book, AdaptiveConcurrency(1, threading.Event()), note):
             write(record)
             count += 1
             progress.advance(task)
         stream.flush()
-    return count
+    return count, protected
 
 
 @contextmanager

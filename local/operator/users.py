@@ -15,6 +15,7 @@ from lingpai.accounts.model import RoleBook, User
 from lingpai.kernel import phone_numbers
 from lingpai.kernel.errors import LingpaiError
 from lingpai.passwords import service as passwords
+from lingpai.second_factors import service as second_factors
 from lingpai.services import Services
 from lingpai.sessions.model import Session
 from local.operator.clients import new_secret
@@ -26,7 +27,7 @@ group = typer.Typer(
 )
 
 _LONGEST_ID = 16
-_ONCE = "Keep the password now: it is shown this once, and stored as a hash alone."
+_ONCE = "Save the password now. It is not shown again: only its hash is stored."
 
 Who = Annotated[
     str, Argument(metavar="WHO", help="A username, a mobile number or a user id; id:1 or name:1 tells apart.")
@@ -82,9 +83,10 @@ def create(
 @command(group, "show")
 def show(context: CommandContext, who: Who) -> None:
     """Show an account: its names, roles, state and how many sessions it has. Of its password, whether there is one."""
-    with _account(context, who) as (services, user):
+    with account(context, who) as (services, user):
         book = services.store.directory().roles
         count = len(_alive(services, user))
+    kinds = sorted(user.second_factors)
     fields = {
         "id": user.id,
         "username": user.username,
@@ -95,12 +97,13 @@ def show(context: CommandContext, who: Who) -> None:
         "state": state(user),
         "password": "set" if user.password else "none",
         "digest login": "possible" if user.digests else "no",
+        "second factors": kinds,
         "sessions": count,
     }
     imported = {}
     if user.imported_from is not None:
         imported["imported_from"] = fields["imported from"] = user.imported_from
-    context.show({**document(user, book), "sessions": count, **imported}, field_table(fields))
+    context.show({**document(user, book), "second_factors": kinds, "sessions": count, **imported}, field_table(fields))
 
 
 @command(group, "set-password", asks=True)
@@ -110,11 +113,11 @@ def set_password(context: CommandContext, who: Who, *, password_stdin: PasswordS
     A password is never an argument: every process of the machine could read it there.
     """
     given = _read_password() if password_stdin else None
-    with _account(context, who) as (services, user):
+    with account(context, who) as (services, user):
         _require_enabled(user)
         if user.username is None and user.mobile is None:
-            raise Refused(f"{_named(user)} has neither username nor number: nobody could log in by a password")
-        context.confirm(f"{_named(user)} gets another password, and all of its sessions end.")
+            raise Refused(f"{named(user)} has neither username nor number: nobody could log in by a password")
+        context.confirm(f"{named(user)} gets another password, and all of its sessions end.")
         password = given if given is not None else new_secret(services.clock)
         with finish_first():
             accounts.save(services, user.id, None, password, None)
@@ -123,43 +126,57 @@ def set_password(context: CommandContext, who: Who, *, password_stdin: PasswordS
             _show_new(context, services, after, services.store.directory().roles, made)
 
 
+@command(group, "remove-second-factor", asks=True)
+def remove_second_factor(context: CommandContext, who: Who) -> None:
+    """Remove all second factors of an account and its recovery codes, and end its sessions: for a lost phone.
+
+    Make sure first that it is the owner who asks: from then on the first factor alone opens the account.
+    """
+    with account(context, who) as (services, user):
+        _require_enabled(user)
+        context.confirm(f"{named(user)} loses its second factors and recovery codes, and all of its sessions end.")
+        with finish_first():
+            second_factors.remove_all(services, user.id)
+    removed = sorted(user.second_factors)
+    said = f"{named(user)} has no second factor {'any more' if removed else 'anyway'}; its sessions have ended"
+    context.show({"id": user.id, "removed": removed}, said)
+
+
 @command(group, "delete", asks=True)
 def delete(context: CommandContext, who: Who) -> None:
     """Delete an account for good: its sessions end, its names are free, and its profile is gone."""
-    with _account(context, who) as (services, user):
+    with account(context, who) as (services, user):
         context.confirm(
-            f"{_named(user)} is deleted for good, with its names and its profile.{_last_admin_warning(services, user)}"
+            f"{named(user)} is deleted for good, with its names and its profile.{_last_admin_warning(services, user)}"
         )
         accounts.delete(services, user.id)
-    context.show({"id": user.id, "deleted": True}, f"{_named(user)} is deleted")
+    context.show({"id": user.id, "deleted": True}, f"{named(user)} is deleted")
 
 
 @command(group, "disable", asks=True)
 def disable(context: CommandContext, who: Who) -> None:
     """Let nobody log in to the account any more, and end its sessions. It keeps its names; `enable` brings it back."""
-    with _account(context, who) as (services, user):
-        context.confirm(
-            f"{_named(user)} is disabled, and all of its sessions end.{_last_admin_warning(services, user)}"
-        )
+    with account(context, who) as (services, user):
+        context.confirm(f"{named(user)} is disabled, and all of its sessions end.{_last_admin_warning(services, user)}")
         ended = accounts.disable(services, user.id)
     changed = not user.disabled
-    said = f"{_named(user)} is disabled{'' if changed else ' already'}; {ended} sessions ended"
+    said = f"{named(user)} is disabled{'' if changed else ' already'}; {ended} sessions ended"
     context.show({"id": user.id, "disabled": True, "changed": changed, "ended": ended}, said)
 
 
 @command(group, "enable")
 def enable(context: CommandContext, who: Who) -> None:
     """Let a disabled account log in again."""
-    with _account(context, who) as (services, user):
+    with account(context, who) as (services, user):
         accounts.enable(services, user.id)
-    said = f"{_named(user)} is enabled{'' if user.disabled else ' already'}"
+    said = f"{named(user)} is enabled{'' if user.disabled else ' already'}"
     context.show({"id": user.id, "disabled": False, "changed": user.disabled}, said)
 
 
 @command(group, "sessions")
 def list_sessions(context: CommandContext, who: Who) -> None:
     """List the sessions of an account that are alive, the newest first: where, since when and until when."""
-    with _account(context, who) as (services, user):
+    with account(context, who) as (services, user):
         alive = _alive(services, user)
     shown = [
         {
@@ -182,10 +199,10 @@ def list_sessions(context: CommandContext, who: Who) -> None:
 @command(group, "logout", asks=True)
 def logout(context: CommandContext, who: Who) -> None:
     """End all sessions of an account. Its owner can log in again."""
-    with _account(context, who) as (services, user):
-        context.confirm(f"all sessions of {_named(user)} end.")
+    with account(context, who) as (services, user):
+        context.confirm(f"all sessions of {named(user)} end.")
         ended = ended_accounts.end_all(services, user.id)
-    context.show({"id": user.id, "ended": ended}, f"{ended} sessions of {_named(user)} ended")
+    context.show({"id": user.id, "ended": ended}, f"{ended} sessions of {named(user)} ended")
 
 
 @command(group, "grant-role")
@@ -221,7 +238,7 @@ def document(user: User, book: RoleBook) -> dict[str, Any]:
 
 
 @contextmanager
-def _account(context: CommandContext, who: str) -> Iterator[tuple[Services, User]]:
+def account(context: CommandContext, who: str) -> Iterator[tuple[Services, User]]:
     """Open the services, and find the account."""
     with context.services() as services:
         yield services, _found(services, who)
@@ -254,11 +271,11 @@ def _by_name(services: Services, name: str) -> User | None:
 
 def _require_enabled(user: User) -> None:
     if user.disabled:
-        raise Refused(f"{_named(user)} is disabled, and cannot be changed: `lingpai user enable` comes first")
+        raise Refused(f"{named(user)} is disabled, and cannot be changed: `lingpai user enable` comes first")
 
 
 def _change_role(context: CommandContext, who: str, name: str, *, granted: bool) -> None:
-    with _account(context, who) as (services, user):
+    with account(context, who) as (services, user):
         book = services.store.directory().roles
         role_id = role_id_of(book, name)
         _require_enabled(user)
@@ -266,7 +283,7 @@ def _change_role(context: CommandContext, who: str, name: str, *, granted: bool)
         if changed:
             if not granted:
                 word = _last_admin_warning(services, user) if name == services.settings.admin_role else ""
-                context.confirm(f"{_named(user)} loses the role {name}.{word}")
+                context.confirm(f"{named(user)} loses the role {name}.{word}")
             wanted = frozenset({role_id})
             after = accounts.change(
                 services,
@@ -274,7 +291,7 @@ def _change_role(context: CommandContext, who: str, name: str, *, granted: bool)
                 lambda now: replace(now, roles=now.roles | wanted if granted else now.roles - wanted),
             )
     state = "has" if granted else "does not have"
-    said = f"{_named(user)} {state} the role {name}{'' if changed else ' already' if granted else ' anyway'}"
+    said = f"{named(user)} {state} the role {name}{'' if changed else ' already' if granted else ' anyway'}"
     context.show({"id": user.id, "roles": role_names(book, after), "changed": changed}, said)
 
 
@@ -319,7 +336,7 @@ def _read_password() -> str:
     return sys.stdin.readline().rstrip("\r\n")
 
 
-def _named(user: User) -> str:
+def named(user: User) -> str:
     """Return the account's name for messages, which never is its mobile number."""
     return f"{user.username} ({user.id})" if user.username else f"the account {user.id}"
 

@@ -58,8 +58,9 @@ ENVIRONMENT = {
     "METRICS_NAMESPACE": "Lingpai",
     "SMS_PROVIDER": "console",
 }
-# And with Jinja2.
+# And with Jinja2, and with what makes the codes and QR codes of authenticator apps.
 OF_TEMPLATES = {"html", "pickle"}
+OF_APPS = {"secrets", "xml"}
 
 PROGRAM = """
 import contextlib, gc, json, runpy, sys
@@ -93,9 +94,9 @@ def test_what_is_imported_cold(path: Path) -> None:
     packages = {name.partition(".")[0] for name in modules if not name.startswith(("_", "sitecustomize"))}
     others = packages - sys.stdlib_module_names - {"lingpai", "__main__"}
     primed = set() if path.parent.name == "keys" else {"snapshot_restore_py"}
-    templates = {"jinja2", "markupsafe"} if path.parent.name == "pages" else set()
-    assert others == COLD | primed | templates
-    standard = STANDARD | (OF_TEMPLATES if path.parent.name == "pages" else set())
+    of_pages = {"jinja2", "markupsafe", "pyotp", "segno"} if path.parent.name == "pages" else set()
+    assert others == COLD | primed | of_pages
+    standard = STANDARD | (OF_TEMPLATES | OF_APPS if path.parent.name == "pages" else set())
     assert packages & sys.stdlib_module_names - standard == set()
     assert modules & LATER == set()
     # What the routes say of themselves is for docs/openapi.yaml alone.

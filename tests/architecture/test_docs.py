@@ -8,15 +8,16 @@ import tomllib
 from collections.abc import Iterator
 from fnmatch import fnmatchcase as fnmatch
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from lingpai import bootstrap
 from lingpai.http.reasons import REASONS
+from lingpai.http.router import ANY_NAME
 from lingpai.settings import Settings, from_environment
-from local import environment, seed
-from tests.support.api import Api
+from local import demo, environment, seed
+from tests.support.api import make_api
 from tests.support.memory_store import MemoryStore
 from tests.support.stores import ROOT, TEMPLATE, settings
 from tools import architecture_picture, settings_page, write_openapi
@@ -26,11 +27,11 @@ if TYPE_CHECKING:
 
 PAGES = sorted(
     path
-    for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"))
+    for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").glob("*/*.md"))
     if not path.relative_to(ROOT).as_posix().startswith(".")
 )
 GUIDES = [page for page in PAGES if page.name != "CHANGELOG.md" and page.parent.name != "decisions"]
-CODE = ("layers", "functions", "local", "sdk", "tests", "tools", "benchmarks", "docs", "events")
+CODE = ("layers", "functions", "local", "examples", "sdk", "tests", "tools", "benchmarks", "docs", "events")
 README = (ROOT / "README.md").read_text("utf-8")
 WIRE_CONTRACT = (ROOT / "docs" / "api.md").read_text("utf-8")
 ENDPOINTS = WIRE_CONTRACT.partition("\n## Endpoints\n")[2].partition("\n## ")[0]
@@ -70,6 +71,28 @@ def test_links(page: Path) -> None:
         if not path.exists() or (heading and heading not in _headings(path)):
             broken.append(target)
     assert broken == []
+
+
+def test_the_quick_start() -> None:
+    """Addresses and logins are those of the demo; the app is deployed by the commands that make it on this machine.
+
+    Those are run by tests/browser/test_demo.py.
+    """
+    page = (ROOT / "docs" / "quick-start.md").read_text("utf-8")
+    assert [port for port in demo.PORTS.values() if f"<http://127.0.0.1:{port}/" not in page] == []
+    users = json.loads((ROOT / "local" / "demo-seed.json").read_text("utf-8"))["users"]
+    user = next(user for user in users if "mobile" in user)
+    assert all(f"`{user[name]}`" in page for name in ("mobile", "username", "password"))
+    create = re.findall(r"^\.venv/bin/lingpai (.*?[^\\])$", page, re.MULTILINE | re.DOTALL)
+    here, there, doctor = create
+    assert (
+        here.replace("--local", "--stack lingpai-dev").replace("http://127.0.0.1:9000", "https://app.example.com")
+        == there
+    )
+    assert doctor == "--stack lingpai-dev doctor"
+    for command in ("make build", ".cache/sam/bin/sam deploy --config-env dev"):
+        assert f"\n{command}\n" in page
+        assert f"\n{command} " in README
 
 
 def _headings(path: Path) -> set[str]:
@@ -155,13 +178,16 @@ def test_groups_of_endpoints() -> None:
     assert [group for group in sorted(groups) if not any(fnmatch(path, group) for path in served)] == []
 
 
-def test_endpoints(api: Api) -> None:
+def test_endpoints(monkeypatch: pytest.MonkeyPatch, api_store: Any) -> None:
     """The table of endpoints is the template's routes and the two paths that only `$default` can take."""
+    api = make_api(monkeypatch, api_store, api_docs=True)
     told = {row[0]: row[4] for row in table(ENDPOINTS, "Path")}
     routed = {route.path for route in TEMPLATE.routes if route.path != "$default"}
     assert set(told) == routed | {"/oauth/token/", "/o/token/"}
     for path, what in told.items():
-        answers = {method: api.call(method, path) for method in ("GET", "POST", "DELETE")}
+        # A name that one of them has, where the last part of the path is open.
+        target = path.replace(ANY_NAME, "start.js")
+        answers = {method: api.call(method, target) for method in ("GET", "POST", "DELETE")}
         methods = ("GET", "POST") if "GET or POST" in what else ("GET",) if "(GET)" in what else ("POST",)
         # Two dialects say 200 to everything; `Allow` comes with a wrong method alone.
         refused = {method for method, answer in answers.items() if "allow" in answer.headers}

@@ -8,6 +8,7 @@ from tools import write_openapi
 def test_the_page_is_up_to_date() -> None:
     """`make openapi` writes what is there."""
     assert write_openapi.PAGE.read_text("utf-8") == write_openapi.text()
+    assert write_openapi.DEPLOYED.read_text("utf-8") == write_openapi.json_text()
 
 
 def test_it_is_an_openapi_document() -> None:

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from lingpai.clients.dynamodb import DEPLOYMENT
+from lingpai.second_factors import wrapping
 from local.template import _Call, _Loader
 from tests.support.stores import ROOT
 
@@ -27,6 +28,13 @@ ENDED = {
         }
     },
 }
+# The secrets of authenticator apps: with this condition the key opens no private half of a signing key.
+TOTP_SECRETS: dict[str, Any] = {
+    "Effect": "Allow",
+    "Action": ["kms:Encrypt", "kms:Decrypt"],
+    "Resource": _Call("GetAtt", "KeysKey.Arn"),
+    "Condition": {"StringEquals": {"kms:EncryptionContext:purpose": "lingpai totp secret"}},
+}
 NO_TOPICS = {"Effect": "Deny", "Action": ["sns:Publish"], "Resource": _Call("Sub", "arn:${AWS::Partition}:sns:*:*:*")}
 
 
@@ -43,6 +51,8 @@ def _listed(resource: Any) -> list[Any]:
     return resource if isinstance(resource, list) else []
 
 
+# Where authenticator apps are set up.
+WHERE_APPS_ARE = ["PagesFunction"]
 # Where all sessions of an account may end.
 WHERE_ACCOUNTS_END = ["UsersFunction", "PagesFunction"]
 
@@ -59,6 +69,9 @@ def test_nothing_is_allowed_with_a_star(function: str) -> None:
     if ENDED in allowed:
         assert function in WHERE_ACCOUNTS_END
         allowed.remove(ENDED)
+    if TOTP_SECRETS in allowed:
+        assert function in WHERE_APPS_ARE
+        allowed.remove(TOTP_SECRETS)
     for statement in allowed:
         assert set(statement) == {"Effect", "Action", "Resource"}, statement
         for action in statement["Action"]:
@@ -69,6 +82,14 @@ def test_nothing_is_allowed_with_a_star(function: str) -> None:
             assert isinstance(resource, _Call), resource
             assert resource.name in {"GetAtt", "Ref"}, resource
             assert str(resource.argument).removesuffix(".Arn") in {**RESOURCES, **DOCUMENT["Parameters"]}, resource
+
+
+def test_who_opens_secrets_of_apps_opens_no_signing_key() -> None:
+    """The statement with the condition is the only one that names the key."""
+    key = _Call("GetAtt", "KeysKey.Arn")
+    for function in WHERE_APPS_ARE:
+        assert [one for one in statements(function) if one.get("Resource") == key] == [TOTP_SECRETS]
+    assert TOTP_SECRETS["Condition"]["StringEquals"]["kms:EncryptionContext:purpose"] == wrapping.PURPOSE
 
 
 def test_the_functions_write_no_record_of_a_client() -> None:

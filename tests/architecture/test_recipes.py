@@ -24,7 +24,7 @@ from lingpai.settings import Settings
 from lingpai.sms.settings import Provider
 from tests.architecture.test_docs import table
 from tests.support.stores import ROOT, TEMPLATE
-from tools import architecture_picture, settings_page, write_events, write_openapi
+from tools import architecture_picture, settings_page, write_events, write_openapi, write_postman
 
 UNCOUNTED = ("CHANGELOG.md", "CONTRIBUTING.md", "docs/decisions/", "sdk/", "tests/architecture/test_recipes.py")
 # Lists that need not grow with each new one, and why.
@@ -94,7 +94,9 @@ def generated() -> Mapping[str, str]:
         **{ROOT / "events" / f"{name}.json": text for name, text in write_events.texts().items()},
         **architecture_picture.pictures(),
         write_openapi.PAGE: write_openapi.text(),
+        write_openapi.DEPLOYED: write_openapi.json_text(),
         settings_page.PAGE: settings_page.text(),
+        write_postman.PAGE: write_postman.text(),
     }
     return {path.relative_to(ROOT).as_posix(): text for path, text in pages.items()}
 

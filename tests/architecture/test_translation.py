@@ -1,4 +1,4 @@
-"""README.zh-CN.md is README.md in Chinese: the same commands, tables, links and names in the same order."""
+"""The pages in Chinese are those in English: the same commands, tables, links and names in the same order."""
 
 import re
 from dataclasses import dataclass, fields
@@ -13,7 +13,10 @@ _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _PICTURE = re.compile(r'(?:src|srcset)="([^"]+)"')
 _CODE = re.compile(r"`([^`\n]+)`")
 _COMMENT = re.compile(r"\s+# .*")
-_LANGUAGES = {"README.md", "README.zh-CN.md"}
+# Pages with a translation, and how many sections they have at least.
+PAGES = {"README": 10, "docs/quick-start": 4, "docs/aws-china": 6}
+# Each page links to those in its own language.
+_LANGUAGES = re.compile(r"(?:docs/)?(?:README|quick-start|aws-china)(?:\.zh-CN)?\.md")
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ def _section(text: str) -> Section:
         level=len(text) - len(text.lstrip("#")),
         blocks=blocks,
         rows=[_row(line) for line in prose.splitlines() if line.startswith("|")],
-        links=sorted({*_LINK.findall(prose), *_PICTURE.findall(prose)} - _LANGUAGES),
+        links=sorted({*_LINK.findall(prose), *_PICTURE.findall(prose)} - set(_LANGUAGES.findall(prose))),
         code=sorted(_CODE.findall(prose)),
         paragraphs=len([part for part in re.split(r"\n\s*\n", prose) if part.strip()]),
     )
@@ -54,32 +57,45 @@ def _row(line: str) -> tuple[str, list[str]]:
     return first if first[:1] in {"`", "["} else "", marks
 
 
-ENGLISH, CHINESE = read("README.md"), read("README.zh-CN.md")
+SECTIONS = {name: (read(f"{name}.md"), read(f"{name}.zh-CN.md")) for name in PAGES}
 
 
-def test_headings() -> None:
+@pytest.mark.parametrize("name", PAGES)
+def test_headings(name: str) -> None:
     """There are as many sections, of the same levels."""
-    assert len(ENGLISH) > 10
-    assert [section.level for section in ENGLISH] == [section.level for section in CHINESE]
+    english, chinese = SECTIONS[name]
+    assert len(english) > PAGES[name]
+    assert [section.level for section in english] == [section.level for section in chinese]
 
 
 @pytest.mark.parametrize("part", [field.name for field in fields(Section)])
-def test_parts(part: str) -> None:
+@pytest.mark.parametrize("name", PAGES)
+def test_parts(name: str, part: str) -> None:
     """Each section has the same of it; the message has the number of each that differs."""
-    found = [(getattr(one, part), getattr(two, part)) for one, two in zip(ENGLISH, CHINESE, strict=True)]
+    found = [(getattr(one, part), getattr(two, part)) for one, two in zip(*SECTIONS[name], strict=True)]
     assert any(one for one, _ in found)
     assert [(number, one, two) for number, (one, two) in enumerate(found) if one != two] == []
 
 
-def test_links_to_each_other() -> None:
+@pytest.mark.parametrize("name", PAGES)
+def test_links_to_each_other(name: str) -> None:
     """The first lines of both lead to the other language."""
-    for name, other in (("README.md", "README.zh-CN.md"), ("README.zh-CN.md", "README.md")):
-        first = (ROOT / name).read_text("utf-8").splitlines()[:4]
-        assert any(f"]({other})" in line for line in first), name
+    for page, other in ((f"{name}.md", f"{name}.zh-CN.md"), (f"{name}.zh-CN.md", f"{name}.md")):
+        first = (ROOT / page).read_text("utf-8").splitlines()[:4]
+        assert any(f"]({other.rpartition('/')[2]})" in line for line in first), page
 
 
-def test_is_translated() -> None:
+def test_the_quick_start_comes_first() -> None:
+    """Both READMEs lead to it, in their language, before anything but the other language."""
+    for name, page in (("README.md", "docs/quick-start.md"), ("README.zh-CN.md", "docs/quick-start.zh-CN.md")):
+        links = _LINK.findall((ROOT / name).read_text("utf-8"))
+        assert next(link for link in links if not link.startswith("README")) == page
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_is_translated(name: str) -> None:
     """No line of prose was left in English."""
-    prose = re.sub(r"`[^`]*`|\]\([^)]*\)|<[^>]*>", "", _BLOCK.sub("", (ROOT / "README.zh-CN.md").read_text("utf-8")))
+    page = _BLOCK.sub("", (ROOT / f"{name}.zh-CN.md").read_text("utf-8"))
+    prose = re.sub(r"`[^`]*`|\]\([^)]*\)|<[^>]*>", "", page)
     english = [line for line in prose.splitlines() if re.search(r"[a-z]+ [a-z]+", line)]
     assert english == []

@@ -13,6 +13,7 @@ from lingpai.rate_limits.storage import Counters
 from lingpai.sms import budget
 from tests.support import stores
 from tests.support.api import Answer, Api, make_api
+from tests.support.captcha import EASY, solve
 from tests.support.crowd import crowd
 from tests.support.tokens import spring_tokens
 
@@ -27,8 +28,9 @@ def house(dynamodb_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[A
         yield lambda **limits: make_api(monkeypatch, store, **limits)
 
 
-def ask(api: Api, mobile: str, address: str) -> Answer:
-    return api.post("/mobile/code/get", form={"mobile": mobile}, basic=WEB, source_ip=address)
+def ask(api: Api, mobile: str, address: str, solution: str = "") -> Answer:
+    form = {"mobile": mobile, "captcha": solution}
+    return api.post("/mobile/code/get", form=form, basic=WEB, source_ip=address)
 
 
 def gets_one(api: Api, mobile: str) -> bool:
@@ -150,3 +152,73 @@ def counted(store: Counters, key: str, window: int, api: Api) -> int:
     """What was taken from this limit in the window that is open."""
     now = int(api.time.at)
     return store.counts(f"{key}:{window}:{now - now % window}").get("all", 0)
+
+
+# --- with a captcha ----------------------------------------------------------------------------------------------
+
+
+def ask_as_a_person(api: Api, mobile: str, address: str) -> Answer:
+    """Ask, and solve the captcha where there is one."""
+    answer = ask(api, mobile, address)
+    if answer.status != 403:
+        return answer
+    return ask(api, mobile, address, solve(answer.json["captcha"]["challenge"]))
+
+
+@pytest.mark.security("F42")
+def test_ordinary_numbers_of_a_flooded_prefix_still_log_in(house: Any) -> None:
+    """New ones, and some with an account; the attacker, who solves nothing, has half of the allowance."""
+    api: Api = house(**EASY)
+    half = api.services.settings.sms_unproven // 2
+    attack = [partial(ask, api, to, at) for to, at in zip(bought(1500), rented(150) * 10, strict=True)]
+    numbers = [*bought(29), "13312341234"]
+    people = [partial(ask_as_a_person, api, to, f"198.51.{n}.7") for n, to in enumerate(numbers)]
+    asked = attack[500:] + people
+    random.shuffle(asked)
+    pumped = crowd(attack[:500])
+    assert Counter(answer.status for answer in pumped) == {200: half, 403: 500 - half}
+    answers = crowd(asked)
+    assert Counter(answer.status for answer in answers) == {200: 30, 403: 1000}
+    assert api.sent == half + 30
+    assert f"PrefixStopped country=CN prefix={PREFIX}" not in api.counted
+
+    codes = {message.to: message.code for message in api.outbox}
+    for n, mobile in enumerate(numbers):
+        form = {"mobile": mobile, "code": codes[f"+86{mobile}"]}
+        spring_tokens(api.post("/mobile/token", form=form, basic=WEB, source_ip=f"198.51.{n}.7"))
+    # Their codes came back, so the prefix takes no captcha any more.
+    assert gets_one(api, "13319999999")
+
+
+@pytest.mark.security("F42")
+def test_who_solves_captchas_is_bounded_by_the_reserve(house: Any) -> None:
+    """Exactly: the allowance of the prefix and its reserve, and no other prefix pays for it."""
+    api: Api = house(**EASY)
+    settings = api.services.settings
+    most = settings.sms_unproven + settings.captcha_reserve
+    attack = [partial(ask_as_a_person, api, to, at) for to, at in zip(bought(400), rented(100) * 4, strict=True)]
+    answers = crowd(attack)
+    assert Counter(answer.status for answer in answers) == {200: 400}
+    assert api.sent == most
+    assert counted(api.services.store, "sms:all", rate_limits.DAY, api) == most
+    assert api.counted[f"PrefixStopped country=CN prefix={PREFIX}"] == 1
+    assert gets_one(api, "13900000001")
+
+
+def test_the_day_holds_for_solved_captchas(house: Any) -> None:
+    api: Api = house(limit_sms_day=120, **EASY)
+    attack = [partial(ask_as_a_person, api, to, at) for to, at in zip(bought(300), rented(100) * 3, strict=True)]
+    answers = crowd(attack)
+    assert api.sent == 120
+    assert {answer.status for answer in answers} <= {200, 429}
+
+
+def test_a_solution_that_many_send_at_once_counts_once(house: Any) -> None:
+    api: Api = house(
+        sms_unproven=2, code_resend=0, code_per_hour=0, code_per_day=0, limit_sms_ip=0, limit_sms_net=0, **EASY
+    )
+    assert ask(api, "13310000001", "198.51.100.1").status == 200
+    found = ask(api, "13310000002", "198.51.100.1").json["captcha"]["challenge"]
+    answers = crowd([partial(ask, api, "13310000002", "198.51.100.1", solve(found))] * 32)
+    assert Counter(answer.status for answer in answers) == {200: 1, 403: 31}
+    assert api.sent == 2

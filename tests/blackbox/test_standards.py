@@ -66,6 +66,23 @@ def test_a_pushed_request(service: Service) -> None:
     assert service.post("/oauth/par", form=form) == BAD_CLIENT
 
 
+def test_the_description_of_the_api(service: Service) -> None:
+    answer = service.get("/openapi.json")
+    assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
+    assert answer.json["servers"] == [{"url": metadata(service)["issuer"]}]
+    assert "/oauth/token" in answer.json["paths"]
+    again = service.get("/openapi.json", headers={"If-None-Match": answer.headers["etag"]})
+    assert (again.status, again.body) == (304, "")
+
+
+def test_the_page_that_shows_the_api(service: Service) -> None:
+    for path, kind in (("/docs", "text/html"), ("/docs/assets/start.js", "text/javascript")):
+        answer = service.get(path)
+        assert (answer.status, answer.headers["content-type"]) == (200, f"{kind}; charset=utf-8")
+    assert service.get("/docs/assets/swagger-ui-bundle.js").status == 200
+    assert service.get("/docs/assets/nothing.js") == Answer(404, NO_STORE, '{"message":"Not Found"}')
+
+
 def test_userinfo_needs_openid(service: Service, person: Person) -> None:
     answer = service.get("/oauth/userinfo")
     assert (answer.status, answer.headers["www-authenticate"]) == (401, 'Bearer realm="lingpai"')
@@ -85,7 +102,8 @@ def test_introspection_of_an_access_token(service: Service, person: Person) -> N
     form = {**service.by_body("standard-client"), **person.by_password}
     tokens = service.post("/oauth/token", form=form).json
     answer = introspect(service, tokens["access_token"])
-    since = answer.json["iat"]
+    since, auth_time = answer.json["iat"], answer.json["auth_time"]
+    assert since - 20 <= auth_time <= since
     told = {
         "active": True,
         "client_id": "standard-client",
@@ -93,6 +111,9 @@ def test_introspection_of_an_access_token(service: Service, person: Person) -> N
         "sub_type": "user",
         "iat": since,
         "iss": metadata(service)["issuer"],
+        "auth_time": auth_time,
+        "acr": "1",
+        "amr": ["pwd"],
         "scope": "read write",
     }
     assert answer == reply(200, {**told, "token_type": "Bearer", "exp": since + HOUR})
@@ -213,7 +234,7 @@ def test_a_page_of_an_allowed_origin(service: Service) -> None:
     origin = page(service)
     allowed = {
         "access-control-allow-origin": origin,
-        "access-control-expose-headers": "www-authenticate,retry-after",
+        "access-control-expose-headers": "www-authenticate,retry-after,dpop-nonce",
     }
     answer = preflight(service, origin)
     assert answer.status == 204
@@ -222,7 +243,7 @@ def test_a_page_of_an_allowed_origin(service: Service) -> None:
         >= {
             **allowed,
             "access-control-allow-methods": "GET,POST",
-            "access-control-allow-headers": "authorization,content-type,x-requested-with",
+            "access-control-allow-headers": "authorization,content-type,dpop,x-requested-with",
             "access-control-max-age": "86400",
         }.items()
     )

@@ -1,5 +1,7 @@
 """Run last: every route of the template was called, by one test or another."""
 
+import fnmatch
+
 import pytest
 
 from tests.blackbox.service import Service
@@ -13,4 +15,5 @@ def test_every_route_was_called(service: Service, request: pytest.FixtureRequest
         pytest.skip("not all of this folder is run")
     service.needs("codes")
     paths = {path for method, path in service.called if method != "OPTIONS"}
-    assert {route.path for route in TEMPLATE.routes if route.path != "$default"} - paths == set()
+    routes = [route.path for route in TEMPLATE.routes if route.path != "$default"]
+    assert [route for route in routes if not fnmatch.filter(paths, route.replace("{proxy+}", "*"))] == []

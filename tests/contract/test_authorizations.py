@@ -30,8 +30,9 @@ CODE = AuthorizationCode(
     salt=hashed("salt"),
     expires_at=NOW + 60,
     epoch=NOW - 1000,
+    jkt="a key",
 )
-BARE = replace(CODE, digest=hashed("bare"), scope=(), resource=(), nonce=None, epoch=0)
+BARE = replace(CODE, digest=hashed("bare"), scope=(), resource=(), nonce=None, epoch=0, jkt=None)
 PUSHED = PushedRequest(hashed("pushed"), "web-app", (("scope", "openid"), ("resource", "a"), ("resource", "b")), NOW)
 BYSTANDER = PutIdentity("username:bystander", 99)
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from lingpai.accounts.storage import DisableUser, PutUser
-from lingpai.browser_sessions.model import BrowserSession
-from lingpai.browser_sessions.storage import BrowserLookup, PutBrowserSession, TouchBrowserSession
+from lingpai.browser_sessions.model import BrowserSession, Place
+from lingpai.browser_sessions.storage import BrowserLookup, PutBrowserSession, RaiseBrowserSession, TouchBrowserSession
 from lingpai.kernel.writes import Conflict
 from lingpai.sessions.model import SessionKey
 from lingpai.sessions.storage import EndSession, SessionSpan
@@ -26,6 +26,7 @@ def a_browser_session(owner: int = 1, number: int = 100, **changes: Any) -> Brow
         methods=("sms", "pwd"),
         device="Chrome/Windows",
         epoch=NOW - 2000,
+        place=Place("中国 上海", "Shanghai, China"),
     )
     return replace(session, **changes)
 
@@ -40,7 +41,7 @@ def put(store: WholeStore, *sessions: BrowserSession) -> None:
 
 def test_it_comes_back_whole_with_its_account(store: WholeStore) -> None:
     """Expired or not, disabled or not: who reads it checks that."""
-    bare = a_browser_session(2, methods=(), device="", epoch=0, idle_until=1, ends_at=1)
+    bare = a_browser_session(2, methods=(), device="", epoch=0, place=None, idle_until=1, ends_at=1)
     put(store, SESSION, bare)
     assert store.look_up_browser(SESSION.key) == BrowserLookup(SESSION, None)
     assert store.look_up_browser(bare.key) == BrowserLookup(bare, None)
@@ -82,6 +83,21 @@ def test_a_session_that_has_ended_does_not_come_back_by_its_use(store: WholeStor
         store.commit(touch)
     assert failed.value.write == touch
     assert store.look_up_browser(SESSION.key).session is None
+
+
+@pytest.mark.security("MFA-6")
+def test_it_becomes_one_of_two_factors(store: WholeStore) -> None:
+    """Not after its end, and no token family does."""
+    family = a_session()
+    open_sessions(store, [family])
+    both = ("pwd", "otp", "mfa")
+    for key in (SESSION.key, family.key):
+        with pytest.raises(Conflict):
+            store.commit(RaiseBrowserSession(key, both))
+    assert store.look_up_browser(SESSION.key).session is None
+    put(store, SESSION)
+    store.commit(RaiseBrowserSession(SESSION.key, both))
+    assert store.look_up_browser(SESSION.key).session == replace(SESSION, methods=both)
 
 
 def test_it_is_counted_and_listed_with_the_others(store: WholeStore) -> None:

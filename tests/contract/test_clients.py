@@ -88,6 +88,8 @@ CHANGES: dict[str, Any] = {
     "policy": "https://other.example/policy",
     "id_token_alg": "RS256",
     "resources": ("https://other.example/api",),
+    "dpop_bound_access_tokens": False,
+    "mfa": None,
 }
 NOTHING: dict[str, Any] = {
     "grants": frozenset(),
@@ -137,6 +139,21 @@ def test_a_change_loses_no_other_ones(store: WholeStore) -> None:
         assert not store.change_client(before, stale)
     assert not store.change_client(replace(before, secret_hash=None), a_client())
     assert store.get_client("web") == now
+
+
+@pytest.mark.parametrize("field", CHANGES)
+def test_fields_that_a_change_depends_on_refuse_it(store: WholeStore, field: str) -> None:
+    """Each that somebody else has set to another value, to none, or from none, though the change leaves it alone."""
+    another = {"disabled": True} if field != "disabled" else {"scopes": ("other",)}
+    for before, now in (
+        (a_client(), replace(a_client(), **{field: CHANGES[field]})),
+        (replace(a_client(), **{field: CHANGES[field]}), a_client()),
+    ):
+        store.put_client(now)
+        assert not store.change_client(before, replace(before, **another), depends_on=(field,))
+        assert store.get_client("web") == now
+        assert store.change_client(now, replace(now, **another), depends_on=(field,))
+        assert store.get_client("web") == replace(now, **another)
 
 
 def test_a_record_that_is_not_there_is_not_changed(store: WholeStore) -> None:

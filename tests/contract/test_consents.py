@@ -5,17 +5,18 @@ from dataclasses import replace
 import pytest
 
 from lingpai import bootstrap
-from lingpai.accounts.storage import ChangeUser, DeleteUser, PutUser
+from lingpai.accounts.storage import ChangeUser, CheckUser, DeleteUser, PutUser
 from lingpai.consents import service as consents
 from lingpai.consents.storage import Given, SaveConsents
 from lingpai.kernel.errors import LingpaiError
 from lingpai.kernel.writes import Conflict
 from lingpai.services import Services
+from lingpai.sessions.storage import PutSession
 from tests.support.browsers import web_app
-from tests.support.samples import WholeStore, a_user
+from tests.support.samples import WholeStore, a_session, a_user
 from tests.support.stores import settings
 
-SHOP, BANK = web_app("shop"), web_app("bank", first_party=True)
+SHOP, OTHER, BANK = web_app("shop", first_party=False), web_app("other", first_party=False), web_app("bank")
 GIVEN: dict[str, tuple[str, ...]] = {"shop": ("openid", "phone"), "书店": ("openid",)}
 
 
@@ -67,23 +68,78 @@ def test_they_are_kept_with_the_account(store: WholeStore) -> None:
 def test_scopes_are_merged(services: Services) -> None:
     services.store.commit(PutUser(a_user()))
     consents.grant(services, 1, SHOP, ("openid", "phone"))
-    consents.grant(services, 1, web_app("other"), ("openid",))
+    consents.grant(services, 1, OTHER, ("openid",))
     consents.grant(services, 1, SHOP, ("profile", "openid"))
     given = consents.list_consents(services, 1)
     assert list(given.items()) == [("other", ("openid",)), ("shop", ("openid", "phone", "profile"))]
     assert consents.missing_scopes(SHOP, ("phone", "roles", "openid"), given) == ("roles",)
-    assert consents.missing_scopes(web_app("new"), ("openid",), given) == ("openid",)
+    assert consents.missing_scopes(web_app("new", first_party=False), ("openid",), given) == ("openid",)
 
 
 @pytest.mark.security("ASVS-10.7.3")
 def test_a_consent_can_be_revoked(services: Services) -> None:
     services.store.commit(PutUser(a_user()))
     consents.grant(services, 1, SHOP, ("openid",))
-    consents.grant(services, 1, web_app("other"), ("openid",))
+    consents.grant(services, 1, OTHER, ("openid",))
     for _ in range(2):
         consents.revoke(services, 1, "shop")
         assert consents.list_consents(services, 1) == {"other": ("openid",)}
     assert consents.missing_scopes(SHOP, ("openid",), consents.list_consents(services, 1)) == ("openid",)
+
+
+@pytest.mark.security("ASVS-10.7.3")
+@pytest.mark.parametrize("count", [1, 99, 101])
+def test_a_client_s_sessions_end_with_its_consent(services: Services, count: int) -> None:
+    """All of that client and that account, and no others."""
+    services.store.commit(PutUser(a_user()))
+    consents.grant(services, 1, SHOP, ("openid",))
+    ends = a_session(1).refresh_expires_at
+    for each in range(count):
+        services.store.commit(PutSession(a_session(1, each, client_id="shop"), ends))
+    kept = (a_session(1, 1000, client_id="other"), a_session(2, client_id="shop"))
+    for session in kept:
+        services.store.commit(PutSession(session, ends))
+    consents.revoke(services, 1, "shop")
+    assert consents.list_consents(services, 1) == {}
+    assert [services.store.sessions_of(user_id) for user_id in (1, 2)] == [(each.key,) for each in kept]
+    # Such a session without a consent, as a code opens that was on its way.
+    services.store.commit(PutSession(a_session(1, client_id="shop"), ends))
+    consents.revoke(services, 1, "shop")
+    assert services.store.sessions_of(1) == (kept[0].key,)
+
+
+@pytest.mark.security("ASVS-10.7.3")
+def test_an_account_tells_whom_it_has_consented_to(store: WholeStore) -> None:
+    """Only ids of clients count, whole, and no scopes."""
+    store.commit(PutUser(a_user()))
+    with pytest.raises(Conflict):
+        store.commit(CheckUser(1, consented="shop"))
+    given: Given = {"shop": ("openid", "phone"), 'quoted "id", [': ("openid",), "书店": ("read",)}
+    store.commit(SaveConsents(1, {}, given))
+    for client_id in given:
+        store.commit(CheckUser(1, consented=client_id))
+    for other in ("sho", "hop", "openid", "read", "id", '", [', "bank"):
+        with pytest.raises(Conflict):
+            store.commit(CheckUser(1, consented=other))
+    store.commit(SaveConsents(1, given, {}))
+    with pytest.raises(Conflict):
+        store.commit(CheckUser(1, consented="shop"))
+
+
+def test_a_session_that_a_code_opens_meanwhile_ends_too(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is opened after the sessions were listed, and before the consent is forgotten."""
+    services.store.commit(PutUser(a_user()))
+    consents.grant(services, 1, SHOP, ("openid",))
+    late = a_session(1, client_id="shop")
+    read = services.store.get_consents
+
+    def get_consents(user_id: int) -> Given:
+        services.store.commit(PutSession(late, late.refresh_expires_at))
+        return read(user_id)
+
+    monkeypatch.setattr(services.store, "get_consents", get_consents)
+    consents.revoke(services, 1, "shop")
+    assert services.store.sessions_of(1) == ()
 
 
 @pytest.mark.security("ASVS-10.7.1")

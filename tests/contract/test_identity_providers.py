@@ -21,11 +21,13 @@ from jwt.utils import base64url_decode, base64url_encode
 
 from lingpai.bootstrap import identity_providers
 from lingpai.clients.model import Client
-from lingpai.identity_providers import https, oidc
+from lingpai.identity_providers import https
 from lingpai.identity_providers import service as third_parties
+from lingpai.identity_providers.discovery import Discovery
 from lingpai.identity_providers.model import Identity, ProviderCredential
 from lingpai.identity_providers.provider import IdentityProvider
 from lingpai.identity_providers.settings import OidcProvider
+from lingpai.kernel.clock import Clock
 from lingpai.kernel.errors import LingpaiError, SettingsError, invalid_grant
 from lingpai.kernel.writes import Conflict
 from tests.support import openid, wechat
@@ -100,7 +102,7 @@ def at_wechat(**overrides: Any) -> Iterator[Scene]:
     with serving(vendor) as line:
         chosen = settings(wechat_apps=wechat.APPS, wechat_url=line.url, **{**quickly(), **overrides})
         time, store = Time(), MemoryStore()
-        provider = identity_providers(chosen, time.clock())["wechat"]
+        provider = identity_providers(chosen, time.clock(), store)["wechat"]
         yield Scene(
             provider,
             line,
@@ -121,7 +123,7 @@ def at_openid(store: Any = None, entry: dict[str, Any] | None = None, **override
         providers = openid.setting(line.url, **(entry or {}))
         chosen = settings(oidc_providers=providers, **{**quickly(), **overrides})
         yield Scene(
-            identity_providers(chosen, time.clock())["google"],
+            identity_providers(chosen, time.clock(), store)["google"],
             line,
             a_client(sign_provider="google", sign_app="default"),
             Identity("oidc", line.url, "subject-of-alice"),
@@ -214,7 +216,7 @@ def test_a_third_party_that_is_not_there_is_503(scene: Scene) -> None:
         url = gone.url
     clock = scene.time.clock()
     chosen = settings(wechat_apps=wechat.APPS, wechat_url=url, oidc_providers=openid.setting(url), **quickly())
-    other = identity_providers(chosen, clock)[scene.client.sign_provider or ""]
+    other = identity_providers(chosen, clock, scene.store)[scene.client.sign_provider or ""]
     scene.provider = other
     assert scene.refused() == UNAVAILABLE
 
@@ -344,7 +346,7 @@ def test_each_error_code_is_a_clear_refusal(
     error = mini.refusal()
     assert ((error.status, error.code, error.reason), error.retry_after) == (refusal, retry_after)
     # What the operator has to see to says where: the app and the code, and nothing that WeChat said besides.
-    to_see_to = refusal == UNAVAILABLE and errcode != -1
+    to_see_to = refusal[0] != 400 and errcode != -1
     assert error.detail == (f"wechat {MINI}: errcode {errcode}" if to_see_to else None)
 
 
@@ -710,7 +712,8 @@ def test_metadata_that_is_not_the_providers_own(google: Scene, metadata: dict[st
     assert google.line.asked == [DISCOVERY]
 
 
-def test_a_provider_out_there_leads_to_nothing_in_here() -> None:
+@pytest.mark.parametrize("name", ["jwks_uri", "authorization_endpoint", "token_endpoint"])
+def test_a_provider_out_there_leads_to_nothing_in_here(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     issuer = "https://accounts.google.com"
     provider = OidcProvider(name="google", issuer=issuer, audiences=("ours.example",))
     for uri, good in (
@@ -718,12 +721,14 @@ def test_a_provider_out_there_leads_to_nothing_in_here() -> None:
         ("https://www.googleapis.com/keys", True),
         ("http://127.0.0.1:9001/", False),
     ):
-        document = json.dumps({"issuer": issuer, "jwks_uri": uri}).encode()
+        document = json.dumps({"issuer": issuer, name: uri}).encode()
+        monkeypatch.setattr("lingpai.identity_providers.https.get", lambda *_, document=document: document)
+        found = Discovery(settings(), provider, Clock())
         if good:
-            assert oidc._keys_uri(document, provider) == uri
+            assert found.endpoint(name) == uri
         else:
             with pytest.raises(ValueError, match="less secure"):
-                oidc._keys_uri(document, provider)
+                found.endpoint(name)
 
 
 # --- OpenID: for whom, when, with what --------------------------------------------------------------------

@@ -46,12 +46,16 @@ def services(request: pytest.FixtureRequest, reference: DynamoStore) -> Services
     return build(settings, store, Time().clock())
 
 
-def log_in(services: Services, identity: Identity) -> TokenSet:
-    return logins.by_identity(services, CLIENT, ("web",), identity)
+def log_in(services: Services, identity: Identity, number: str | None = None) -> TokenSet:
+    return logins.by_identity(services, CLIENT, ("web",), identity, number)
 
 
 def everybody(services: Services) -> list[User]:
     return list(services.store.list_users(1000, None).users)
+
+
+def everybody_by_id(services: Services) -> dict[int, User]:
+    return {user.id: user for user in everybody(services)}
 
 
 def finds(services: Services, issuer: str, openid: str) -> int | None:
@@ -65,8 +69,10 @@ def add(services: Services, number: int, *identities: Identity, **fields: Any) -
 
 
 def is_whole(services: Services) -> None:
-    """Every id that an account has finds it."""
+    """Every id and number that an account has finds it."""
     for user in everybody(services):
+        if user.mobile is not None:
+            assert services.store.find_user_id(identities.mobile_key(user.mobile)) == user.id
         for issuer, openid in user.openids:
             assert finds(services, issuer, openid) == user.id
 
@@ -178,6 +184,128 @@ def test_an_account_keeps_the_ids_that_it_has(services: Services) -> None:
     assert everybody(services) == before
     assert finds(services, UNION, "union-other") is None
     assert finds(services, ONE.issuer, "open-other") is None
+
+
+# --- with a proven number ---------------------------------------------------------------------------------
+
+NUMBER, OTHER_NUMBER = "+8613800000000", "+8613800000001"
+
+
+@queued_or_refused
+def test_first_logins_with_a_number_make_one_account(services: Services) -> None:
+    """The same person, whom the number alone joins: two apps without a union, and the number in both."""
+    people = [replace(ONE, union=None), replace(TWO, union=None)]
+    outcomes = race([partial(log_in, services, people[i % 2], NUMBER) for i in range(RACERS)])
+    assert refusals(outcomes) == {}
+    (user,) = everybody(services)
+    assert {tokens.user_id for tokens in won(outcomes)} == {user.id}
+    assert (user.mobile, user.openids) == (NUMBER, ((f"wechat:{MINI}", "open-1"), (f"wechat:{SECOND}", "open-2")))
+    is_whole(services)
+
+
+@queued_or_refused
+def test_an_account_that_has_the_number_gets_the_ids(services: Services) -> None:
+    user_id = add(services, 0, mobile=NUMBER)
+    outcomes = race([partial(log_in, services, ONE, NUMBER) for _ in range(RACERS)])
+    assert refusals(outcomes) == {}
+    (user,) = everybody(services)
+    assert {tokens.user_id for tokens in won(outcomes)} == {user_id}
+    assert (user.id, user.mobile, dict(user.openids)) == (user_id, NUMBER, dict(ONE.names))
+    is_whole(services)
+
+
+@queued_or_refused
+def test_a_number_is_of_one_account(services: Services) -> None:
+    """Two accounts whose people prove the same number: the faster one has it, and both are let in, each to its own."""
+    first, second = add(services, 0, ONE), add(services, 1, GOOGLE)
+    outcomes = race([partial(log_in, services, (ONE, GOOGLE)[i % 2], NUMBER) for i in range(RACERS)])
+    assert refusals(outcomes) == {}
+    assert [tokens.user_id for tokens in won(outcomes)] == [first, second] * (RACERS // 2)
+    (holder,) = [user.id for user in everybody(services) if user.mobile is not None]
+    assert services.store.find_user_id(identities.mobile_key(NUMBER)) == holder
+    is_whole(services)
+
+
+def test_a_first_login_has_the_number_and_the_next_finds_all(services: Services) -> None:
+    tokens = log_in(services, ONE, NUMBER)
+    before = everybody(services)
+    (user,) = before
+    assert (user.id, user.mobile, dict(user.openids)) == (tokens.user_id, NUMBER, dict(ONE.names))
+    assert log_in(services, ONE).user_id == log_in(services, ONE, NUMBER).user_id == user.id
+    assert everybody(services) == before
+
+
+def test_an_account_without_a_number_gets_it(services: Services) -> None:
+    user_id = add(services, 0, ONE)
+    assert log_in(services, ONE, NUMBER).user_id == user_id
+    assert everybody(services)[0].mobile == NUMBER
+    is_whole(services)
+
+
+def test_an_account_keeps_its_number(services: Services) -> None:
+    """Another number is no reason to find another account, or to change this one."""
+    user_id = add(services, 0, ONE, mobile=NUMBER)
+    other = add(services, 1, mobile=OTHER_NUMBER)
+    before = everybody(services)
+    assert log_in(services, ONE, OTHER_NUMBER).user_id == user_id
+    assert log_in(services, ONE, "+8613800000002").user_id == user_id
+    assert everybody(services) == before
+    assert services.store.find_user_id(identities.mobile_key(OTHER_NUMBER)) == other
+    assert services.store.find_user_id(identities.mobile_key("+8613800000002")) is None
+
+
+def test_what_another_account_has_stays_there(services: Services) -> None:
+    """The id in the app decides; neither the union nor the number of another account is taken from it."""
+    user_id = add(services, 0, replace(ONE, union=None))
+    of_union, of_number = add(services, 1, TWO), add(services, 2, mobile=NUMBER)
+    assert log_in(services, ONE, NUMBER).user_id == user_id
+    assert log_in(services, ONE, OTHER_NUMBER).user_id == user_id
+    by_id = everybody_by_id(services)
+    assert (by_id[user_id].mobile, by_id[user_id].openids) == (OTHER_NUMBER, ONE.names[:1])
+    assert by_id[of_union].openids == tuple(sorted(TWO.names))
+    assert by_id[of_number].mobile == NUMBER
+    is_whole(services)
+
+
+def test_the_union_comes_before_the_number(services: Services) -> None:
+    user_id, of_number = add(services, 0, TWO), add(services, 1, mobile=NUMBER)
+    assert log_in(services, ONE, NUMBER).user_id == user_id
+    assert dict(everybody_by_id(services)[user_id].openids)[ONE.issuer] == "open-1"
+    assert everybody_by_id(services)[of_number].openids == ()
+    is_whole(services)
+
+
+def test_an_account_that_another_id_has_in_the_app_keeps_it(services: Services) -> None:
+    """A number leads to its account, and whoever proved it is let in: the account's own id is not replaced."""
+    user_id = add(services, 0, ONE, mobile=NUMBER)
+    before = everybody(services)
+    assert log_in(services, Identity("wechat", MINI, "open-9"), NUMBER).user_id == user_id
+    assert everybody(services) == before
+    assert finds(services, ONE.issuer, "open-9") is None
+
+
+def test_a_disabled_account_is_found_and_refused(services: Services) -> None:
+    user_id = add(services, 0, mobile=NUMBER)
+    services.store.commit(DisableUser(user_id))
+    outcomes = race([partial(log_in, services, ONE, NUMBER) for _ in range(2)])
+    assert refusals(outcomes) == {"400 invalid_grant account_disabled": 2}
+    assert finds(services, ONE.issuer, "open-1") is None
+
+
+@pytest.mark.parametrize("identity", [ONE, replace(ONE, union="union-other")], ids=["same", "other union"])
+def test_unlinking_overtakes_a_login_that_brings_a_number(services: Services, identity: Identity) -> None:
+    """The number is added to the account only while that has the id that led there."""
+    user_id = add(services, 0, GOOGLE, ONE)
+
+    def unlink() -> None:
+        factors.unlink_identity(services, user_id, "wechat", None)
+        ended_accounts.end_all(services, user_id)
+
+    late: Any = Meanwhile(services.store, unlink)
+    assert log_in(replace(services, store=late), identity, NUMBER).user_id != user_id
+    assert everybody_by_id(services)[user_id].mobile is None
+    assert services.store.sessions_of(user_id) == ()
+    is_whole(services)
 
 
 # --- linking and unlinking --------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import pytest
 
 from lingpai.accounts.storage import DeleteUser, DisableUser, EnableUser, PutUser
 from lingpai.aws.dynamodb.write_ids import SLOTS
+from lingpai.identity_providers.model import AppToken
 from lingpai.kernel.writes import Conflict
 from lingpai.sessions.model import SessionKey
 from lingpai.sessions.storage import PutSession
@@ -100,6 +101,20 @@ def test_a_counter_does_not_grow_with_its_write_ids(scene: Scene) -> None:
     item = cast("DynamoStore", scene.direct).get(scene.store.settings.counters_table, {"key": {"S": "k"}})
     assert item is not None
     assert len(item) <= SLOTS + len(("key", "ttl", "n:all"))
+
+
+# --- the apps' tokens
+
+
+@lost
+def test_a_claim_and_its_token_are_written_once(scene: Scene, fault: Fault) -> None:
+    """Its repeat is told that it was done, and not that somebody else has the claim."""
+    token = AppToken("wechat:wx1", b"sealed", NOW + 7200)
+    nothing = scene.store.get_app_token(token.app)
+    assert scene.meeting(fault, lambda: scene.store.claim_app_token(nothing, b"claim", NOW, NOW + 10))
+    assert scene.meeting(fault, lambda: scene.store.put_app_token(token, b"claim"))
+    assert not scene.meeting(fault, lambda: scene.store.put_app_token(replace(token, sealed=b"late"), b"claim"))
+    assert scene.direct.get_app_token(token.app) == token
 
 
 # --- late first tries

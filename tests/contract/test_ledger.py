@@ -17,6 +17,7 @@ from lingpai.accounts.storage import (
     DisableUser,
     EnableUser,
     EndOpened,
+    OneMore,
     PutIdentity,
     PutUser,
 )
@@ -85,6 +86,7 @@ CHANGES: dict[str, Any] = {
     "password": "$argon2id$two",
     "roles": frozenset({2, 4}),
     "profile": Profile(name="other"),
+    "second_factors": frozenset({"passkey"}),
 }
 NOTHING: dict[str, Any] = {
     "username": None,
@@ -94,6 +96,7 @@ NOTHING: dict[str, Any] = {
     "password": None,
     "roles": frozenset(),
     "profile": Profile(),
+    "second_factors": frozenset(),
 }
 
 
@@ -133,6 +136,7 @@ def test_change_user_refuses_a_field_that_changed(store: WholeStore) -> None:
         "password": "w",
         "roles": frozenset({5}),
         "profile": Profile(address="w"),
+        "second_factors": frozenset({"totp"}),
     }
     assert wanted.keys() == CHANGES.keys()
     for user_id, (name, value) in enumerate(CHANGES.items(), start=1):
@@ -212,6 +216,20 @@ def test_delete_user(store: WholeStore, commit: Commit, eye: Eye) -> None:
         )
         store.commit(DisableUser(1))
         commit(DeleteUser(user))
+        assert store.get_user(1) is None
+
+
+def test_delete_user_alone(store: WholeStore, commit: Commit, eye: Eye) -> None:
+    """Not after a session was opened that whoever deletes it has not seen."""
+    for sessions in (0, 1):
+        store.commit(PutUser(ALICE, sessions=sessions))
+        user = store.get_user(1)
+        assert user is not None
+        store.commit(CheckUser(1, count=OneMore(5, NOW)))
+        refused(commit, eye, DeleteUser(user, alone=True), DeleteUser(ALICE, alone=True))
+        user = store.get_user(1)
+        assert user is not None
+        commit(DeleteUser(user, alone=True))
         assert store.get_user(1) is None
 
 

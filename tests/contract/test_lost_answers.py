@@ -33,6 +33,7 @@ from lingpai.kernel.writes import Conflict, Write
 from lingpai.outbound.connections import Answer
 from lingpai.passwords import service as passwords
 from lingpai.services import Services
+from lingpai.sessions import rotation
 from lingpai.sessions import service as sessions
 from lingpai.sessions.model import Session, TokenSet
 from lingpai.sessions.storage import EndSession, PutSession, Rotated
@@ -271,9 +272,9 @@ def test_a_refresh_gives_the_pair_that_was_stored(scene: Scene) -> None:
 
     services = scene.services
     first = logins.by_identity(services, CLIENT, ("web",), OPENID)
-    second = scene.losing(lambda: sessions.refresh(services, CLIENT, first.refresh_token or "", None))
+    second = scene.losing(lambda: rotation.refresh(services, CLIENT, first.refresh_token or "", None))
     assert sessions.check(services.store, second.access_token, services.clock.now(), grace=0).client_id == CLIENT.id
-    third = scene.losing(lambda: sessions.refresh(services, CLIENT, second.refresh_token or "", None))
+    third = scene.losing(lambda: rotation.refresh(services, CLIENT, second.refresh_token or "", None))
     assert len({first, second, third}) == 3
 
 
@@ -284,7 +285,7 @@ def test_a_store_that_loses_answers_for_40_seconds_logs_nobody_out(scene: Scene)
     first = logins.by_identity(services, CLIENT, ("web",), OPENID)
 
     def refresh(token: str | None) -> TokenSet:
-        return sessions.refresh(services, CLIENT, token or "", None)
+        return rotation.refresh(services, CLIENT, token or "", None)
 
     for _ in range(5):
         with pytest.raises(LingpaiError, match="store_unavailable"):
@@ -301,13 +302,13 @@ def test_a_slow_first_try_that_its_retry_overtook_changes_nothing(scene: Scene) 
     services = scene.services
     first = logins.by_identity(services, CLIENT, ("web",), OPENID)
     scene.line.delay = 1
-    second = sessions.refresh(services, CLIENT, first.refresh_token or "", None)
+    second = rotation.refresh(services, CLIENT, first.refresh_token or "", None)
     (arrives,) = scene.line.delayed
-    third = sessions.refresh(services, CLIENT, second.refresh_token or "", None)
+    third = rotation.refresh(services, CLIENT, second.refresh_token or "", None)
     for _ in range(2):
         arrives()
-        assert sessions.refresh(services, CLIENT, first.refresh_token or "", None) == third
-        assert sessions.refresh(services, CLIENT, second.refresh_token or "", None) == third
+        assert rotation.refresh(services, CLIENT, first.refresh_token or "", None) == third
+        assert rotation.refresh(services, CLIENT, second.refresh_token or "", None) == third
     assert sessions.check(scene.store, third.access_token, services.clock.now(), grace=0).client_id == CLIENT.id
 
 

@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,12 +19,15 @@ from lingpai.authorization import codes, request
 from lingpai.bootstrap import build
 from lingpai.clients.model import Client
 from lingpai.clients.service import new_client
+from lingpai.dpop import service as dpop
+from lingpai.http.request import Request
 from lingpai.identity_providers.model import Identity
 from lingpai.kernel.errors import LingpaiError
 from lingpai.kernel.writes import Conflict, Write
 from lingpai.passwords import service as passwords
 from lingpai.rate_limits import service as rate_limits
 from lingpai.services import Services
+from lingpai.sessions import rotation
 from lingpai.sessions import service as sessions
 from lingpai.sessions.model import SessionKey, TokenSet
 from lingpai.sessions.storage import PutSession
@@ -34,6 +38,8 @@ from lingpai.store import DynamoStore
 from tests.support import logins
 from tests.support.browsers import CALLBACK, VERIFIER, browser_login, request_pairs, web_app
 from tests.support.contention import queued_or_refused, racing_store
+from tests.support.dialects import ISSUER
+from tests.support.dpop import ProofKey
 from tests.support.races import RACERS, race, refusals, won
 from tests.support.samples import NUMBER, WholeStore, a_code, a_guess, a_rotation, a_session, consume, open_sessions
 from tests.support.time import START, Time
@@ -300,7 +306,7 @@ def with_client(services: Services, client: Client) -> Services:
 
 def refresh(services: Services, token: str | None, client: Client = CLIENT) -> TokenSet:
     """New tokens for a refresh token."""
-    return sessions.refresh(services, client, token or "", None)
+    return rotation.refresh(services, client, token or "", None)
 
 
 def test_a_refresh_token_rotates_once(services: Services) -> None:
@@ -386,6 +392,24 @@ def test_an_ended_session_is_not_refreshed_back_to_life(services: Services) -> N
     outcomes = race(calls)
     assert set(refusals(outcomes)) <= {"400 invalid_grant bad_refresh_token"}
     assert services.store.get_session(key) is None
+
+
+@pytest.mark.security("RFC9449-11.1")
+def test_a_proof_is_used_once(services: Services) -> None:
+    """The same proof 32 times at once: one request is answered. Proofs with ids of their own do not disturb it."""
+    services = replace(services, issuer=ISSUER)
+    key = ProofKey(services.clock.now)
+    proof = key.proof()
+    others = [key.proof() for _ in range(4)]
+    outcomes = race([partial(dpop.proven_key, services, asking(text)) for text in (*[proof] * RACERS, *others)])
+    assert won(outcomes) == [key.jkt] * (1 + len(others))
+    assert refusals(outcomes) == {"400 invalid_dpop_proof bad_dpop_proof": RACERS - 1}
+    assert won(outcomes[RACERS:]) == [key.jkt] * len(others)
+
+
+def asking(proof: str) -> Request:
+    """A token request with this proof."""
+    return Request("POST", "/oauth/token", {"dpop": proof}, "", "", False, "192.0.2.1", "1", ISSUER)
 
 
 # --- codes and counters -----------------------------------------------------------------------------------
@@ -620,6 +644,25 @@ def test_no_session_outlives_its_account(services: Services) -> None:
         assert services.store.find_user_id(name) is None
     again = accounts.register(services, "alice", NEW, "192.0.2.1")
     assert log_in(services, NEW).user_id == again
+
+
+@queued_or_refused
+def test_no_session_outlives_an_account_that_its_owner_deletes(services: Services) -> None:
+    """Logins while the owner deletes it, who tries again where somebody was faster: it is there as before, or gone."""
+    user_id = with_password(services)
+    owner = key_of(log_in(services).access_token)
+
+    def delete() -> None:
+        while services.store.get_user(user_id) is not None:
+            with suppress(LingpaiError):
+                accounts.delete_own(services, user_id, owner)
+
+    calls: list[Callable[[], object]] = [partial(log_in, services)] * (RACERS - 1)
+    calls.insert(RACERS // 4, delete)
+    race(calls)
+    assert services.store.get_user(user_id) is None
+    assert services.store.sessions_of(user_id) == ()
+    assert services.store.find_user_id(identities.username_key("alice")) is None
 
 
 @queued_or_refused

@@ -11,7 +11,8 @@ import botocore.session
 import moto
 import pytest
 
-from lingpai.sms.senders import aliyun, tencent
+from lingpai.outbound import acs3
+from lingpai.sms.senders import tencent
 from tests.support.fake_sms import (
     ALIYUN,
     AWS,
@@ -404,8 +405,8 @@ def test_nothing_is_told_but_the_detail(shop: Shop, vendor: Vendor, caplog: pyte
 
 
 def test_aliyun_signs_as_its_example() -> None:
-    """The example of the page that `aliyun` names: its fixed parameters and the signature it gives for them."""
-    query = aliyun.canonical_query(
+    """The example of the page that `acs3` names: its fixed parameters and the signature it gives for them."""
+    query = acs3.canonical_query(
         {"RegionId": "cn-shanghai", "ImageId": "win2019_1809_x64_dtc_zh-cn_40G_alibase_20230811.vhd"}
     )
     headers = {
@@ -416,7 +417,7 @@ def test_aliyun_signs_as_its_example() -> None:
         "x-acs-signature-nonce": "3156853299f313e23d1673dc12e1703d",
         "x-acs-content-sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     }
-    assert aliyun.authorization("YourAccessKeyId", "YourAccessKeySecret", query, headers) == (
+    assert acs3.authorization("YourAccessKeyId", "YourAccessKeySecret", query, headers) == (
         "ACS3-HMAC-SHA256 Credential=YourAccessKeyId,SignedHeaders=host;x-acs-action;x-acs-content-sha256;x-acs-date;"
         "x-acs-signature-nonce;x-acs-version,Signature=06563a9e1b43f5dfe96b81484da74bceab24a1d853912eee15083a6f0f3283c0"
     )

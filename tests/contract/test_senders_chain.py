@@ -21,7 +21,7 @@ from tests.support.fake_sms import ALIYUN, NUMBER, TENCENT, TWILIO, VENDORS, Ven
 from tests.support.memory_store import MemoryStore
 from tests.support.races import RACERS, race
 from tests.support.samples import WholeStore
-from tests.support.sms import HASTY, MESSAGE, Metered, Shop, outcome
+from tests.support.sms import HASTY, MESSAGE, PATIENT, Metered, Shop, outcome
 from tests.support.time import Time
 
 # Each is the first once, and the second once.
@@ -29,7 +29,7 @@ PAIRS = [*itertools.pairwise((*VENDORS, VENDORS[0]))]
 pairs = pytest.mark.parametrize(("first", "second"), PAIRS, ids=lambda vendor: vendor.name)
 # The first may hang, and the second be slow on a busy machine.
 IMPATIENT = {"SMS_CONNECT_TIMEOUT": "1", "SMS_READ_TIMEOUT": "20", "SMS_DEADLINE": "60"}
-BREAKER = {**HASTY, "SMS_CONNECT_TIMEOUT": "20", "SMS_BREAKER_FAILURES": "3", "SMS_BREAKER_PAUSE": "30"}
+BREAKER = {**PATIENT, "SMS_BREAKER_FAILURES": "3", "SMS_BREAKER_PAUSE": "30"}
 
 
 # --- one message -------------------------------------------------------------------------------------------------

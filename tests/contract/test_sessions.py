@@ -39,6 +39,7 @@ def test_a_session_comes_back_whole(store: WholeStore) -> None:
         a_session(2**53 - 1),
         a_session(number=6, auth_time=NOW, methods=("sms", "pwd")),
         a_session(number=7, family_hash=hashed("family")),
+        a_session(number=8, jkt="a key"),
     ]
     open_sessions(store, sessions)
     assert [store.get_session(session.key) for session in sessions] == sessions
@@ -177,6 +178,25 @@ def test_rotate_in_the_last_second(store: WholeStore) -> None:
     open_sessions(store, [FIRST, a_session(number=1, refresh_expires_at=NOW + 9000)])
     assert store.rotate(a_rotation(FIRST, now=NOW + 2999)).done
     assert store.rotate(a_rotation(a_session(number=1), now=NOW + 4999)).done
+
+
+@pytest.mark.security("RFC9449-5")
+@pytest.mark.parametrize("same_key", [True, False])
+def test_a_rotation_binds_to_a_key(store: WholeStore, same_key: bool) -> None:
+    """From then on each rotation needs a key; where it has to be the same, another one changes nothing."""
+    open_sessions(store, [FIRST])
+    bound = replace(SECOND, jkt="a key")
+    assert store.rotate(a_rotation(FIRST, jkt="a key", same_key=same_key)) == Rotated(True, bound)
+    assert store.get_session(FIRST.key) == bound
+    again = a_rotation(FIRST, presented_hash=hashed("refresh 2"), refresh_hash=hashed("refresh 3"), same_key=same_key)
+    assert store.rotate(again) == Rotated(False, bound)
+    other = store.rotate(replace(again, jkt="another"))
+    assert (other.done, other.session and other.session.jkt) == ((False, "a key") if same_key else (True, "another"))
+    right = store.rotate(replace(again, jkt="a key")) if same_key else other
+    assert right.done
+    assert right.session == store.get_session(FIRST.key)
+    assert right.session is not None
+    assert (right.session.jkt, right.session.previous_jkt) == ("a key" if same_key else "another", "a key")
 
 
 def test_rotate_refuses(store: WholeStore) -> None:

@@ -27,6 +27,7 @@ from botocore.regions import EndpointResolver
 
 from lingpai.aws.client import address, aws_client, is_plain
 from lingpai.aws.json_client import JsonClient
+from lingpai.aws.trust_store import trust_store
 from lingpai.kernel.errors import LingpaiError
 from lingpai.signing_keys.kms import KmsKeyWrapper
 from lingpai.store import DynamoStore
@@ -511,6 +512,22 @@ def test_an_empty_address_is_none(monkeypatch: pytest.MonkeyPatch, transport: Li
     client = aws_client(settings(aws_transport=transport, aws_region="eu-west-1"), "dynamodb")
     asked = client.pool.url if transport == "bare" else client.meta.endpoint_url
     assert asked == "https://dynamodb.eu-west-1.amazonaws.com"
+
+
+@pytest.mark.parametrize("region", ["cn-north-1", "cn-northwest-1"])
+@pytest.mark.parametrize("service", ["dynamodb", "kms", "secretsmanager"])
+def test_addresses_in_china(monkeypatch: pytest.MonkeyPatch, service: str, region: str) -> None:
+    """Both transports ask at the ending of the partition, sign for the region, and trust botocore's authorities."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
+    expected = f"https://{service}.{region}.amazonaws.com.cn"
+    ours = aws_client(settings(aws_transport="bare", aws_region=region), service)
+    assert isinstance(ours, JsonClient)
+    assert (ours.pool.url, ours.region) == (expected, region)
+    theirs = aws_client(settings(aws_transport="botocore", aws_region=region), service)
+    assert (theirs.meta.endpoint_url, theirs.meta.region_name) == (expected, region)
+    assert trust_store(region) is None
 
 
 def test_what_only_botocore_knows_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:

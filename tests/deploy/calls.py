@@ -5,7 +5,9 @@ Each of these functions sets up what its call needs while nothing is missing, an
 
 import json
 import secrets
+import time
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlencode
 
 from lingpai.accounts.ended_accounts import DELETED_AT_ONCE
@@ -18,6 +20,7 @@ from tests.deploy.permissions import (
     CHECK,
     DECRYPT,
     DELETE,
+    ENCRYPT,
     GET,
     MAKE_PAIR,
     PUT,
@@ -31,9 +34,13 @@ from tests.deploy.permissions import (
 )
 from tests.deploy.stack import ALIAS
 from tests.support.api import Answer
+from tests.support.authenticator import app_of
 from tests.support.browsers import VERIFIER, request_pairs
 from tests.support.pages import Form
+from tests.support.passkeys import Authenticator as Passkeys
 
+# By the parameters of the stack (`stack.PARAMETERS`).
+PASSKEY_ORIGIN = "https://login.example"
 # Of the client web-app of the demo data.
 WEB_APP_CALLBACK = "http://127.0.0.1:8000/callback"
 
@@ -299,6 +306,13 @@ def reset_a_password(w: World) -> Call:
     return w.by_web("/users/pwd/reset", mobile=number, code=code, newPassword=new_password())
 
 
+def delete_user_with_a_factor(w: World) -> Call:
+    person = w.somebody()
+    item = {"user_id": {"N": str(person.id)}, "id": {"S": "totp"}}
+    w.stack.client("dynamodb").put_item(TableName=w.table("FactorsTable"), Item=item)
+    return w.by_admin("/users/delete", id=person.id)
+
+
 def delete_user(w: World) -> Call:
     """With sessions enough for a batch."""
     person = w.somebody()
@@ -490,6 +504,53 @@ def page_download(w: World) -> Call:
     return lambda: visitor.get("/account?download=json").answer
 
 
+def page_begin_app(w: World) -> Call:
+    visitor, _ = _at_the_pages(w)
+    return _sent(visitor, "/account?edit=totp", {"action": "totp-begin"})
+
+
+def page_confirm_app(w: World) -> Call:
+    visitor, _ = _at_the_pages(w)
+    return _confirming(visitor)
+
+
+def _confirming(visitor: Visitor) -> Call:
+    """The first code of an authenticator app, to be sent later."""
+    page = visitor.send(visitor.get("/account?edit=totp").form(action="totp-begin"))
+    form, app = page.form(action="totp-confirm"), app_of(page)
+    return lambda: visitor.send(form, code=app.code(time.time())).answer
+
+
+def page_remove_app(w: World) -> Call:
+    visitor, _ = _at_the_pages(w)
+    assert _confirming(visitor)().status == 200
+    return _sent(visitor, "/account", {"action": "totp-remove"})
+
+
+def page_add_passkey(w: World) -> Call:
+    return _adding_a_passkey(_at_the_pages(w)[0], Passkeys(PASSKEY_ORIGIN))
+
+
+def page_login_by_passkey(w: World) -> Call:
+    visitor, phone = Visitor(w.service), Passkeys(PASSKEY_ORIGIN)
+    assert _adding_a_passkey(_at_the_pages(w)[0], phone)().status == 303
+    form = visitor.get("/login").form(action="passkey")
+    options = _asked(visitor, form)
+    return lambda: visitor.send(form, answer=phone.get(options)).answer
+
+
+def _adding_a_passkey(visitor: Visitor, phone: Passkeys) -> Call:
+    """A new passkey, to be sent later."""
+    form = visitor.get("/account?edit=passkey").form(action="add-passkey")
+    answer = phone.create(_asked(visitor, form))
+    return lambda: visitor.send(form, answer=answer).answer
+
+
+def _asked(visitor: Visitor, form: Form) -> Any:
+    """What the script of a page is told."""
+    return visitor.send(Form("/passkeys/options", form.fields)).answer.json
+
+
 def page_delete(w: World) -> Call:
     visitor, _ = _at_the_pages(w)
     return _sent(visitor, "/account?edit=delete", {"action": "delete"}, confirm="yes")
@@ -612,6 +673,8 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("UsersFunction", "IdentitiesTable", PUT): register,
     ("UsersFunction", "IdentitiesTable", DELETE): rename,
     ("UsersFunction", "RolesTable", BATCH_GET): current_user,
+    ("UsersFunction", "FactorsTable", QUERY): delete_user,
+    ("UsersFunction", "FactorsTable", DELETE): delete_user_with_a_factor,
     ("UsersFunction", "CodesTable", UPDATE): prove_a_number,
     ("UsersFunction", "CountersTable", GET): unlink_what_is_not_linked,
     ("UsersFunction", "CountersTable", BATCH_GET): reset_a_password,
@@ -640,15 +703,23 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("PagesFunction", "IdentitiesTable", DELETE): page_new_phone,
     ("PagesFunction", "IdentitiesTable", CHECK): page_code_login_again,
     ("PagesFunction", "RolesTable", BATCH_GET): page_download,
+    ("PagesFunction", "FactorsTable", GET): page_login_by_passkey,
+    ("PagesFunction", "FactorsTable", QUERY): page_delete,
+    ("PagesFunction", "FactorsTable", PUT): page_add_passkey,
+    ("PagesFunction", "FactorsTable", UPDATE): page_begin_app,
+    ("PagesFunction", "FactorsTable", DELETE): page_remove_app,
     ("PagesFunction", "CodesTable", GET): page_code,
     ("PagesFunction", "CodesTable", PUT): page_authorize,
     ("PagesFunction", "CodesTable", UPDATE): page_code,
+    ("PagesFunction", "CodesTable", DELETE): page_login_by_passkey,
     ("PagesFunction", "CountersTable", GET): page_unlink_what_is_not_linked,
     ("PagesFunction", "CountersTable", BATCH_GET): page_login,
     ("PagesFunction", "CountersTable", UPDATE): page_login_wrong,
     ("PagesFunction", "CountersTable", CHECK): page_login,
     ("PagesFunction", "CodePepper", SECRET): page_code,
     ("PagesFunction", "KeysTable", SCAN): page_logout_with_a_hint,
+    ("PagesFunction", "KeysKey", ENCRYPT): page_begin_app,
+    ("PagesFunction", "KeysKey", DECRYPT): page_confirm_app,
     ("RolesFunction", "ClientsTable", BATCH_GET): list_roles_by_a_machine,
     ("RolesFunction", "SessionsTable", GET): list_roles,
     ("RolesFunction", "UsersTable", BATCH_GET): list_roles,
@@ -669,5 +740,4 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
 NOTES: tuple[Line, ...] = (
     ("RolesFunction", "CountersTable", UPDATE),
     ("PagesFunction", "IdentitiesTable", GET),
-    ("PagesFunction", "CodesTable", DELETE),
 )

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 import pytest
 
 from tests.deploy import stand_in
-from tests.deploy.stack import BUILT, Stack, new_stack
+from tests.deploy.stack import BUILT, EXAMPLE, Stack, new_stack
 from tests.support import long_run
 
 
 def pytest_configure() -> None:
     """Leave nothing behind when told to stop; say at once what is not there."""
     long_run.prepare()
-    if not (BUILT / "template.yaml").is_file():
+    if not all((built / "template.yaml").is_file() for built in (BUILT, EXAMPLE)):
         raise pytest.UsageError("there is no build for this machine: run `make e2e-deploy`")
     reason = stand_in.missing()
     if reason is not None:

@@ -34,7 +34,7 @@ GET, BATCH_GET, QUERY, SCAN = "dynamodb:GetItem", "dynamodb:BatchGetItem", "dyna
 PUT, UPDATE, DELETE = "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"
 BATCH_WRITE, CHECK = "dynamodb:BatchWriteItem", "dynamodb:ConditionCheckItem"
 SECRET = "secretsmanager:GetSecretValue"
-DECRYPT, MAKE_PAIR = "kms:Decrypt", "kms:GenerateDataKeyPairWithoutPlaintext"
+ENCRYPT, DECRYPT, MAKE_PAIR = "kms:Encrypt", "kms:Decrypt", "kms:GenerateDataKeyPairWithoutPlaintext"
 SEND_TEXT, PUBLISH = "sms-voice:SendTextMessage", "sns:Publish"
 # To IAM a phone number is no resource of SNS.
 ANYTHING = "*"

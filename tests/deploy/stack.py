@@ -1,7 +1,6 @@
 """The template, deployed to the stand-in as its operator would deploy it: by SAM, with a user who may do just that."""
 
 import json
-import os
 import re
 import secrets
 import subprocess
@@ -20,13 +19,22 @@ from tests.support.stores import ROOT, TEMPLATE
 from tools.blackbox_seed import with_secrets
 
 BUILT = ROOT / ".aws-sam" / "here"
+EXAMPLE = ROOT / ".aws-sam" / "example"
 ORIGIN = "https://app.example.com"
 # The stand-in makes no snapshots.
-PARAMETERS = {"Stage": "dev", "DigestLogin": "true", "CorsOrigins": ORIGIN, "SnapStart": "false"}
+PARAMETERS = {
+    "Stage": "dev",
+    "DigestLogin": "true",
+    "ApiDocs": "true",
+    "CorsOrigins": ORIGIN,
+    "SnapStart": "false",
+    # The stand-in has an address and no name, for which there could be no passkey.
+    "WebauthnRpId": "login.example",
+    "WebauthnOrigins": "https://login.example",
+}
 ALIAS = "live"
 POLICIES = Path(__file__).with_name("policies")
 
-_SAM = ROOT / ".cache" / "sam" / "bin" / "sam"
 _FUNCTION = re.compile(rf"\$\{{(\w+)Alias{ALIAS}\}}")
 _ANY = "x-amazon-apigateway-any-method"
 
@@ -101,7 +109,7 @@ class Stack:
         return subprocess.run(  # noqa: S603
             [sys.executable, "-m", "local.cli", *arguments, "--stack", self.name],
             cwd=ROOT,
-            env=self.environment(self.operator),
+            env=self.stand_in.environment(self.operator),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -117,31 +125,7 @@ class Stack:
 
     def sam(self, command: str, *arguments: str) -> str:
         """Run SAM on this stack as the deployer; what it said, which must be a success."""
-        ended = subprocess.run(  # noqa: S603
-            [str(_SAM), command, "--stack-name", self.name, "--region", REGION, *arguments],
-            cwd=self.stand_in.folder,
-            env=self.environment(self.deployer),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        assert ended.returncode == 0, ended.stdout
-        return ended.stdout
-
-    def environment(self, credentials: Credentials) -> dict[str, str]:
-        """A process's environment with these credentials and without anybody's settings."""
-        return {
-            "PATH": f"{ROOT / '.venv' / 'bin'}:/usr/bin:/bin",
-            "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
-            "HOME": str(self.stand_in.folder),
-            "TMPDIR": str(self.stand_in.folder),
-            "LANG": "C.UTF-8",
-            "SAM_CLI_TELEMETRY": "0",
-            **credentials.environment(self.stand_in.url, self.stand_in.certificate),
-        }
+        return self.stand_in.sam(self.deployer, command, "--stack-name", self.name, "--region", REGION, *arguments)
 
     def parameters(self) -> dict[str, str]:
         """The parameters that the stack was last deployed with."""
@@ -168,10 +152,11 @@ def new_stack(stand_in: StandIn) -> Stack:
     return stack
 
 
-def policy(kind: str, stack: str) -> Any:
+def policy(kind: str, stack: str, partition: str = "aws") -> Any:
     """The policy of the stack's deployer or operator."""
     text = (POLICIES / f"{kind}.json").read_text("utf-8")
-    for placeholder, value in {"STACK": stack, "ACCOUNT": ACCOUNT, "REGION": REGION}.items():
+    named = {"STACK": stack, "ACCOUNT": ACCOUNT, "REGION": REGION, "PARTITION": partition}
+    for placeholder, value in named.items():
         text = text.replace(f"${{{placeholder}}}", value)
     return json.loads(text)
 

@@ -31,6 +31,8 @@ REGION = "us-east-1"
 ACCOUNT = "123456789012"
 READY_WITHIN = 60.0
 
+_SAM = ROOT / ".cache" / "sam" / "bin" / "sam"
+
 # Signal 15 as soon as the process that started it is gone, however it went.
 _MAIN = """
 import ctypes, json, sys
@@ -106,6 +108,34 @@ class StandIn:
         iam.put_user_policy(UserName=name, PolicyName="all-it-may", PolicyDocument=policy)
         made = iam.create_access_key(UserName=name)["AccessKey"]
         return Credentials(made["AccessKeyId"], made["SecretAccessKey"])
+
+    def sam(self, credentials: Credentials, *arguments: str) -> str:
+        """Run SAM with these credentials; what it said, which must be a success."""
+        ended = subprocess.run(  # noqa: S603 (SAM, as it is locked here)
+            [str(_SAM), *arguments],
+            cwd=self.folder,
+            env=self.environment(credentials),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert ended.returncode == 0, ended.stdout
+        return ended.stdout
+
+    def environment(self, credentials: Credentials) -> dict[str, str]:
+        """A process's environment with these credentials and without anybody's settings."""
+        return {
+            "PATH": f"{ROOT / '.venv' / 'bin'}:/usr/bin:/bin",
+            "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
+            "HOME": str(self.folder),
+            "TMPDIR": str(self.folder),
+            "LANG": "C.UTF-8",
+            "SAM_CLI_TELEMETRY": "0",
+            **credentials.environment(self.url, self.certificate),
+        }
 
 
 def missing() -> str | None:

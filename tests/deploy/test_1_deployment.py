@@ -29,7 +29,7 @@ def suite(stack: Stack) -> subprocess.CompletedProcess[str]:
         lacks=LACKS,
         timeout=600,
         environment={
-            **stack.environment(stack.operator),
+            **stack.stand_in.environment(stack.operator),
             "BLACKBOX_SEED": str(stack.seed_file),
             "BLACKBOX_CA": str(stack.stand_in.certificate),
         },
@@ -70,8 +70,8 @@ def test_seeding_again_changes_nothing(stack: Stack) -> None:
         }
 
     before = everything()
-    assert stack.seed_by_command() == "10 clients, 2 roles, 2 users are there\n"
-    assert json.loads(stack.seed_by_command("--json")) == {"clients": 10, "roles": 2, "users": 2}
+    assert stack.seed_by_command() == "14 clients, 2 roles, 2 users are there\n"
+    assert json.loads(stack.seed_by_command("--json")) == {"clients": 14, "roles": 2, "users": 2}
     assert everything() == before
 
 

@@ -43,7 +43,7 @@ def test_it_suffices(town: Town, prepare: Callable[[Town], Call]) -> None:
 
 def test_the_operator_can_still_seed_it(town: Town) -> None:
     """The operator's command reads who vouches for people from the stack's parameters."""
-    assert town.stack.seed_by_command() == "10 clients, 2 roles, 2 users are there\n"
+    assert town.stack.seed_by_command() == "14 clients, 2 roles, 2 users are there\n"
 
 
 def test_messages_are_sent_from_one_pool_alone(town: Town) -> None:

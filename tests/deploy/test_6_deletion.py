@@ -19,7 +19,7 @@ def test_deleting_the_stack(stack: Stack) -> None:
     pepper = stack.physical("CodePepper")
     users = stack.client("dynamodb").scan(TableName=names["UsersTable"])["Items"]
     assert users
-    assert {"ClientsTable", "UsersTable", "IdentitiesTable", "RolesTable"} <= KEPT
+    assert {"ClientsTable", "UsersTable", "IdentitiesTable", "RolesTable", "FactorsTable"} <= KEPT
     assert "Deleted successfully" in stack.delete()
 
     left = stack.client("dynamodb").list_tables()["TableNames"]

@@ -7,15 +7,18 @@ of their secrets) is deployed; where the fakes are is set on the functions after
 import dataclasses
 import json
 import re
+import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from tests.architecture.test_template import DOCUMENT
 from tests.blackbox.service import new_name, new_number
+from tests.blackbox.visitor import Visitor
 from tests.deploy.permissions import (
     ANYTHING,
     BATCH_GET,
@@ -32,13 +35,14 @@ from tests.deploy.permissions import (
 )
 from tests.deploy.stack import Stack
 from tests.deploy.stand_in import ACCOUNT, REGION
-from tests.support import fake_sms, openid, wechat
+from tests.support import fake_captcha, fake_sms, openid, wechat
 from tests.support.api import Answer
+from tests.support.fake_captcha import GEETEST
 from tests.support.fake_sms import ALIYUN, AWS, SNS, VENDORS, Vendor, as_json
 from tests.support.fake_web import Call as Asked
 from tests.support.fake_web import Reply, Web, make_certificate
 from tests.support.logs import LOGS
-from tests.support.openid import OpenId
+from tests.support.openid import OTHER_AUDIENCE, OpenId
 from tests.support.vendor import serving
 from tests.support.wechat import MINI, WeChat
 
@@ -133,11 +137,12 @@ def town(stack: Stack, folder: Path) -> Iterator[Town]:
     # What a function trusts by itself is the stand-in alone.
     trusted = folder / "trusted.pem"
     trusted.write_bytes(certificate.path.read_bytes() + stack.stand_in.certificate.read_bytes())
-    chat, google = WeChat(), OpenId()
+    chat, google = WeChat(), OpenId(clock=time.time)
     with ExitStack() as running:
         to_wechat, to_google = running.enter_context(serving(chat)), running.enter_context(serving(google))
         google.issuer = to_google.url
         answers: dict[str, Callable[[Asked], Reply]] = {vendor.name: vendor.answer for vendor in _VENDORS}
+        answers["geetest"] = GEETEST.answer
         answers["aws"] = lambda asked: _end_user_messaging(stack, asked)
         webs = {name: running.enter_context(Web(certificate, answer).running()) for name, answer in answers.items()}
         stack.deploy(**_parameters(stack, to_google.url))
@@ -173,8 +178,12 @@ def _parameters(stack: Stack, issuer: str) -> dict[str, str]:
         "AwsSmsOrigination": POOL,
         "WechatAppsSecret": secret("WechatApps", wechat.APPS),
         "TrustedProxySecret": secret("TrustedProxy", PROXY_SECRET),
-        "OidcProviders": openid.setting(issuer),
+        "OidcProviders": openid.setting(issuer, client_id=OTHER_AUDIENCE),
+        "OidcClientSecrets": secret("OidcClients", json.dumps({"google": openid.SECRET})),
         "LinkProviders": "google",
+        "Captcha": GEETEST.name,
+        "CaptchaId": fake_captcha.ID,
+        "CaptchaKeySecret": secret("Captcha", fake_captcha.KEY),
         "Release": "2",  # without it the functions would keep the senders that they have
     }
 
@@ -287,6 +296,22 @@ def spare_who_ails(t: Town) -> Call:
     return watched
 
 
+def page_login_at_google(t: Town) -> Call:
+    """The browser has come back from the provider, whose code is redeemed with the secret of the pages' client."""
+    visitor = Visitor(t.service)
+    address = visitor.send(visitor.get("/login").form(action="provider", provider="google")).location
+    t.google.redirect_uris = (parse_qs(urlsplit(address).query)["redirect_uri"][0],)
+    back = urlsplit(t.google.log_in(address, new_name()))
+    return lambda: visitor.get(f"{back.path}?{back.query}").answer
+
+
+def code_after_a_captcha(t: Town) -> Call:
+    """Its solution is looked at, though none is asked for."""
+    renew(t.stack, "MobileFunction", {"CAPTCHA_ENDPOINT": t.webs["geetest"].host})
+    solution = {**fake_captcha.VALIDATED, "lot_number": secrets.token_hex(16)}
+    return t.by_web("/mobile/code/get", mobile=new_number(), captcha=json.dumps(solution))
+
+
 def token_by_cloudfront(t: Town) -> Call:
     return _by_cloudfront(t, "/oauth/introspect")
 
@@ -324,6 +349,7 @@ NEEDED: dict[Line, Callable[[Town], Call]] = {
         for parameter, setting in _PARAMETERS.items()
         if setting in vendor.environment("") and parameter.endswith("Secret")
     },
+    ("MobileFunction", "CaptchaKeySecret", SECRET): code_after_a_captcha,
     ("MobileFunction", "AwsSmsOrigination", SEND_TEXT): send_by_end_user_messaging,
     ("MobileFunction", ANYTHING, PUBLISH): send_by_sns,
     ("SignFunction", "WechatAppsSecret", SECRET): wechat_login,
@@ -337,12 +363,14 @@ NEEDED: dict[Line, Callable[[Town], Call]] = {
     ("SignFunction", "TrustedProxySecret", SECRET): sign_by_cloudfront,
     ("UsersFunction", "TrustedProxySecret", SECRET): register_by_cloudfront,
     ("PagesFunction", "TrustedProxySecret", SECRET): page_by_cloudfront,
+    ("PagesFunction", "OidcClientSecrets", SECRET): page_login_at_google,
 }
 # What a notice to a number needs: where it lacks that nothing is sent, and no request fails.
 QUIET: frozenset[Line] = frozenset(
     ("UsersFunction", resource, action)
     for function, resource, action in NEEDED
-    if function == "MobileFunction" and action in (SECRET, SEND_TEXT, PUBLISH) and resource != "TrustedProxySecret"
+    if function == "MobileFunction" and action in (SECRET, SEND_TEXT, PUBLISH)
+    if resource not in ("TrustedProxySecret", "CaptchaKeySecret")
 )
 # What the pages need as other functions do, by the same code, for which it is shown above.
 ALIKE: frozenset[Line] = frozenset(

@@ -96,6 +96,7 @@ def request(
     json_body: Any = None,
     basic: str | None = None,
     bearer: str | None = None,
+    dpop: str | None = None,
 ) -> tuple[int, Any]:
     """One request over real HTTP: the status and the JSON of the answer."""
     body, headers = None, {}
@@ -107,6 +108,8 @@ def request(
         headers["Authorization"] = "Basic " + base64.b64encode(basic.encode()).decode()
     if bearer is not None:
         headers["Authorization"] = f"Bearer {bearer}"
+    if dpop is not None:
+        headers["DPoP"] = dpop
     asked = urllib.request.Request(url, data=body, headers=headers, method=method)  # noqa: S310 (127.0.0.1)
     try:
         with _OPENER.open(asked, timeout=30) as answer:

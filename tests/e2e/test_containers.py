@@ -109,12 +109,15 @@ def test_signed_by_the_servers_keys(server: Server) -> None:
 def test_settings_are_declared() -> None:
     """SAM leaves out what the template has not: each setting for containers is declared for every function.
 
-    Those of identity providers are declared where they are read: the function that links identities reads both.
+    Those of identity providers, passkeys and the API's description are declared where they are read.
     """
+    passkeys, docs = {"WEBAUTHN_RP_ID", "WEBAUTHN_ORIGINS"}, {"API_DOCS"}
     given = set(json.loads(SETTINGS.read_text("utf-8"))["Parameters"])
     undeclared = {function.name: given - variables(function.name) for function in TEMPLATE.functions}
-    assert undeclared.pop("UsersFunction") == set()
-    assert set().union(*undeclared.values()) == {"LINK_PROVIDERS", "OIDC_PROVIDERS"}
+    assert undeclared.pop("UsersFunction") == passkeys | docs
+    assert undeclared.pop("PagesFunction") == {"LINK_PROVIDERS"} | docs
+    assert undeclared.pop("TokenFunction") == {"LINK_PROVIDERS"} | passkeys
+    assert set().union(*undeclared.values()) == {"LINK_PROVIDERS", "OIDC_PROVIDERS"} | passkeys | docs
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def test_logging_in_and_linking(tmp_path: Path) -> None:
                 400,
                 {
                     "error": "invalid_grant",
-                    "error_description": "The sign was used before: get a new one",
+                    "error_description": "The code was used before: get a new one",
                     "reason": "sign_used",
                 },
             )

@@ -1,17 +1,21 @@
 """docs/wechat-miniprogram.zh-CN.md: its snippets run as they stand, in a fake WeChat and against a real server."""
 
+import base64
+import hashlib
 import json
 import re
-import subprocess
+import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from lingpai.http.reasons import REASONS
+from tests.e2e.phone import READ_CODE, Phone, second_factor
 from tests.e2e.server import Server, serving
 from tests.support import vendor
 from tests.support.npm import NODE
@@ -19,11 +23,10 @@ from tests.support.stores import ROOT
 from tests.support.wechat import APPS, SECRETS, WeChat
 
 PAGE = (ROOT / "docs" / "wechat-miniprogram.zh-CN.md").read_text("utf-8")
-SCRIPT = ROOT / "tests" / "e2e" / "miniprogram.mjs"
+SDK = ROOT / "sdk" / "js" / "lingpai.js"
 ADDRESS = "https://login.example.com"
-KEY = "lingpai.tokens"
 SHOP = "shop-api:a long random secret"
-ME = "return (await lingpai.request('/users/current')).message"
+ME = "return lingpai.currentUser()"
 
 pytestmark = pytest.mark.skipif(not NODE, reason="no node on the PATH (Node.js 20 or later is needed)")
 
@@ -35,44 +38,9 @@ def snippets() -> dict[str, str]:
     return dict(blocks)
 
 
-@dataclass
-class Phone:
-    """A person's WeChat with the mini-program in it."""
-
-    server: Server
-    chat: WeChat
-    folder: Path
-    openid: str
-
-    def codes(self, count: int) -> list[str]:
-        """What wx.login will give."""
-        return [self.chat.log_in(self.openid) for _ in range(count)]
-
-    def run(self, *steps: str, codes: list[str], storage: Any = None, faults: tuple[str, ...] = ()) -> dict[str, Any]:
-        """Open the mini-program and take the steps."""
-        given = {"steps": steps, "codes": codes, "storage": storage or {}, "faults": faults}
-        done = subprocess.run(  # noqa: S603 (the node of this machine)
-            [NODE, str(SCRIPT), str(self.folder)],
-            input=json.dumps(given),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert (done.returncode, done.stderr) == (0, "")
-        found: dict[str, Any] = json.loads(done.stdout)
-        self.server.hush(*(found["storage"].get(KEY) or {}).values())
-        return found
-
-    def logged_in(self) -> tuple[dict[str, Any], dict[str, str]]:
-        """Log in for the first time: the account, and the tokens in the storage."""
-        found = self.run(ME, codes=self.codes(1))
-        return found["results"][0]["value"], found["storage"][KEY]
-
-
 @pytest.fixture(scope="module")
 def chat() -> WeChat:
-    return WeChat()
+    return WeChat(clock=time.time)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +48,11 @@ def server(chat: WeChat, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     """A server with the clients of the page."""
     folder = tmp_path_factory.mktemp("server")
     seed = folder / "seed.json"
-    seed.write_text(PAGE.partition("```json\n")[2].partition("```")[0], "utf-8")
+    content, client = (
+        json.loads(block) for block in re.findall(r"^```json\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    )
+    content["clients"].append(client)
+    seed.write_text(json.dumps(content), "utf-8")
     with (
         vendor.serving(chat) as to_wechat,
         serving(folder, SEED=str(seed), WECHAT_APPS=APPS, WECHAT_URL=to_wechat.url, RECENT_LOGIN="1") as started,
@@ -95,10 +67,17 @@ def phone(server: Server, chat: WeChat, tmp_path: Path, request: pytest.FixtureR
     for name, source in snippets().items():
         path = tmp_path / "mini" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        assert name != "utils/lingpai.js" or source.count(ADDRESS) == 1
+        assert source.count(ADDRESS) == (name in ("utils/lingpai.js", "utils/shop.js"))
         path.write_text(source.replace(ADDRESS, server.url), "utf-8")
+    shutil.copy(SDK, tmp_path / "mini" / "utils" / "lingpai-sdk.js")
     openid = f"o-{request.node.name}"
-    return Phone(server, chat, tmp_path / "mini", openid)
+    return Phone(server, chat, tmp_path / "mini", openid, "mini-program")
+
+
+def logged_in(phone: Phone) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Log in for the first time: the account, and the tokens in the storage."""
+    found = phone.run(ME, codes=phone.codes(1))
+    return found["results"][0]["value"], phone.tokens(found)
 
 
 def test_first_login(phone: Phone) -> None:
@@ -115,29 +94,29 @@ def test_first_login(phone: Phone) -> None:
     second = phone.run(ME, codes=[], storage=first["storage"])
     assert (second["results"], second["requests"]) == ([{"value": account}], [["/users/current", 200]])
     introspected = phone.server.post(
-        "/oauth/introspect", form={"token": second["storage"][KEY]["access_token"]}, basic=SHOP
+        "/oauth/introspect", form={"token": phone.tokens(second)["accessToken"]}, basic=SHOP
     )
     assert (introspected[0], introspected[1]["active"], introspected[1]["sub"]) == (200, True, str(account["id"]))
 
 
 def test_refreshes_once(phone: Phone) -> None:
     """Three requests with an access token that is not good any more: one refresh, and each is repeated."""
-    account, tokens = phone.logged_in()
-    stale = {KEY: tokens | {"access_token": f"{tokens['access_token'][:-4]}AAAA"}}
-    each = "lingpai.request('/users/current').then((answer) => answer.message.id)"
+    account, tokens = logged_in(phone)
+    stale = phone.stale(tokens)
+    each = "lingpai.currentUser().then((user) => user.id)"
     found = phone.run(f"return Promise.all([{each}, {each}, {each}])", codes=[], storage=stale)
     assert found["results"] == [{"value": [account["id"]] * 3}]
     assert found["requests"].count(["/oauth/token", 200]) == 1
     assert found["requests"].count(["/users/current", 401]) == 3
     assert found["requests"].count(["/users/current", 200]) == 3
-    assert found["storage"][KEY]["refresh_token"] != tokens["refresh_token"]
+    assert phone.tokens(found)["refreshToken"] != tokens["refreshToken"]
     assert found["logins"] == 0
 
 
 def test_a_late_401_does_not_refresh_again(phone: Phone) -> None:
     """A request that was sent before a refresh and is refused after it takes the new token."""
-    account, tokens = phone.logged_in()
-    stale = {KEY: tokens | {"access_token": f"{tokens['access_token'][:-4]}AAAA"}}
+    account, tokens = logged_in(phone)
+    stale = phone.stale(tokens)
     late = """
         const request = wx.request
         let held
@@ -158,8 +137,8 @@ def test_a_late_401_does_not_refresh_again(phone: Phone) -> None:
 
 def test_a_lost_refresh_is_repeated(phone: Phone) -> None:
     """The answer to a refresh is lost: the same token again gets the same pair, without a login."""
-    account, tokens = phone.logged_in()
-    stale = {KEY: tokens | {"access_token": f"{tokens['access_token'][:-4]}AAAA"}}
+    account, tokens = logged_in(phone)
+    stale = phone.stale(tokens)
     found = phone.run(ME, codes=[], storage=stale, faults=("/oauth/token",))
     assert found["results"] == [{"value": account}]
     assert found["requests"].count(["/oauth/token", 200]) == 2
@@ -168,10 +147,10 @@ def test_a_lost_refresh_is_repeated(phone: Phone) -> None:
 
 def test_an_ended_session_logs_in_again(phone: Phone) -> None:
     """The session was ended elsewhere: a silent login leads to the same account."""
-    account, tokens = phone.logged_in()
-    form = {"client_id": "mini-program", "token": tokens["refresh_token"]}
+    account, tokens = logged_in(phone)
+    form = {"client_id": "mini-program", "token": tokens["refreshToken"]}
     assert phone.server.post("/oauth/revoke", form=form) == (200, {})
-    found = phone.run(ME, codes=phone.codes(1), storage={KEY: tokens})
+    found = phone.run(ME, codes=phone.codes(1), storage=phone.storage(tokens))
     assert found["results"] == [{"value": account}]
     assert found["requests"] == [
         ["/users/current", 401],
@@ -183,20 +162,20 @@ def test_an_ended_session_logs_in_again(phone: Phone) -> None:
 
 def test_logout(phone: Phone) -> None:
     """Both tokens are good for nothing afterwards, and nothing is left on the phone."""
-    _, tokens = phone.logged_in()
-    found = phone.run("await lingpai.logout(); await lingpai.logout()", codes=[], storage={KEY: tokens})
+    _, tokens = logged_in(phone)
+    found = phone.run("await lingpai.logout(); await lingpai.logout()", codes=[], storage=phone.storage(tokens))
     assert (found["results"], found["storage"], found["requests"]) == ([{"value": None}], {}, [["/oauth/revoke", 200]])
-    status, answer = phone.server.get("/users/current", bearer=tokens["access_token"])
+    status, answer = phone.server.get("/users/current", bearer=tokens["accessToken"])
     assert (status, answer["error"]) == (401, "invalid_token")
-    form = {"client_id": "mini-program", "grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+    form = {"client_id": "mini-program", "grant_type": "refresh_token", "refresh_token": tokens["refreshToken"]}
     status, answer = phone.server.post("/oauth/token", form=form)
     assert (status, answer["reason"]) == (400, "bad_refresh_token")
 
 
 def test_logout_waits_for_a_refresh(phone: Phone) -> None:
     """A refresh that is on its way does not bring the tokens back."""
-    _, tokens = phone.logged_in()
-    stale = {KEY: tokens | {"access_token": f"{tokens['access_token'][:-4]}AAAA"}}
+    _, tokens = logged_in(phone)
+    stale = phone.stale(tokens)
     both = """
         const refused = lingpai.request('/users/current').catch((error) => error.status)
         while (!requested()) await new Promise((resolve) => setTimeout(resolve, 1))
@@ -245,13 +224,26 @@ def test_wechat_is_busy(phone: Phone) -> None:
     assert found["logins"] == 1
 
 
+def test_what_a_browser_has_is_not_needed(phone: Phone) -> None:
+    """A request to log in in a web-view, for which the SDK makes random numbers, a digest and an address by itself."""
+    step = "return lingpai.loginUrl({ redirectUri: 'https://app.example/?a=b', appState: { to: '/购物车' } })"
+    found = phone.run(step, step, codes=[])
+    first, second = (dict(parse_qsl(urlsplit(each["value"]).query)) for each in found["results"])
+    assert (first["redirect_uri"], first["code_challenge_method"]) == ("https://app.example/?a=b", "S256")
+    pending = json.loads(found["storage"][f"{phone.key}.login"])
+    assert pending["state"] == second["state"] != first["state"]
+    digest = hashlib.sha256(pending["verifier"].encode()).digest()
+    assert second["code_challenge"] == base64.urlsafe_b64encode(digest).decode().rstrip("=")
+    assert pending["appState"] == {"to": "/购物车"}
+
+
 def test_without_a_network(phone: Phone) -> None:
     """A request that is not answered keeps the tokens."""
-    _, tokens = phone.logged_in()
-    found = phone.run(ME, codes=[], storage={KEY: tokens}, faults=("/users/current",))
+    _, tokens = logged_in(phone)
+    found = phone.run(ME, codes=[], storage=phone.storage(tokens), faults=("/users/current",) * 3)
     refused = {"status": 0, "error": "network", "reason": None, "retryAfter": None}
     assert found["results"] == [{"refused": refused | {"text": "网络连接失败，请检查网络后重试"}}]
-    assert found["storage"] == {KEY: tokens}
+    assert phone.tokens(found) == tokens
 
 
 def test_the_page_of_the_account(phone: Phone) -> None:
@@ -270,7 +262,7 @@ def test_the_page_of_the_number(phone: Phone) -> None:
     """pages/mobile/mobile.js links a number to the account, by a code sent to it and a fresh sign."""
     mobile = "13812345678"
     opened = f"const page = open('pages/mobile/mobile.js'); page.setData({{ mobile: '{mobile}' }})"
-    first = phone.run(f"{opened}; await page.onSend(); await page.onSend()", codes=phone.codes(1))
+    first = phone.run(ME, f"{opened}; await page.onSend(); await page.onSend()", codes=phone.codes(1))
     assert [status for path, status in first["requests"] if path == "/mobile/code/get"] == [200, 429]
     assert re.fullmatch(r".+，请 [1-6]?\d 秒后再试", first["toasts"][0]["title"])
     [code] = {found["code"] for found in _dicts(phone.server.get("/_local/sms")[1]) if found.get("code")}
@@ -279,6 +271,47 @@ def test_the_page_of_the_number(phone: Phone) -> None:
     second = phone.run(bind, ME, codes=phone.codes(1), storage=first["storage"])
     assert (second["toasts"], second["logins"]) == ([{"title": "已绑定"}], 1)
     assert second["results"][1]["value"]["phone"] == mobile
+
+
+def test_the_page_of_the_login(phone: Phone) -> None:
+    """pages/login/login.js: a wrong code and the right one, the second factors, and the number by WeChat."""
+    shop = replace(phone, client="shop-app")
+    opened = "const page = open('pages/login/login.js'); page.onLoad();"
+    by_code = f"""
+        {opened} page.setData({{ mobile: '13812340001' }}); await page.onSend();
+        const told = [page.data.next, page.data.wait];
+        page.setData({{ code: '1' }}); await page.onCode();
+        {READ_CODE} await page.onCode(); return told
+    """
+    found = shop.run(by_code, codes=[])
+    assert found["results"] == [{"value": [["code", "mobile"], 60]}]
+    assert found["toasts"] == [{"title": "验证码不正确或已过期", "icon": "none"}]
+    assert found["moves"] == [["reLaunch", "/pages/me/me"]]
+    assert shop.tokens(found)["scope"] == ["openid", "profile", "phone"]
+
+    mobile = "13812340002"
+    app, recovery_codes = second_factor(phone.server, mobile)
+
+    def by_number() -> str:
+        code = phone.chat.confirm_number(mobile, phone.openid)
+        return f"{opened} await page.onPhone({{ detail: {{ code: '{code}' }} }});"
+
+    for way, code in (("onTotp", app.code(time.time())), ("onRecoveryCode", recovery_codes[0])):
+        second = f"""
+            {by_number()} const told = page.data.next;
+            page.setData({{ code: '000000' }}); await page.{way}();
+            page.setData({{ code: '{code}' }}); await page.{way}(); return told
+        """
+        found = shop.run(second, codes=phone.codes(1))
+        assert found["results"] == [{"value": ["totp", "recovery_code"]}]
+        assert found["toasts"] == [{"title": "验证码不正确或已使用", "icon": "none"}]
+        assert found["moves"] == [["reLaunch", "/pages/me/me"]]
+        status, user = phone.server.get("/oauth/userinfo", bearer=shop.tokens(found)["accessToken"])
+        assert (status, user["phone_number"]) == (200, f"+86{mobile}")
+
+    used = by_number()
+    found = shop.run(used, used, codes=phone.codes(2))
+    assert found["toasts"] == [{"title": "没有获得手机号，请重试", "icon": "none"}]
 
 
 def _dicts(value: Any) -> Iterator[dict[str, Any]]:
@@ -296,7 +329,8 @@ def test_reasons_of_the_page() -> None:
     known = {reason: error for error, reasons in REASONS.items() for reason in reasons}
     told = re.findall(r"^\| `(\w+)` \| (\d+) \|", PAGE, re.MULTILINE)
     assert len(told) > 10
-    status = {"too_many_requests": "429", "temporarily_unavailable": "503", "invalid_client": "401"}
+    status = {"redirect_to_web": "403", "insufficient_authorization": "403"}
+    status |= {"too_many_requests": "429", "temporarily_unavailable": "503", "invalid_client": "401"}
     assert [(reason, code) for reason, code in told if status.get(known[reason], "400") != code] == []
     texts = snippets()["utils/lingpai.js"].partition("const TEXTS = {")[2].partition("}")[0]
     assert set(re.findall(r"^  (\w+):", texts, re.MULTILINE)) - {"network"} <= set(known)

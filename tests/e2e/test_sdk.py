@@ -1,5 +1,6 @@
 """The Python SDK against the running server: every call, its refusals, its faults on real sockets, its README."""
 
+import asyncio
 import contextlib
 import hashlib
 import io
@@ -16,10 +17,15 @@ from pathlib import Path
 import lingpai_sdk
 import pytest
 from lingpai_sdk import (
+    AsyncChallenge,
+    AsyncLingpai,
     BadAnswer,
+    Challenge,
     ConnectionFailed,
     Introspection,
+    InvalidSession,
     Lingpai,
+    NextStep,
     Refused,
     Role,
     Timeout,
@@ -27,6 +33,8 @@ from lingpai_sdk import (
     UserCenter,
     digests,
 )
+from lingpai_sdk.dpop import DPoPKey
+from lingpai_sdk.resource import AccessToken, AsyncVerifier, InsufficientScope, InvalidToken, Unavailable, Verifier
 
 from tests.e2e.server import Server, serving
 from tests.support.logs import LOGS
@@ -315,6 +323,110 @@ def test_nothing_secret_is_logged(
     assert [secret for secret in secrets if secret in shown] == []
 
 
+# --- challenge -------------------------------------------------------------------------------------------
+
+
+def test_challenge(server: Server) -> None:
+    """A code that was sent, wrong and right; a password; tokens that are bound to a key, and an API that takes them."""
+    mobile, key = "13900139010", DPoPKey()
+    with Lingpai(server.url, "mobile-app", language="en") as app:
+        challenge = app.challenge("profile", dpop_key=key)
+        assert challenge.send_code(mobile).next == ("code", "mobile")
+        code = code_sent(server, mobile)
+        with pytest.raises(Refused) as caught:
+            challenge.enter_code(f"{(int(code) + 1) % 1_000_000:06d}")
+        assert (caught.value.code, caught.value.status, caught.value.reason) == ("invalid_grant", 400, "bad_code")
+        tokens = challenge.enter_code(code)
+        assert isinstance(tokens, Tokens)
+        hushed(tokens)
+        with pytest.raises(InvalidSession):
+            challenge.enter_code(code)
+        assert tokens.refresh_token is not None
+        tokens = hushed(app.refresh(tokens.refresh_token, dpop_key=key))
+    _, told = server.post("/oauth/introspect", form={"token": tokens.access_token}, basic="notes-api:notes-api-secret")
+    assert (told["active"], told["scope"], told["amr"], told["cnf"]) == (True, "profile", ["sms"], {"jkt": key.jkt})
+    api, client = "https://orders.example.com", ("notes-api", "notes-api-secret")
+    with Verifier(server.url, server.url, introspect=client, base_url=api) as verifier:
+        proof = key.proof("GET", f"{api}/orders", tokens.access_token)
+        authorization = f"DPoP {tokens.access_token}"
+        found = verifier.verify_request(authorization, method="GET", path="/orders", proof=proof, scopes=["profile"])
+        assert (found.client_id, found.jkt) == ("mobile-app", key.jkt)
+
+
+def test_challenge_asynchronously(server: Server) -> None:
+    """Several at once, by one client."""
+
+    async def log_in(app: AsyncLingpai, password: str) -> Tokens | NextStep:
+        return await app.challenge("profile", dpop_key=DPoPKey()).password("alice", password)
+
+    async def run() -> list[Tokens | NextStep]:
+        async with AsyncLingpai(server.url, "mobile-app") as app:
+            with pytest.raises(Refused):
+                await log_in(app, "not her password")
+            return await asyncio.gather(*(log_in(app, PASSWORD) for _ in range(4)))
+
+    found = [hushed(tokens) for tokens in asyncio.run(run()) if isinstance(tokens, Tokens)]
+    assert len({tokens.access_token for tokens in found}) == 4
+
+
+# --- resource --------------------------------------------------------------------------------------------
+
+
+def test_verify_signed(server: Server) -> None:
+    """A Passport token, by the published keys. It is for its client alone."""
+    with Lingpai(server.url, "2", "passport-secret") as passport, Verifier(server.url, "2") as verifier:
+        tokens = hushed(passport.password("alice", PASSWORD))
+        found = verifier.verify(tokens.access_token)
+        assert (found.client_id, found.audience, found.scopes) == ("2", ("2",), ())
+        assert abs(found.expires_at - tokens.expires_at) < timedelta(seconds=5)
+        with pytest.raises(InsufficientScope):
+            verifier.verify(tokens.access_token, scopes=["read"])
+        with pytest.raises(InvalidToken, match="invalid"):
+            verifier.verify(tokens.access_token[:-6] + "AAAAAA")
+    with Verifier(server.url, server.url) as elsewhere, pytest.raises(InvalidToken, match="not for this API"):
+        elsewhere.verify(tokens.access_token)
+
+
+def test_verify_opaque(server: Server, lingpai: Lingpai, center: UserCenter) -> None:
+    """By introspection: no refresh token, though it is active for its own client; no temporary or revoked one."""
+    client = ("standard-client", "standard-secret")
+    with Verifier(server.url, server.url, introspect=client, cache_ttl=0) as verifier:
+        tokens = hushed(lingpai.password("alice", PASSWORD, scope="read"))
+        found = verifier.verify(tokens.access_token, scopes=["read"])
+        assert (found.client_id, found.scopes, found.audience) == ("standard-client", ("read",), (server.url,))
+        assert found.claims["sub_type"] == "user"
+        assert lingpai.introspect(tokens.refresh_token or "").active
+        with pytest.raises(InvalidToken, match="not an access token"):
+            verifier.verify(tokens.refresh_token or "")
+
+        parent = hushed(center.create_access_token("alice", *digests(PASSWORD))).access_token
+        temporary = center.gen_token_by_access_token(parent)
+        LOGS.hush("token", temporary)
+        assert verifier.verify(parent).subject == found.subject
+        with pytest.raises(InvalidToken, match="not an access token"):
+            verifier.verify(temporary)
+
+        lingpai.revoke(tokens.access_token)
+        with pytest.raises(InvalidToken, match="expired"):
+            verifier.verify(tokens.access_token)
+    with Verifier(server.url, server.url, introspect=(client[0], "wrong")) as wrong, pytest.raises(Unavailable):
+        wrong.verify(parent)
+
+
+def test_verify_asynchronously(server: Server, lingpai: Lingpai) -> None:
+    """Both kinds, many at once."""
+    opaque = hushed(lingpai.password("alice", PASSWORD, scope="read")).access_token
+    with Lingpai(server.url, "2", "passport-secret") as passport:
+        signed = hushed(passport.password("alice", PASSWORD)).access_token
+
+    async def run() -> list[AccessToken]:
+        client = ("standard-client", "standard-secret")
+        async with AsyncVerifier(server.url, ["2", server.url], introspect=client) as verifier:
+            return await asyncio.gather(*(verifier.verify(token) for token in [opaque, signed] * 10))
+
+    assert {found.client_id for found in asyncio.run(run())} == {"2", "standard-client"}
+
+
 # --- faults on real sockets ------------------------------------------------------------------------------
 
 
@@ -458,6 +570,9 @@ def test_readme_names_everything() -> None:
     page = README.read_text("utf-8")
     methods = {name for kind in (Lingpai, UserCenter) for name in vars(kind) if not name.startswith("_")}
     assert [name for name in methods if f"| `{name}(" not in page or f"`{name}`" not in page] == []
+    steps = {name for name in vars(Challenge) if not name.startswith("_")}
+    assert [name for name in steps if f"| `{name}(" not in page] == []
+    assert steps == {name for name in vars(AsyncChallenge) if not name.startswith("_")}
     errors = {
         name for name, kind in vars(lingpai_sdk).items() if isinstance(kind, type) and issubclass(kind, Exception)
     }

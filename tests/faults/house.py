@@ -1,6 +1,7 @@
 """The API whose way to DynamoDB breaks as told, and what a request did there."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,12 +14,17 @@ from tests.faults.tables import Dump, Tables
 from tests.support import breaking_proxy, browsers, openid, stores, vendor, wechat
 from tests.support.api import Answer, Api, make_api
 from tests.support.breaking_proxy import BreakingProxy
+from tests.support.challenges import mobile_app
 from tests.support.openid import OpenId
 from tests.support.stores import Transport
 from tests.support.wechat import MINI, WeChat
 
+# Nonces of the content security policy, and the values that bind forms to a browser.
+_NEW_OF_PAGE = re.compile(r'(nonce|value)="[\w-]{22,}"')
 GOOGLE_CLIENT = ("google-client", "google-secret")
 MINI_CLIENT = ("mini-client", "mini-secret")
+# Those that log their users in without a browser, besides `mobile-app`.
+MINI_PROGRAM, GOOGLE_APP = "mini-program", "google-app"
 
 
 @dataclass
@@ -55,9 +61,12 @@ def opened(endpoint: str, transport: Transport) -> Iterator[House]:
             client_cache_ttl=0,
             wechat_apps=wechat.APPS,
             wechat_url=to_wechat.url,
-            oidc_providers=openid.setting(to_google.url),
+            oidc_providers=openid.setting(to_google.url, client_id=openid.OTHER_AUDIENCE),
             link_providers="google",
             sms_unproven=50,
+            webauthn_rp_id="login.example",
+            webauthn_origins="https://login.example",
+            api_docs=True,
             **stores.GUARDED,
         )
         for name, secret, provider, app in (
@@ -66,7 +75,13 @@ def opened(endpoint: str, transport: Transport) -> Iterator[House]:
         ):
             record = new_client(name, "spring", secret, scopes=("web",), sign_provider=provider, sign_app=app)
             api.services.store.put_client(record)  # type: ignore[attr-defined]  # the operator's port
-        api.services.store.put_client(browsers.web_app())  # type: ignore[attr-defined]
+        for client in (
+            browsers.web_app(first_party=False),
+            mobile_app(),
+            mobile_app(MINI_PROGRAM, sign_provider="wechat", sign_app=MINI),
+            mobile_app(GOOGLE_APP, sign_provider="google"),
+        ):
+            api.services.store.put_client(client)  # type: ignore[attr-defined]
         tables = Tables(direct.client, direct.settings)
         yield House(api, proxy, tables, google, chat, transport)
 
@@ -82,11 +97,11 @@ class Run:
 
 
 def masked(body: str) -> Any:
-    """The answer's JSON with the same word for everything that is new each time."""
+    """The answer's JSON, or its page, with the same word for everything that is new each time."""
     try:
         return _masked(json.loads(body))
     except ValueError:
-        return body
+        return _NEW_OF_PAGE.sub(r'\1="new"', body)
 
 
 def _masked(value: Any) -> Any:

@@ -28,7 +28,8 @@ State = dict[str, Any]
 class Scenario:
     """A request to `path`. `prepare` makes what it needs, once; `ask` makes it, and can make it again.
 
-    `status` is what the request is answered with when nothing breaks, and so is its repeat after a 503.
+    `status` is what the request is answered with when nothing breaks, and so is its repeat after a 503. Where the first
+    request was done, and has ended the login by which it is made, the repeat is answered with `once_done`, if not 0.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Scenario:
     ask: Callable[[House, State], Answer]
     prepare: Callable[[House], State] = field(default=lambda _: {})
     status: int = 200
+    once_done: int = 0
 
     @property
     def id(self) -> str:
@@ -326,9 +328,10 @@ def _of_example(name: str, example: Example) -> Scenario:
             bearer=state["token"] if example.bearer else None,
         )
 
-    return Scenario(
-        "example", example.path, ask, lambda house: dict(examples.put(house.api.services, name)[name]), example.status
-    )
+    def prepare(house: House) -> State:
+        return dict(examples.put(house.api.services, name)[name])
+
+    return Scenario(f"example {name}", example.path, ask, prepare, example.status)
 
 
 _own = {scenario.path for scenario in _WRITTEN}

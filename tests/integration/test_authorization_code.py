@@ -10,6 +10,7 @@ from lingpai.accounts import ended_accounts
 from lingpai.accounts.storage import DisableUser
 from lingpai.authorization import codes, pushed_requests, request
 from lingpai.authorization.model import AuthorizationError, Login
+from lingpai.consents import service as consents
 from lingpai.sessions import session_id
 from lingpai.sessions.model import SessionKey
 from tests.support.api import Answer, Api
@@ -61,6 +62,7 @@ def browser(api: Api) -> Browser:
     for client in (
         web_app(),
         web_app("other-app", "other-app-secret"),
+        web_app("third-app", "third-app-secret", first_party=False),
         web_app("spa", None, resources=()),
         web_app("signed", "signed-app-secret", token_format="jwt"),
     ):
@@ -215,6 +217,24 @@ def test_a_code_ends_with_all_sessions_of_its_account(browser: Browser, monkeypa
     assert services.store.get_session(login.session) is not None
     browser.api.time.at -= services.settings.client_cache_ttl
     refused(browser.redeem(code))
+
+
+@pytest.mark.security("ASVS-10.7.3")
+def test_a_code_cannot_outlive_the_consent_to_its_client(browser: Browser) -> None:
+    """A code that the client has not redeemed yet when the user revokes the consent opens no session any more."""
+    services, user_id = browser.api.services, browser.login.user_id
+    third = web_app("third-app", first_party=False)
+    basic = ("third-app", "third-app-secret")
+    consents.grant(services, user_id, third, ("openid", "profile"))
+    code = browser.code(client_id="third-app")
+    consents.revoke(services, user_id, "third-app")
+    refused(browser.redeem(code, basic))
+    assert browser.sessions == set()
+    consents.grant(services, user_id, third, ("openid", "profile"))
+    redeemed = browser.redeem(browser.code(client_id="third-app"), basic)
+    assert redeemed.status == 200
+    consents.revoke(services, user_id, "third-app")
+    assert browser.sessions == set()
 
 
 def test_a_code_cannot_outlive_the_epoch_of_its_client(browser: Browser) -> None:

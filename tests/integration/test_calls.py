@@ -4,13 +4,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
 from lingpai.authorization import codes, request
 from tests.support import stores
 from tests.support.api import Api, make_api
+from tests.support.authenticator import set_up
 from tests.support.browsers import CALLBACK, VERIFIER, browser_login, request_pairs, web_app
+from tests.support.challenges import App, mobile_app
+from tests.support.dpop import ProofKey
+from tests.support.pages import Browser
+from tests.support.tokens import ALICE
 
 WEB = ("web-client", "web-secret")
 STANDARD = ("standard-client", "standard-secret")
@@ -52,6 +58,8 @@ def house(dynamodb_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[H
         api = make_api(monkeypatch, store, **stores.GUARDED)
         for client_id, _ in (WEB, STANDARD, ("machine-client", "")):
             api.services.clients.get_client(client_id)
+        # Ids of one millisecond have 12 random bits: that of a new account may be taken, which costs two calls more.
+        api.time.advance(1)
         yield House(api, calls)
 
 
@@ -136,6 +144,26 @@ def test_issue_by_client_credentials_takes_one(house: House) -> None:
     assert house.calls.of(lambda: ok(house.api.post("/oauth/token", form=form, basic=STANDARD))) == ["PutItem"]
 
 
+def test_a_dpop_proof_takes_one_more(house: House) -> None:
+    """The proof is used up before anything is issued, and before the token opens anything."""
+    api, key = house.api, ProofKey(house.api.services.clock.now)
+    form = {**ALICE, "scope": "lingpai:account"}
+    tokens = ok(api.post("/oauth/token", form=form, basic=STANDARD, headers=key.headers()))
+    refresh = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+    sent = house.calls.of(lambda: ok(api.post("/oauth/token", form=refresh, basic=STANDARD, headers=key.headers())))
+    assert sent == ["UpdateItem", "UpdateItem"]
+    token = tokens["access_token"]
+    sent = house.calls.of(lambda: ok(key.call(api, "POST", "/users/current", token)))
+    assert sent == ["GetItem", "UpdateItem", "BatchGetItem"]
+
+
+def test_a_proof_that_is_wrong_takes_none(house: House) -> None:
+    """Nothing is counted for it, whoever sends it."""
+    headers = ProofKey(house.api.services.clock.now).headers("/elsewhere")
+    form = {"grant_type": "client_credentials"}
+    assert house.calls.of(lambda: house.api.post("/oauth/token", form=form, basic=STANDARD, headers=headers)) == []
+
+
 def test_a_cold_client_takes_one_more(house: House) -> None:
     house.api.time.advance(house.api.services.settings.client_cache_ttl)
     form = {"grant_type": "client_credentials"}
@@ -216,13 +244,22 @@ def test_registering_takes_the_limit_and_one_transaction(house: House) -> None:
     assert sent == ["UpdateItem", "TransactWriteItems"]
 
 
-def test_ending_all_sessions_takes_one_query_and_a_batch_for_each_25(house: House) -> None:
+def test_ending_all_sessions_takes_two_queries_and_a_batch_for_each_25(house: House) -> None:
+    """The second one finds what was opened meanwhile by a code that was issued before."""
     api = house.api
     tokens = [api.token("bob", "battery staple correct") for _ in range(60)]
     body = {"id": api.user_id("bob"), "password": "another good password"}
     admin = api.admin()
     sent = house.calls.of(lambda: ok(api.post("/users/save", json_body=body, bearer=admin)))
-    assert sent == ["GetItem", "BatchGetItem", "GetItem", "TransactWriteItems", "Query", *["BatchWriteItem"] * 3]
+    assert sent == [
+        "GetItem",
+        "BatchGetItem",
+        "GetItem",
+        "TransactWriteItems",
+        "Query",
+        *["BatchWriteItem"] * 3,
+        "Query",
+    ]
     assert {api.post("/users/current", bearer=token).status for token in tokens} == {401}
 
 
@@ -268,6 +305,24 @@ def test_an_authorization_code_takes_one(house: House, logged_in: Callable[[], s
     assert house.calls.of(logged_in) == ["PutItem"]
 
 
+def test_an_authorization_request_of_a_browser_takes_two(house: House) -> None:
+    """The session with its account, and the code; once in a while that the session was used, in the same call."""
+    store: Any = house.api.services.store
+    store.put_client(web_app())
+    browser = Browser(house.api)
+    browser.log_in()
+    target = f"/oauth/authorize?{urlencode(request_pairs())}"
+
+    def ask() -> None:
+        assert "code=" in browser.call("GET", target).location
+
+    ask()
+    assert house.calls.of(ask) == ["BatchGetItem", "PutItem"]
+    house.api.time.advance(600)
+    house.api.services.clients.get_client("web-app")
+    assert house.calls.of(ask) == ["BatchGetItem", "TransactWriteItems"]
+
+
 def test_redeeming_it_takes_two(house: House, logged_in: Callable[[], str]) -> None:
     """So does a retry: the code, and the session that it has opened."""
     code = logged_in()
@@ -286,3 +341,75 @@ def test_a_pushed_request_takes_one(house: House, logged_in: Callable[[], str]) 
     form = dict(request_pairs())
     sent = house.calls.of(lambda: house.api.post("/oauth/par", form=form, basic=("web-app", "web-app-secret")))
     assert sent == ["PutItem"]
+
+
+# --- logins of an app without a browser
+
+
+@pytest.fixture
+def app(house: House) -> App:
+    """An app, whose client's record is in memory."""
+    store: Any = house.api.services.store
+    store.put_client(mobile_app())
+    house.api.services.clients.get_client("mobile-app")
+    return App(house.api)
+
+
+PASSWORD = {"username": "alice", "password": "correct horse battery"}
+
+
+def test_what_may_come_takes_none(house: House, app: App) -> None:
+    assert house.calls.of(app.step) == []
+
+
+def test_sending_a_code_takes_one_more_than_elsewhere(house: House, app: App) -> None:
+    """For the `auth_session`, before the message is sent; where there was one, it is read first and deleted last."""
+    sending = ["GetItem", *["UpdateItem"] * 4, "UpdateItem", "PutItem"]
+    assert house.calls.of(lambda: app.send_code(NUMBER)) == sending
+    house.api.time.advance(house.api.services.settings.code_resend)
+    house.api.services.clients.get_client("mobile-app")
+    again = house.calls.of(lambda: app.send_code(NUMBER))
+    assert again == ["GetItem", *sending, "TransactWriteItems"]
+
+
+@pytest.mark.parametrize("number", ["13312341234", NUMBER], ids=["known", "first"])
+def test_logging_in_by_a_code_there_takes_six(house: House, app: App, number: str) -> None:
+    """The `auth_session`, the limit of the address, and what it takes elsewhere."""
+    code = app.send_code(number)
+    one_factor = ["GetItem", "BatchGetItem", "UpdateItem", "UpdateItem", "TransactWriteItems", "UpdateItem"]
+    assert house.calls.of(lambda: ok(app.step(code=code))) == one_factor
+
+
+def test_logging_in_by_a_password_there_takes_three(house: House, app: App) -> None:
+    """As elsewhere. Redeeming the code takes two, as does its retry."""
+    issued = []
+    assert house.calls.of(lambda: issued.append(app.step(**PASSWORD))) == LOGIN
+    (answer,) = issued
+    assert house.calls.of(lambda: ok(app.redeem(answer))) == ["GetItem", "TransactWriteItems"]
+    assert house.calls.of(lambda: ok(app.redeem(answer))) == ["GetItem", "GetItem"]
+
+
+def test_a_second_factor_there_takes_six(house: House, app: App) -> None:
+    """The first factor meets the refusal of the account, reads it, and is kept.
+
+    Then: the `auth_session`, the account, the guess, the factors, the refund; and all of it in one transaction.
+    """
+    otp, codes = set_up(house.api.services, house.api.user_id("alice"))
+    assert house.calls.of(lambda: app.step(**PASSWORD)) == [*LOGIN, "GetItem", "TransactWriteItems"]
+    code = otp.code(house.api.time.at)
+    proving = ["GetItem", "GetItem", "UpdateItem", "Query", "UpdateItem", "TransactWriteItems"]
+    assert house.calls.of(lambda: ok(app.step(totp=code))) == proving
+    app = App(house.api)
+    app.step(**PASSWORD)
+    assert house.calls.of(lambda: ok(app.step(recovery_code=codes[0]))) == proving
+
+
+@pytest.mark.parametrize("secret", ["A", "A" * 64, "Ä" * 43, "A" * 42 + "=", ""])
+def test_a_session_of_another_shape_takes_none(house: House, app: App, secret: str) -> None:
+    app.auth_session = secret
+    assert house.calls.of(app.step) == []
+
+
+def test_a_proof_there_takes_one_more(house: House, app: App) -> None:
+    app.key = ProofKey(house.api.services.clock.now)
+    assert house.calls.of(lambda: ok(app.step(**PASSWORD))) == ["UpdateItem", *LOGIN]

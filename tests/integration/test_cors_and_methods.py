@@ -78,9 +78,9 @@ def test_a_preflight_of_an_allowed_origin_is_granted(paged: Api, path: str) -> N
     headers = {
         **ALLOW,
         "access-control-allow-origin": PAGE,
-        "access-control-expose-headers": "www-authenticate,retry-after",
+        "access-control-expose-headers": "www-authenticate,retry-after,dpop-nonce",
         "access-control-allow-methods": "GET,POST",
-        "access-control-allow-headers": "authorization,content-type,x-requested-with",
+        "access-control-allow-headers": "authorization,content-type,dpop,x-requested-with",
         "access-control-max-age": "86400",
     }
     assert paged.call("OPTIONS", path, headers=PREFLIGHT) == Answer(204, headers, "")
@@ -93,7 +93,7 @@ def test_an_allowed_page_may_read_the_answer(paged: Api) -> None:
     assert answer.headers == {
         **NO_STORE,
         "access-control-allow-origin": PAGE,
-        "access-control-expose-headers": "www-authenticate,retry-after",
+        "access-control-expose-headers": "www-authenticate,retry-after,dpop-nonce",
     }
 
 

@@ -4,7 +4,9 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from local.template import Table
 from tests.architecture.test_template import RESOURCES
 from tests.e2e.server import is_proxy, serving
 from tests.support import aws, kms, stores
+from tests.support.background import answering
 from tests.support.kms import KEY_ARN
 from tests.support.logs import LOGS
 from tests.support.shell import Ended, Shell, a_shell
@@ -99,12 +102,15 @@ def test_the_local_server_is_well(shell: Shell, tmp_path: Path) -> None:
         *healthy_tables(shell),
         "ok|roles|admin is there",
         "ok|clients|1 enabled of 1",
+        "ok|addresses|0 that clients may redirect to can be used",
         "ok|keys ES256|the key has signed for 0 days",
         "ok|keys RS256|the key has signed for 0 days",
         "ok|pepper|can be read",
         "ok|sms|console: no message is delivered; SMS_PROVIDER names who shall",
         f"ok|health|{server.url} answers",
+        f"ok|issuer|{server.url} answers, and names itself",
         "ok|jwks|2 keys are published",
+        f"ok|pages|{server.url}/login answers",
     ]
     expected = [dict(zip(("state", "check", "text"), line.split("|"), strict=True)) for line in lines]
     assert (ended.code, ended.err) == (0, "")
@@ -130,8 +136,18 @@ def test_the_embedded_store_is_reached(tmp_path: Path) -> None:
 
         listed = call("client", "list", "--json")
         assert [client["client_id"] for client in listed.json["clients"]] == [
-            *("2", "23", "app-client", "django-app", "machine-client", "native-app", "single-page-app"),
-            *("standard-client", "web-app", "web-client"),
+            *(
+                "2",
+                "23",
+                "app-client",
+                "django-app",
+                "machine-client",
+                "mobile-app",
+                "native-app",
+                "notes-api",
+                "notes-app",
+            ),
+            *("report-app", "single-page-app", "standard-client", "web-app", "web-client"),
         ]
         secret = call("client", "create", "shop", "--dialect", "standard", "--json").json["client_secret"]
         LOGS.hush("client secret", secret)
@@ -281,6 +297,164 @@ def test_an_api_that_is_not_there_or_another(shell: Shell, tmp_path: Path, cloud
     assert state == "warn"
     assert text.startswith("the API does not publish ")
     assert text.endswith(": look again in 300 s; else it has other keys")
+
+
+@contextmanager
+def answering_like(paths: dict[str, tuple[str, str]]) -> Iterator[str]:
+    """The address of a server that answers these paths: content type and text, in which {url} is its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            kind, text = paths.get(self.path, ("text/plain", ""))
+            body = text.replace("{url}", url).encode()
+            self.send_response_only(200 if self.path in paths else 404)
+            self.send_header("content-type", kind)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+            """Say nothing."""
+
+    with answering(Handler) as url:
+        yield url
+
+
+DISCOVERY, JWKS = "/.well-known/openid-configuration", "/.well-known/jwks.json"
+LOGIN = ("text/html", '<link rel="stylesheet" href="/assets/pages.css" nonce="x">')
+
+
+@pytest.mark.parametrize(
+    ("answered", "text"),
+    [
+        ({}, "{url}/.well-known/openid-configuration answers 404: "),
+        (
+            {DISCOVERY: ("application/json", '{"issuer": "https://old.example"}')},
+            "{url}/.well-known/openid-configuration names the issuer https://old.example, which clients refuse: ",
+        ),
+        (
+            {DISCOVERY: ("application/json", '["{url}"]')},
+            "{url}/.well-known/openid-configuration names the issuer None, which clients refuse: ",
+        ),
+        (
+            {DISCOVERY: ("application/json", '{"issuer": "{url}/"}')},
+            "{url}/.well-known/openid-configuration names the issuer {url}/, which clients refuse: ",
+        ),
+    ],
+)
+def test_metadata_of_another_issuer(shell: Shell, answered: dict[str, tuple[str, str]], text: str) -> None:
+    """OpenID Connect Discovery section 4.3: the issuer in the metadata is the one that they were asked of."""
+    with answering_like(answered) as url:
+        ended = shell.call("doctor", "--url", url, "--json")
+    said = text.replace("{url}", url) + "set ISSUER to the address that clients use"
+    assert (ended.code, findings(ended)["issuer"]) == (1, ("fail", said))
+
+
+def test_an_issuer_that_is_not_where_the_api_is(shell: Shell, tmp_path: Path) -> None:
+    """The issuer of the settings is asked, and not the address of the API."""
+    with serving(tmp_path) as server:
+        shell.settings["ISSUER"] = "http://127.0.0.1:9"
+        found = findings(shell.call("doctor", "--url", server.url, "--json"))
+        assert found["health"][0] == "ok"
+        said = "does not answer ([Errno 111] Connection refused): set ISSUER to the address that clients use"
+        assert found["issuer"] == ("fail", f"http://127.0.0.1:9 {said}")
+        assert found["pages"] == ("fail", "no answer: [Errno 111] Connection refused")
+        shell.settings["ISSUER"] = server.url
+        found = findings(shell.call("doctor", "--url", f"http://localhost:{server.port}", "--json"))
+        assert found["issuer"] == ("ok", f"{server.url} answers, and names itself")
+        assert found["pages"] == ("ok", f"{server.url}/login answers")
+        shell.settings["ISSUER"] = f"http://localhost:{server.port}"
+        state, text = findings(shell.call("doctor", "--url", server.url, "--json"))["issuer"]
+        assert (state, f"names the issuer {server.url}, which clients refuse" in text) == ("fail", True)
+
+
+def test_algorithms_without_a_published_key(shell: Shell, tmp_path: Path) -> None:
+    """By the records: of ID tokens, and of signed access tokens. Disabled clients get none."""
+    writer = services_on(shell.store).store
+    back = ("https://shop.example/callback",)
+    shop = new_client("shop", "standard", "s", grants=["authorization_code"], scopes=("openid",), redirect_uris=back)
+    writer.put_client(shop)  # type: ignore[attr-defined]
+    writer.put_client(replace(new_client("p", "passport", "s"), token_alg="ES256", disabled=True))  # type: ignore[attr-defined]
+    keys = '{"keys": [{"kid": "one", "alg": "ES256"}]}'
+    with answering_like({JWKS: ("application/json", keys)}) as url:
+        told = findings(shell.call("doctor", "--url", url, "--json"))["jwks"]
+        said = "no key of RS256 is published, and clients are to get tokens signed by it: `lingpai keys rotate"
+        assert told == ("fail", f"{said} --algorithm RS256`")
+        writer.put_client(replace(shop, id_token_alg="ES256"))  # type: ignore[attr-defined]
+        assert findings(shell.call("doctor", "--url", url, "--json"))["jwks"] == ("ok", "1 keys are published")
+    with answering_like({JWKS: ("application/json", '{"keys": ["one"]}')}) as url:
+        told = findings(shell.call("doctor", "--url", url, "--json"))["jwks"]
+    assert told == ("fail", "the API publishes no list of keys")
+
+
+@pytest.mark.parametrize(
+    ("answered", "state", "text"),
+    [
+        ({}, "fail", "{url}/login answers 404"),
+        ({"/login": ("application/json", LOGIN[1])}, "fail", "{url}/login is no login page: route all paths"),
+        ({"/login": ("text/html", "<h1>Welcome</h1>")}, "fail", "{url}/login is no login page: route all paths"),
+        ({"/login": LOGIN}, "fail", "{url}/assets/pages.css answers 404"),
+        (
+            {"/login": LOGIN, "/assets/pages.css": ("text/html", "")},
+            "fail",
+            "{url}/assets/pages.css is no stylesheet: route all paths",
+        ),
+        ({"/login": LOGIN, "/assets/pages.css": ("text/css", "")}, "ok", "{url}/login answers"),
+    ],
+)
+def test_pages_that_people_do_not_reach(
+    shell: Shell, answered: dict[str, tuple[str, str]], state: str, text: str
+) -> None:
+    with answering_like(answered) as url:
+        told = findings(shell.call("doctor", "--url", url, "--json"))["pages"]
+    assert (told[0], told[1].removesuffix(" of this address here")) == (state, text.replace("{url}", url))
+
+
+@pytest.mark.parametrize(
+    ("secret", "uri", "reason"),
+    [
+        ("s", "https://*.shop.example/callback", "has a character that may not stand in an address, or a wildcard"),
+        ("s", "http://shop.example/callback", "is no address that begins with https://"),
+        ("s", "com.example.app:/callback", "is no address that begins with https://"),
+        ("s", "https://shop.example/a/../callback", "has a path with a step up, or with an escaped separator"),
+        (None, "javascript:alert(1)", "is no address that begins with https://, or with an app's scheme"),
+    ],
+)
+def test_addresses_that_no_record_may_have(shell: Shell, secret: str | None, uri: str, reason: str) -> None:
+    """RFC 9700 section 4.1.3, RFC 8252 section 7.1. A command refuses them; another tool may have written them."""
+    writer = services_on(shell.store).store
+    shop = new_client("shop", "standard", secret, redirect_uris=("https://shop.example/callback",))
+    for changed in (replace(shop, redirect_uris=(uri,)), replace(shop, post_logout_redirect_uris=(uri,))):
+        writer.put_client(changed)  # type: ignore[attr-defined]
+        ended = shell.call("doctor", "--json")
+        said = f"shop: {uri!r} {reason}: correct it in the seed file, and `lingpai seed`"
+        assert (ended.code, findings(ended)["addresses"]) == (1, ("fail", said))
+    writer.put_client(replace(shop, redirect_uris=(uri,), disabled=True))  # type: ignore[attr-defined]
+    assert findings(shell.call("doctor", "--json"))["addresses"][0] == "ok"
+
+
+def test_addresses_for_development(stack: Shell) -> None:
+    """In a deployment a back end is not on its users' own machines; a native app is, and has no secret."""
+    writer = services_on(stack.store).store
+    here = ("http://127.0.0.1:8000/callback",)
+    writer.put_client(new_client("native", "standard", None, redirect_uris=("com.example.app:/callback", *here)))  # type: ignore[attr-defined]
+    arguments = ("doctor", "--stack", aws.STACK, "--json")
+    ok = ("ok", "2 that clients may redirect to can be used")
+    assert findings(stack.call(*arguments))["addresses"] == ok
+    writer.put_client(new_client("shop", "standard", "s", redirect_uris=here))  # type: ignore[attr-defined]
+    said = "shop: http://127.0.0.1:8000/callback: it is for development: take it out of the record in a deployment"
+    assert findings(stack.call(*arguments))["addresses"] == ("warn", said)
+
+
+def test_the_issuer_of_a_stack(stack: Shell, cloud: aws.Aws) -> None:
+    """Its parameter says it, and not the operator's environment."""
+    stack.settings["ISSUER"] = "https://another.example"
+    cloud.parameters["Issuer"] = "http://127.0.0.1:7"
+    said = "does not answer ([Errno 111] Connection refused): set the parameter Issuer to the address that clients use"
+    arguments = ("doctor", "--stack", aws.STACK, "--json")
+    assert findings(stack.call(*arguments))["issuer"] == ("fail", f"http://127.0.0.1:7 {said}")
+    cloud.parameters["Issuer"] = ""
+    assert findings(stack.call(*arguments))["issuer"] == ("fail", f"http://127.0.0.1:9 {said}")
 
 
 def test_a_pepper_that_protects_nothing(shell: Shell) -> None:
@@ -533,6 +707,79 @@ def test_the_sign_providers_of_a_stack(stack: Shell, cloud: aws.Aws) -> None:
     assert (ended.code, ended.out, ended.err) == (2, "", said)
     cloud.parameters["WechatAppsSecret"] = "arn:aws:secretsmanager:us-east-1:123456789012:secret:wechat-abcdef"
     assert stack.call(*create, "--sign-provider", "wechat").code == 0
+
+
+@pytest.fixture
+def chinese(stack: Shell, cloud: aws.Aws) -> Shell:
+    """The stack in Beijing, as its operator left it after a first deployment."""
+    stack.settings["AWS_DEFAULT_REGION"] = "cn-north-1"
+    cloud.outputs["KeysKey"] = KEY_ARN.replace("arn:aws:", "arn:aws-cn:").replace("us-east-1", "cn-north-1")
+    cloud.parameters |= {"SmsProvider": "aliyun,tencent", "Tracing": "Disabled", "SnapStart": "true"}
+    return stack
+
+
+def test_a_stack_in_china_is_found(chinese: Shell) -> None:
+    """By the same commands; the region is told by the environment, and the key's ARN is of its partition."""
+    seeded = chinese.run("seed", str(chinese.file("seed.json", json.dumps(SEED))), "--stack", aws.STACK, "--json")
+    assert (seeded.code, seeded.json, seeded.err) == (0, {"clients": 1, "roles": 1, "users": 0}, "")
+    listed = chinese.call("client", "list", "--stack", aws.STACK, "--json")
+    assert [client["client_id"] for client in listed.json["clients"]] == ["web"]
+    with kms.running() as running:
+        chinese.settings["AWS_ENDPOINT_URL_KMS"] = running.url
+        made = chinese.call("keys", "rotate", "--stack", aws.STACK, "--json")
+        assert (made.code, made.err) == (0, "")
+
+
+def of_china(ended: Ended) -> dict[str, tuple[str, str]]:
+    """The findings that are about China."""
+    return {check: found for check, found in findings(ended).items() if check.startswith("china")}
+
+
+def test_doctor_of_a_stack_in_china(chinese: Shell, cloud: aws.Aws) -> None:
+    """What the region lacks is not asked of it; the address of AWS needs a filing, and is not the users'."""
+    well = {
+        "china sms": ("ok", "none of the senders is a service of AWS"),
+        "china tracing": ("ok", "X-Ray is off"),
+        "china snapshots": ("ok", "cn-north-1 has none for Python; the template makes none there"),
+    }
+    own = ("ok", "login.example.cn; it needs an ICP filing (备案) with the region's operator")
+    doctor = ("doctor", "--stack", aws.STACK, "--json")
+    assert of_china(chinese.call(*doctor, "--url", "https://login.example.cn")) == {**well, "china domain": own}
+    cloud.parameters |= {"SmsProvider": "aliyun,sns,aws", "Tracing": "Active"}
+    amazons = (
+        "a1b2c3.execute-api.cn-north-1.amazonaws.com.cn is AWS's, which answers only where the account has an ICP "
+        "filing (备案): file for a domain of your own and deploy with DomainName (docs/aws-china.md)"
+    )
+    address = "https://a1b2c3.execute-api.cn-north-1.amazonaws.com.cn"
+    ended = chinese.call(*doctor, "--url", address)
+    assert ended.code == 1
+    assert of_china(ended) == {
+        **well,
+        "china sms": (
+            "fail",
+            "sns, aws cannot send: AWS has no SMS in cn-north-1. Take aliyun or tencent (docs/aws-china.md)",
+        ),
+        "china tracing": ("warn", "Lambda has no X-Ray in cn-north-1: deploy with Tracing=Disabled"),
+        "china domain": ("warn", amazons),
+    }
+
+
+def test_doctor_speaks_of_china_only_there(stack: Shell) -> None:
+    assert of_china(stack.call("doctor", "--stack", aws.STACK, "--json")) == {}
+
+
+def test_doctor_of_tables_in_china(shell: Shell) -> None:
+    """Named by the environment, whose settings have the senders; a store at an address of its own is nowhere."""
+    shell.settings |= {"AWS_REGION": "cn-northwest-1"}
+    assert of_china(shell.call("doctor", "--json")) == {}
+    shell.settings |= {
+        "DYNAMODB_ENDPOINT": "",
+        "AWS_ENDPOINT_URL_DYNAMODB": shell.endpoint,
+        "AWS_ACCESS_KEY_ID": "operator",
+        "AWS_SECRET_ACCESS_KEY": "operator",
+    }
+    found = of_china(shell.call("doctor", "--json"))
+    assert found == {"china sms": ("ok", "none of the senders is a service of AWS")}
 
 
 def test_a_stack_that_is_none(stack: Shell, cloud: aws.Aws) -> None:

@@ -74,7 +74,7 @@ def _demo(monkeypatch: pytest.MonkeyPatch, store: Any) -> Api:
     """A service that holds the demo data and the examples, with the OpenID provider of the settings for `sam local`."""
     given = json.loads(write_events.SETTINGS.read_text("utf-8"))["Parameters"]
     providers: dict[str, Any] = {name.lower(): given[name] for name in ("OIDC_PROVIDERS", "LINK_PROVIDERS")}
-    api = make_api(monkeypatch, store, populated=False, digest_login=True, **providers)
+    api = make_api(monkeypatch, store, populated=False, digest_login=True, api_docs=True, **providers)
     seed.apply(seed.load(None), api.services)
     examples.put(api.services)
     return api

@@ -10,10 +10,9 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
-from lingpai.accounts import identities
+from lingpai.accounts import identities, profile_names
 from lingpai.accounts import service as accounts
 from lingpai.accounts.dynamodb import deserialize_user, serialize_user
-from lingpai.accounts.profile_routes import LIMITS
 from tests.support.api import Api
 from tests.support.expect import standing_api
 from tests.support.memory_store import MemoryStore
@@ -168,7 +167,8 @@ def test_a_number_in_a_profile_is_kept_as_it_is_spelled(api: Api, spelled: str, 
     body = f'{{"id":{api.user_id("bob")},"{field}":{spelled}}}'.encode()
     answer = api.post("/userDetail/update", body=body, bearer=token)
     kept = api.post("/userDetail/current", json_body={}, bearer=token).json["message"][field]
-    assert (answer.status, kept) == (200, spelled) or (answer.status, len(spelled) > LIMITS[field]) == (400, True)
+    limit = profile_names.LIMITS[profile_names.FIELDS[field]]
+    assert (answer.status, kept) == (200, spelled) or (answer.status, len(spelled) > limit) == (400, True)
 
 
 @pytest.mark.security("F30")

@@ -208,6 +208,9 @@ def test_an_access_token(api: Api) -> None:
             "sub_type": "user",
             "iat": now,
             "iss": ISSUER,
+            "auth_time": now,
+            "acr": "1",
+            "amr": ["pwd"],
             "scope": "write",
             "token_type": "Bearer",
             "exp": now + HOUR,
@@ -226,6 +229,9 @@ def test_a_refresh_token(api: Api) -> None:
         "sub_type": "user",
         "iat": now,
         "iss": ISSUER,
+        "auth_time": now,
+        "acr": "1",
+        "amr": ["pwd"],
         # Its own scope, though the access token was narrowed.
         "scope": "read write",
         "exp": now + REFRESH_LIFE,
@@ -271,7 +277,8 @@ def test_the_audience_of_a_signed_token(api: Api, monkeypatch: pytest.MonkeyPatc
 def test_a_temporary_token(api: Api) -> None:
     token = log_in_by_digests(api)["accessToken"]
     temp = api.post("/oauth/getTempToken", json_body={"accessToken": token}).json["result"]
-    assert ask(api, temp).json == {**ask(api, token).json, "exp": api.services.clock.now() + 300}
+    expires_at = api.services.clock.now() + 300
+    assert ask(api, temp).json == {**ask(api, token).json, "exp": expires_at, "temporary": True}
 
 
 def revoked(api: Api) -> str:

@@ -124,6 +124,10 @@ def test_a_token_of_rfc_9068(api: Api) -> None:
         "jti": claims["jti"],
         # Section 2.2.3: the scope that was granted.
         "scope": "write",
+        # Section 2.2.1.
+        "auth_time": now,
+        "acr": "1",
+        "amr": ["pwd"],
     }
     options: Any = {"verify_iat": False}
     assert pyjwt.decode(token, public_pem("ES256"), ["ES256"], audience=ISSUER, options=options) == claims

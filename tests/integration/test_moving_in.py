@@ -15,6 +15,8 @@ import pytest
 
 from lingpai.accounts import identities
 from lingpai.accounts import service as accounts
+from lingpai.accounts.model import User
+from lingpai.accounts.storage import PutUser
 from lingpai.clients.service import new_client
 from lingpai.passwords import service as passwords
 from lingpai.store import DynamoStore
@@ -117,6 +119,18 @@ def test_in_and_out_by_the_command(shell: Users, dynamodb_endpoint: str, tmp_pat
         assert code == 0
         assert sorted((json.loads(line) for line in out.splitlines()), key=lambda record: int(record["id"])) == exported
         assert json.loads(err)["exported"] == 305
+
+
+def test_an_export_tells_of_second_factors(shell: Users) -> None:
+    """It holds none of them, and says how many accounts have some."""
+    for user_id, kinds in ((1, {"totp"}), (2, {"passkey", "totp"}), (3, set[str]())):
+        shell.store.commit(PutUser(User(user_id, 1, username=f"user {user_id}", second_factors=frozenset(kinds))))
+    code, out, err = shell.run("export", "out.jsonl")
+    told = "2 of them have second factors, which no export holds: they are to be set up anew\n"
+    assert (code, out.partition("\n")[2], err) == (0, told, "")
+    assert "totp" not in (shell.folder / "out.jsonl").read_text("utf-8")
+    code, _, err = shell.run("export", "--format", "jsonl", "--json")
+    assert (code, json.loads(err)["second_factors_left_out"]) == (0, 2)
 
 
 def _settled(store: Any) -> int:

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from lingpai.accounts import identities, roles
 from lingpai.clients.service import new_client
+from lingpai.consents import service as consents
 from lingpai.sessions import service as sessions
 from lingpai.signing_keys.stores import FileKeys
 from local.operator.app import app
@@ -93,6 +94,10 @@ def test_the_examples(dynamodb_endpoint: str, tmp_path: Path, monkeypatch: pytes
             if typed.startswith("user sessions"):
                 user_id = identities.find_by_name(services, "mei")
                 sessions.issue(services, new_client("shop", "standard"), ("read",), user_id)
+            if typed.startswith("consents list"):
+                mei = identities.find_by_name(services, "mei")
+                assert mei is not None
+                consents.grant(services, mei, new_client("shop", "standard"), ("read",))
             result = CliRunner().invoke(app, typed.split(), env=shell.environment(), prog_name="lingpai")
             pattern = ".*".join(re.escape(part) for part in answer.split("…"))
             assert re.fullmatch(pattern, result.output, re.DOTALL), f"{typed}\n{result.output}is not\n{answer}"

@@ -1,12 +1,21 @@
 """`/account`: what it shows, what it changes, and what it asks a fresh login for."""
 
 import json
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
+from lingpai.accounts import service as accounts
+from lingpai.accounts.model import Email, User
+from lingpai.sessions import service as sessions
 from tests.support.api import Api, make_api
+from tests.support.browsers import CALLBACK, VERIFIER, request_pairs, web_app
 from tests.support.memory_store import MemoryStore
 from tests.support.pages import Browser, Page, path
+from tests.support.places import SHANGHAI, database
 
 NEW = "13800138000"
 
@@ -179,6 +188,23 @@ def test_unlink(browser: Browser) -> None:
     assert "trusted" not in page.text
 
 
+@pytest.mark.parametrize(("language", "shown"), [("zh", "中国 上海"), ("en", "Shanghai, China")])
+def test_the_place_of_a_login(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, language: str, shown: str) -> None:
+    """Where the operator has a database of places. The address itself is not kept."""
+    places = database(tmp_path, {"203.0.113.0/24": SHANGHAI})
+    api = make_api(monkeypatch, MemoryStore(), places_database=places)
+    Browser(api, language, "203.0.113.7").log_in()
+    api.time.advance(1)
+    unknown = Browser(api, language, "198.51.100.7")
+    unknown.log_in()
+    assert unknown.get("/account").text.count(shown) == 1
+    content = unknown.call("GET", "/account?download=json").answer.body
+    assert [session["place"] for session in json.loads(content)["sessions"]] == [None, "Shanghai, China"]
+    kept = api.services.store.list_sessions(api.user_id("alice"), 9)
+    assert len(kept) == 2
+    assert "203.0.113.7" not in content + repr(kept)
+
+
 def test_download(browser: Browser) -> None:
     browser.submit(browser.get("/account?edit=profile").form(action="profile"), name="爱丽丝")
     answer = browser.call("GET", "/account?download=json").answer
@@ -193,6 +219,116 @@ def test_download(browser: Browser) -> None:
     assert [session["device"] for session in content["sessions"]] == ["Chrome/Windows"]
     assert "argon2" not in answer.body
     assert browser.session_cookie not in answer.body
+
+
+def test_the_download_has_all_that_is_kept(browser: Browser) -> None:
+    """Every identity, also those at providers that are configured no more; the e-mail address; apps and consents."""
+    api, store = browser.api, browser.api.services.store
+    issuers = (("old-provider:app", "o-2"), ("trusted:default", "o-1"), ("wechat:unionid", "u-1"))
+
+    def edit(user: User) -> User:
+        return replace(user, email=Email("alice@example.com", verified=True), openids=issuers, imported_from="django")
+
+    accounts.change(api.services, api.user_id("alice"), edit)
+    tokens = let_in(browser, "third-app", "openid phone read")
+    content = json.loads(browser.call("GET", "/account?download=json").answer.body)
+    assert content["email"] == {"address": "alice@example.com", "verified": True}
+    assert content["imported_from"] == "django"
+    assert content["second_factors"] == []
+    assert content["identities"] == [{"issuer": issuer, "id": openid} for issuer, openid in issuers]
+    assert content["consents"] == [{"client": "third-app", "scope": ["openid", "phone", "read"]}]
+    now = api.services.clock.now()
+    (app,) = [session for session in content["sessions"] if "client" in session]
+    ends = store.get_session(sessions.parse(tokens["access_token"]).key).over_at  # type: ignore[union-attr]
+    assert app == {
+        "created_at": now,
+        "used_at": now,
+        "ends_at": ends,
+        "auth_time": now,
+        "methods": ["pwd"],
+        "client": "third-app",
+        "scope": ["openid", "phone", "read"],
+    }
+    known = {field.name for field in fields(User)}
+    told = {
+        "id",
+        "created_at",
+        "username",
+        "mobile",
+        "email",
+        "openids",
+        "password",
+        "roles",
+        "profile",
+        "imported_from",
+        "second_factors",
+    }
+    # Hashes, what the account is not told (an account that is disabled has no page), and counters of its sessions.
+    assert known - told == {"digests", "disabled", "sessions", "logins", "ended_until"}
+
+
+def let_in(browser: Browser, client_id: str, scope: str) -> dict[str, str]:
+    """Consent to an app; the tokens that it gets."""
+    store: Any = browser.api.services.store
+    store.put_client(web_app(client_id, first_party=False, name="Third"))
+    page = browser.get(f"/oauth/authorize?{urlencode(request_pairs(client_id=client_id, scope=scope))}")
+    if page.status == 200:
+        page = browser.submit(page.forms[0], action="allow")
+    code = parse_qs(urlsplit(page.location).query)["code"][0]
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": CALLBACK, "code_verifier": VERIFIER}
+    answer = browser.api.post("/oauth/token", form=form, basic=(client_id, "web-app-secret"))
+    assert answer.status == 200, answer
+    tokens: dict[str, str] = answer.json
+    return tokens
+
+
+@pytest.mark.security("ASVS-10.4.9")
+@pytest.mark.security("ASVS-10.7.3")
+def test_an_app_whose_access_is_removed_is_logged_out(browser: Browser) -> None:
+    """Its access and refresh tokens are refused; another app's, and its own at another account, are good."""
+    api = browser.api
+    third, other = let_in(browser, "third-app", "openid read"), let_in(browser, "other-app", "openid")
+    bob = Browser(api)
+    bob.log_in("bob", "battery staple correct")
+    bobs = let_in(bob, "third-app", "openid read")
+    page = browser.submit(browser.get("/account").form(action="revoke", client="third-app"))
+    assert page.target == "/account?note=revoked"
+    assert "Access removed. The app is logged out of your account." in page.text
+
+    def is_good(tokens: dict[str, str]) -> tuple[bool, bool]:
+        form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+        client = "other-app" if tokens is other else "third-app"
+        userinfo = api.call("GET", "/oauth/userinfo", bearer=tokens["access_token"])
+        return userinfo.status == 200, api.post(
+            "/oauth/token", form=form, basic=(client, "web-app-secret")
+        ).status == 200
+
+    assert [is_good(tokens) for tokens in (third, other, bobs)] == [(False, False), (True, True), (True, True)]
+    assert browser.is_logged_in
+
+
+def test_a_client_s_record_is_read_once(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many of its sessions the page shows; also that of a client which is gone, whose record nothing caches."""
+    for _ in range(3):
+        browser.api.token()
+    for _ in range(2):
+        let_in(browser, "third-app", "openid")
+    store: Any = browser.api.services.store
+    del store.clients["third-app"], store.clients["web-client"]
+    browser.api.time.advance(browser.api.services.settings.client_cache_ttl)
+    asked: list[str] = []
+    look_up = store.look_up_client
+
+    def count(client_id: str) -> Any:
+        asked.append(client_id)
+        return look_up(client_id)
+
+    monkeypatch.setattr(store, "look_up_client", count)
+    page = browser.get("/account")
+    assert page.text.count("App: web-client") == 3
+    assert page.text.count("App: third-app") == 2
+    assert sorted(asked)[-2:] == ["third-app", "web-client"]
+    assert len(asked) == len(set(asked))
 
 
 def test_delete(browser: Browser) -> None:

@@ -22,8 +22,14 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Api:
     store = MemoryStore()
     api = make_api(monkeypatch, store, issuer=ISSUER)
     for client in (
-        web_app(first_party=True, name="Shop", colour="#0b6e4f", post_logout_redirect_uris=(HOME,)),
-        web_app("third-app", name="Third", terms="https://app.example/terms", policy="https://app.example/policy"),
+        web_app(name="Shop", colour="#0b6e4f", post_logout_redirect_uris=(HOME,)),
+        web_app(
+            "third-app",
+            first_party=False,
+            name="Third",
+            terms="https://app.example/terms",
+            policy="https://app.example/policy",
+        ),
     ):
         store.put_client(client)
     return api
@@ -121,7 +127,7 @@ def test_consent_is_asked_of_third_parties(browser: Browser) -> None:
     assert path(page.target) == "/consent"
     assert "Third asks for access to your account" in page.text
     assert "See your mobile number" in page.text
-    assert "Use the permission read" in page.text
+    assert "Other permission: read" in page.text
     assert "alice" in page.text
     assert "You go back to app.example" in page.text
     assert {"https://app.example/terms", "https://app.example/policy"} <= set(page.links)
@@ -149,6 +155,23 @@ def test_prompt_login_asks_again_and_once(browser: Browser) -> None:
     answer_of(log_in(browser, page))
     after = browser.session_cookie
     assert after != before
+
+
+@pytest.mark.parametrize("prompt", ["login", "login consent"])
+def test_prompt_login_asks_once_before_a_consent(browser: Browser, prompt: str) -> None:
+    browser.log_in()
+    page = log_in(browser, browser.get(target(client_id="third-app", prompt=prompt)))
+    assert path(page.target) == "/consent"
+    assert "code" in answer_of(browser.submit(page.forms[0], action="allow"))
+
+
+@pytest.mark.parametrize("changes", [{"prompt": "login select_account"}, {"prompt": "select_account", "max_age": "5"}])
+def test_who_keeps_the_account_may_have_to_log_in_to_it(browser: Browser, changes: dict[str, str]) -> None:
+    browser.log_in()
+    browser.api.time.advance(6)
+    page = browser.submit(browser.get(target(**changes)).form(action="keep"))
+    assert path(page.target) == "/login"
+    assert "code" in answer_of(log_in(browser, page))
 
 
 def test_that_it_was_done_holds_for_this_request_alone(browser: Browser) -> None:
@@ -288,6 +311,7 @@ def test_log_out_with_an_id_token(browser: Browser) -> None:
     assert not browser.is_logged_in
 
 
+@pytest.mark.security("ASVS-10.6.2")
 def test_log_out_is_asked_where_the_id_token_is_missing_or_of_another_login(browser: Browser) -> None:
     other = Browser(browser.api)
     other.log_in("bob", "battery staple correct")
@@ -333,4 +357,15 @@ def test_a_posted_log_out_is_asked_about(browser: Browser) -> None:
     page = browser.call("POST", "/oauth/logout", fields, {"sec-fetch-site": "cross-site"})
     assert "Do you want to log out?" in page.text
     browser.cookies = cookies
+    assert browser.is_logged_in
+
+
+@pytest.mark.parametrize("headers", [{"sec-fetch-site": "cross-site"}, {"origin": "https://evil.example"}], ids=str)
+def test_another_site_takes_no_cookie_away(browser: Browser, headers: dict[str, str]) -> None:
+    """Its form is sent without the cookie of the login (`SameSite=Lax`), which an answer could delete."""
+    browser.log_in()
+    stranger = Browser(browser.api)
+    answer = stranger.call("POST", "/oauth/logout", {"action": "confirm"}, headers)
+    assert answer.status == 403
+    assert "set-cookie" not in answer.answer.headers
     assert browser.is_logged_in

@@ -127,6 +127,7 @@ def test_a_wrong_code(browser: Browser) -> None:
         assert "#code" in page.links
         assert 'aria-describedby="code-hint code-error"' in page.answer.body
         assert wrong not in page.answer.body
+        assert 'data-wait="0"' in page.answer.body, "another code may be asked for"
     page = browser.submit(page.form(action="code"), code=browser.api.last_code)
     assert page.status == 429
     assert page.answer.headers["retry-after"] == "3600"
@@ -169,6 +170,17 @@ def test_what_is_missing(browser: Browser) -> None:
     assert {"#username", "#password"} <= set(page.links)
     page = browser.submit(ask_for_code(browser, NUMBER).form(action="code"))
     assert (page.status, "#code" in page.links) == (400, True)
+
+
+@pytest.mark.parametrize(("accept", "said"), [("en", "Enter the code"), ("zh", "请输入验证码")])
+def test_a_code_that_was_left_empty_is_asked_for(api: Api, accept: str, said: str) -> None:
+    """In words for people: it said that a parameter was missing."""
+    browser = Browser(api, accept)
+    page = browser.submit(ask_for_code(browser, NUMBER).form(action="code"))
+    assert page.status == 400
+    assert said in page.text
+    assert "缺少参数" not in page.text
+    assert "parameter" not in page.text
 
 
 @pytest.mark.parametrize(

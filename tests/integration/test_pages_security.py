@@ -25,7 +25,9 @@ AUTHORIZE = f"/oauth/authorize?{urlencode(request_pairs(client_id='third-app', s
 def api(monkeypatch: pytest.MonkeyPatch) -> Api:
     store = MemoryStore()
     api = make_api(monkeypatch, store)
-    store.put_client(web_app("third-app", name=SCRIPT[:60], scopes=("openid", "profile", SCRIPT.replace(" ", ""))))
+    store.put_client(
+        web_app("third-app", first_party=False, name=SCRIPT[:60], scopes=("openid", "profile", SCRIPT.replace(" ", "")))
+    )
     return api
 
 

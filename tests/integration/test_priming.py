@@ -23,7 +23,7 @@ from lingpai.kernel.clock import Clock
 from lingpai.signing_keys.service import first_keys
 from lingpai.signing_keys.stores import LocalKeyWrapper
 from local import examples, seed
-from tests.support import stores
+from tests.support import places, stores
 from tests.support.background import answering
 from tests.support.fake_aws import Asked, FakeAws, Told, serving
 from tests.support.fake_web import make_certificate
@@ -88,9 +88,11 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
             "AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start",
             "AWS_REGION": "us-east-1",
             "DIGEST_LOGIN": "true",
+            "API_DOCS": "true",
             "KEYS_KMS_KEY": bootstrap.UNWRAPPED,
             "METRICS_NAMESPACE": "Lingpai",
             "PATH": os.environ["PATH"],
+            "PLACES_DATABASE": places.database(tmp_path_factory.mktemp("places"), {"127.0.0.0/8": places.SHANGHAI}),
             "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         }
         yield Aws(dynamodb, asked, environment)
@@ -309,8 +311,11 @@ def test_a_failure_is_logged_and_stops_nothing(aws: Aws) -> None:
 
 
 def test_every_import_in_a_function_is_loaded() -> None:
-    """But for those of a sender or provider that the settings have to choose."""
-    chosen = {"lingpai.identity_providers.oidc", "lingpai.identity_providers.wechat"}
+    """But for those of a sender, provider, captcha or database that the settings have to choose."""
+    providers = ("oidc", "oidc_web", "wechat", "wechat_api", "wechat_tokens", "wechat_web")
+    chosen = {f"lingpai.identity_providers.{name}" for name in providers}
+    chosen |= {f"lingpai.captcha.{name}" for name in ("aliyun", "altcha", "geetest", "turnstile")}
+    chosen.add("lingpai.browser_sessions.places")
     wanted = set()
     for path in (ROOT / "layers" / "common" / "lingpai").rglob("*.py"):
         for function in ast.walk(ast.parse(path.read_text("utf-8"))):

@@ -18,7 +18,10 @@ from lingpai.sessions.model import Session, SessionKey
 from lingpai.sessions.token_family import digest
 from tests.support import stores
 from tests.support.api import Api, make_api
+from tests.support.authenticator import set_up
+from tests.support.challenges import App, mobile_app
 from tests.support.dialects import is_good
+from tests.support.pages import Browser
 from tests.support.tokens import ALICE, WEB, calls, refresh, spring_tokens
 
 pytestmark = pytest.mark.security("F17")
@@ -64,6 +67,41 @@ def test_the_oldest_session_ends_for_a_new_one(api: Api, log_in: Callable[[Api],
         api.time.advance(1)
         alive = [is_good(api, token) for token in tokens]
         assert alive == [False] * (opened - min(opened, MOST)) + [True] * min(opened, MOST)
+
+
+@pytest.mark.moto
+@pytest.mark.parametrize("most", [1, 2, MOST])
+def test_a_session_that_ends_for_a_new_one_makes_room(
+    api_store: Any, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """That of a code of an app, when the code is redeemed: one login ends one session, and even the only one."""
+    api = make_api(monkeypatch, api_store, sessions_max=most)
+    api_store.put_client(mobile_app())
+    tokens = []
+    for opened in range(1, 7):
+        app = App(api)
+        answer = app.redeem(app.step(username=ALICE["username"], password=ALICE["password"]))
+        assert answer.status == 200, answer
+        tokens.append(answer.json["access_token"])
+        # The clock stands still now and then.
+        api.time.advance(opened % 2)
+        assert len(api_store.sessions_of(api.user_id("alice"))) == min(opened, most)
+        assert [is_good(api, token) for token in tokens].count(True) == min(opened, most)
+
+
+@pytest.mark.moto
+def test_a_browser_session_that_is_replaced_makes_room(api_store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By one of two factors, where it is the only one."""
+    api = make_api(monkeypatch, api_store, sessions_max=1)
+    browser, alice = Browser(api), api.user_id("alice")
+    browser.log_in()
+    (only,) = api_store.sessions_of(alice)
+    app, _ = set_up(api.services, alice, only)
+    page = browser.submit(browser.get("/login/second-factor").form(action="totp"), code=app.code(api.time.at))
+    assert page.status == 200
+    assert browser.is_logged_in
+    (new,) = api_store.sessions_of(alice)
+    assert new != only
 
 
 def test_sessions_that_are_over_count_for_nothing(api: Api) -> None:

@@ -12,7 +12,7 @@ from tests.support.tokens import error, spring_tokens, standard_tokens
 pytestmark = pytest.mark.security("F38")
 
 MADE_UP = "made-up-js-code"
-UNKNOWN = error(400, "invalid_grant", "The sign is not a code that this app was given just now")
+UNKNOWN = error(400, "invalid_grant", "The code is not one that this app was given just now")
 HOUR = 3600
 
 

@@ -86,8 +86,8 @@ def test_a_public_client_may_since_wechat_proves_it(here: Town) -> None:
 
 
 REFUSALS: tuple[tuple[int, Answer], ...] = (
-    (40029, error(400, "invalid_grant", "The sign is not a code that this app was given just now")),
-    (40163, error(400, "invalid_grant", "The sign was used before: get a new one")),
+    (40029, error(400, "invalid_grant", "The code is not one that this app was given just now")),
+    (40163, error(400, "invalid_grant", "The code was used before: get a new one")),
     (40226, error(400, "invalid_grant", "WeChat does not let this user log in")),
     (
         45011,
@@ -178,7 +178,7 @@ def test_the_extension_grant_does_the_same(here: Town) -> None:
     [
         ({"aud": "theirs.example"}, {}, error(400, "invalid_grant", "The ID token was made by or for somebody else")),
         ({"exp": 1}, {}, error(400, "invalid_grant", "The ID token has expired or is not good yet")),
-        ({"number": 1}, {}, error(400, "invalid_grant", "The sign is no ID token that its provider has signed")),
+        ({"number": 1}, {}, error(400, "invalid_grant", "This is no ID token that its provider has signed")),
         ({"nonce": NONCE}, {}, missing("nonce")),
         ({"nonce": NONCE}, {"nonce": "x"}, error(400, "invalid_grant", "The nonce is not that of the ID token")),
         ({}, {"nonce": NONCE}, error(400, "invalid_grant", "The nonce is not that of the ID token")),

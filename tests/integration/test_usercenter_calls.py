@@ -297,7 +297,8 @@ def test_a_temporary_token_does_what_its_parent_does(api: Api, tokens: Any) -> N
     assert call(api, USER, temp) == call(api, USER, tokens["accessToken"])
     assert api.post("/users/current", bearer=temp).json == api.post("/users/current", bearer=tokens["accessToken"]).json
     parent = introspected(api, tokens["accessToken"])
-    assert introspected(api, temp) == {**parent, "exp": api.services.clock.now() + FIVE_MINUTES}
+    expires_at = api.services.clock.now() + FIVE_MINUTES
+    assert introspected(api, temp) == {**parent, "exp": expires_at, "temporary": True}
 
 
 def test_it_lives_five_minutes(api: Api, tokens: Any) -> None:

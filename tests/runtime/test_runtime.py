@@ -153,6 +153,9 @@ def emulators(code: Path, tmp_path_factory: pytest.TempPathFactory, dynamodb_end
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
         "AWS_DEFAULT_REGION": PRESETS["AWS_REGION"],
+        # As the local server has them: its pages offer passkeys.
+        "WEBAUTHN_RP_ID": "localhost",
+        "WEBAUTHN_ORIGINS": "http://localhost:3000",
         "LOG_LEVEL": "INFO",
     }
     started = Emulators(code, environment, folder)

@@ -32,7 +32,13 @@ from tests.support.time import Time
 NO_STORE = {"cache-control": "no-store", "pragma": "no-cache", "content-type": "application/json;charset=UTF-8"}
 
 # Bearer tokens are refused as RFC 6750 has it; a fault of ours has no reason to tell.
-_WITHOUT_REASON = {"unauthorized", "invalid_token", "insufficient_scope", "server_error"}
+_WITHOUT_REASON = {
+    "unauthorized",
+    "invalid_token",
+    "insufficient_scope",
+    "insufficient_user_authentication",
+    "server_error",
+}
 _SECURITY_HEADERS = {"strict-transport-security", "x-content-type-options"}
 _SECRET_FIELDS = {
     "password": "password",

@@ -5,12 +5,14 @@ import hashlib
 from dataclasses import replace
 from typing import Any
 
+from lingpai.authorization import codes, request
 from lingpai.authorization.model import Login
 from lingpai.clients.model import Client
 from lingpai.clients.service import new_client
 from lingpai.services import Services
 from lingpai.sessions.model import Session, SessionKey
 from lingpai.sessions.storage import PutSession
+from tests.support.logs import LOGS
 
 CALLBACK = "https://app.example/callback"
 VERIFIER = "a-verifier-of-more-than-forty-three-characters-0123"
@@ -23,8 +25,9 @@ def challenge(verifier: str = VERIFIER) -> str:
 
 
 def web_app(client_id: str = "web-app", secret: str | None = "web-app-secret", **fields: Any) -> Client:
-    """A client that logs its users in in a browser."""
+    """A client that logs its users in in a browser: an app of the deployment's owner, unless `fields` say otherwise."""
     given = {
+        "first_party": True,
         "grants": ("authorization_code", "refresh_token", "client_credentials"),
         "scopes": ("openid", "profile", "phone", "roles", "read", "lingpai:account"),
         "redirect_uris": (CALLBACK, "http://127.0.0.1/callback"),
@@ -58,3 +61,11 @@ def browser_login(services: Services, user_id: int, **changes: Any) -> Login:
     session = Session(login.session, "a-browser", (), now, now + 86400, b"", 0, ())
     services.store.commit(PutSession(session, now + 86400))
     return login
+
+
+def issue_code(services: Services, login: Login, **changes: str | None) -> str:
+    """An authorization code of `web_app` for this login, asked for by `request_pairs`."""
+    client, asked = request.read(services, request_pairs(**changes))
+    code = codes.issue(services, client, asked, login)
+    LOGS.hush("code", code)
+    return code

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from lingpai.aws.dynamodb.tables import exponential_pause
 from lingpai.store import DynamoStore
 
-_KEYS = ("client_id", "id", "owner", "key", "book", "number")
+_KEYS = ("client_id", "user_id", "id", "owner", "key", "book", "number")
 # Seconds that a transaction takes between 32 threads on a machine that does nothing else.
 _USUAL = 0.01
 # A machine that stood still for a while is not waited for as long again, each time.

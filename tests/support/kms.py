@@ -70,6 +70,10 @@ class Kms:
                 "PublicKey": base64.b64encode(pair.public).decode(),
                 "PrivateKeyCiphertextBlob": base64.b64encode(wrapped).decode(),
             }
+        if operation == "Encrypt":
+            nonce = AESGCM.generate_key(128)[:_NONCE]
+            wrapped = nonce + cipher.encrypt(nonce, base64.b64decode(asked["Plaintext"]), context)
+            return 200, {"KeyId": asked["KeyId"], "CiphertextBlob": base64.b64encode(wrapped).decode()}
         assert operation == "Decrypt", operation
         blob = base64.b64decode(asked["CiphertextBlob"])
         try:

@@ -1,7 +1,7 @@
 """The store in a process's memory: for tests of the core, under the same contract as DynamoDB."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from lingpai.accounts.storage import (
     CheckRole,
     CheckUser,
     Count,
+    DeleteFactor,
     DeleteIdentity,
     DeleteUser,
     Directory,
@@ -34,12 +35,37 @@ from lingpai.authorization.storage import (
     UsePushedRequest,
 )
 from lingpai.browser_sessions.model import BrowserSession
-from lingpai.browser_sessions.storage import BrowserLookup, PutBrowserSession, TouchBrowserSession
+from lingpai.browser_sessions.storage import BrowserLookup, PutBrowserSession, RaiseBrowserSession, TouchBrowserSession
 from lingpai.clients.model import Client, EndedAccount
 from lingpai.clients.storage import ClientLookup, SaveEnded
 from lingpai.consents.storage import Given, SaveConsents
+from lingpai.identity_providers.model import AppToken
 from lingpai.kernel.writes import Conflict, Write
+from lingpai.passkeys.model import Challenge, Passkey, Passkeys
+from lingpai.passkeys.storage import (
+    LIST,
+    PREFIX,
+    ChangePasskeys,
+    PutChallenge,
+    PutPasskey,
+    RenamePasskey,
+    UseChallenge,
+    UsePasskey,
+    item_id,
+)
+from lingpai.pending_logins.model import PendingLogin
+from lingpai.pending_logins.storage import PutPendingLogin, UsePendingLogin
 from lingpai.rate_limits.storage import CheckCounter, IncrementCounter, Incremented
+from lingpai.second_factors.model import AccountFactors, RecoveryCodes, Totp
+from lingpai.second_factors.storage import (
+    RECOVERY,
+    TOTP,
+    BeginTotp,
+    ConfirmTotp,
+    SaveRecoveryCodes,
+    UseRecoveryCode,
+    UseTotpStep,
+)
 from lingpai.sessions.model import Replaced, Session, SessionKey
 from lingpai.sessions.storage import (
     HISTORY_MAX,
@@ -68,12 +94,18 @@ class MemoryStore:
     addresses: dict[str, tuple[KnownAddress, ...]] = field(default_factory=dict)
     roles: RoleBook = field(default_factory=RoleBook)
     consents: dict[int, Given] = field(default_factory=dict)
+    # By user id and id of the item.
+    factors: dict[tuple[int, str], Any] = field(default_factory=dict)
     sessions: dict[SessionKey, Session] = field(default_factory=dict)
     browser_sessions: dict[SessionKey, BrowserSession] = field(default_factory=dict)
     revoked: set[SessionKey] = field(default_factory=set)
     codes: dict[str, Code] = field(default_factory=dict)
     authorization_codes: dict[bytes, AuthorizationCode] = field(default_factory=dict)
     pushed_requests: dict[bytes, PushedRequest] = field(default_factory=dict)
+    challenges: dict[bytes, Challenge] = field(default_factory=dict)
+    pending_logins: dict[bytes, PendingLogin] = field(default_factory=dict)
+    app_tokens: dict[str, AppToken] = field(default_factory=dict)
+    claims: dict[str, bytes] = field(default_factory=dict)
     used_by: dict[str, str] = field(default_factory=dict)
     counters: dict[str, dict[str, int]] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -96,11 +128,11 @@ class MemoryStore:
                 next(step, None)
 
     def _counted_user(self, write: Write) -> User | None:
-        """The account of a write that counts a session."""
+        """The account of a write that counts a session, or demands that the account has no second factor."""
         match write:
-            case ChangeUser(count=count) if count is not None:
+            case ChangeUser(count=count, one_factor=one_factor) if count is not None or one_factor:
                 return self.users.get(write.before.id)
-            case CheckUser(count=count) if count is not None:
+            case CheckUser(count=count, one_factor=one_factor) if count is not None or one_factor:
                 return self.users.get(write.user_id)
             case _:
                 return None
@@ -126,11 +158,13 @@ class MemoryStore:
         with self.lock:
             return self.clients.setdefault(client.id, client) is client
 
-    def change_client(self, before: Client, after: Client) -> bool:
+    def change_client(self, before: Client, after: Client, *, depends_on: Collection[str] = ()) -> bool:
         """See `ClientWriter`."""
         with self.lock:
             known = self.clients.get(before.id)
             if known is None or not _unchanged(known, before, after):
+                return False
+            if any(getattr(known, name) != getattr(before, name) for name in depends_on):
                 return False
             self.clients[before.id] = replace(known, **_changes(before, after))
             return True
@@ -190,6 +224,28 @@ class MemoryStore:
             self.roles = replace(book, version=book.version + 1)
             return True
 
+    def list_factor_ids(self, user_id: int) -> tuple[str, ...]:
+        """See `Accounts`."""
+        with self.lock:
+            return tuple(sorted(factor_id for owner, factor_id in self.factors if owner == user_id))
+
+    def get_factors(self, user_id: int) -> AccountFactors:
+        """See `SecondFactors`."""
+        with self.lock:
+            return AccountFactors(self.factors.get((user_id, TOTP)), self.factors.get((user_id, RECOVERY)))
+
+    def get_passkey(self, user_id: int, mark: bytes) -> Passkey | None:
+        """See `PasskeyStore`."""
+        found: Passkey | None = self.factors.get((user_id, item_id(mark)))
+        return found
+
+    def list_passkeys(self, user_id: int) -> Passkeys:
+        """See `PasskeyStore`."""
+        with self.lock:
+            own = [item for (owner, name), item in self.factors.items() if owner == user_id and name.startswith(PREFIX)]
+            listed = sorted(own, key=lambda passkey: (passkey.created_at, passkey.mark))
+            return Passkeys(tuple(listed), self.factors.get((user_id, LIST), 0))
+
     def get_consents(self, user_id: int) -> Given:
         """See `Consents`."""
         return self.consents.get(user_id, {})
@@ -220,6 +276,8 @@ class MemoryStore:
                 previous_access_expires_at=session.access_expires_at,
                 previous_access_scope=session.access_scope,
                 **_audience(session, rotation),
+                jkt=rotation.jkt or session.jkt,
+                previous_jkt=session.jkt if rotation.jkt else session.previous_jkt,
                 family_hash=rotation.family_hash,
                 earlier=_earlier(session, rotation.history),
                 recent=(*(session.recent if rotation.history is History.APPEND else ()), rotation.replaced),
@@ -297,6 +355,44 @@ class MemoryStore:
     def get_pushed_request(self, digest: bytes) -> PushedRequest | None:
         """See `Authorizations`."""
         return self.pushed_requests.get(digest)
+
+    # --- pending logins
+
+    def get_pending_login(self, digest: bytes) -> PendingLogin | None:
+        """See `PendingLogins`."""
+        return self.pending_logins.get(digest)
+
+    # --- the apps' tokens at providers
+
+    def get_app_token(self, app: str) -> AppToken:
+        """See `AppTokens`."""
+        return self.app_tokens.get(app, AppToken(app))
+
+    def claim_app_token(self, seen: AppToken, claim: bytes, now: int, until: int) -> bool:
+        """See `AppTokens`."""
+        with self.lock:
+            known = self.get_app_token(seen.app)
+            if known.sealed != seen.sealed or known.claimed_until > now:
+                return False
+            self.app_tokens[seen.app] = replace(known, claimed_until=until)
+            self.claims[seen.app] = claim
+            return True
+
+    def put_app_token(self, token: AppToken, claim: bytes) -> bool:
+        """See `AppTokens`."""
+        with self.lock:
+            if self.claims.get(token.app) != claim:
+                return False
+            del self.claims[token.app]
+            self.app_tokens[token.app] = replace(token, claimed_until=0)
+            return True
+
+    def release_app_token(self, app: str, claim: bytes) -> None:
+        """See `AppTokens`."""
+        with self.lock:
+            if self.claims.get(app) == claim:
+                del self.claims[app]
+                self.app_tokens[app] = replace(self.app_tokens[app], claimed_until=0)
 
     # --- codes and counters
 
@@ -401,19 +497,20 @@ def _put_user(store: MemoryStore, write: PutUser) -> _Step:
 
 def _change_user(store: MemoryStore, write: ChangeUser) -> _Step:
     known = store.users.get(write.before.id, _NOBODY)
-    yield _usable(known, write.count) and _unchanged(known, write.before, write.after)
+    yield _usable(known, write) and _unchanged(known, write.before, write.after)
     store.users[known.id] = _counted(replace(known, **_changes(write.before, write.after)), write.count)
 
 
 def _check_user(store: MemoryStore, write: CheckUser) -> _Step:
     known = store.users.get(write.user_id, _NOBODY)
-    yield _usable(known, write.count) and write.password in (None, known.password)
+    consented = write.consented is None or write.consented in store.get_consents(write.user_id)
+    yield _usable(known, write) and write.password in (None, known.password) and consented
     store.users[known.id] = _counted(known, write.count)
 
 
 def _check_role(store: MemoryStore, write: CheckRole) -> _Step:
     known = store.users.get(write.user_id, _NOBODY)
-    yield _usable(known, None) and write.role_id in known.roles
+    yield not known.disabled and write.role_id in known.roles
 
 
 def _disable_user(store: MemoryStore, write: DisableUser | EnableUser) -> _Step:
@@ -423,7 +520,8 @@ def _disable_user(store: MemoryStore, write: DisableUser | EnableUser) -> _Step:
 
 def _delete_user(store: MemoryStore, write: DeleteUser) -> _Step:
     known = store.users.get(write.user.id)
-    yield known is not None and _names(known) == _names(write.user)
+    is_alone = known is not None and (not write.alone or known.logins == write.user.logins)
+    yield known is not None and _names(known) == _names(write.user) and is_alone
     del store.users[write.user.id]
     store.consents.pop(write.user.id, None)
 
@@ -447,6 +545,41 @@ def _delete_identity(store: MemoryStore, write: DeleteIdentity) -> _Step:
     yield store.identities.get(write.key) == write.user_id
     del store.identities[write.key]
     store.addresses.pop(write.key, None)
+
+
+def _delete_factor(store: MemoryStore, write: DeleteFactor) -> _Step:
+    yield (write.user_id, write.id) in store.factors
+    del store.factors[write.user_id, write.id]
+
+
+def _begin_totp(store: MemoryStore, write: BeginTotp) -> _Step:
+    yield True
+    totp = store.factors.get((write.user_id, TOTP), Totp())
+    store.factors[write.user_id, TOTP] = replace(totp, pending=write.secret, pending_until=write.until)
+
+
+def _confirm_totp(store: MemoryStore, write: ConfirmTotp) -> _Step:
+    totp = store.factors.get((write.user_id, TOTP), Totp())
+    yield totp.pending == write.secret and write.now < totp.pending_until
+    store.factors[write.user_id, TOTP] = Totp(write.secret, write.now, write.step)
+
+
+def _use_totp_step(store: MemoryStore, write: UseTotpStep) -> _Step:
+    totp = store.factors.get((write.user_id, TOTP), Totp())
+    yield totp.secret == write.secret and totp.last_step < write.step
+    store.factors[write.user_id, TOTP] = replace(totp, last_step=write.step)
+
+
+def _save_recovery_codes(store: MemoryStore, write: SaveRecoveryCodes) -> _Step:
+    known: RecoveryCodes | None = store.factors.get((write.user_id, RECOVERY))
+    yield (known and known.marks) == (write.before and write.before.marks)
+    store.factors[write.user_id, RECOVERY] = write.after
+
+
+def _use_recovery_code(store: MemoryStore, write: UseRecoveryCode) -> _Step:
+    known = store.factors.get((write.user_id, RECOVERY), RecoveryCodes(frozenset(), 0))
+    yield write.mark in known.marks
+    store.factors[write.user_id, RECOVERY] = replace(known, marks=known.marks - {write.mark})
 
 
 def _remember_addresses(store: MemoryStore, write: RememberAddresses) -> _Step:
@@ -474,7 +607,7 @@ def _put_session(store: MemoryStore, write: PutSession) -> _Step:
 
 
 def _end_session(store: MemoryStore, write: EndSession) -> _Step:
-    yield True
+    yield not write.must_exist or write.key in store.sessions or write.key in store.browser_sessions
     store.sessions.pop(write.key, None)
     store.browser_sessions.pop(write.key, None)
 
@@ -489,6 +622,11 @@ def _touch_browser_session(store: MemoryStore, write: TouchBrowserSession) -> _S
     yield session is not None
     touched = replace(store.browser_sessions[write.key], used_at=write.used_at, idle_until=write.idle_until)
     store.browser_sessions[write.key] = touched
+
+
+def _raise_browser_session(store: MemoryStore, write: RaiseBrowserSession) -> _Step:
+    yield write.key in store.browser_sessions
+    store.browser_sessions[write.key] = replace(store.browser_sessions[write.key], methods=write.methods)
 
 
 def _consume_code(store: MemoryStore, write: ConsumeCode) -> _Step:
@@ -529,6 +667,55 @@ def _use_pushed_request(store: MemoryStore, write: UsePushedRequest) -> _Step:
     del store.pushed_requests[write.digest]
 
 
+def _put_challenge(store: MemoryStore, write: PutChallenge) -> _Step:
+    yield True
+    store.challenges.setdefault(write.challenge.value, write.challenge)
+
+
+def _use_challenge(store: MemoryStore, write: UseChallenge) -> _Step:
+    found = store.challenges.get(write.value)
+    wanted = (write.purpose, write.user_id)
+    yield found is not None and (found.purpose, found.user_id) == wanted and write.now < found.expires_at
+    del store.challenges[write.value]
+
+
+def _put_passkey(store: MemoryStore, write: PutPasskey) -> _Step:
+    key = (write.passkey.user_id, item_id(write.passkey.mark))
+    yield key not in store.factors
+    store.factors[key] = write.passkey
+
+
+def _change_passkeys(store: MemoryStore, write: ChangePasskeys) -> _Step:
+    yield store.factors.get((write.user_id, LIST), 0) == write.version
+    store.factors[write.user_id, LIST] = write.version + 1
+
+
+def _use_passkey(store: MemoryStore, write: UsePasskey) -> _Step:
+    key = (write.user_id, item_id(write.mark))
+    known: Passkey | None = store.factors.get(key)
+    yield known is not None and (known.counter < write.counter or known.counter == write.counter == 0)
+    store.factors[key] = replace(
+        store.factors[key], counter=write.counter, backed_up=write.backed_up, used_at=write.now
+    )
+
+
+def _rename_passkey(store: MemoryStore, write: RenamePasskey) -> _Step:
+    key = (write.user_id, item_id(write.mark))
+    yield key in store.factors
+    store.factors[key] = replace(store.factors[key], name=write.name)
+
+
+def _put_pending_login(store: MemoryStore, write: PutPendingLogin) -> _Step:
+    yield True
+    store.pending_logins.setdefault(write.login.digest, write.login)
+
+
+def _use_pending_login(store: MemoryStore, write: UsePendingLogin) -> _Step:
+    login = store.pending_logins.get(write.digest)
+    yield login is not None and write.now < login.expires_at
+    del store.pending_logins[write.digest]
+
+
 def _check_session(store: MemoryStore, write: CheckSession) -> _Step:
     yield write.key in store.sessions or write.key in store.browser_sessions
 
@@ -545,6 +732,12 @@ ACTIONS: dict[type[Write], Callable[[MemoryStore, Any], _Step]] = {
     PutIdentity: _put_identity,
     CheckIdentity: _check_identity,
     DeleteIdentity: _delete_identity,
+    DeleteFactor: _delete_factor,
+    BeginTotp: _begin_totp,
+    ConfirmTotp: _confirm_totp,
+    UseTotpStep: _use_totp_step,
+    SaveRecoveryCodes: _save_recovery_codes,
+    UseRecoveryCode: _use_recovery_code,
     RememberAddresses: _remember_addresses,
     SaveEnded: _save_ended,
     CheckCounter: _check_counter,
@@ -553,6 +746,7 @@ ACTIONS: dict[type[Write], Callable[[MemoryStore, Any], _Step]] = {
     EndSession: _end_session,
     PutBrowserSession: _put_browser_session,
     TouchBrowserSession: _touch_browser_session,
+    RaiseBrowserSession: _raise_browser_session,
     CheckSession: _check_session,
     SaveConsents: _save_consents,
     ConsumeCode: _consume_code,
@@ -560,14 +754,23 @@ ACTIONS: dict[type[Write], Callable[[MemoryStore, Any], _Step]] = {
     UseAuthorizationCode: _use_authorization_code,
     PutPushedRequest: _put_pushed_request,
     UsePushedRequest: _use_pushed_request,
+    PutChallenge: _put_challenge,
+    UseChallenge: _use_challenge,
+    PutPasskey: _put_passkey,
+    ChangePasskeys: _change_passkeys,
+    UsePasskey: _use_passkey,
+    RenamePasskey: _rename_passkey,
+    PutPendingLogin: _put_pending_login,
+    UsePendingLogin: _use_pending_login,
 }
 
 # Stands for an account that is not there: it cannot be used.
 _NOBODY = User(id=0, created_at=0, disabled=True)
 
 
-def _usable(user: User, count: Count | None) -> bool:
-    return not user.disabled and (count is None or count.allows(user))
+def _usable(user: User, write: ChangeUser | CheckUser) -> bool:
+    is_refused = user.disabled or (write.one_factor and bool(user.second_factors))
+    return not is_refused and (write.count is None or write.count.allows(user))
 
 
 def _below(counts: Mapping[str, int], limits: Mapping[str, int]) -> bool:
@@ -623,8 +826,15 @@ def _may_rotate(session: Session, rotation: Rotation) -> bool:
         and rotation.now < min(session.refresh_expires_at, session.ends_at)
         and set(rotation.scope or ()) <= set(session.scope)
         and set(rotation.audience or ()) <= set(session.audience)
+        and _proves_key(session, rotation)
         and (rotation.history is not History.APPEND or len(session.recent) < HISTORY_MAX)
     )
+
+
+def _proves_key(session: Session, rotation: Rotation) -> bool:
+    if session.jkt is None:
+        return True
+    return rotation.jkt is not None and (rotation.jkt == session.jkt or not rotation.same_key)
 
 
 def _audience(session: Session, rotation: Rotation) -> dict[str, Any]:

@@ -22,6 +22,8 @@ EVENTS: dict[str, dict[str, Any]] = {
 _DRAWN = {
     *(
         "access_token",
+        "auth_session",
+        "authorization_code",
         "refresh_token",
         "accessToken",
         "refreshToken",
@@ -33,6 +35,7 @@ _DRAWN = {
         "issuer",
     ),
     "keys",
+    "servers",
 }
 _DRAWN_WHERE_LONG = {"result", "user", "message"}
 # A function gives its cookies beside its headers.
@@ -96,6 +99,8 @@ def _outcome(status: int, headers: dict[str, str], text: str) -> Outcome:
         if name.lower() not in _OF_THE_WAY
     }
     if text and "json" in kept["content-type"]:
+        # Of a document that has the address of its server.
+        kept |= dict.fromkeys(kept.keys() & {"etag"}, "drawn")
         return Outcome(status, kept, _plain(json.loads(text)))
     return Outcome(status, kept, _DRAWN_IN_PAGES.sub(r"\1drawn", text))
 

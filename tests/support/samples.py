@@ -58,6 +58,8 @@ def a_client(**changes: Any) -> Client:
         policy="https://app.example/policy",
         id_token_alg="ES256",
         resources=("https://api.example", "urn:example:api"),
+        dpop_bound_access_tokens=True,
+        mfa="ignore",
     )
     return replace(client, **changes)
 
@@ -73,6 +75,7 @@ def a_user(user_id: int = 1, **changes: Any) -> User:
         openids=(("trusted:a", "o-1"), ("wechat:b", "o-2")),
         password="$argon2id$one",
         roles=frozenset({1, 2, 30}),
+        second_factors=frozenset({"totp", "passkey"}),
         profile=Profile(
             name="爱丽丝",
             age="30",

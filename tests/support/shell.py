@@ -1,5 +1,6 @@
 """`lingpai` as an operator runs it: a process of its own, on the tables of one store."""
 
+import functools
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import typer.testing
 from typer.testing import CliRunner
 
 from lingpai.store import DynamoStore
@@ -18,6 +20,9 @@ from local.operator.app import app
 from tests.support import stores
 from tests.support.logs import LOGS
 from tests.support.stores import ROOT, TABLE_FIELDS, TEMPLATE
+
+# The same for each call, and longer in the making than most of them take to run.
+typer.testing._get_command = functools.cache(typer.testing._get_command)  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
@@ -101,21 +101,33 @@ def fill(store: object, name: object, write: Callable[[], object]) -> None:
         write()
 
 
-def shown(store: MemoryStore) -> dict[str, list[str]]:
-    """All that the store keeps, by field, as text: with what the `repr` of its values leaves out."""
-    kept = store.contents()
+def shown(store: MemoryStore, apart: Collection[str] = ()) -> dict[str, list[str]]:
+    """All that the store keeps, by field but those `apart`, as text: with what the `repr` of its values leaves out."""
     return {
-        name: sorted(_text(item) for item in (value.items() if isinstance(value, dict) else (value,)))
-        for name, value in kept.items()
+        name: sorted(map(_text, value.items() if isinstance(value, dict) else (value,)))
+        for name, value in store.contents().items()
+        if name not in apart
     }
 
 
 def _text(value: object) -> str:
-    if is_dataclass(value):
-        return str({each.name: _text(getattr(value, each.name)) for each in fields(value)})
+    kind: Any = type(value)
+    if kind in _PLAIN:
+        return str(value)
     if isinstance(value, tuple):
         return str([_text(part) for part in value])
-    return str(value)
+    names = _names_of(kind)
+    return str(value) if names is None else str({name: _text(getattr(value, name)) for name in names})
+
+
+# What most values are.
+_PLAIN = {str, int, bool, bytes, frozenset, type(None)}
+
+
+@functools.cache
+def _names_of(kind: Any) -> tuple[str, ...] | None:
+    """The names of a dataclass's fields; None for other classes."""
+    return tuple(each.name for each in fields(kind)) if is_dataclass(kind) else None
 
 
 # What memory stores hold, pickled, by what is in them.
@@ -157,8 +169,8 @@ def dynamodb_local(port: int = 0) -> Iterator[str]:
         port = probe.getsockname()[1]
     command = [
         "java",
-        # A run is too short for the optimising compiler to earn what it costs: this halves the CPU time of the whole.
-        "-XX:TieredStopAtLevel=1",
+        # A file of tests is too short for the optimising compiler to earn what it costs; a process of the suite is not.
+        *(() if "PYTEST_XDIST_WORKER" in os.environ else ("-XX:TieredStopAtLevel=1",)),
         "-XX:+UseSerialGC",
         f"-Djava.library.path={JAR.parent / 'DynamoDBLocal_lib'}",
         "-jar",

@@ -1,6 +1,6 @@
 """An API behind which a fake WeChat and a fake OpenID provider stand, and clients that use them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -53,8 +53,8 @@ class Town:
 
 
 @contextmanager
-def town(on: ApiStore = "memory", **overrides: Any) -> Iterator[Town]:
-    """All of it.
+def town(on: ApiStore = "memory", provider: Mapping[str, Any] | None = None, **overrides: Any) -> Iterator[Town]:
+    """All of it. `provider` is what the entry of google has besides.
 
     Clients: mini-client (spring, the app MINI), second-client (spring, SECOND), google-client (spring), std-google
     (standard), public-mini (standard, no secret, MINI), and one of each other dialect for google.
@@ -65,7 +65,8 @@ def town(on: ApiStore = "memory", **overrides: Any) -> Iterator[Town]:
         chosen = {
             "wechat_apps": wechat.APPS,
             "wechat_url": to_wechat.url,
-            "oidc_providers": openid.setting(to_google.url),
+            "wechat_open_url": to_wechat.url,
+            "oidc_providers": openid.setting(to_google.url, **(provider or {})),
             "link_providers": "google",
             **quickly(),
             **overrides,

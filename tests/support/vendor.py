@@ -1,12 +1,13 @@
 """Third parties as real HTTP servers on 127.0.0.1, and everything that can go wrong with one."""
 
+import json
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from tests.support.background import answering
@@ -34,7 +35,25 @@ class Vendor(Protocol):
     """What a fake has: an answer (status and body) for every address."""
 
     def answer(self, path: str, query: str) -> tuple[int, bytes]:
-        """The answer to GET."""
+        """The answer to GET. A body that begins with `<` is a page; that of a 302 is the address it leads to."""
+        ...
+
+
+@runtime_checkable
+class TakesForms(Protocol):
+    """A fake that forms are posted to, too."""
+
+    def answer_form(self, path: str, form: str, authorization: str) -> tuple[int, bytes]:
+        """The answer to a form that is posted, with the header Authorization, if there is one."""
+        ...
+
+
+@runtime_checkable
+class TakesJson(Protocol):
+    """A fake that JSON is posted to, too."""
+
+    def answer_json(self, path: str, query: str, content: Any) -> tuple[int, bytes]:
+        """The answer to a JSON value that is posted."""
         ...
 
 
@@ -75,16 +94,34 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 10
 
     def do_GET(self) -> None:
+        parts = urlsplit(self.path)
+        self._serve(*self.served.vendor.answer(parts.path.removeprefix("/moved"), parts.query))
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        parts, vendor = urlsplit(self.path), self.served.vendor
+        path = parts.path.removeprefix("/moved")
+        if self.headers["Content-Type"] == "application/json":
+            assert isinstance(vendor, TakesJson)
+            self._serve(*vendor.answer_json(path, parts.query, json.loads(body)))
+            return
+        assert self.headers["Content-Type"] == "application/x-www-form-urlencoded"
+        assert isinstance(vendor, TakesForms)
+        self._serve(*vendor.answer_form(path, body, self.headers.get("Authorization", "")))
+
+    def _serve(self, status: int, body: bytes) -> None:
         line = self.served
         line.asked.append(self.path)
         line.headers.append(dict(self.headers.items()))
         parts = urlsplit(self.path)
         path = parts.path.removeprefix("/moved")
         faulty = line.fault is not None and parts.path == path and line.faulty in ("", path)
-        status, body = line.vendor.answer(path, parts.query)
         self.close_connection = True
         if not faulty:
-            self._say(status, body)
+            if status == 302:
+                self._say(status, b"", location=body.decode())
+            else:
+                self._say(status, body)
             return
         match line.fault:
             case "silence":
@@ -107,7 +144,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _say(self, status: int, body: bytes, announced: int | None = None, location: str | None = None) -> None:
         self.send_response(status)
         # WeChat calls its JSON plain text.
-        self.send_header("Content-Type", "text/plain")
+        self.send_header("Content-Type", "text/html; charset=utf-8" if body.startswith(b"<!") else "text/plain")
         self.send_header("Content-Length", str(len(body) if announced is None else announced))
         if location is not None:
             self.send_header("Location", location)

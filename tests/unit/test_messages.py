@@ -43,7 +43,8 @@ def test_every_reason_has_its_texts() -> None:
     codes = {"invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type"}
     codes |= {"invalid_scope", "unauthorized", "invalid_token", "access_denied", "not_found", "conflict"}
     codes |= {"too_many_requests", "temporarily_unavailable", "insufficient_scope", "unsupported_token_type"}
-    codes |= {"unsupported_response_type", "invalid_target", "invalid_request_uri"}
+    codes |= {"unsupported_response_type", "invalid_target", "invalid_request_uri", "invalid_dpop_proof"}
+    codes |= {"insufficient_authorization", "redirect_to_web"}
     raised = set().union(*(reasons(source) for source in SOURCES)) - codes
     assert len(raised) > 30
     assert {reason for reason in raised if reason not in TEXTS and reason not in NAMED} == set()

@@ -179,4 +179,4 @@ def test_only_standard_clients_log_users_in_in_a_browser() -> None:
     client = new_client("app", "spring", "a-secret", redirect_uris=("https://app.example/",))
     assert (inconsistency(client) or "").startswith("redirect_uris: ")
     without = new_client("app", "standard", grants=("authorization_code",))
-    assert inconsistency(without) == "grant_types: authorization_code needs redirect_uris"
+    assert inconsistency(without) == "grant_types: authorization_code needs redirect_uris, or challenge beside it"

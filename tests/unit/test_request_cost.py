@@ -5,8 +5,10 @@ password (argon2id with the default settings), the dearest of these bodies took 
 """
 
 import base64
+import gc
 import itertools
 import sys
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -132,17 +134,21 @@ def request(body: bytes = b"", content_type: str = "", query: str = "", **header
 
 @pytest.fixture
 def counted() -> Iterator[Callable[[Callable[[], object]], int]]:
-    """Counts the instructions of Python that a call executes, refused or not."""
+    """Counts the instructions of Python that a call executes, refused or not.
+
+    Those of other threads are left out, and those of finalizers that happen to run.
+    """
     tool, events = sys.monitoring.PROFILER_ID, sys.monitoring.events
-    executed = 0
+    executed, thread = 0, threading.get_ident()
 
     def one(*_: object) -> None:
         nonlocal executed
-        executed += 1
+        executed += threading.get_ident() == thread
 
     def count(act: Callable[[], object]) -> int:
         nonlocal executed
         executed = 0
+        gc.disable()
         sys.monitoring.set_events(tool, events.INSTRUCTION)
         try:
             act()
@@ -150,6 +156,7 @@ def counted() -> Iterator[Callable[[Callable[[], object]], int]]:
             pass
         finally:
             sys.monitoring.set_events(tool, events.NO_EVENTS)
+            gc.enable()
         return executed
 
     sys.monitoring.use_tool_id(tool, "lingpai tests")

@@ -10,6 +10,7 @@ import pytest
 from lingpai import bootstrap
 from lingpai.accounts import roles
 from lingpai.accounts import service as accounts
+from lingpai.clients.model import CHALLENGE
 from lingpai.clients.service import DialectName, hash_secret
 from lingpai.oauth.grants import REGISTRY
 from lingpai.passwords import service as passwords
@@ -61,8 +62,9 @@ def everything(store: MemoryStore) -> tuple[Any, ...]:
 def test_without_a_file_there_is_the_demo(services: Services, store: MemoryStore) -> None:
     seed.apply(seed.load(None), services)
     spring, standard = {"web-client", "app-client"}, {"standard-client", "machine-client"}
-    browser = {"web-app", "single-page-app", "native-app"}
-    assert set(store.clients) == spring | standard | browser | {"django-app", "2", "23"}
+    browser = {"web-app", "single-page-app", "native-app", "mobile-app"}
+    example = {"notes-api", "notes-app", "report-app"}
+    assert set(store.clients) == spring | standard | browser | example | {"django-app", "2", "23"}
     assert store.roles.names == ((1, "admin"), (2, "user"))
     by_name = {user.username: user for user in store.users.values()}
     assert set(by_name) == {"admin", "alice"}
@@ -314,7 +316,7 @@ def test_a_file_that_is_no_object(tmp_path: Path, content: Any) -> None:
 
 
 SPRING = {"client_id": "web", "dialect": "spring"}
-GRANTS = ", ".join(sorted({grant.PERMISSION for grant in REGISTRY.values()}))
+GRANTS = ", ".join(sorted({CHALLENGE, *(grant.PERMISSION for grant in REGISTRY.values())}))
 *FIRST, LAST = map(repr, get_args(DialectName))
 DIALECTS = f"{', '.join(FIRST)} or {LAST}"
 

@@ -25,8 +25,8 @@ from lingpai.accounts import service as accounts
 from lingpai.accounts.model import User
 from lingpai.clients.service import new_client
 from lingpai.kernel.errors import LingpaiError
+from lingpai.sessions import rotation, token_family
 from lingpai.sessions import service as sessions
-from lingpai.sessions import token_family
 from lingpai.sessions.model import Session, TokenSet
 from tests.support import stores
 from tests.support.memory_store import MemoryStore
@@ -112,7 +112,7 @@ class SessionLife(RuleBasedStateMachine):
     def present(self, token: str, client: str, scope: tuple[str, ...] | None = None) -> TokenSet | str:
         """Refresh; gives the tokens, or the error's code."""
         try:
-            return sessions.refresh(self.services, OWNERS[client], token, scope)
+            return rotation.refresh(self.services, OWNERS[client], token, scope)
         except LingpaiError as error:
             return error.code
 

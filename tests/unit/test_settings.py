@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 from pydantic import ValidationError
 
+from lingpai.bootstrap import build
 from lingpai.identity_providers.settings import OidcProvider, wechat_apps
 from lingpai.kernel.errors import SettingsError
 from lingpai.rate_limits.settings import RateLimitSettings
@@ -165,6 +166,18 @@ def test_the_keys_of_a_provider_may_stand_in_its_settings() -> None:
         ),
         ({"google": {**GOOGLE, "token_life_max": 0}}, "google.token_life_max: "),
         ({"google": {**GOOGLE, "token_life_max": 10**10}}, "google.token_life_max: "),
+        ({"google": {**GOOGLE, "client_id": "another"}}, "google.client_id: is none of its audiences"),
+        ({"google": {**GOOGLE, "label": ""}}, "google.label: "),
+        ({"google": {**GOOGLE, "scope": "profile"}}, "google.scope: "),
+        ({"google": {**GOOGLE, "scope": 'openid "'}}, "google.scope: "),
+        ({"google": {**GOOGLE, "token_endpoint": "https://a.example/token"}}, "google.token_endpoint: stands beside"),
+        (
+            {"google": {**GOOGLE, "authorization_endpoint": "https://a.example/"}},
+            "google.token_endpoint: stands beside",
+        ),
+        ({"google": {**GOOGLE, "authorization_endpoint": "ftp://a.example/"}}, "google.authorization_endpoint: is no"),
+        ({"google": {**GOOGLE, "token_auth": "private_key_jwt"}}, "google.token_auth: "),
+        ({"google": {**GOOGLE, "response_mode": "fragment"}}, "google.response_mode: "),
         ({"google": {**GOOGLE, "audience": ["x"]}}, "google.audience: is no field of it"),
         ({"google": GOOGLE, "apple": {**GOOGLE, "issuer": ""}}, "apple.issuer: is no address"),
     ],
@@ -180,6 +193,46 @@ def test_a_wrong_openid_provider_is_named(entries: object, complaint: str) -> No
 def test_a_provider_to_link_is_one_of_them() -> None:
     with pytest.raises(SettingsError, match=r"^LINK_PROVIDERS: OIDC_PROVIDERS has no apple, wechat$"):
         from_environment({"OIDC_PROVIDERS": json.dumps({"google": GOOGLE}), "LINK_PROVIDERS": "google,apple,wechat"})
+
+
+def test_a_provider_on_the_pages() -> None:
+    entry = {**GOOGLE, "client_id": "ours.example", "scope": "openid email"}
+    (google,) = from_environment({"OIDC_PROVIDERS": json.dumps({"google": entry})}).oidc_providers
+    assert (google.client_id, google.shown_name, google.response_mode) == ("ours.example", "Google", "query")
+    assert google.model_copy(update={"label": "谷歌"}).shown_name == "谷歌"
+
+
+@pytest.mark.parametrize(
+    ("secrets", "complaint"),
+    [
+        ("5ecret", "is not JSON"),
+        ('["5ecret"]', "is not a JSON object of texts"),
+        ('{"google": 5}', "is not a JSON object of texts"),
+        ('{"google": ""}', "is not a JSON object of texts"),
+        ('{"google": "5ecret", "google": "5ecret"}', "is not JSON, or has a name twice"),
+        ('{"apple": "5ecret", "google": "5ecret"}', "OIDC_PROVIDERS has no apple"),
+    ],
+)
+def test_wrong_client_secrets_are_told_without_them(secrets: str, complaint: str) -> None:
+    providers = json.dumps({"google": GOOGLE})
+    with pytest.raises(SettingsError) as refused:
+        from_environment({"OIDC_PROVIDERS": providers, "OIDC_CLIENT_SECRETS": secrets})
+    assert str(refused.value).startswith(f"OIDC_CLIENT_SECRETS: {complaint}")
+    assert "5ec" not in str(refused.value)
+    found = from_environment({"OIDC_PROVIDERS": providers, "OIDC_CLIENT_SECRETS": '{"google": "5ecret"}'})
+    assert "5ecret" not in repr(found)
+
+
+@pytest.mark.parametrize("name", ["WECHAT_WEBSITE_APP", "WECHAT_OFFICIAL_APP"])
+def test_an_app_of_the_pages_has_a_secret(name: str) -> None:
+    """In WECHAT_APPS, where that is here; where it is kept elsewhere, nobody looks at the start."""
+    apps = {"WECHAT_APPS": "wx0123456789abcdef:5ecret"}
+    assert getattr(from_environment({**apps, name: "wx0123456789abcdef"}), name.lower()) == "wx0123456789abcdef"
+    for app, complaint in (("wxfedcba9876543210", "is no app of WECHAT_APPS"), ("gh_1", "is no app id")):
+        with pytest.raises(SettingsError, match=f"^{name}: {complaint}"):
+            from_environment({**apps, name: app})
+    with pytest.raises(SettingsError, match="need WECHAT_APPS"):
+        build(from_environment({name: "wx0123456789abcdef"}))
 
 
 @pytest.mark.parametrize(
@@ -283,7 +336,7 @@ def test_what_no_browser_sends_is_no_origin(text: str) -> None:
 
 @pytest.mark.security("F32")
 def test_request_headers_of_pages() -> None:
-    assert from_environment({}).cors_headers == ("authorization", "content-type", "x-requested-with")
+    assert from_environment({}).cors_headers == ("authorization", "content-type", "dpop", "x-requested-with")
     assert from_environment({"CORS_HEADERS": "authorization , X-App"}).cors_headers == ("authorization", "X-App")
     for text in ("x app", "x-app:", "x-äpp", "x\nb"):
         with pytest.raises(SettingsError, match=r"^CORS_HEADERS: "):

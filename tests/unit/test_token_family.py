@@ -9,8 +9,8 @@ from hypothesis import given
 
 from lingpai import bootstrap
 from lingpai.clients.service import new_client
+from lingpai.sessions import rotation, token_family
 from lingpai.sessions import service as sessions
-from lingpai.sessions import token_family
 from lingpai.sessions.dynamodb import serialize_replaced, serialize_session
 from lingpai.sessions.model import Session
 from lingpai.sessions.service import Presented
@@ -34,7 +34,7 @@ class Family:
         self.given = [(self.taken(tokens.access_token), self.taken(tokens.refresh_token), int(self.time.at))]
         for pause in pauses:
             self.time.advance(pause)
-            tokens = sessions.refresh(self.services, CLIENT, tokens.refresh_token or "", None)
+            tokens = rotation.refresh(self.services, CLIENT, tokens.refresh_token or "", None)
             self.given.append((self.taken(tokens.access_token), self.taken(tokens.refresh_token), int(self.time.at)))
 
     def taken(self, token: str | None) -> Presented:

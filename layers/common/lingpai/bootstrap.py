@@ -3,6 +3,7 @@
 import functools
 import os
 import random
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from lingpai.clients.service import Registry
 from lingpai.http import metrics, router
 from lingpai.identity_providers import trusted
 from lingpai.identity_providers.provider import IdentityProvider
+from lingpai.identity_providers.storage import AppTokens
 from lingpai.kernel.clock import Clock
 from lingpai.kernel.errors import SettingsError
 from lingpai.kernel.meter import Meter
@@ -19,6 +21,7 @@ from lingpai.oauth import rights
 from lingpai.passwords import password_filter
 from lingpai.passwords import service as passwords
 from lingpai.rate_limits.storage import Counters
+from lingpai.second_factors.wrapping import KmsSecretWrapper, LocalSecretWrapper, SecretWrapper
 from lingpai.services import Services
 from lingpai.settings import Settings, from_environment
 from lingpai.signing_keys.kms import KmsKeyWrapper
@@ -30,6 +33,10 @@ from lingpai.sms.senders.console import ConsoleSender
 from lingpai.store import DynamoStore, Store
 
 if TYPE_CHECKING:
+    from lingpai.browser_sessions.model import Place
+    from lingpai.captcha.provider import Captcha
+    from lingpai.captcha.settings import CaptchaProvider
+    from lingpai.identity_providers.web_login import WebLogin
     from lingpai.outbound.https import Https
     from lingpai.sms.settings import Provider
 
@@ -51,6 +58,8 @@ def build(
     tables = DynamoStore(settings)
     store = store or tables
     meter = metrics.meter(settings, clock)
+    providers = identity_providers(settings, clock, store)
+    pepper = secrets.pepper(settings)
     return Services(
         settings=settings,
         clock=clock,
@@ -58,30 +67,112 @@ def build(
         clients=Registry(store, clock, settings.client_cache_ttl),
         sms=sender(settings, store, clock, meter),
         meter=meter,
-        identity_providers=identity_providers(settings, clock),
-        pepper=secrets.pepper(settings),
+        identity_providers=providers,
+        web_logins=web_logins(settings, providers),
+        pepper=pepper,
         keys=KeyRing(
             keys or key_store(settings, tables), wrapper or key_wrapper(settings), clock, settings.key_cache_ttl
         ),
+        totp_secrets=secret_wrapper(settings),
         dialects=dialects,
         issuer=settings.issuer,
+        captcha=captcha(settings, settings.captcha, pepper, clock),
+        page_captcha=captcha(settings, _ON_PAGES[settings.captcha], pepper, clock),
+        find_place=_find_place(settings),
         proxy_secret=secrets.optional(settings, "trusted_proxy_secret"),
     )
 
 
-def identity_providers(settings: Settings, clock: Clock) -> dict[str, IdentityProvider]:
-    """The identity providers that the settings configure, by the name that client records use."""
+def identity_providers(settings: Settings, clock: Clock, store: AppTokens) -> dict[str, IdentityProvider]:
+    """The identity providers that the settings configure, by the name that client records use.
+
+    `store` keeps the access tokens by which they are asked.
+    """
     providers: dict[str, IdentityProvider] = {trusted.NAME: trusted.Trusted()}
     if settings.wechat_apps.get_secret_value() or settings.wechat_apps_secret:
-        from lingpai.identity_providers import wechat
+        from lingpai.identity_providers.wechat import WeChat
+        from lingpai.identity_providers.wechat_api import NAME
+        from lingpai.identity_providers.wechat_tokens import WeChatTokens
 
-        providers[wechat.NAME] = wechat.WeChat(settings, secrets.secret(settings, "wechat_apps"))
+        tokens = WeChatTokens(settings, clock, store)
+        providers[NAME] = WeChat(settings, secrets.secret(settings, "wechat_apps"), tokens)
     if settings.oidc_providers:
         from lingpai.identity_providers.oidc import OpenId
 
         for provider in settings.oidc_providers:
             providers[provider.name] = OpenId(settings, provider, clock)
     return providers
+
+
+def web_logins(settings: Settings, providers: Mapping[str, IdentityProvider]) -> dict[str, "WebLogin"]:
+    """Those of the `providers` that people can log in at on the pages, by their names."""
+    found: dict[str, WebLogin] = {}
+    if settings.oidc_providers:
+        from lingpai.identity_providers.oidc import OpenId
+        from lingpai.identity_providers.oidc_web import OpenIdWeb
+
+        client_secrets = secrets.optional(settings, "oidc_client_secrets")
+        for provider in settings.oidc_providers:
+            openid = providers[provider.name]
+            if provider.client_id is not None and isinstance(openid, OpenId):
+                found[provider.name] = OpenIdWeb(settings, provider, openid, client_secrets)
+    if settings.wechat_website_app or settings.wechat_official_app:
+        from lingpai.identity_providers.wechat import WeChat
+        from lingpai.identity_providers.wechat_api import NAME
+        from lingpai.identity_providers.wechat_web import WeChatWeb
+
+        wechat = providers.get(NAME)
+        if not isinstance(wechat, WeChat):
+            raise SettingsError("WECHAT_WEBSITE_APP and WECHAT_OFFICIAL_APP need WECHAT_APPS, which has their secrets")
+        found[NAME] = WeChatWeb(settings, wechat)
+    return found
+
+
+def _find_place(settings: Settings) -> "Callable[[str], Place | None] | None":
+    if not settings.places_database:
+        return None
+    from lingpai.browser_sessions.places import open_database
+
+    return open_database(settings.places_database)
+
+
+# Whose captcha the pages show. The scripts of Aliyun and Geetest need a policy that lets far more than them in.
+_ON_PAGES: "Mapping[CaptchaProvider, CaptchaProvider]" = {
+    "off": "off",
+    "altcha": "altcha",
+    "aliyun": "altcha",
+    "geetest": "altcha",
+    "turnstile": "turnstile",
+}
+
+
+def captcha(
+    settings: Settings, provider: "CaptchaProvider", pepper: Callable[[], bytes], clock: Clock
+) -> "Captcha | None":
+    """The captcha of this provider; None for `off`."""
+    if provider == "off":
+        return None
+    if provider == "altcha":
+        from lingpai.captcha.altcha import Altcha
+
+        return Altcha(settings, pepper, clock)
+    from lingpai.outbound.https import Https
+
+    https = Https(settings.captcha_connect_timeout, settings.captcha_read_timeout)
+    key = secrets.secret(settings, "captcha_key")
+    match provider:
+        case "aliyun":
+            from lingpai.captcha.aliyun import Aliyun
+
+            return Aliyun(settings, key, https, clock)
+        case "geetest":
+            from lingpai.captcha.geetest import Geetest
+
+            return Geetest(settings, key, https, clock)
+        case "turnstile":
+            from lingpai.captcha.turnstile import Turnstile
+
+            return Turnstile(settings, key, pepper, https, clock)
 
 
 # SMS senders are imported only if the settings choose them.
@@ -145,6 +236,11 @@ def key_store(settings: Settings, tables: DynamoStore | None = None) -> KeyStore
 def key_wrapper(settings: Settings) -> KeyWrapper:
     """The key wrapper that the settings choose: it generates key pairs and decrypts private keys."""
     return LocalKeyWrapper() if settings.keys_kms_key in ("", UNWRAPPED) else KmsKeyWrapper(settings)
+
+
+def secret_wrapper(settings: Settings) -> SecretWrapper:
+    """The wrapper that the settings choose for the secrets of authenticator apps."""
+    return LocalSecretWrapper() if settings.keys_kms_key in ("", UNWRAPPED) else KmsSecretWrapper(settings)
 
 
 def _check_password_filter(settings: Settings) -> None:

@@ -26,11 +26,13 @@ from lingpai.accounts.storage import PutIdentity, PutUser
 from lingpai.aws.canned import canned_client
 from lingpai.aws.client import aws_client, botocore_session
 from lingpai.aws.trust_store import BOTOCORES, trust_store
+from lingpai.clients.model import CHALLENGE
 from lingpai.clients.scopes import API_SCOPES
 from lingpai.clients.service import new_client
 from lingpai.http import observability, router
 from lingpai.http.metrics import EmfMeter
 from lingpai.identity_providers import trusted
+from lingpai.kernel import base64url
 from lingpai.kernel.clock import Clock
 from lingpai.oauth import grants, rights
 from lingpai.outbound.connections import machine_context, tls_context, warm_up_tls
@@ -54,8 +56,11 @@ MODULES = (
     "cryptography.hazmat.backends.openssl.backend",
     "cryptography.hazmat.primitives.asymmetric.ec",
     "cryptography.hazmat.primitives.asymmetric.rsa",
+    "cryptography.hazmat.primitives.ciphers.aead",
     "cryptography.hazmat.primitives.serialization",
     "encodings.idna",  # the look-up of a host
+    "fido2.server",
+    "fido2.webauthn",
     "ipaddress",
     "jwt",
     "lingpai.aws.botocore_client",
@@ -175,10 +180,11 @@ def _populate(store: DynamoStore, now: int) -> None:
         _PRIMED,
         "standard",
         _PRIMED,
-        grants={grant.PERMISSION for grant in grants.REGISTRY.values()},
+        grants={CHALLENGE, *(grant.PERMISSION for grant in grants.REGISTRY.values())},
         scopes=tuple(API_SCOPES),
         introspect=True,
         sign_provider=trusted.NAME,
+        first_party=True,
     )
     session = Session(
         key=_KEY,
@@ -211,6 +217,9 @@ def _event(route: router.Route) -> dict[str, Any]:
         "username": _PRIMED,
         "userName": _PRIMED,
         "password": _PASSWORD,
+        "response_type": "code",
+        "code_challenge": base64url.encode(bytes(32)),
+        "code_challenge_method": "S256",
         "newPassword": "another password that nobody has",
         "oldPassword": _PASSWORD,
         "mobile": "+8613312341234",

@@ -9,16 +9,21 @@ from collections.abc import Mapping
 from pydantic import ValidationError
 
 from lingpai.accounts.settings import AccountSettings
+from lingpai.api_docs.settings import ApiDocsSettings
 from lingpai.authentication.settings import AuthenticationSettings
 from lingpai.aws.settings import AwsSettings
 from lingpai.browser_sessions.settings import BrowserSessionSettings
+from lingpai.captcha import settings as captcha
+from lingpai.captcha.settings import CaptchaSettings
 from lingpai.clients.settings import ClientSettings
+from lingpai.dpop.settings import DpopSettings
 from lingpai.http.settings import HttpSettings
 from lingpai.identity_providers.settings import IdentityProviderSettings
 from lingpai.kernel.errors import SettingsError
 from lingpai.kernel.settings import KernelSettings
 from lingpai.kernel.validation_errors import error_text
 from lingpai.oauth.settings import OAuthSettings
+from lingpai.passkeys.settings import PasskeySettings
 from lingpai.passwords.settings import PasswordSettings
 from lingpai.rate_limits.settings import RateLimitSettings
 from lingpai.sessions.settings import SessionSettings
@@ -32,13 +37,17 @@ from lingpai.sms_codes.settings import SmsCodeSettings
 class Settings(
     IdentityProviderSettings,
     RateLimitSettings,
+    CaptchaSettings,
     SmsCodeSettings,
     SmsSettings,
     AuthenticationSettings,
+    PasskeySettings,
     PasswordSettings,
     AccountSettings,
     SigningKeySettings,
+    DpopSettings,
     OAuthSettings,
+    ApiDocsSettings,
     BrowserSessionSettings,
     SessionSettings,
     ClientSettings,
@@ -62,6 +71,6 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     except ValidationError as error:
         lines = [f"{str(problem['loc'][0]).upper()}: {error_text(problem)}" for problem in error.errors()]
         raise SettingsError("\n".join(sorted(lines))) from None
-    if lines := list(sms.missing(settings)):
+    if lines := [*sms.missing(settings), *captcha.missing(settings)]:
         raise SettingsError("\n".join(lines))
     return settings

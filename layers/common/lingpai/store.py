@@ -13,9 +13,17 @@ from lingpai.clients import dynamodb as clients
 from lingpai.clients.storage import ClientSource, EndedAccounts
 from lingpai.consents import dynamodb as consents
 from lingpai.consents.storage import Consents
+from lingpai.identity_providers import dynamodb as identity_providers
+from lingpai.identity_providers.storage import AppTokens
 from lingpai.kernel.writes import Conflict, Ledger, Write
+from lingpai.passkeys import dynamodb as passkeys
+from lingpai.passkeys.storage import PasskeyStore, PutChallenge
+from lingpai.pending_logins import dynamodb as pending_logins
+from lingpai.pending_logins.storage import PendingLogins, PutPendingLogin
 from lingpai.rate_limits import dynamodb as rate_limits
 from lingpai.rate_limits.storage import Counters
+from lingpai.second_factors import dynamodb as second_factors
+from lingpai.second_factors.storage import SecondFactors
 from lingpai.sessions import dynamodb as sessions
 from lingpai.sessions.storage import EndSession, PutSession, Sessions
 from lingpai.signing_keys import dynamodb as signing_keys
@@ -29,11 +37,15 @@ class Store(
     EndedAccounts,
     Accounts,
     Roles,
+    SecondFactors,
+    PasskeyStore,
     Consents,
     Sessions,
     BrowserSessions,
     Codes,
     Authorizations,
+    PendingLogins,
+    AppTokens,
     Counters,
     Protocol,
 ):
@@ -47,13 +59,18 @@ ACTIONS: Actions = {
     **browser_sessions.ACTIONS,
     **clients.ACTIONS,
     **consents.ACTIONS,
+    **passkeys.ACTIONS,
+    **pending_logins.ACTIONS,
     **rate_limits.ACTIONS,
+    **second_factors.ACTIONS,
     **sessions.ACTIONS,
     **sms_codes.ACTIONS,
 }
 
 
 class DynamoStore(
+    second_factors.DynamoSecondFactors,
+    passkeys.DynamoPasskeys,
     accounts.DynamoAccounts,
     clients.DynamoClients,
     consents.DynamoConsents,
@@ -61,6 +78,8 @@ class DynamoStore(
     browser_sessions.DynamoBrowserSessions,
     sms_codes.DynamoCodes,
     authorization.DynamoAuthorizations,
+    pending_logins.DynamoPendingLogins,
+    identity_providers.DynamoAppTokens,
     rate_limits.DynamoCounters,
     signing_keys.DynamoKeys,
 ):
@@ -73,11 +92,11 @@ class DynamoStore(
         attempt may still arrive later; only by a transaction's token does DynamoDB know that both are the same.
         """
         match writes:
-            case (PutSession() as only,):
-                self.put_session(only)
-            case (PutAuthorizationCode() | PutPushedRequest() as only,):
-                self.put_authorization(only)
-            case (EndSession(key),):
+            case (
+                PutSession() | PutAuthorizationCode() | PutPushedRequest() | PutChallenge() | PutPendingLogin() as only,
+            ):
+                self.put_new(ACTIONS[type(only)](self.settings, only))
+            case (EndSession(key, must_exist=False),):
                 self.end_sessions((key,))
             case _:
                 failed = self.transact(*(ACTIONS[type(write)](self.settings, write) for write in writes))

@@ -12,6 +12,11 @@ from sdk_support import URL, Server
 def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     made = Server()
     monkeypatch.setattr(_transport, "time", SimpleNamespace(sleep=made.pause, monotonic=lambda: made.now))
+
+    async def pause(seconds: float) -> None:
+        made.pause(seconds)
+
+    monkeypatch.setattr(_transport, "asyncio", SimpleNamespace(sleep=pause))
     return made
 
 

@@ -1,5 +1,7 @@
 """A server that answers by a script, with a clock that no test waits for."""
 
+import asyncio
+import inspect
 import json
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,12 +35,22 @@ class Server:
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         """What the transport of httpx calls."""
-        self.requests.append(request)
+        # A copy: httpx signs and sends one request several times.
+        self.requests.append(
+            httpx.Request(
+                request.method,
+                request.url,
+                headers=request.headers,
+                content=request.content,
+                extensions=request.extensions,
+            )
+        )
         self.now += self.takes
         step = self.steps.pop(0)
         if isinstance(step, Exception):
             raise step
-        return step
+        # A copy: httpx takes a response for one client alone.
+        return httpx.Response(step.status_code, headers=step.headers, content=step.content)
 
     def says(self, *steps: httpx.Response | Exception | dict[str, Any]) -> None:
         """The steps to come; an object is the JSON of a success."""
@@ -55,6 +67,11 @@ class Server:
         return httpx.Client(transport=httpx.MockTransport(self))
 
     @property
+    def async_http(self) -> httpx.AsyncClient:
+        """The same for asyncio."""
+        return httpx.AsyncClient(transport=httpx.MockTransport(self))
+
+    @property
     def last(self) -> httpx.Request:
         """The last request."""
         return self.requests[-1]
@@ -62,14 +79,37 @@ class Server:
     @property
     def form(self) -> dict[str, str]:
         """The form of the last request, which must be one."""
-        assert self.last.headers["content-type"] == "application/x-www-form-urlencoded"
-        return dict(parse_qsl(self.last.content.decode(), strict_parsing=True, keep_blank_values=True))
+        return form_of(self.last)
 
     @property
     def json(self) -> Any:
         """The JSON of the last request, which must be that."""
         assert self.last.headers["content-type"] == "application/json"
         return json.loads(self.last.content)
+
+
+class Blocking:
+    """An object whose coroutines are run to their end: so one test is for the blocking and for the asynchronous one."""
+
+    def __init__(self, wrapped: Any) -> None:
+        self.wrapped = wrapped
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self.wrapped, name)
+
+        def call(*arguments: Any, **options: Any) -> Any:
+            found = method(*arguments, **options)
+            return asyncio.run(found) if inspect.iscoroutine(found) else found
+
+        return call
+
+
+def form_of(request: httpx.Request) -> dict[str, str]:
+    """The form of a request, which must be one, each field sent once."""
+    assert request.headers["content-type"] == "application/x-www-form-urlencoded"
+    pairs = parse_qsl(request.content.decode(), strict_parsing=True, keep_blank_values=True)
+    assert len(dict(pairs)) == len(pairs)
+    return dict(pairs)
 
 
 def status(code: int, content: Any = None, /, **headers: str) -> httpx.Response:

@@ -13,8 +13,10 @@ import lingpai_sdk
 from lingpai_sdk import (
     BadAnswer,
     ConnectionFailed,
+    InvalidSession,
     Lingpai,
     LingpaiSDKError,
+    RedirectToWeb,
     Refused,
     Timeout,
     TransportError,
@@ -31,10 +33,13 @@ BASIC = "c2hvcDpzaG9wLXNlY3JldA=="
 def test_tree() -> None:
     """One `except` takes them all; what is the caller's mistake is not among them."""
     kinds = {kind for kind in vars(lingpai_sdk).values() if isinstance(kind, type) and issubclass(kind, Exception)}
-    assert kinds == {LingpaiSDKError, TransportError, Timeout, ConnectionFailed, Refused, BadAnswer}
+    transport = {TransportError, Timeout, ConnectionFailed}
+    assert kinds == {LingpaiSDKError, *transport, Refused, InvalidSession, RedirectToWeb, BadAnswer}
     assert all(issubclass(kind, LingpaiSDKError) for kind in kinds)
     assert issubclass(Timeout, TransportError)
     assert issubclass(ConnectionFailed, TransportError)
+    assert issubclass(InvalidSession, Refused)
+    assert issubclass(RedirectToWeb, Refused)
 
 
 @pytest.mark.parametrize(
@@ -92,6 +97,28 @@ def test_refused(server: Server, lingpai: Lingpai, answer: httpx.Response, code:
     assert caught.value.description.startswith(description)
     assert len(caught.value.description) <= 300
     assert bool(caught.value.description) == bool(description)
+
+
+@pytest.mark.parametrize("said", ["captcha_required", None, 7, "Two Words", "x" * 65])
+def test_reason(server: Server, lingpai: Lingpai, said: Any) -> None:
+    """The server's finer word, if it is one."""
+    server.says(status(400, {"error": "invalid_grant", "error_description": "d", "reason": said}))
+    with pytest.raises(Refused) as caught:
+        lingpai.password("mei", PASSWORD)
+    assert caught.value.reason == ("captcha_required" if said == "captcha_required" else None)
+
+
+@pytest.mark.parametrize("captcha", [{"provider": "turnstile", "siteKey": "s"}, None, "x"])
+def test_captcha(server: Server, lingpai: Lingpai, captcha: Any) -> None:
+    """What shows the captcha crosses to another process, and stands in no repr."""
+    content = {"status": 403, "error": "请先完成验证", "reason": "captcha_required", "captcha": captcha}
+    server.says(status(403, content))
+    with pytest.raises(Refused) as caught:
+        lingpai.send_code("13800138000")
+    error = pickle.loads(pickle.dumps(caught.value))  # noqa: S301 (our own)
+    assert (error.code, error.status, error.reason) == ("access_denied", 403, "captcha_required")
+    assert error.captcha == (captcha if isinstance(captcha, dict) else None)
+    assert "turnstile" not in repr(error) + str(error)
 
 
 def test_too_many(server: Server, lingpai: Lingpai) -> None:

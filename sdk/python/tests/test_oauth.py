@@ -66,6 +66,9 @@ def test_send_code(server: Server, lingpai: Lingpai) -> None:
     assert server.last.url.path == "/mobile/code/get"
     assert server.last.headers["authorization"] == BASIC
     assert server.form == {"mobile": "13800138000"}
+    server.says({"status": 200})
+    lingpai.send_code("13800138000", captcha="the solution")
+    assert server.form == {"mobile": "13800138000", "captcha": "the solution"}
 
 
 def test_verify_code(server: Server, lingpai: Lingpai) -> None:

@@ -67,11 +67,9 @@ LOST = [httpx.ReadTimeout(""), httpx.WriteTimeout(""), *CUT]
 
 
 def test_every_call_is_here() -> None:
-    """A new method has to be put into the table."""
-    methods = {
-        name for kind in (Lingpai, UserCenter) for name in vars(kind) if not name.startswith("_") and name != "close"
-    }
-    assert len(methods) == len(EVERY)
+    """A new method has to be put into the table. `challenge` sends nothing itself: see test_challenge.py."""
+    methods = {name for kind in (Lingpai, UserCenter) for name in vars(kind) if not name.startswith("_")}
+    assert len(methods - {"close", "challenge"}) == len(EVERY)
 
 
 @pytest.mark.parametrize("name", EVERY)

@@ -5,7 +5,16 @@ from textwrap import dedent
 
 import pytest
 
-from local.template import CorsRules, Function, Route, Table, TemplateError, load
+from local.template import (
+    CorsRules,
+    Function,
+    JwtAuthorizer,
+    LambdaAuthorizer,
+    Route,
+    Table,
+    TemplateError,
+    load,
+)
 
 TEMPLATE = """
 Transform: AWS::Serverless-2016-10-31
@@ -151,6 +160,79 @@ def test_cors_rules_under_a_condition(tmp_path: Path) -> None:
 def test_cors_rules_absent(tmp_path: Path) -> None:
     """Without rules there are defaults."""
     assert load(write(tmp_path, "Resources: {}")).cors == CorsRules()
+
+
+PROTECTED = """
+Parameters:
+  Issuer: {Type: String}
+  Other: {Type: String, Default: x}
+Resources:
+  Api:
+    Type: AWS::Serverless::HttpApi
+    Properties:
+      Auth:
+        DefaultAuthorizer: Opaque
+        Authorizers:
+          Opaque:
+            FunctionArn: !GetAtt CheckFunction.Arn
+            AuthorizerPayloadFormatVersion: "2.0"
+            EnableSimpleResponses: true
+            Identity: {Headers: [Authorization], ReauthorizeEvery: 60}
+          Signed:
+            IdentitySource: $request.header.Authorization
+            JwtConfiguration: {issuer: !Ref Issuer, audience: [one, !Sub "${Issuer}/api"]}
+  OneFunction:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: one/
+      Handler: app.handler
+      Events:
+        Public: {Type: HttpApi, Properties: {Path: /public, Method: get, Auth: {Authorizer: NONE}}}
+        Opaque: {Type: HttpApi, Properties: {Path: /opaque, Method: get}}
+        Signed:
+          Type: HttpApi
+          Properties:
+            Path: /signed
+            Method: get
+            Auth: {Authorizer: Signed, AuthorizationScopes: [read, all]}
+"""
+
+
+def test_authorizers(tmp_path: Path) -> None:
+    """A route has the API's default authorizer unless it names another one or none."""
+    template = load(write(tmp_path, PROTECTED), {"Issuer": "https://id.example"})
+    assert template.routes == (
+        Route("GET", "/public", "OneFunction"),
+        Route("GET", "/opaque", "OneFunction", "Opaque"),
+        Route("GET", "/signed", "OneFunction", "Signed", ("read", "all")),
+    )
+    assert template.authorizers == {
+        "Opaque": LambdaAuthorizer("CheckFunction", ("authorization",), 60),
+        "Signed": JwtAuthorizer("https://id.example", ("one", "https://id.example/api"), "authorization"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("EnableSimpleResponses: true", "EnableSimpleResponses: false", "Opaque: served here are"),
+        ('"2.0"', '"1.0"', "Opaque: served here are"),
+        ("Headers: [Authorization]", "Headers: []", "Opaque: served here are"),
+        ("Headers: [Authorization]", "Headers: [Authorization], QueryStrings: [a]", "Opaque: served here are"),
+        ("Headers: [Authorization],", "", "Opaque: served here are"),
+        # What API Gateway takes without it is not documented for HTTP APIs.
+        (", ReauthorizeEvery: 60", "", "Opaque: served here are"),
+        ("$request.header.Authorization", "$request.querystring.token", "Signed: .* in a header"),
+        ("issuer: !Ref Issuer", "issuer: !GetAtt A.B", "Signed: the issuer and audiences must be known"),
+        ("Authorizer: Signed,", "Authorizer: Singed,", "GET /signed: there is no authorizer Singed"),
+        ("  Issuer: ", "  Another: ", "no parameter Issuer"),
+    ],
+)
+def test_unusable_authorizers(tmp_path: Path, old: str, new: str, complaint: str) -> None:
+    """What would be served otherwise than AWS does is refused."""
+    assert old in PROTECTED
+    with pytest.raises(TemplateError, match=complaint):
+        load(write(tmp_path, PROTECTED.replace(old, new, 1)), {"Issuer": "https://id.example"})
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from lingpai.accounts.model import RoleBook, User
 from lingpai.accounts.storage import Directory
 from lingpai.clients.model import Right
-from lingpai.http.request import Request
-from lingpai.kernel.errors import forbidden, insufficient_scope, invalid_token
+from lingpai.http.request import Request, authorization
+from lingpai.kernel.errors import forbidden, insufficient_scope, insufficient_user_authentication, invalid_token
 from lingpai.services import Services
+from lingpai.sessions import factor_policy, login_methods
 from lingpai.sessions.model import Session
 
 
@@ -15,7 +16,8 @@ from lingpai.sessions.model import Session
 class Caller:
     """The caller: a user, or a client for itself.
 
-    `roles` are names, `known` the users and roles that were read with the caller, `opens` the right of the token.
+    `roles` are the names of those that the session holds, `known` the users and roles that were read with the caller,
+    `opens` the right of the token. A session `lacks_factor` if it has one factor and its account needs two.
     """
 
     session: Session
@@ -23,6 +25,7 @@ class Caller:
     roles: frozenset[str]
     known: Directory
     opens: Right = "none"
+    lacks_factor: bool = False
 
     @property
     def book(self) -> RoleBook:
@@ -34,13 +37,14 @@ def authenticate(services: Services, request: Request, *also: int) -> Caller:
     """The caller of a route that needs a right, read together with the users `also`.
 
     LingpaiError `invalid_token` if the account or client is missing or disabled, `access_denied` if the route is for
-    admins and the caller is not one.
+    admins and the caller is not one, `insufficient_user_authentication` for an admin whose session lacks a factor.
     """
     admission = request.admission
     if admission is None:
         raise RuntimeError(f"{request.path} states no need")
     caller = caller_of(services, admission.session, *also, opens=admission.opens)
     if admission.needs == "admin" and not is_admin(services, caller):
+        _refuse_one_factor(services, caller)
         raise forbidden()
     return caller
 
@@ -61,18 +65,22 @@ def caller_of(services: Services, session: Session, *also: int, opens: Right = "
     user = known.users.get(user_id)
     if user is None or user.disabled:
         raise invalid_token()
-    return Caller(session, user, known.roles.names_of(user.roles), known, opens)
+    names = known.roles.names_of(user.roles)
+    roles = factor_policy.roles_in(services.settings, session.methods, names)
+    needs_factor = bool(user.second_factors) or factor_policy.demands(services.settings, names)
+    lacks_factor = needs_factor and factor_policy.has_one(services.settings, session.methods)
+    return Caller(session, user, roles, known, opens, lacks_factor=lacks_factor)
 
 
 def token_of(request: Request) -> str | None:
     """The token in a Bearer header (RFC 6750 section 2.1, the scheme in any case); None without one."""
-    scheme, _, token = request.headers.get("authorization", "").strip().partition(" ")
-    return token.strip() or None if scheme.lower() == "bearer" else None
+    scheme, token = authorization(request)
+    return token or None if scheme == "bearer" else None
 
 
 def is_admin(services: Services, caller: Caller) -> bool:
-    """Whether the caller has the role that ADMIN_ROLE names, and a token with the right `admin`."""
-    return caller.opens == "admin" and services.settings.admin_role in caller.roles
+    """Whether the caller has the role that ADMIN_ROLE names, a token with the right `admin`, and all factors."""
+    return caller.opens == "admin" and services.settings.admin_role in caller.roles and not caller.lacks_factor
 
 
 def require_self_or_admin(services: Services, caller: Caller, user_id: int | None) -> None:
@@ -82,6 +90,7 @@ def require_self_or_admin(services: Services, caller: Caller, user_id: int | Non
     """
     if (caller.user is not None and caller.user.id == user_id) or is_admin(services, caller):
         return
+    _refuse_one_factor(services, caller)
     raise insufficient_scope("admin") if services.settings.admin_role in caller.roles else forbidden("self_or_admin")
 
 
@@ -90,3 +99,11 @@ def require_user(caller: Caller) -> User:
     if caller.user is None:
         raise forbidden("no_user")
     return caller.user
+
+
+def _refuse_one_factor(services: Services, caller: Caller) -> None:
+    """LingpaiError `insufficient_user_authentication` if the caller would be an admin with the factor that it lacks."""
+    if caller.user is None or caller.opens != "admin" or not caller.lacks_factor:
+        return
+    if services.settings.admin_role in caller.book.names_of(caller.user.roles):
+        raise insufficient_user_authentication(login_methods.ACR_TWO)

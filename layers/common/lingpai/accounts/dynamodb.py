@@ -1,11 +1,18 @@
 """Accounts on DynamoDB: users, the identities that find them, and the roles."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from pynamodb.attributes import BooleanAttribute, JSONAttribute, NumberSetAttribute, UnicodeAttribute
+from pynamodb.attributes import (
+    BooleanAttribute,
+    JSONAttribute,
+    NumberSetAttribute,
+    UnicodeAttribute,
+    UnicodeSetAttribute,
+)
 from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.operand import Path
 from pynamodb.expressions.update import Action as Change
 
 from lingpai.accounts.model import Email, KnownAddress, RoleBook, User
@@ -16,6 +23,7 @@ from lingpai.accounts.storage import (
     CheckRole,
     CheckUser,
     Count,
+    DeleteFactor,
     DeleteIdentity,
     DeleteUser,
     Directory,
@@ -40,6 +48,7 @@ if TYPE_CHECKING:
     from lingpai.settings import Settings
 
 _NO_NUMBERS: dict[str, Any] = {"NS": ()}
+_NO_TEXTS: dict[str, Any] = {"SS": ()}
 
 
 class UserItem(Record):
@@ -57,10 +66,13 @@ class UserItem(Record):
     disabled = BooleanAttribute(null=True)
     detail = Utf8Json(null=True)
     imported_from = UnicodeAttribute(null=True)
+    second_factors = UnicodeSetAttribute(null=True)
     # `serialize_user` leaves these out, so that a change of the account does not touch them.
     sessions = Integer(null=True)
     logins = Integer(null=True)
     ended_until = Integer(null=True)
+    # `[[client id, [scope, …]], …]`: a list, because the order counts. `lingpai.consents.dynamodb` writes it.
+    consents = CompactJson(null=True)
 
 
 class IdentityItem(Record):
@@ -80,6 +92,13 @@ class RoleBookItem(Record):
     version = Integer()
 
 
+class FactorItem(Record):
+    """An item of an account in the table of factors: its key. `id` begins with the kind of factor."""
+
+    user_id = Integer(hash_key=True)
+    id = UnicodeAttribute(range_key=True)
+
+
 _ROLE_BOOK_KEY: Item = {"book": {"S": "roles"}}
 
 
@@ -91,6 +110,11 @@ def user_key(user_id: int) -> Item:
 def identity_key(key: str) -> Item:
     """The key of a name that finds a user."""
     return {"key": {"S": key}}
+
+
+def factor_key(user_id: int, factor_id: str) -> Item:
+    """The key of an item in the table of factors."""
+    return {"user_id": {"N": str(user_id)}, "id": {"S": factor_id}}
 
 
 def serialize_user(user: User) -> UserItem:
@@ -109,6 +133,7 @@ def serialize_user(user: User) -> UserItem:
         disabled=user.disabled or None,
         detail=profile or None,
         imported_from=user.imported_from,
+        second_factors=set(user.second_factors),
     )
 
 
@@ -127,6 +152,7 @@ def deserialize_user(item: Item) -> User:
         disabled=read_flag(item, "disabled"),
         profile=from_seed_names(read_json(item, "detail") or {}),
         imported_from=read_text(item, "imported_from"),
+        second_factors=frozenset(item.get("second_factors", _NO_TEXTS)["SS"]),
         sessions=read_optional_number(item, "sessions"),
         logins=read_optional_number(item, "logins"),
         ended_until=read_number(item, "ended_until"),
@@ -192,6 +218,20 @@ class DynamoAccounts(DynamoTables):
         users = tuple(deserialize_user(item) for item in answer["Items"])
         return Page(users, int(last["id"]["N"]) if last else None)
 
+    def list_factor_ids(self, user_id: int) -> tuple[str, ...]:
+        """See `Accounts`."""
+        return tuple(item["id"]["S"] for item in self.factor_items(user_id))
+
+    def factor_items(self, user_id: int) -> Iterator[Item]:
+        """The account's items in the table of factors, after all writes before it; one call for each megabyte."""
+        return self.read_all(
+            "Query",
+            TableName=self.settings.factors_table,
+            KeyConditionExpression="user_id = :user_id",
+            ExpressionAttributeValues={":user_id": {"N": str(user_id)}},
+            ConsistentRead=True,
+        )
+
     def save_roles(self, book: RoleBook) -> bool:
         """See `Roles`. A transaction for its token, as in `DynamoStore.commit`."""
         item = RoleBookItem(
@@ -213,40 +253,63 @@ def _put_user(settings: "Settings", write: PutUser) -> Action:
 
 def _change_user(settings: "Settings", write: ChangeUser) -> Action:
     actions, condition = changes(serialize_user(write.before), serialize_user(write.after), _user_active())
-    return _update_counted(settings, write.before.id, write.count, condition, *actions)
+    return _update_account(settings, write.before.id, write, condition, *actions)
 
 
 def _check_user(settings: "Settings", write: CheckUser) -> Action:
     condition = _user_active()
     if write.password is not None:
         condition &= UserItem.password == write.password
-    return _update_counted(settings, write.user_id, write.count, condition)
+    if write.consented is not None:
+        condition &= _has_consented(write.consented)
+    return _update_account(settings, write.user_id, write, condition)
 
 
-def _update_counted(
-    settings: "Settings", user_id: int, count: Count | None, condition: Condition, *updates: Change
+def _update_account(
+    settings: "Settings", user_id: int, write: ChangeUser | CheckUser, condition: Condition, *updates: Change
 ) -> Action:
-    """Update the account and count its session. Where that fails, DynamoDB returns the account as it is."""
-    if count is None:
-        return update(settings.users_table, user_key(user_id), condition, *updates)
-    sessions, logins = UserItem.sessions, UserItem.logins
+    """Update the account with the `count` and the check for `one_factor` of the write.
+
+    Where one of these two fails, DynamoDB returns the account as it is.
+    """
+    if write.one_factor:
+        condition &= UserItem.second_factors.does_not_exist()
+    if write.count is not None:
+        counting, below = _count(write.count)
+        condition &= below
+        updates = (*updates, *counting)
+    action = update(settings.users_table, user_key(user_id), condition, *updates)
+    if write.one_factor or write.count is not None:
+        action.arguments["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+    return action
+
+
+def _count(count: Count) -> tuple[tuple[Change, ...], Condition]:
+    """The updates that count one more session, and their condition."""
+    sessions = UserItem.sessions
+    condition: Condition
     if isinstance(count, OneMore):
         counted = sessions.set(sessions + 1)
-        condition &= sessions < count.most
+        condition = sessions < count.most
     else:
         counted = sessions.set(count.now)
-        condition &= logins.does_not_exist() if count.logins is None else logins == count.logins
+        condition = _logins_are(count.logins)
     if count.opened_at is not None:
         condition &= _ended_before(count.opened_at)
-    action = update(settings.users_table, user_key(user_id), condition, *updates, counted, logins.add(1))
-    action.arguments["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
-    return action
+    return (counted, UserItem.logins.add(1)), condition
 
 
 def _user_active() -> Condition:
     """The account exists and is not disabled."""
     active: Condition = UserItem.id.exists() & UserItem.disabled.does_not_exist()
     return active
+
+
+def _has_consented(client_id: str) -> Condition:
+    """The text of `consents` has an entry of this client: `["client id",[`."""
+    # Not `UserItem.consents.contains`, which would serialize the text as JSON once more.
+    has: Condition = Path("consents").contains(UserItem.consents.serialize([client_id, []]).removesuffix("]]"))
+    return has
 
 
 def _ended_before(at: int) -> Condition:
@@ -274,7 +337,13 @@ def _delete_user(settings: "Settings", write: DeleteUser) -> Action:
     condition = UserItem.id.exists()
     for attribute in (UserItem.username, UserItem.mobile, UserItem.email, UserItem.openids):
         condition &= unchanged(attribute, item)
+    if write.alone:
+        condition &= _logins_are(write.user.logins)
     return delete(settings.users_table, user_key(write.user.id), condition)
+
+
+def _logins_are(logins: int | None) -> Condition:
+    return UserItem.logins.does_not_exist() if logins is None else UserItem.logins == logins
 
 
 def _end_opened(settings: "Settings", write: EndOpened) -> Action:
@@ -296,6 +365,10 @@ def _delete_identity(settings: "Settings", write: DeleteIdentity) -> Action:
     return delete(settings.identities_table, identity_key(write.key), IdentityItem.user_id == write.user_id)
 
 
+def _delete_factor(settings: "Settings", write: DeleteFactor) -> Action:
+    return delete(settings.factors_table, factor_key(write.user_id, write.id), FactorItem.user_id.exists())
+
+
 def _remember_addresses(settings: "Settings", write: RememberAddresses) -> Action:
     addresses = IdentityItem.addresses.set([[address.mark, address.at] for address in write.addresses])
     return update(settings.identities_table, identity_key(write.key), IdentityItem.user_id == write.user_id, addresses)
@@ -313,5 +386,6 @@ ACTIONS: Actions = {
     PutIdentity: _put_identity,
     CheckIdentity: _check_identity,
     DeleteIdentity: _delete_identity,
+    DeleteFactor: _delete_factor,
     RememberAddresses: _remember_addresses,
 }

@@ -36,7 +36,7 @@ def end_all(services: Services, user_id: int, keep: SessionKey | None = None) ->
     A request deletes DELETED_AT_ONCE at most, and marks the account where there may be more. A command, which has no
     deadline, deletes all.
     """
-    store, deleted, in_request = services.store, 0, deadline.is_set()
+    store, deleted, in_request, is_second_look = services.store, 0, deadline.is_set(), False
     marked = services.clients.ended_account(user_id) if in_request else of(store.list_ended(), user_id)
     while True:
         keys = store.sessions_of(user_id, DELETED_AT_ONCE)
@@ -49,8 +49,10 @@ def end_all(services: Services, user_id: int, keep: SessionKey | None = None) ->
                 store.end_sessions(found)
             return deleted
         store.end_sessions(found)
-        if are_all:
+        if are_all and (is_second_look or not found):
             break
+        # A code that was redeemed between looking and deleting has opened a session more.
+        is_second_look = are_all
     if marked is not None:
         _unmark(services, marked)
     return deleted

@@ -44,6 +44,9 @@ class User:
     `roles` are role ids; `digests` is the hash of the password's MD5 and SHA-1, where digest login is on. An account
     without a password logs in by code or by sign alone. `imported_from` names the import that made the account.
 
+    `second_factors` are the kinds of second factor that are enrolled, such as `totp` and `passkey`. It changes in the
+    transaction that adds or removes the factor, so that every login knows of it without a further call.
+
     `sessions` is how many sessions are alive at most, and `logins` how many were ever opened; None where none was
     counted yet. Sessions opened at `ended_until` or before have ended (see `ended_accounts`); 0 where that was never
     so. The store keeps all three (see `session_limit`), so they tell no accounts apart.
@@ -61,6 +64,7 @@ class User:
     disabled: bool = False
     profile: Profile = field(default=Profile(), repr=False)
     imported_from: str | None = None
+    second_factors: frozenset[str] = frozenset()
     sessions: int | None = field(default=None, compare=False)
     logins: int | None = field(default=None, compare=False)
     ended_until: int = field(default=0, compare=False)

@@ -1,4 +1,4 @@
-"""The names of profile fields in seed 003: in requests and responses, in the store and in export files."""
+"""The fields of a profile: their names in seed 003 (requests, responses, the store, export files), and their limits."""
 
 from collections.abc import Mapping
 
@@ -16,6 +16,18 @@ FIELDS = {
     "instruction": "introduction",
     "images": "picture",
     "birthday": "birthdate",
+}
+
+# The longest text of each field that its owner may write, in characters.
+LIMITS = {
+    "name": 64,
+    "age": 16,
+    "phone_number": 32,
+    "gender": 16,
+    "address": 255,
+    "nation": 64,
+    "introduction": 2000,
+    "picture": 4000,
 }
 
 

@@ -7,23 +7,12 @@ from lingpai.accounts import identities
 from lingpai.accounts import service as accounts
 from lingpai.accounts.caller import authenticate, require_self_or_admin, require_user
 from lingpai.accounts.model import User
-from lingpai.accounts.profile_names import FIELDS, by_seed_names
+from lingpai.accounts.profile_names import FIELDS, LIMITS, by_seed_names
 from lingpai.http import envelope, fields
 from lingpai.http.request import Request, json_body
 from lingpai.http.response import Reply
 from lingpai.kernel.errors import not_found
 from lingpai.services import Services
-
-LIMITS = {
-    "name": 64,
-    "age": 16,
-    "phone": 32,
-    "gender": 16,
-    "addr": 255,
-    "nation": 64,
-    "instruction": 2000,
-    "images": 4000,
-}
 
 
 def current(services: Services, request: Request) -> Reply:
@@ -49,7 +38,9 @@ def update(services: Services, request: Request) -> Reply:
     user_id = fields.an_id(body, "id")
     require_self_or_admin(services, caller, user_id)
     given: dict[str, str | None] = {
-        name: fields.optional_text(body, name, limit, lines=True, numbers="any") for name, limit in LIMITS.items()
+        name: fields.optional_text(body, name, LIMITS[field], lines=True, numbers="any")
+        for name, field in FIELDS.items()
+        if field in LIMITS
     }
     offset = services.settings.utc_offset_minutes
     given["createTime"] = fields.optional_moment(body, "createTime", offset)

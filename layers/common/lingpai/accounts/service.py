@@ -1,6 +1,7 @@
 """Register, find, change and delete accounts. Transactions keep names unique; changes use compare-and-swap."""
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from lingpai.accounts.model import Profile, User
 from lingpai.accounts.storage import (
     ChangeUser,
     CheckRole,
+    DeleteFactor,
     DeleteIdentity,
     DeleteUser,
     DisableUser,
@@ -26,11 +28,14 @@ from lingpai.rate_limits import unanswered
 from lingpai.services import Services
 
 if TYPE_CHECKING:
+    from lingpai.sessions.model import SessionKey
     from lingpai.settings import Settings
 
 # No user has this id.
 NOBODY = 0
 _ATTEMPTS = 5
+# What a transaction of DynamoDB holds.
+_WRITES_AT_ONCE = 100
 
 # --- registering ------------------------------------------------------------------------------------------
 
@@ -42,6 +47,14 @@ def register(services: Services, username: str, password: str, address: str, pho
     rate_limits.increment(services, rate_limits.address_limit(settings, "register", address, services.clock.now()))
     user = User(services.clock.new_user_id(), services.clock.now(), username, profile=Profile(phone_number=phone))
     return _create_once(services, user, password, address)
+
+
+def first_login(services: Services, username: str, address: str) -> AbstractContextManager[None]:
+    """For the login that follows `register` in the same request.
+
+    If it is answered 503, the same registration finds its account for a minute, and is not told that the name is taken.
+    """
+    return unanswered.noted(services, "create", address, identities.as_username(services.settings, username))
 
 
 def create(services: Services, username: str, password: str, roles: frozenset[int] = frozenset()) -> int:
@@ -211,11 +224,47 @@ def _delete(services: Services, user_id: int, *checks: Write) -> None:
         if user is None:
             return
         try:
-            services.store.commit(DeleteUser(user), *(DeleteIdentity(key, user_id) for key in identities.keys_of(user)))
+            services.store.commit(DeleteUser(user), *_names_and_factors(services, user))
             return
         except Conflict:
             continue
     raise conflict("changed_meanwhile")
+
+
+def delete_own(services: Services, user_id: int, session: "SessionKey", *checks: Write) -> None:
+    """Delete the account as its owner, whose `session` asks for it; LingpaiError `conflict` if `checks` do not hold.
+
+    One transaction deletes the account with its factors and sessions. A failure leaves it as it was, except that its
+    other sessions have ended. The account is not disabled first, since its owner could not log in again and repeat the
+    request.
+    """
+    ended_accounts.end_all(services, user_id, keep=session)
+    for _ in range(_ATTEMPTS):
+        # Read before its sessions: a login after that changes the account, and the transaction fails.
+        user = services.store.get_user(user_id)
+        if user is None:
+            return
+        writes = (DeleteUser(user, alone=True), *_names_and_factors(services, user), *checks)
+        ended = ended_accounts.ending(services, user_id)
+        try:
+            services.store.commit(*writes, *ended[: _WRITES_AT_ONCE - len(writes)])
+        except Conflict as failed:
+            if failed.write in checks:
+                raise conflict("changed_meanwhile") from None
+            continue
+        # Factors that were set up since they were listed. None is added to an account that is gone.
+        with suppress(LingpaiError, Conflict):
+            for factor_id in services.store.list_factor_ids(user_id):
+                services.store.commit(DeleteFactor(user_id, factor_id))
+        return
+    raise conflict("changed_meanwhile")
+
+
+def _names_and_factors(services: Services, user: User) -> tuple[Write, ...]:
+    """The writes that delete what belongs to the account in other tables, its sessions apart."""
+    names = (DeleteIdentity(key, user.id) for key in identities.keys_of(user))
+    factors = (DeleteFactor(user.id, factor_id) for factor_id in services.store.list_factor_ids(user.id))
+    return (*names, *factors)
 
 
 # --- finding ----------------------------------------------------------------------------------------------

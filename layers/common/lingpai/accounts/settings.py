@@ -16,6 +16,8 @@ class AccountSettings(FeatureSettings):
     """table: where usernames, numbers and third-party ids are kept"""
     roles_table: str = "RolesTable"
     """table: where the roles are kept"""
+    factors_table: str = "FactorsTable"
+    """table: where second factors are kept: the wrapped secrets of authenticator apps, hashes of recovery codes"""
 
     registration: Literal["open", "client", "off"] = "open"
     """`open`, `client`, `off`: who may create new accounts ([registration](api.md#registration)): anyone, clients with

@@ -62,24 +62,28 @@ class ChangeUser(Write):
     """Change the account from `before` to `after`.
 
     Fails if a field that differs is no longer as in `before`, or if the account is deleted or disabled. `count` is
-    applied with it, and may fail, too.
+    applied with it, and may fail, too. With `one_factor`, fails also if the account has a second factor.
     """
 
     before: User
     after: User
     count: Count | None = None
+    one_factor: bool = False
 
 
 @dataclass(frozen=True)
 class CheckUser(Write):
     """Fail unless the account exists, is not disabled and, with `password`, has this hash.
 
-    Write only `count`, which may fail, too.
+    With `consented`, also unless its user has consented to the client of this id (`consents`). With `one_factor`, also
+    if the account has a second factor. Write only `count`, which may fail, too.
     """
 
     user_id: int
     password: str | None = field(default=None, repr=False)
     count: Count | None = None
+    consented: str | None = None
+    one_factor: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,9 +110,13 @@ class EnableUser(Write):
 
 @dataclass(frozen=True)
 class DeleteUser(Write):
-    """Delete the account. Fails if its identities are not exactly those of `user`, so that none is left behind."""
+    """Delete the account. Fails if its identities are not exactly those of `user`, so that none is left behind.
+
+    If `alone`, fails also if a session was opened since `user` was read: `User.logins` has changed.
+    """
 
     user: User
+    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -145,6 +153,14 @@ class EndOpened(Write):
     user_id: int
     until: int
     kept: int
+
+
+@dataclass(frozen=True)
+class DeleteFactor(Write):
+    """Delete an item of the account from the table of factors. Fails if it is not there."""
+
+    user_id: int
+    id: str
 
 
 @dataclass(frozen=True)
@@ -206,6 +222,10 @@ class Accounts(Protocol):
 
     def list_users(self, limit: int, after: int | None) -> Page:
         """At most `limit` users: the first ones, or those behind the user id `after`."""
+        ...
+
+    def list_factor_ids(self, user_id: int) -> tuple[str, ...]:
+        """The ids of the account's items in the table of factors, in order: what ends with the account."""
         ...
 
 

@@ -16,15 +16,14 @@ from lingpai.services import Services
 
 @dataclass(frozen=True)
 class ProvenIdentity:
-    """Identities that a user has proven: their `keys`, the most specific one first, and the method (`login_methods`).
+    """Identities that a user has proven, by their keys, the most specific one first, and the method (`login_methods`).
 
-    `named` adds these identities to an account, except where it has others in their place. The writes `single_use` use
-    up the proof. The rest is as in `Authenticated`.
+    Each function in `identities` adds its identity to an account, except where that has another in its place. The
+    writes `single_use` use up the proof. The rest is as in `Authenticated`.
     """
 
     method: str
-    keys: tuple[str, ...] = field(repr=False)
-    named: Callable[[User], User] = field(repr=False)
+    identities: Mapping[str, Callable[[User], User]] = field(repr=False)
     single_use: tuple[Write, ...] = field(repr=False)
     after_commit: Callable[[], None] = field(repr=False)
     after_unavailable: Callable[[], None] = field(repr=False)
@@ -36,8 +35,9 @@ def authenticate(
     """The account that has the identities, or a new one. `found` are the user ids by key, if already looked up.
 
     The first key with an account decides. Keys without one are added to the account, except where it has others in
-    their place.
+    their place. Keys of other accounts stay there.
     """
+    keys = tuple(proven.identities)
 
     def look(found: Mapping[str, int]) -> Authenticated:
         user_id, account = _holder(services, client, proven, found)
@@ -57,34 +57,42 @@ def authenticate(
         if isinstance(conflict.write, CheckUser):
             raise invalid_grant("account_disabled")
         # A concurrent first login created the account (or the random id was taken).
-        return look(_find_each(services, proven.keys))
+        return look(_find_each(services, keys))
 
-    return look(_find_each(services, proven.keys) if found is None else found)
+    return look(_find_each(services, keys) if found is None else found)
 
 
 def _holder(
     services: Services, client: Client, proven: ProvenIdentity, found: Mapping[str, int]
 ) -> tuple[int, tuple[Write, ...]]:
     """The id of the account, found or new, and the writes that check it, create it or add identities to it."""
-    keys = proven.keys
+    keys = tuple(proven.identities)
+    lacking = [add for key, add in proven.identities.items() if key not in found]
     if not found:
         registration.check_first_login(services.settings, client)
-        user = proven.named(User(id=services.clock.new_user_id(), created_at=services.clock.now()))
+        user = _with_each(User(id=services.clock.new_user_id(), created_at=services.clock.now()), lacking)
         return user.id, (PutUser(user), *(PutIdentity(key, user.id) for key in keys))
     key = next(key for key in keys if key in found)
     user_id = found[key]
     # If the account loses the key meanwhile, no session is opened: the request that removes it ends only earlier ones.
-    still = (CheckUser(user_id), CheckIdentity(key, user_id))
-    if len(found) == len(keys):
-        return user_id, still
+    holds = CheckIdentity(key, user_id)
+    if not lacking:
+        return user_id, (CheckUser(user_id), holds)
     before = services.store.get_user(user_id)
     if before is None or before.disabled:
         raise invalid_grant("account_disabled")
-    after = proven.named(before)
+    after = _with_each(before, lacking)
     missed = sorted(set(identities.keys_of(after)) - set(identities.keys_of(before)))
     if not missed:
-        return user_id, still
-    return user_id, (ChangeUser(before, after), *(PutIdentity(key, user_id) for key in missed))
+        return user_id, (CheckUser(user_id), holds)
+    return user_id, (ChangeUser(before, after), holds, *(PutIdentity(added, user_id) for added in missed))
+
+
+def _with_each(user: User, additions: list[Callable[[User], User]]) -> User:
+    """The account with each of these identities added."""
+    for add in additions:
+        user = add(user)
+    return user
 
 
 def _find_each(services: Services, keys: tuple[str, ...]) -> Mapping[str, int]:

@@ -87,7 +87,7 @@ def remove_number(services: Services, user_id: int, owner: Owner | None = None, 
 
     def edit(user: User) -> User:
         after = replace(user, mobile=None)
-        if owner is not None and not _has_way_in(services, after):
+        if owner is not None and not has_way_in(services, after):
             raise conflict("last_way_in")
         return after
 
@@ -139,7 +139,7 @@ def unlink_identity(
         if union_issuer(provider) in issuers:
             taken |= {issuer for issuer in issuers if issuer.startswith(f"{provider}:")}
         after = replace(user, openids=tuple(pair for pair in user.openids if pair[0] not in taken))
-        if not _has_way_in(services, after):
+        if not has_way_in(services, after):
             raise conflict("last_way_in")
         return after
 
@@ -164,10 +164,10 @@ def linked(services: Services, user: User) -> tuple[tuple[str, str, str], ...]:
     return tuple(found)
 
 
-def _has_way_in(services: Services, user: User) -> bool:
-    """Whether the account has a login method: a number, a username with a password, or a third-party identity."""
+def has_way_in(services: Services, user: User) -> bool:
+    """Whether the account has a login method: a number, a username with a password, an identity, or a passkey."""
     by_password = user.username is not None and user.password is not None
-    return user.mobile is not None or by_password or bool(linked(services, user))
+    return user.mobile is not None or by_password or "passkey" in user.second_factors or bool(linked(services, user))
 
 
 def _unless_done_before(

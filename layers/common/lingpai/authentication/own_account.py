@@ -28,6 +28,7 @@ def prove(
 
     The proof is one of `password`, `oldCode` and, `by_sign`, the `sign` of a third party (with `nonce` and `provider`).
     """
+    recent_login.refuse_one_factor(services, user, caller.session)
     password = fields.optional_text(body, "password", passwords.LONGEST, opaque=True) or None
     code = fields.code(body, "oldCode") if body.get("oldCode") else None
     identity = None

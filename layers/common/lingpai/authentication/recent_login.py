@@ -11,13 +11,14 @@ from typing import Protocol
 from lingpai.accounts.model import User
 from lingpai.identity_providers import service as identity_providers
 from lingpai.identity_providers.model import Identity
-from lingpai.kernel.errors import LingpaiError, recent_login_required
+from lingpai.kernel.errors import LingpaiError, insufficient_user_authentication, recent_login_required
 from lingpai.kernel.writes import Write
 from lingpai.passwords import service as passwords
 from lingpai.rate_limits import service as rate_limits
 from lingpai.rate_limits import unanswered
 from lingpai.rate_limits.storage import IncrementCounter
 from lingpai.services import Services
+from lingpai.sessions import factor_policy, login_methods
 from lingpai.sessions.model import Session
 from lingpai.sms_codes import service as sms_codes
 from lingpai.sms_codes.model import Presenter
@@ -58,11 +59,16 @@ NOTHING_USED = Evidence()
 
 
 class LoggedIn(Protocol):
-    """A client's or a browser's session. `auth_time` is when its user logged in; 0 if unknown."""
+    """A client's or a browser's session: when its user logged in (0 if unknown), and how (`login_methods`)."""
 
     @property
     def auth_time(self) -> int:
         """Seconds since 1970."""
+        ...
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """As `amr` values."""
         ...
 
 
@@ -72,12 +78,32 @@ def is_recent(services: Services, session: LoggedIn) -> bool:
     return bool(session.auth_time) and age <= services.settings.recent_login
 
 
+def may_change(services: Services, user: User, session: LoggedIn) -> bool:
+    """Whether the session may change how the account is logged in to, without fresh proof."""
+    return is_recent(services, session) and not _lacks_factor(services, user, session)
+
+
+def refuse_one_factor(services: Services, user: User, session: LoggedIn) -> None:
+    """LingpaiError if the session has one factor and the account two: it may not change how to log in to the account.
+
+    Whoever has stolen one factor could take the account over by it.
+    """
+    if _lacks_factor(services, user, session):
+        raise insufficient_user_authentication(login_methods.ACR_TWO)
+
+
+def _lacks_factor(services: Services, user: User, session: LoggedIn) -> bool:
+    return bool(user.second_factors) and factor_policy.has_one(services.settings, session.methods)
+
+
 def require(services: Services, user: User, session: Session, given: FreshProof, presenter: Presenter) -> Evidence:
     """The evidence that the change uses up; LingpaiError `recent_login_required` without valid proof.
 
-    A recent login is enough. Wrong passwords and codes count as guesses, as on other routes. If the response of a
-    request was lost, its repeat may bring the code that it has used up.
+    A recent login is enough, but a session of one factor proves nothing where the account has two (LingpaiError
+    `insufficient_user_authentication`). Wrong passwords and codes count as guesses, as on other routes. If the response
+    of a request was lost, its repeat may bring the code that it has used up.
     """
+    refuse_one_factor(services, user, session)
     try:
         return _require(services, user, session, given, presenter)
     except LingpaiError as error:

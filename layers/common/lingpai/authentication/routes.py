@@ -102,6 +102,7 @@ def update_password(services: Services, request: Request) -> Reply:
     body = json_body(request)
     if fields.an_id(body, "userId") != user.id:
         raise forbidden("self_only")
+    recent_login.refuse_one_factor(services, user, caller.session)
     old = fields.text(body, "oldPassword", passwords.LONGEST, opaque=True)
     new = fields.text(body, "newPassword", passwords.LONGEST, opaque=True)
     password_change.change_password(services, user.id, old, new, caller.session.key)

@@ -2,20 +2,23 @@
 
 from collections.abc import Callable
 
+from lingpai.authentication import one_factor
 from lingpai.authentication.model import Authenticated
 from lingpai.kernel.errors import LingpaiError, invalid_grant, unavailable
 from lingpai.kernel.writes import Conflict, Write
 from lingpai.rate_limits import unanswered
 from lingpai.rate_limits.storage import IncrementCounter
+from lingpai.services import Services
 
 _ATTEMPTS = 5
 
 
-def complete[T](authenticated: Authenticated, commit: Callable[[Authenticated], T]) -> T:
+def complete[T](services: Services, authenticated: Authenticated, commit: Callable[[Authenticated], T]) -> T:
     """Call `commit`, and return its result. It commits the writes of the authentication together with its own.
 
     After a Conflict of the authentication's writes the authentication is tried again, or raises the LingpaiError to
-    answer. `commit` handles the conflicts of its own writes.
+    answer: `second_factor_required` for a login with one factor to an account that has two. `commit` handles the
+    conflicts of its own writes.
     """
     with unanswered.on_unavailable(authenticated.after_unavailable):
         for _ in range(_ATTEMPTS):
@@ -23,6 +26,7 @@ def complete[T](authenticated: Authenticated, commit: Callable[[Authenticated], 
                 done = commit(authenticated)
                 break
             except Conflict as conflict:
+                one_factor.raise_if_refused(services, conflict)
                 authenticated = authenticated.after_conflict(conflict)
         else:
             raise unavailable()

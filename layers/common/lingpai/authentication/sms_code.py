@@ -52,8 +52,7 @@ def _holder(
     number = verified.consume.number
     proven = ProvenIdentity(
         login_methods.SMS,
-        (identities.mobile_key(number),),
-        lambda user: replace(user, mobile=number),
+        {identities.mobile_key(number): lambda user: replace(user, mobile=number)},
         (verified.consume,),
         after_commit=lambda: sms_codes.consumed(services, verified),
         after_unavailable=lambda: sms_codes.reopen(services, verified),

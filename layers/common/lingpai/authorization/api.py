@@ -24,6 +24,7 @@ class AuthorizationRequest(ClientFields):
         ),
     ]
     code_challenge_method: Literal["S256"]
+    dpop_jkt: Annotated[str, Field(description="The thumbprint of a DPoP key (RFC 9449 section 10).")] = ""
     scope: Scope = ""
     state: str = ""
     nonce: str = ""

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from pynamodb.attributes import BinaryAttribute, UnicodeAttribute
+from pynamodb.attributes import BinaryAttribute, BooleanAttribute, UnicodeAttribute
 
 from lingpai.authorization.model import AuthorizationCode, Login, PushedRequest
 from lingpai.authorization.storage import (
@@ -12,12 +12,10 @@ from lingpai.authorization.storage import (
     UsePushedRequest,
 )
 from lingpai.aws.dynamodb.actions import Action, Actions, delete, put, update
-from lingpai.aws.dynamodb.attributes import CompactJson, Integer, Item, Record, Texts, same_item
-from lingpai.aws.dynamodb.expressions import expressions
-from lingpai.aws.dynamodb.reading import read_bytes, read_json, read_number, read_text, read_texts
-from lingpai.aws.dynamodb.tables import DynamoTables, Refused
+from lingpai.aws.dynamodb.attributes import CompactJson, Integer, Item, Record, Texts
+from lingpai.aws.dynamodb.reading import read_bytes, read_flag, read_json, read_number, read_text, read_texts
+from lingpai.aws.dynamodb.tables import DynamoTables
 from lingpai.kernel import base64url
-from lingpai.kernel.errors import unavailable
 from lingpai.sessions.model import SessionKey
 
 if TYPE_CHECKING:
@@ -32,7 +30,7 @@ class AuthorizationCodeItem(Record):
 
     number = UnicodeAttribute(hash_key=True)
     client_id = UnicodeAttribute()
-    redirect_uri = UnicodeAttribute()
+    redirect_uri = UnicodeAttribute(null=True)
     code_challenge = UnicodeAttribute()
     scope = Texts()
     resource = Texts(null=True)
@@ -42,11 +40,13 @@ class AuthorizationCodeItem(Record):
     auth_time = Integer()
     browser_session = BinaryAttribute(legacy_encoding=False)
     browser_opened_at = Integer()
+    login_once = BooleanAttribute(null=True)
     session = BinaryAttribute(legacy_encoding=False)
     salt = BinaryAttribute(legacy_encoding=False)
     expires_at = Integer()
     epoch = Integer(null=True)
     used_at = Integer(null=True)
+    jkt = UnicodeAttribute(null=True)
     ttl = Integer()
 
 
@@ -73,7 +73,7 @@ def serialize_code(code: AuthorizationCode) -> AuthorizationCodeItem:
     return AuthorizationCodeItem(
         number=_number(code.digest),
         client_id=code.client_id,
-        redirect_uri=code.redirect_uri,
+        redirect_uri=code.redirect_uri or None,
         code_challenge=code.code_challenge,
         scope=list(code.scope),
         resource=list(code.resource) or None,
@@ -83,10 +83,12 @@ def serialize_code(code: AuthorizationCode) -> AuthorizationCodeItem:
         auth_time=code.login.auth_time,
         browser_session=code.login.session.id,
         browser_opened_at=code.login.opened_at,
+        login_once=code.login.once or None,
         session=code.opens.id,
         salt=code.salt,
         expires_at=code.expires_at,
         epoch=code.epoch or None,
+        jkt=code.jkt,
         ttl=code.expires_at,
     )
 
@@ -96,7 +98,7 @@ def _deserialize_code(digest: bytes, item: Item) -> AuthorizationCode:
     return AuthorizationCode(
         digest=digest,
         client_id=item["client_id"]["S"],
-        redirect_uri=item["redirect_uri"]["S"],
+        redirect_uri=read_text(item, "redirect_uri") or "",
         code_challenge=item["code_challenge"]["S"],
         scope=read_texts(item, "scope"),
         resource=read_texts(item, "resource"),
@@ -107,12 +109,14 @@ def _deserialize_code(digest: bytes, item: Item) -> AuthorizationCode:
             auth_time=int(item["auth_time"]["N"]),
             session=SessionKey(user_id, item["browser_session"]["B"]),
             opened_at=int(item["browser_opened_at"]["N"]),
+            once=read_flag(item, "login_once"),
         ),
         opens=SessionKey(user_id, item["session"]["B"]),
         salt=read_bytes(item, "salt") or b"",
         expires_at=int(item["expires_at"]["N"]),
         epoch=read_number(item, "epoch"),
         used_at=read_number(item, "used_at"),
+        jkt=read_text(item, "jkt"),
     )
 
 
@@ -147,20 +151,6 @@ class DynamoAuthorizations(DynamoTables):
         """See `Authorizations`."""
         item = self.get(self.settings.codes_table, _key(digest))
         return _deserialize_request(digest, item) if item else None
-
-    def put_authorization(self, write: PutAuthorizationCode | PutPushedRequest) -> None:
-        """Put a code or a pushed request without a transaction.
-
-        Only where no item has its key, so that a late first attempt cannot bring back what was used meanwhile. A second
-        attempt that finds the item of the first is a success.
-        """
-        action = ACTIONS[type(write)](self.settings, write)
-        absent = expressions(AuthorizationCodeItem.number.does_not_exist())
-        try:
-            self.call("PutItem", **action.arguments, **absent)
-        except Refused as refused:
-            if not same_item(refused.item, action.arguments["Item"]):
-                raise unavailable() from None
 
 
 def _put_code(settings: "Settings", write: PutAuthorizationCode) -> Action:

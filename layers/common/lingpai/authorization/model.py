@@ -17,7 +17,8 @@ class AuthorizationRequest:
     """What a client asks of the authorization endpoint (RFC 6749 section 4.1.1, OpenID Connect Core 3.1.2.1), checked.
 
     `code_challenge` is of the method S256 (RFC 7636). `subject` is the user of a verified `id_token_hint`. `pushed` is
-    the digest of the pushed request that it came from (RFC 9126).
+    the digest of the pushed request that it came from (RFC 9126). `jkt` is the thumbprint of the key that its code
+    needs (RFC 9449 section 10). `redirect_uri` is empty for an app that logs its user in without a browser.
     """
 
     client_id: str
@@ -35,6 +36,7 @@ class AuthorizationRequest:
     acr_values: tuple[str, ...] = ()
     subject: int | None = None
     pushed: bytes | None = field(default=None, repr=False)
+    jkt: str | None = None
 
 
 class AuthorizationError(LingpaiError):
@@ -61,7 +63,8 @@ class AuthorizationError(LingpaiError):
 class Login:
     """The login that a code is issued for: who, how (`login_methods`), when, and the browser session that keeps it.
 
-    `opened_at` is when the browser session was opened.
+    `opened_at` is when the browser session was opened. With `once`, the session is kept for the code alone, and ends
+    when the code is used: an app has logged its user in without a browser.
     """
 
     user_id: int
@@ -69,6 +72,7 @@ class Login:
     auth_time: int
     session: SessionKey
     opened_at: int
+    once: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,8 @@ class AuthorizationCode:
     """A code as it is kept (RFC 6749 section 4.1.2): by its digest, with all that it is bound to.
 
     It opens the session `opens`, once, until `expires_at`; `used_at` is 0 until then. `salt` makes the tokens of it.
-    `epoch` is the client's `valid_from` at that time (`epochs`).
+    `epoch` is the client's `valid_from` at that time (`epochs`). `jkt` is the key that the token request has to prove;
+    None for any or none.
     """
 
     digest: bytes = field(repr=False)
@@ -92,6 +97,7 @@ class AuthorizationCode:
     expires_at: int
     epoch: int = 0
     used_at: int = 0
+    jkt: str | None = None
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ URN = "urn:ietf:params:oauth:request_uri:"
 # Long enough for a user to log in with a message that comes late.
 LIFETIME = 600
 
-_SHAPE = re.compile(re.escape(URN) + r"([A-Za-z0-9_-]{43})")
+_SHAPE = re.compile(f"{URN}({base64url.SHAPE_32})")
 
 
 def push(services: Services, client: Client, pairs: Iterable[tuple[str, str]]) -> str:

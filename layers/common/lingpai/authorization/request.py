@@ -22,6 +22,7 @@ from lingpai.clients import redirect_uris, resources, scopes
 from lingpai.clients.model import Client
 from lingpai.clients.service import ID_MAX
 from lingpai.http.fields import has_control
+from lingpai.kernel import base64url
 from lingpai.kernel.errors import (
     LingpaiError,
     invalid_client,
@@ -41,6 +42,7 @@ PARAMETERS = frozenset(
         "client_id",
         "code_challenge",
         "code_challenge_method",
+        "dpop_jkt",
         "id_token_hint",
         "login_hint",
         "max_age",
@@ -66,6 +68,8 @@ _UNSUPPORTED = {
 }
 # BASE64URL(SHA256(verifier)): 32 bytes (RFC 7636 section 4.2).
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
+# A SHA-256 thumbprint (RFC 9449 section 10).
+_THUMBPRINT = re.compile(base64url.SHAPE_32)
 _SECONDS = re.compile(r"[0-9]{1,9}")
 _LOCALE = re.compile(r"[A-Za-z0-9-]{1,35}")
 # What an ID token of ours, and so a hint, may have at most.
@@ -95,7 +99,8 @@ def check(
     if not redirect_uris.matches(client.redirect_uris, redirect_uri):
         raise invalid_request("bad_redirect_uri")
     # What is sent twice is refused below; until then it counts as not sent.
-    once = {name: value for name, value in sent if Counter(name for name, _ in sent)[name] == 1}
+    times = Counter(name for name, _ in sent)
+    once = {name: value for name, value in sent if times[name] == 1}
     state = once.get("state")
     state = None if state is None or has_control(state) or len(state) > VALUE_MAX else state
     mode: ResponseMode = "form_post" if once.get("response_mode") == "form_post" else "query"
@@ -103,6 +108,44 @@ def check(
         return _checked(services, client, sent, redirect_uri, mode, pushed)
     except LingpaiError as error:
         raise AuthorizationError(error, client.id, redirect_uri, mode, state) from None
+
+
+def pairs_of(client: Client, given: Mapping[str, str], jkt: str | None) -> Pairs:
+    """The parameters of the client's request among those `given`, where several resources are lines of one value.
+
+    `jkt` is the key of the request's proof: it stands for `dpop_jkt` (RFC 9449 section 10.1). LingpaiError if the two
+    disagree.
+    """
+    # The id may stand in the Authorization header alone.
+    sent = {name: value for name, value in given.items() if name in PARAMETERS} | {"client_id": client.id}
+    if jkt is not None and sent.setdefault("dpop_jkt", jkt) != jkt:
+        raise invalid_request("wrong_dpop_jkt")
+    return tuple((name, value) for name, lines in sent.items() for value in lines.split("\n"))
+
+
+def read_of_app(
+    services: Services, client: Client, pairs: Iterable[tuple[str, str]]
+) -> tuple[Pairs, AuthorizationRequest]:
+    """The request of an app that logs its user in without a browser, and the parameters that `check_of_app` reads.
+
+    Those of a pushed request, where `request_uri` names one. LingpaiError for a wrong request. One call at most.
+    """
+    sent = _known(pairs)
+    pushed = _pushed(services, client, sent)
+    if pushed is not None:
+        sent = pushed.parameters
+    return sent, check_of_app(services, client, sent, pushed)
+
+
+def check_of_app(
+    services: Services, client: Client, sent: Pairs, pushed: PushedRequest | None = None
+) -> AuthorizationRequest:
+    """As `check`, but `redirect_uri` may be missing, and `response_mode` has no meaning. No call."""
+    redirect_uri = _single(sent, "redirect_uri")
+    if redirect_uri is not None and not redirect_uris.matches(client.redirect_uris, redirect_uri):
+        raise invalid_request("bad_redirect_uri")
+    meant = tuple(pair for pair in sent if pair[0] != "response_mode")
+    return _checked(services, client, meant, redirect_uri or "", "query", pushed)
 
 
 def refusal(request: AuthorizationRequest, error: LingpaiError) -> AuthorizationError:
@@ -146,6 +189,7 @@ def _checked(
         acr_values=tuple(given.get("acr_values", "").split()),
         subject=id_tokens.read_hint(services, given["id_token_hint"]).user_id if "id_token_hint" in given else None,
         pushed=pushed.digest if pushed else None,
+        jkt=_thumbprint(given.get("dpop_jkt")),
     )
 
 
@@ -202,6 +246,12 @@ def _challenge(given: Mapping[str, str]) -> str:
     if given.get("code_challenge_method") != "S256" or not _CHALLENGE.fullmatch(challenge):
         raise invalid_request("challenge_required")
     return challenge
+
+
+def _thumbprint(text: str | None) -> str | None:
+    if text is not None and not _THUMBPRINT.fullmatch(text):
+        raise invalid_request("bad_parameter", name="dpop_jkt")
+    return text
 
 
 def _prompt(text: str) -> frozenset[Prompt]:

@@ -5,11 +5,10 @@ Each has `iss`, so that a client of several servers knows whose answer it is (RF
 
 from collections.abc import Mapping
 from html import escape
-from urllib.parse import urlencode
 
 from lingpai.authorization.model import AuthorizationError, AuthorizationRequest, ResponseMode
 from lingpai.http.oauth_error import description
-from lingpai.http.response import NO_STORE, Reply
+from lingpai.http.response import NO_STORE, Reply, with_query
 from lingpai.kernel import base64url
 from lingpai.services import Services
 
@@ -40,9 +39,8 @@ def _answer(
     fields = {**content, **({} if state is None else {"state": state}), "iss": services.issuer}
     if mode == "form_post":
         return _form_post(services, redirect_uri, fields)
-    separator = "&" if "?" in redirect_uri else "?"
     # 303, so that a form which was posted here is not posted on (RFC 9700 section 4.12).
-    return Reply(303, headers={**_HEADERS, "Location": f"{redirect_uri}{separator}{urlencode(fields)}"})
+    return Reply(303, headers={**_HEADERS, "Location": with_query(redirect_uri, fields)})
 
 
 def _form_post(services: Services, redirect_uri: str, fields: Mapping[str, str]) -> Reply:

@@ -1,8 +1,9 @@
 """`/oauth/par`: an authorization request sent ahead by the client's back end (RFC 9126)."""
 
 from lingpai.authorization import pushed_requests
-from lingpai.authorization.request import PARAMETERS, check
+from lingpai.authorization.request import PARAMETERS, check, pairs_of
 from lingpai.clients.request_authentication import authenticated_client
+from lingpai.dpop import service as dpop
 from lingpai.http import observability
 from lingpai.http.oauth_error import oauth
 from lingpai.http.request import CLIENT, Request, parameters
@@ -19,9 +20,7 @@ def push(services: Services, request: Request) -> Reply:
         if "request_uri" in given:
             # Section 2.1.
             raise invalid_request("bad_parameter", name="request_uri")
-        # The id may stand in the Authorization header alone. Several resources are lines of one value.
-        known = {name: value for name, value in given.items() if name in PARAMETERS} | {"client_id": client.id}
-        pairs = [(name, value) for name, lines in known.items() for value in lines.split("\n")]
+        pairs = pairs_of(client, given, dpop.proven_key(services, request))
         check(services, client, pairs)
         uri = pushed_requests.push(services, client, pairs)
     return json_reply(201, {"request_uri": uri, "expires_in": pushed_requests.LIFETIME}).about(client.id)

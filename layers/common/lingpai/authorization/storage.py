@@ -1,6 +1,6 @@
 """What authorization codes and pushed requests need from a store."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from lingpai.authorization.model import AuthorizationCode, PushedRequest
@@ -12,6 +12,10 @@ class PutAuthorizationCode(Write):
     """A new code. Its digest is random: where one stands there already, it is this one, put before."""
 
     code: AuthorizationCode
+
+    def opened_at(self, at: int) -> "PutAuthorizationCode":
+        """The write for the same code, of a login whose session is opened at `at`."""
+        return replace(self, code=replace(self.code, login=replace(self.code.login, opened_at=at)))
 
 
 @dataclass(frozen=True)

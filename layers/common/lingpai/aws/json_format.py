@@ -22,7 +22,7 @@ class Service:
 
 # A binary value of DynamoDB is {"B": text}. (The value of an attribute called B is no text, but a dictionary.)
 DYNAMODB = Service("dynamodb", "DynamoDB_20120810", "1.0", ("B",))
-KMS = Service("kms", "TrentService", "1.1", ("Plaintext", "PublicKey", "PrivateKeyCiphertextBlob"))
+KMS = Service("kms", "TrentService", "1.1", ("Plaintext", "CiphertextBlob", "PublicKey", "PrivateKeyCiphertextBlob"))
 SERVICES = {each.name: each for each in (DYNAMODB, KMS, Service("secretsmanager", "secretsmanager", "1.1"))}
 
 

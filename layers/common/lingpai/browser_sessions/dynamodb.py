@@ -10,8 +10,13 @@ from lingpai.aws.dynamodb.actions import Action, Actions, put, update
 from lingpai.aws.dynamodb.attributes import Integer, Item, Record, Texts
 from lingpai.aws.dynamodb.reading import read_number, read_text, read_texts
 from lingpai.aws.dynamodb.tables import DynamoTables
-from lingpai.browser_sessions.model import BrowserSession
-from lingpai.browser_sessions.storage import BrowserLookup, PutBrowserSession, TouchBrowserSession
+from lingpai.browser_sessions.model import BrowserSession, Place
+from lingpai.browser_sessions.storage import (
+    BrowserLookup,
+    PutBrowserSession,
+    RaiseBrowserSession,
+    TouchBrowserSession,
+)
 from lingpai.consents.dynamodb import deserialize_consents
 from lingpai.sessions.dynamodb import deserialize_session, session_key
 from lingpai.sessions.model import Session, SessionKey
@@ -31,6 +36,8 @@ class BrowserSessionItem(Record):
     auth_time = Integer()
     methods = Texts()
     epoch = Integer(null=True)
+    # Chinese and English.
+    place = Texts(null=True)
 
 
 def _serialize(session: BrowserSession, ttl: int) -> Item:
@@ -43,12 +50,14 @@ def _serialize(session: BrowserSession, ttl: int) -> Item:
         auth_time=session.auth_time,
         methods=list(session.methods),
         epoch=session.epoch or None,
+        place=[session.place.zh, session.place.en] if session.place else None,
     )
     device: Item = {"device": {"S": session.device}} if session.device else {}
     return {**session_key(session.key), **attributes.serialize(), **device, "ttl": {"N": str(ttl)}}
 
 
 def _deserialize(item: Item) -> BrowserSession:
+    place = read_texts(item, "place")
     return BrowserSession(
         key=SessionKey(int(item["owner"]["N"]), item["id"]["B"]),
         secret_hash=item["browser_hash"]["B"],
@@ -60,6 +69,7 @@ def _deserialize(item: Item) -> BrowserSession:
         methods=read_texts(item, "methods"),
         device=read_text(item, "device") or "",
         epoch=read_number(item, "epoch"),
+        place=Place(*place) if place else None,
     )
 
 
@@ -111,7 +121,14 @@ def _touch_browser_session(settings: "Settings", write: TouchBrowserSession) -> 
     )
 
 
+def _raise_browser_session(settings: "Settings", write: RaiseBrowserSession) -> Action:
+    item = BrowserSessionItem
+    changed = item.methods.set(list(write.methods))
+    return update(settings.sessions_table, session_key(write.key), item.browser_hash.exists(), changed)
+
+
 ACTIONS: Actions = {
     PutBrowserSession: _put_browser_session,
     TouchBrowserSession: _touch_browser_session,
+    RaiseBrowserSession: _raise_browser_session,
 }

@@ -6,6 +6,14 @@ from lingpai.sessions.model import SessionKey
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where a login came from, in Chinese and English, such as `中国 上海` and `Shanghai, China`."""
+
+    zh: str
+    en: str
+
+
+@dataclass(frozen=True)
 class BrowserSession:
     """The login of one browser: one item beside the token families of its user.
 
@@ -13,7 +21,8 @@ class BrowserSession:
     and at `ends_at` in any case. `used_at` is its last use, as far as that was written down (`service.touch`).
 
     `auth_time` is when its user logged in and `methods` how (`login_methods`). `device` names the browser and the
-    system, such as `Chrome/Windows`. `epoch` is the deployment's `valid_from` that it was opened under.
+    system, such as `Chrome/Windows`; `place` is where it was opened, None where nothing is known of that. `epoch` is
+    the deployment's `valid_from` that it was opened under.
     """
 
     key: SessionKey
@@ -26,6 +35,7 @@ class BrowserSession:
     methods: tuple[str, ...] = ()
     device: str = ""
     epoch: int = 0
+    place: Place | None = None
 
     @property
     def over_at(self) -> int:

@@ -5,18 +5,22 @@ secret. The item names no client, so no route takes the cookie's value for an ac
 """
 
 import hmac
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lingpai.accounts import session_limit
 from lingpai.accounts.model import User
+from lingpai.accounts.storage import CheckUser
+from lingpai.authentication import one_factor
 from lingpai.authentication.model import Authenticated
 from lingpai.authentication.service import complete
-from lingpai.browser_sessions.model import BrowserSession
-from lingpai.browser_sessions.storage import PutBrowserSession, TouchBrowserSession
+from lingpai.browser_sessions.model import BrowserSession, Place
+from lingpai.browser_sessions.storage import PutBrowserSession, RaiseBrowserSession, TouchBrowserSession
 from lingpai.consents.storage import Given
 from lingpai.kernel import base64url
+from lingpai.kernel.errors import invalid_grant
 from lingpai.kernel.writes import Conflict, Write
 from lingpai.services import Services
+from lingpai.sessions import factor_policy
 from lingpai.sessions import service as sessions
 from lingpai.sessions.model import SessionKey
 from lingpai.sessions.storage import EndSession
@@ -68,33 +72,77 @@ def read(services: Services, cookie: str) -> Browser | None:
 
 
 def open_session(
-    services: Services, authenticated: Authenticated, device: str, previous: BrowserSession | None = None
+    services: Services,
+    authenticated: Authenticated,
+    device: str,
+    place: Place | None = None,
+    previous: BrowserSession | None = None,
 ) -> str:
     """A new session, with a new secret, for who has authenticated; gives its cookie. The `previous` one ends.
 
-    One transaction uses up the proof, opens the session and counts it in the account.
+    One transaction uses up the proof, opens the session and counts it in the account. LingpaiError
+    `second_factor_required` if the account has a second factor that was not proven.
     """
     settings, clock = services.settings, services.clock
     ended = (EndSession(previous.key),) if previous else ()
 
     def put(who: Authenticated) -> str:
-        now, secret = clock.now(), clock.new_secret()
-        session = BrowserSession(
-            key=SessionKey(who.user_id, clock.new_session_id()),
-            secret_hash=digest(secret),
-            created_at=now,
-            used_at=now,
-            idle_until=now + settings.browser_session_idle,
-            ends_at=now + settings.browser_session_ttl,
-            auth_time=who.auth_time,
-            methods=who.methods,
-            device=device,
-            epoch=services.clients.valid_from(),
-        )
-        session_limit.commit(services, PutBrowserSession(session, session.ends_at), (*who.writes, *ended))
+        secret = clock.new_secret()
+        new = _new(services, who, secret, device, settings.browser_session_ttl)
+        session = replace(new, idle_until=clock.now() + settings.browser_session_idle, place=place)
+        writes = (*one_factor.guarded(services, who.methods, who.writes), *ended)
+        session_limit.commit(services, PutBrowserSession(session, session.ends_at), writes)
         return sessions.token_text(session.key, secret)
 
-    return complete(authenticated, put)
+    return complete(services, authenticated, put)
+
+
+def for_code(services: Services, authenticated: Authenticated, device: str, lifetime: int) -> BrowserSession:
+    """A session that keeps a login for `lifetime` seconds, until its authorization code is used. No cookie has it."""
+    return _new(services, authenticated, services.clock.new_secret(), device, lifetime)
+
+
+def _new(services: Services, authenticated: Authenticated, secret: bytes, device: str, lifetime: int) -> BrowserSession:
+    clock, now = services.clock, services.clock.now()
+    return BrowserSession(
+        key=SessionKey(authenticated.user_id, clock.new_session_id()),
+        secret_hash=digest(secret),
+        created_at=now,
+        used_at=now,
+        idle_until=now + lifetime,
+        ends_at=now + lifetime,
+        auth_time=authenticated.auth_time,
+        methods=authenticated.methods,
+        device=device,
+        epoch=services.clients.valid_from(),
+    )
+
+
+def with_second_factor(browser: Browser, methods: tuple[str, ...], writes: tuple[Write, ...] = ()) -> Authenticated:
+    """The login of a browser that has proven a second factor as well: `methods` and `writes` are those of the factor.
+
+    `open_session` opens it in a session with a new secret. The writes end the present session, and fail if it has ended
+    meanwhile: LingpaiError `login_expired`, or `bad_second_factor` for a factor that was used before.
+    """
+    session = browser.session
+    replaced: tuple[Write, ...] = (EndSession(session.key, must_exist=True), CheckUser(browser.user.id))
+
+    def refuse(conflict: Conflict) -> Authenticated:
+        raise invalid_grant("bad_second_factor" if conflict.write in writes else "login_expired")
+
+    together = tuple(dict.fromkeys((*session.methods, *methods)))
+    return Authenticated(browser.user.id, together, session.auth_time, (*replaced, *writes), refuse)
+
+
+def raised(services: Services, browser: Browser, methods: tuple[str, ...]) -> tuple[Write, ...]:
+    """The write that makes the session one of two factors: to be committed with the factor that the browser sets up.
+
+    Setting it up has proven it. `methods` are those of the factor. None is needed for a session that has two.
+    """
+    session = browser.session
+    if not factor_policy.has_one(services.settings, session.methods):
+        return ()
+    return (RaiseBrowserSession(session.key, tuple(dict.fromkeys((*session.methods, *methods)))),)
 
 
 def touch(services: Services, session: BrowserSession) -> tuple[Write, ...]:

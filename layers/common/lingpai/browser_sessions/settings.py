@@ -10,3 +10,5 @@ class BrowserSessionSettings(FeatureSettings):
     """seconds: how long the login of a browser lasts without being used"""
     browser_session_ttl: Seconds = 14 * 86400
     """seconds: how long it lasts at most"""
+    places_database: str = ""
+    """path: a [database of places](pages.md#places) (MaxMind DB); without it, `/account` shows no places"""

@@ -35,6 +35,14 @@ class TouchBrowserSession(Write):
 
 
 @dataclass(frozen=True)
+class RaiseBrowserSession(Write):
+    """The user has logged in to the session by these methods. Fails where it has ended meanwhile."""
+
+    key: SessionKey
+    methods: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class BrowserLookup:
     """A browser session and its account, None for what is not there, and what the account has consented to."""
 

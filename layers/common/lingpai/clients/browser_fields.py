@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 
 from lingpai.clients import redirect_uris
-from lingpai.clients.model import Client
+from lingpai.clients.model import CHALLENGE, Client
 from lingpai.kernel import names
 
 NAME_MAX = 60
@@ -39,8 +39,11 @@ def _faults(client: Client) -> Iterator[str]:
         yield from _each(field, () if value is None else (value,), check)
     if client.redirect_uris and client.dialect != "standard":
         yield "redirect_uris: only clients of the dialect standard log users in in a browser"
-    if "authorization_code" in client.grants and not client.redirect_uris:
-        yield "grant_types: authorization_code needs redirect_uris"
+    is_app = CHALLENGE in client.grants
+    if is_app and not (client.first_party and client.dialect == "standard" and "authorization_code" in client.grants):
+        yield "grant_types: challenge is for first_party clients of the dialect standard, with authorization_code"
+    if "authorization_code" in client.grants and not (client.redirect_uris or is_app):
+        yield "grant_types: authorization_code needs redirect_uris, or challenge beside it"
 
 
 def _each(field: str, values: Iterable[str], check: Callable[[str], str]) -> Iterator[str]:

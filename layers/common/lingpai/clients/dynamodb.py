@@ -1,5 +1,6 @@
 """Clients on DynamoDB: their records, and the deployment's record among them."""
 
+from collections.abc import Collection
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -7,13 +8,15 @@ from pynamodb.attributes import BinaryAttribute, BooleanAttribute, UnicodeAttrib
 
 from lingpai.aws.dynamodb.actions import Action, Actions, put, update
 from lingpai.aws.dynamodb.attributes import CompactJson, Integer, Item, Record, Texts
-from lingpai.aws.dynamodb.expressions import changes, expressions
+from lingpai.aws.dynamodb.expressions import changes, expressions, unchanged
 from lingpai.aws.dynamodb.reading import read_bytes, read_flag, read_json, read_number, read_text, read_texts
 from lingpai.aws.dynamodb.tables import DynamoTables, Refused, may_be_key
 from lingpai.clients.model import ID_TOKEN_ALG, Client, EndedAccount
 from lingpai.clients.storage import ClientLookup, SaveEnded
 
 if TYPE_CHECKING:
+    from pynamodb.expressions.condition import Condition
+
     from lingpai.settings import Settings
 
 # The id of the deployment's record, which no client has.
@@ -55,6 +58,8 @@ class ClientItem(Record):
     policy = UnicodeAttribute(null=True)
     id_token_alg = UnicodeAttribute(null=True)
     resources = Texts(null=True)
+    dpop_bound_access_tokens = BooleanAttribute(null=True)
+    mfa = UnicodeAttribute(null=True)
 
 
 def client_key(client_id: str) -> Item:
@@ -95,6 +100,8 @@ def serialize_client(client: Client) -> ClientItem:
         policy=client.policy,
         id_token_alg=client.id_token_alg if client.id_token_alg != ID_TOKEN_ALG else None,
         resources=list(client.resources) or None,
+        dpop_bound_access_tokens=client.dpop_bound_access_tokens or None,
+        mfa=client.mfa,
     )
 
 
@@ -130,6 +137,8 @@ def _deserialize_client(item: Item) -> Client:
         policy=read_text(item, "policy"),
         id_token_alg=read_text(item, "id_token_alg") or ID_TOKEN_ALG,
         resources=read_texts(item, "resources"),
+        dpop_bound_access_tokens=read_flag(item, "dpop_bound_access_tokens"),
+        mfa=read_text(item, "mfa"),  # type: ignore[arg-type]  # only `ignore` is written
     )
 
 
@@ -177,10 +186,13 @@ class DynamoClients(DynamoTables):
         item, absent = serialize_client(client).serialize(), ClientItem.client_id.does_not_exist()
         return self.transact(put(self.settings.clients_table, client_key(client.id), item, absent)) is None
 
-    def change_client(self, before: Client, after: Client) -> bool:
-        """See `ClientWriter`."""
-        there = ClientItem.client_id.exists()
-        actions, condition = changes(serialize_client(before), serialize_client(after), there)
+    def change_client(self, before: Client, after: Client, *, depends_on: Collection[str] = ()) -> bool:
+        """See `ClientWriter`. The attributes are called as the fields are."""
+        old = serialize_client(before)
+        condition: Condition = ClientItem.client_id.exists()
+        for name in depends_on:
+            condition &= unchanged(getattr(ClientItem, name), old)
+        actions, condition = changes(old, serialize_client(after), condition)
         return self.transact(update(self.settings.clients_table, client_key(before.id), condition, *actions)) is None
 
     def list_clients(self) -> tuple[Client, ...]:

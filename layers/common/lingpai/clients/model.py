@@ -8,6 +8,8 @@ if TYPE_CHECKING:
 
 # The right of a token at Lingpai's own API: none, its user's account, or all that admins may do.
 Right = Literal["none", "account", "admin"]
+# The permission to log users in without a browser, at `/oauth/challenge`: it stands among the grants.
+CHALLENGE = "challenge"
 # The claims about the user that tokens may have beside `sub` (RFC 9068 section 2.2.3.1, RFC 7662 section 2.2).
 ExtraClaim = Literal["roles", "username"]
 # The default algorithm of ID tokens, which every client supports (OpenID Connect Core section 15.1).
@@ -22,12 +24,15 @@ class Client:
     introspect other clients' tokens. `claims` are the claims about the user in its tokens. Tokens issued under an
     earlier `valid_from` are refused. `codes_from` are the clients whose codes a `usercenter` client accepts, since its
     dialect has no call to request one. `forwards_address` lets it send the address of its end user
-    (`clients.request_authentication.end_user_address`).
+    (`clients.request_authentication.end_user_address`). With `mfa` as `ignore`, its logins need no second factor
+    (`sessions.factor_policy`).
 
     The rest is for logins in a browser. `redirect_uris` and `post_logout_redirect_uris` are the addresses to which it
     may redirect users (`redirect_uris`). A `first_party` client needs no consent. `name`, `logo`, `colour` (`#rrggbb`),
     `terms` and `policy` (addresses) are shown to its users. `id_token_alg` signs its ID tokens, and `token_alg` its
     signed access tokens. `resources` are the APIs for which it may request tokens (RFC 8707).
+
+    With `dpop_bound_access_tokens` it gets no tokens without a DPoP proof (RFC 9449 section 5.2).
     """
 
     id: str
@@ -60,6 +65,8 @@ class Client:
     policy: str | None = None
     id_token_alg: str = ID_TOKEN_ALG
     resources: tuple[str, ...] = ()
+    dpop_bound_access_tokens: bool = False
+    mfa: Literal["ignore"] | None = None
 
     @property
     def confidential(self) -> bool:

@@ -51,11 +51,6 @@ def matches(registered: Collection[str], uri: str) -> bool:
     return plain is not None and any(plain == _without_port(known) for known in registered)
 
 
-def is_private_use(uri: str) -> bool:
-    """Whether this is an address with the scheme of an app."""
-    return _PRIVATE.fullmatch(uri) is not None
-
-
 def _check_http(found: "re.Match[str]") -> None:
     scheme, authority, _, query = found.groups()
     if "@" in authority:

@@ -10,7 +10,7 @@ from urllib.parse import unquote_plus
 from lingpai.clients import authentication
 from lingpai.clients.model import Client
 from lingpai.clients.service import Credentials
-from lingpai.http.request import Request, normalized_address
+from lingpai.http.request import Request, authorization, normalized_address
 from lingpai.kernel.errors import invalid_client, invalid_request
 from lingpai.services import Services
 
@@ -57,10 +57,9 @@ def limited_address(request: Request, client: Client) -> str:
 
 def basic_credentials(request: Request) -> Credentials | None:
     """The id and secret of a Basic header (RFC 7617); None without one, LingpaiError for one that cannot be read."""
-    scheme, _, encoded = request.headers.get("authorization", "").strip().partition(" ")
-    if scheme.lower() != "basic":
+    scheme, encoded = authorization(request)
+    if scheme != "basic":
         return None
-    encoded = encoded.strip()
     try:
         text = binascii.a2b_base64(encoded + "=" * (-len(encoded) % 4), strict_mode=True).decode("utf-8")
     except ValueError:

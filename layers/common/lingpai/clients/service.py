@@ -86,6 +86,8 @@ def new_client(
     policy: str | None = None,
     id_token_alg: str | None = None,
     resources: tuple[str, ...] = (),
+    dpop_bound_access_tokens: bool = False,
+    mfa: Literal["ignore"] | None = None,
 ) -> Client:
     """A client's record, with its dialect's defaults for omitted arguments; without a secret it is public.
 
@@ -130,7 +132,16 @@ def new_client(
         policy=policy,
         id_token_alg=id_token_alg or ID_TOKEN_ALG,
         resources=resources,
+        dpop_bound_access_tokens=dpop_bound_access_tokens,
+        mfa=mfa,
     )
+
+
+# The fields that a record's rules compare with one another.
+JOINED_FIELDS = (
+    *("access_ttl", "claims", "first_party", "grants", "redirect_uris", "session_ttl", "token_format"),
+    *("sign_app", "sign_provider"),
+)
 
 
 def is_numeric(client_id: str) -> bool:
@@ -146,6 +157,8 @@ def inconsistency(client: Client) -> str | None:
         return "grant_types: a client whose id has digits only may not use client_credentials: users have such ids"
     if client.dialect == "standard" and client.api is not None:
         return "api: the tokens of a standard client open what their scopes say: lingpai:account, lingpai:admin"
+    if client.dialect != "standard" and client.dpop_bound_access_tokens:
+        return "dpop_bound_access_tokens: only clients of the dialect standard may use DPoP"
     if client.claims and client.access_ttl > CLAIMS_TTL_MAX:
         return f"claims: what tokens say of a user grows old: they need an access_token_ttl of {CLAIMS_TTL_MAX} at most"
     return browser_fields.fault(client)

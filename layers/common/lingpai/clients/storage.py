@@ -1,5 +1,6 @@
 """The store interface of client records."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -81,10 +82,11 @@ class ClientWriter(ClientSource, Protocol):
         """Keep the record; False where there is one of this id."""
         ...
 
-    def change_client(self, before: Client, after: Client) -> bool:
+    def change_client(self, before: Client, after: Client, *, depends_on: Collection[str] = ()) -> bool:
         """Make `after` of the record `before`; False where a field that differs is no longer as in `before`.
 
-        False, too, where the record is gone. Fields that are alike in both stay as they are by then.
+        False, too, where the record is gone, or one of the fields in `depends_on` is no longer as in `before`. Fields
+        that are alike in both stay as they are by then.
         """
         ...
 

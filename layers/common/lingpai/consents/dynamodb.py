@@ -4,19 +4,13 @@ from typing import TYPE_CHECKING, Any
 
 from lingpai.accounts.dynamodb import UserItem, user_key
 from lingpai.aws.dynamodb.actions import Action, Actions, update
-from lingpai.aws.dynamodb.attributes import CompactJson, Item
+from lingpai.aws.dynamodb.attributes import Item
 from lingpai.aws.dynamodb.reading import read_json
 from lingpai.aws.dynamodb.tables import DynamoTables
 from lingpai.consents.storage import Given, SaveConsents
 
 if TYPE_CHECKING:
     from lingpai.settings import Settings
-
-
-class ConsentsItem(UserItem):
-    """The attribute of consents, which accounts leave alone."""
-
-    consents = CompactJson(null=True)
 
 
 def deserialize_consents(item: Item) -> Given:
@@ -38,10 +32,10 @@ class DynamoConsents(DynamoTables):
 
 
 def _save_consents(settings: "Settings", write: SaveConsents) -> Action:
-    consents = ConsentsItem.consents
+    consents = UserItem.consents
     unchanged = consents == _serialize(write.before) if write.before else consents.does_not_exist()
     change = consents.set(_serialize(write.after)) if write.after else consents.remove()
-    return update(settings.users_table, user_key(write.user_id), ConsentsItem.id.exists() & unchanged, change)
+    return update(settings.users_table, user_key(write.user_id), UserItem.id.exists() & unchanged, change)
 
 
 ACTIONS: Actions = {SaveConsents: _save_consents}

@@ -5,15 +5,20 @@ A client of the deployment's owner (`first_party`) needs none (OpenID Connect Co
 
 from collections.abc import Callable, Collection
 
+from lingpai.accounts.ended_accounts import DELETED_AT_ONCE
 from lingpai.clients.model import Client
 from lingpai.consents.storage import Given, SaveConsents
 from lingpai.kernel.errors import unavailable
-from lingpai.kernel.writes import Conflict
+from lingpai.kernel.writes import Conflict, Write
 from lingpai.services import Services
+from lingpai.sessions.model import Session, SessionKey
+from lingpai.sessions.storage import EndSession
 
 # The oldest consents beyond so many are forgotten, so that an account stays small: its user is asked again.
 CLIENTS_MAX = 100
 _ATTEMPTS = 5
+# What a transaction holds, less the consents.
+_SESSIONS_AT_ONCE = 99
 
 
 def missing_scopes(client: Client, scope: Collection[str], given: Given) -> tuple[str, ...]:
@@ -42,21 +47,39 @@ def grant(services: Services, user_id: int, client: Client, scope: Collection[st
 
 
 def revoke(services: Services, user_id: int, client_id: str) -> None:
-    """Forget what the user has consented to for the client: it is asked again. Two calls, one where there was nothing.
+    """Forget what the user has consented to for the client, which is asked again, and end its sessions of the account.
 
-    The client's tokens are not ended by it.
+    Four calls, the third a transaction; more if the client has over _SESSIONS_AT_ONCE sessions. Can be repeated. Codes
+    of the client that are not redeemed yet are refused from then on (`authorization.codes.redeem`).
     """
-    _change(services, user_id, lambda given: {known: scopes for known, scopes in given.items() if known != client_id})
+    keys = _sessions_of(services, user_id, client_id)
+    if len(keys) > _SESSIONS_AT_ONCE:
+        services.store.end_sessions(keys[_SESSIONS_AT_ONCE:])
+
+    def without(given: Given) -> Given:
+        return {known: scopes for known, scopes in given.items() if known != client_id}
+
+    _change(services, user_id, without, *(EndSession(key) for key in keys[:_SESSIONS_AT_ONCE]))
+    # What a code has opened between the list and the transaction.
+    services.store.end_sessions(_sessions_of(services, user_id, client_id))
 
 
-def _change(services: Services, user_id: int, change: Callable[[Given], Given]) -> None:
+def _sessions_of(services: Services, user_id: int, client_id: str) -> tuple[SessionKey, ...]:
+    """The sessions of the account that the client has, DELETED_AT_ONCE of all sessions at most."""
+    found = services.store.list_sessions(user_id, DELETED_AT_ONCE)
+    return tuple(each.key for each in found if isinstance(each, Session) and each.client_id == client_id)
+
+
+def _change(services: Services, user_id: int, change: Callable[[Given], Given], *writes: Write) -> None:
+    """Save the changed consents together with the `writes`."""
     for _ in range(_ATTEMPTS):
         before = services.store.get_consents(user_id)
         after = change(before)
-        if list(after.items()) == list(before.items()):
+        save = () if list(after.items()) == list(before.items()) else (SaveConsents(user_id, before, after),)
+        if not save and not writes:
             return
         try:
-            services.store.commit(SaveConsents(user_id, before, after))
+            services.store.commit(*save, *writes)
         except Conflict:
             continue
         return

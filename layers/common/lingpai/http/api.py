@@ -21,8 +21,14 @@ Resource = Annotated[
 ]
 
 
-# A page for people, as text/html.
+# A page for people, and its stylesheet and script.
 Html = NewType("Html", str)
+Css = NewType("Css", str)
+JavaScript = NewType("JavaScript", str)
+# An answer without a body, whose `Location` leads on.
+Redirect = NewType("Redirect", str)
+# An answer without a body, since the caller has it already.
+NotModified = NewType("NotModified", str)
 
 
 class Body(BaseModel):
@@ -77,10 +83,13 @@ class OAuthError(Answer):
 
 
 class BearerError(Answer):
-    """An error of the bearer token (RFC 6750 section 3)."""
+    """An error of the access token (RFC 6750 section 3, RFC 9470 section 3), or of its proof (RFC 9449 section 7.1)."""
 
-    error: Literal["unauthorized", "invalid_token"]
+    error: Literal[
+        "unauthorized", "invalid_token", "insufficient_user_authentication", "invalid_dpop_proof", "use_dpop_nonce"
+    ]
     error_description: str
+    reason: Annotated[str, Field(description="Of an error of the proof.")] = ""
 
 
 @dataclass(frozen=True)

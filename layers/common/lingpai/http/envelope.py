@@ -2,7 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
+from lingpai.http.challenges import challenge
 from lingpai.http.oauth_error import BASIC_CHALLENGE, description
+from lingpai.http.reasons import reason_field
 from lingpai.http.request import Request
 from lingpai.http.response import Reply, error_headers, json_reply
 from lingpai.http.router import Endpoint, Route
@@ -13,6 +15,14 @@ if TYPE_CHECKING:
     from lingpai.clients.model import Right
 
 _NO_MESSAGE = object()
+# The error codes that are about the access token, its user's login, or its proof.
+_OF_TOKENS = {
+    "insufficient_user_authentication",
+    "invalid_dpop_proof",
+    "invalid_token",
+    "unauthorized",
+    "use_dpop_nonce",
+}
 
 
 def legacy_json(
@@ -35,21 +45,21 @@ def done(message: Any = _NO_MESSAGE) -> Reply:
 def refused(error: LingpaiError, request: Request) -> Reply:
     """The error in the caller's language, with its status in the body, too.
 
-    A missing or invalid bearer token is answered as by RFC 6750 section 3 and Spring: `{error, error_description}`.
+    A missing or invalid access token is answered as by RFC 6750 section 3 and Spring: `{error, error_description}`.
     """
     headers = error_headers(error)
-    if error.code in ("unauthorized", "invalid_token"):
-        # RFC 6750 section 3.1: no error code for a request that lacked any authentication.
-        reason = ', error="invalid_token"' if error.code == "invalid_token" else ""
-        headers["WWW-Authenticate"] = f'Bearer realm="lingpai"{reason}'
-        return json_reply(401, {"error": error.code, "error_description": description(error)}, headers)
+    if error.code in _OF_TOKENS:
+        headers |= challenge(error, request)
+        refusal = {"error": error.code, "error_description": description(error)} | reason_field(error)
+        return json_reply(401, refusal, headers)
     if error.code == "invalid_client":
         headers |= BASIC_CHALLENGE
     content = {"status": error.status, "error": text(error.reason, request.language, error.values)}
     if error.code == "insufficient_scope":
         # RFC 6750 section 3.1.
-        scope = f"lingpai:{error.values['needed']}"
-        headers["WWW-Authenticate"] = f'Bearer realm="lingpai", error="insufficient_scope", scope="{scope}"'
-    if error.code in ("insufficient_scope", "recent_login_required"):
+        headers |= challenge(error, request, f"lingpai:{error.values['needed']}")
+    if error.code in ("insufficient_scope", "recent_login_required", "captcha_required"):
         content["reason"] = error.code
+    if error.code == "captcha_required":
+        content["captcha"] = error.values["captcha"]
     return json_reply(error.status, content, headers)

@@ -1,6 +1,7 @@
 """The error answer of RFC 6749 section 5.2, which several dialects share."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from lingpai.http.reasons import reason_field
 from lingpai.http.response import Reply, error_headers, json_reply
@@ -16,12 +17,19 @@ def oauth(path: str, endpoint: Endpoint, methods: tuple[str, ...] = ("POST",)) -
     return Route(path, endpoint, lambda error, _: oauth_error(error), methods)
 
 
-def oauth_error(error: LingpaiError, wording: Mapping[str, str] | None = None) -> Reply:
+def oauth_error(
+    error: LingpaiError, wording: Mapping[str, str] | None = None, more: Mapping[str, Any] | None = None
+) -> Reply:
     """`{error, error_description, reason}` with the error's status; `wording` has a dialect's own texts by reason.
+
+    `more` are further fields.
 
     The response to a failed client authentication has a Basic challenge (section 5.2, RFC 7617 section 2).
     """
-    content = {"error": error.code, "error_description": description(error, wording)} | reason_field(error)
+    content: dict[str, Any] = {"error": error.code, "error_description": description(error, wording)} | reason_field(
+        error
+    )
+    content |= more or {}
     challenge = BASIC_CHALLENGE if error.code == "invalid_client" else {}
     return json_reply(error.status, content, {**challenge, **error_headers(error)})
 

@@ -34,26 +34,32 @@ _OPAQUE = {"password", "oldPassword", "newPassword", "client_secret"}
 # May be sent more than once (RFC 8707 section 2); each value becomes a line, since none holds a line end.
 _REPEATABLE = {"resource"}
 # JSON clients send these as numbers, too.
-_CODES = {"code", "validateCode"}
+_CODES = {"code", "totp", "validateCode"}
 _NUMBERS_ALLOWED = {"client_id", "clientId", "mobile", "sys", "sysId", "sysid", "username", *_CODES}
 # Parameters that may not be in the query string, since URLs are logged.
 CREDENTIALS = {
     "access_token",
     "accessToken",
     "accesstoken",
+    "auth_session",
     "client_secret",
     "code",
     "code_verifier",
+    "id_token",
+    "js_code",
     "md5password",
     "newPassword",
     "nonce",
     "oldPassword",
     "password",
+    "phone_code",
+    "recovery_code",
     "refreshToken",
     "refresh_token",
     "shapassword",
     "sign",
     "token",
+    "totp",
     "username",
     "validateCode",
 }
@@ -188,6 +194,15 @@ def json_body(request: Request) -> dict[str, Any]:
     """The JSON object in the body; an empty body is an empty object. `fields` read it. Names are trimmed."""
     body = _body(request)
     return _json_object(body) if body.strip() else {}
+
+
+def authorization(request: Request) -> tuple[str, str]:
+    """The scheme of the Authorization header in lower case, and its credentials; two empty texts without the header.
+
+    RFC 9110 section 11.4: the case of the scheme does not matter.
+    """
+    scheme, _, credentials = request.headers.get("authorization", "").strip().partition(" ")
+    return scheme.lower(), credentials.strip()
 
 
 def form_text(request: Request) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 import orjson
 
@@ -15,7 +16,7 @@ JSON = "application/json;charset=UTF-8"
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer. `body` is text, empty for none, and JSON unless a header says otherwise.
+    """An answer. `body` is text, empty for none, and JSON unless a header says otherwise; with `is_base64`, bytes so.
 
     `cookies` are values of `Set-Cookie` (see `http.cookies`).
     `error`, `client_id`, `grant` and `dialect` (of the client's record) are for the log and the metrics.
@@ -29,6 +30,7 @@ class Reply:
     client_id: str | None = None
     grant: str | None = None
     dialect: str | None = None
+    is_base64: bool = False
 
     def about(
         self,
@@ -38,7 +40,9 @@ class Reply:
         error: LingpaiError | None = None,
     ) -> "Reply":
         """The same response, with fields for the log and the metrics."""
-        return Reply(self.status, self.body, self.headers, self.cookies, error, client_id, grant, dialect)
+        return Reply(
+            self.status, self.body, self.headers, self.cookies, error, client_id, grant, dialect, self.is_base64
+        )
 
 
 def json_reply(status: int, content: Any, headers: Mapping[str, str] | None = None) -> Reply:
@@ -46,11 +50,18 @@ def json_reply(status: int, content: Any, headers: Mapping[str, str] | None = No
     return Reply(status, orjson.dumps(content).decode(), {**NO_STORE, **headers} if headers else NO_STORE)
 
 
+def with_query(address: str, fields: Mapping[str, str]) -> str:
+    """The address with these fields added to its query."""
+    return f"{address}{'&' if '?' in address else '?'}{urlencode(fields)}"
+
+
 def error_headers(error: LingpaiError) -> dict[str, str]:
-    """The headers of an error: `Retry-After`, `Allow`."""
+    """The headers of an error: `Retry-After`, `Allow`, `DPoP-Nonce`."""
     headers = {}
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
     if error.allow:
         headers["Allow"] = ", ".join(error.allow)
+    if error.dpop_nonce is not None:
+        headers["DPoP-Nonce"] = error.dpop_nonce
     return headers

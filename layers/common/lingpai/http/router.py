@@ -1,7 +1,7 @@
 """From a Lambda event to an endpoint and back: path, methods, refusals, the log line, and a 500 without details.
 
-Paths are exact, so a dictionary finds the route. Powertools' resolver keeps the current event in its class, where two
-requests of one process would overwrite each other's.
+Paths are exact, so a dictionary finds the route; the last part of a path may be left open (`ANY_NAME`). Powertools'
+resolver keeps the current event in its class, where two requests of one process would overwrite each other's.
 """
 
 import functools
@@ -24,6 +24,10 @@ from lingpai.services import Services
 if TYPE_CHECKING:
     from lingpai.clients.model import Right
     from lingpai.oauth.rights import Admission
+    from lingpai.settings import Settings
+
+# In place of the last part of a route's path, as API Gateway spells it: what stands there is the endpoint's to read.
+ANY_NAME = "{proxy+}"
 
 Endpoint = Callable[[Services, Request], Reply]
 Refused = Callable[[LingpaiError, Request], Reply]
@@ -45,7 +49,8 @@ class Route:
 
     `needs` is the right that the caller's access token must have (`account` or `admin`, for Lingpai's own API), and
     `changes` whether the route writes: temporary tokens may only read. `query_credentials` are the credentials that a
-    protocol puts in the query string; other routes refuse them there, since URLs are logged.
+    protocol puts in the query string; other routes refuse them there, since URLs are logged. Where `is_on` is false for
+    the settings, the path is answered as one that is not there.
     """
 
     path: str
@@ -55,6 +60,7 @@ class Route:
     needs: "Right" = "none"
     changes: bool = True
     query_credentials: frozenset[str] = frozenset()
+    is_on: "Callable[[Settings], bool] | None" = None
 
 
 @dataclass(frozen=True)
@@ -89,8 +95,13 @@ def _reply(app: _App, event: object) -> Reply:
     except MalformedEventError as error:
         observability.log_malformed_event(error)
         return json_reply(400, {"message": "Bad Request"})
-    route = app.routes.get(request.path)
-    return json_reply(404, {"message": "Not Found"}) if route is None else _serve(app, request, route)
+    route = app.routes.get(request.path) or app.routes.get(f"{request.path.rpartition('/')[0]}/{ANY_NAME}")
+    return not_found() if route is None else _serve(app, request, route)
+
+
+def not_found() -> Reply:
+    """The answer to a path that is not there."""
+    return json_reply(404, {"message": "Not Found"})
 
 
 def _serve(app: _App, request: Request, route: Route) -> Reply:
@@ -118,6 +129,8 @@ def _count(app: _App, reply: Reply) -> None:
 
 def _answer(app: _App, request: Request, route: Route) -> Reply:
     """The endpoint's response, or its error in the format of the route."""
+    if route.is_on is not None and not route.is_on(app.services().settings):
+        return not_found()
     methods = _with_head(route.methods)
     allow = (*methods, "OPTIONS")
     if request.method == "OPTIONS":
@@ -159,4 +172,5 @@ def _response(reply: Reply, security: Mapping[str, str]) -> dict[str, Any]:
     """The reply in the response format of an HTTP API (payload format 2.0)."""
     typed = {"Content-Type": JSON} if reply.body else {}
     answer = {"statusCode": reply.status, "headers": {**typed, **reply.headers, **security}, "body": reply.body}
-    return {**answer, "cookies": list(reply.cookies)} if reply.cookies else answer
+    encoded = {"isBase64Encoded": True} if reply.is_base64 else {}
+    return {**answer, **encoded, **({"cookies": list(reply.cookies)} if reply.cookies else {})}

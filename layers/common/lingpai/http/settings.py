@@ -43,7 +43,7 @@ class HttpSettings(FeatureSettings):
     """list: origins whose pages may call, such as `https://app.example.com`: scheme, host and port in lower case, no
     path; or `*` alone; in a deployment the parameter `CorsOrigins`
     """
-    cors_headers: HeaderNames = ("authorization", "content-type", "x-requested-with")
+    cors_headers: HeaderNames = ("authorization", "content-type", "dpop", "x-requested-with")
     """list: request headers that those pages may send; in a deployment the parameter `CorsHeaders`"""
 
     trusted_proxy_secret: SecretStr = SecretStr("")

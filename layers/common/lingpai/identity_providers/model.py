@@ -1,4 +1,4 @@
-"""Identities that a third party has proven."""
+"""Identities that a third party has proven, and the tokens by which this server asks it."""
 
 from dataclasses import dataclass, field
 
@@ -60,3 +60,17 @@ class ProviderCredential:
 
     sign: str = field(repr=False)
     nonce: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class AppToken:
+    """The access token of one of this server's apps at a provider, as the store keeps it: encrypted.
+
+    `app` is provider and app as one text. `sealed` is empty if there is no token. `claimed_until` is when the claim of
+    whoever is renewing it ends; 0 for nobody. Times are Unix seconds.
+    """
+
+    app: str
+    sealed: bytes = field(default=b"", repr=False)
+    expires_at: int = 0
+    claimed_until: int = 0

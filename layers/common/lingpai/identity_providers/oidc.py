@@ -3,17 +3,16 @@
 import json
 import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
 from lingpai.clients.model import Client
 from lingpai.identity_providers import https, id_tokens
+from lingpai.identity_providers.discovery import Discovery
 from lingpai.identity_providers.id_tokens import Presented, PublicKey
 from lingpai.identity_providers.model import Identity, ProviderCredential, SingleUse
 from lingpai.kernel import deadline
 from lingpai.kernel.clock import Clock
 from lingpai.kernel.errors import LingpaiError, SettingsError, invalid_grant, unavailable
-from lingpai.kernel.setting_types import secure_url
 
 if TYPE_CHECKING:
     from lingpai.identity_providers.settings import IdentityProviderSettings, OidcProvider
@@ -29,16 +28,17 @@ _KEPT = 86400
 
 
 class OpenId:
-    """One OpenID provider, see `IdentityProvider`."""
+    """One OpenID provider, see `IdentityProvider`. `issuer` is that of its identities."""
 
     proves = True
 
     def __init__(self, settings: "IdentityProviderSettings", provider: "OidcProvider", clock: Clock) -> None:
         self._provider = provider
         self._clock = clock
+        self.discovery = Discovery(settings, provider, clock)
         given = provider.jwks
-        self._keys = _Ring(settings, provider, clock) if given is None else _Given(provider.name, given)
-        self._issuer = Identity(PROVIDER, provider.issuer, "").issuer
+        self._keys = _Ring(settings, provider, clock, self.discovery) if given is None else _Given(provider.name, given)
+        self.issuer = Identity(PROVIDER, provider.issuer, "").issuer
 
     def asks(self, client: Client, credential: ProviderCredential) -> bool:  # noqa: ARG002  the keys are read for all tokens
         """See `IdentityProvider`. Keys are read once in OIDC_KEYS_PAUSE at most, whatever is presented."""
@@ -50,7 +50,7 @@ class OpenId:
         audiences = provider.audiences
         if client.sign_app != _ANY_APP:
             if client.sign_app not in audiences:
-                raise _unavailable(provider, f"{client.sign_app!r} is none of its audiences")
+                raise unavailable_provider(provider, f"{client.sign_app!r} is none of its audiences")
             audiences = (client.sign_app,)
         token = id_tokens.present(credential.sign)
         key = self._keys.find(token)
@@ -65,7 +65,7 @@ class OpenId:
 
     def app(self, issuer: str) -> str | None:
         """See `IdentityProvider`: the issuer's address."""
-        return self._provider.issuer if issuer == self._issuer else None
+        return self._provider.issuer if issuer == self.issuer else None
 
 
 class _Given:
@@ -89,12 +89,15 @@ class _Given:
 class _Ring:
     """The provider's keys, kept for OIDC_KEYS_TTL, and for a day where they cannot be read again.
 
-    A key that is not known makes them be read again, once in OIDC_KEYS_PAUSE: whoever makes names up makes no calls.
+    A key that is not known makes them be read again, once in OIDC_KEYS_PAUSE: invented names cause no calls.
     """
 
-    def __init__(self, settings: "IdentityProviderSettings", provider: "OidcProvider", clock: Clock) -> None:
+    def __init__(
+        self, settings: "IdentityProviderSettings", provider: "OidcProvider", clock: Clock, discovery: Discovery
+    ) -> None:
         self._settings = settings
         self._provider = provider
+        self._discovery = discovery
         # The clock of the times below.
         self._elapsed = clock.elapsed
         self._lock = threading.Lock()
@@ -102,11 +105,9 @@ class _Ring:
         self._read_at = 0
         self._failed_at = 0
         self._sought_at = 0
-        self._found_uri = ""
-        self._found_at = 0
 
     def find(self, token: Presented) -> PublicKey:
-        """The key that the token names; LingpaiError `invalid_grant` where there is none, 503 where nobody can tell."""
+        """The key that the token names; LingpaiError `invalid_grant` if unknown, 503 if the keys cannot be read."""
         kept, now = self._keys, self._elapsed()
         keys = self._current(now)
         key = id_tokens.choose(keys, token)
@@ -149,23 +150,17 @@ class _Ring:
     def _read(self, now: int) -> None:
         """Read the keys; LingpaiError 503 where that fails, and those that are there stay."""
         try:
-            self._keys = id_tokens.read_keys(https.get(self._settings, self._uri(now), _ANSWER_MAX))
+            self._keys = id_tokens.read_keys(https.get(self._settings, self._uri(), _ANSWER_MAX))
             self._read_at = now
         except (https.NotAnswered, ValueError) as error:
             if not deadline.is_over():
                 self._failed_at = now
-                self._found_uri = ""
-            raise _unavailable(self._provider, f"keys: {error}") from None
+                self._discovery.forget()
+            raise unavailable_provider(self._provider, f"keys: {error}") from None
 
-    def _uri(self, now: int) -> str:
-        """The URL of the keys: the setting, or from discovery (OpenID Connect Discovery 1.0 section 4)."""
-        if self._provider.jwks_uri is not None:
-            return self._provider.jwks_uri
-        if not self._found_uri or now >= self._found_at + self._settings.oidc_keys_ttl:
-            address = f"{self._provider.issuer.rstrip('/')}/.well-known/openid-configuration"
-            self._found_uri = _keys_uri(https.get(self._settings, address, _ANSWER_MAX), self._provider)
-            self._found_at = now
-        return self._found_uri
+    def _uri(self) -> str:
+        """The URL of the keys: the setting, or from discovery."""
+        return self._provider.jwks_uri or self._discovery.endpoint("jwks_uri")
 
 
 def _known(key: PublicKey | None) -> PublicKey:
@@ -175,26 +170,6 @@ def _known(key: PublicKey | None) -> PublicKey:
     return key
 
 
-def _keys_uri(document: bytes, provider: "OidcProvider") -> str:
-    """The `jwks_uri` of a provider's metadata; ValueError where it is not this provider's, or has none."""
-    try:
-        found: Any = json.loads(document)
-    except (ValueError, RecursionError):
-        raise ValueError("the metadata is not JSON") from None
-    if not isinstance(found, dict) or found.get("issuer") != provider.issuer:
-        raise ValueError("the metadata is another issuer's")
-    uri = found.get("jwks_uri")
-    if not isinstance(uri, str):
-        raise ValueError("the metadata has no jwks_uri")  # noqa: TRY004  it is the content that is wrong
-    try:
-        secure_url(uri)
-    except ValueError as error:
-        raise ValueError(f"jwks_uri {error}") from None
-    # A provider out there has no business with what listens beside us.
-    if urlsplit(uri).scheme != urlsplit(provider.issuer).scheme:
-        raise ValueError("jwks_uri is less secure than the issuer")
-    return uri
-
-
-def _unavailable(provider: "OidcProvider", detail: str) -> LingpaiError:
+def unavailable_provider(provider: "OidcProvider", detail: str) -> LingpaiError:
+    """The error 503 for a provider that cannot be used now; `detail` is for the log."""
     return unavailable("provider_unavailable", detail=f"{PROVIDER} {provider.name}: {detail}")

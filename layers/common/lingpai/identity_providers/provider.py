@@ -1,6 +1,6 @@
 """The interface of an identity provider."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from lingpai.clients.model import Client
 from lingpai.identity_providers.model import Identity, ProviderCredential
@@ -36,4 +36,21 @@ class IdentityProvider(Protocol):
 
     def app(self, issuer: str) -> str | None:
         """The app in this `Identity.issuer`, as shown to users; None if this provider cannot log it in."""
+        ...
+
+
+@runtime_checkable
+class NumberProvider(Protocol):
+    """An identity provider that proves the numbers of its users as well (WeChat's mini-programs)."""
+
+    def check_phone_code(self, phone_code: str) -> None:
+        """LingpaiError `invalid_grant` for a code that is refused without a call."""
+        ...
+
+    def phone_number(self, client: Client, phone_code: str, openid: str) -> str:
+        """The number with its country code that the user with this id in the client's app has confirmed; one call.
+
+        LingpaiError `invalid_grant` for a code that is wrong, used, or of another user or app, 429 or 503 if the third
+        party does not answer. Neither the error nor its cause quotes the code or the number.
+        """
         ...

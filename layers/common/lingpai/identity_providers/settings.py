@@ -15,10 +15,12 @@ from pydantic import (
     field_validator,
 )
 
-from lingpai.kernel.setting_types import FeatureSettings, Seconds, TimeOut, Url, Words
+from lingpai.kernel.setting_types import FeatureSettings, Seconds, SecretArn, TimeOut, Url, Words
 from lingpai.kernel.validation_errors import error_text
 
 _WECHAT_APP = re.compile(r"wx[0-9A-Za-z]{4,62}")
+# Scope tokens (RFC 6749 section 3.3), `openid` among them.
+_SCOPE = r"^([!#-\[\]-~]+ )*openid( [!#-\[\]-~]+)*$"
 _PROVIDER_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 # Names with another meaning: the other two identity providers, and the one that OpenID identities are stored under.
 _NOT_OPENID = {"oidc", "trusted", "wechat"}
@@ -38,6 +40,17 @@ def wechat_apps(text: str) -> dict[str, str]:
             )
         if found.setdefault(app, secret) != secret:
             raise ValueError(f"entry {number} gives {app} another secret")
+    return found
+
+
+def client_secrets(text: str) -> dict[str, str]:
+    """The client secrets in a JSON object, by the provider's name. No text of a ValueError quotes any of it."""
+    try:
+        found = json.loads(text, object_pairs_hook=_once_each) if text else {}
+    except (ValueError, RecursionError):
+        raise ValueError("is not JSON, or has a name twice") from None
+    if not isinstance(found, dict) or not all(isinstance(secret, str) and secret for secret in found.values()):
+        raise ValueError('is not a JSON object of texts, as in {"google": "…"}')
     return found
 
 
@@ -63,6 +76,14 @@ class OidcProvider(BaseModel):
     - `jwks`: its keys, a JWK set as text. Without it they are read from `jwks_uri`, and that is found by discovery.
     - `nonce`: checked `if_present`, always `required`, or required as the SHA-256 of the request's nonce (`hashed`).
     - `token_life_max`: tokens that expire later than in so many seconds are refused.
+
+    With a `client_id` people can log in at it on the pages, by the code flow (OpenID Connect Core 1.0 section 3.1):
+
+    - `client_id`: the audience that the pages are there. Its secret stands in OIDC_CLIENT_SECRETS.
+    - `label`: the provider's name on the pages. `scope`: what is asked for, with spaces between.
+    - `authorization_endpoint`, `token_endpoint`: found by discovery, unless both are given.
+    - `token_auth`: how the secret is sent; without it as the metadata say, else `client_secret_basic`.
+    - `response_mode`: how the browser comes back. Apple wants `form_post` where the scope has `name` or `email`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
@@ -77,6 +98,32 @@ class OidcProvider(BaseModel):
     nonce: Literal["if_present", "required", "hashed"] = "if_present"
     # A used token is stored until it expires. No known provider's tokens live longer than this default.
     token_life_max: Annotated[int, Field(gt=0, le=100 * 366 * 86400)] = 31 * 86400
+    client_id: Party | None = None
+    label: Annotated[str, Field(min_length=1, max_length=40)] | None = None
+    scope: Annotated[str, Field(pattern=_SCOPE)] = "openid"
+    authorization_endpoint: Url | None = None
+    token_endpoint: Annotated[Url | None, Field(validate_default=True)] = None
+    token_auth: Literal["client_secret_basic", "client_secret_post"] | None = None
+    response_mode: Literal["query", "form_post"] = "query"
+
+    @property
+    def shown_name(self) -> str:
+        """The provider's name on the pages."""
+        return self.label or self.name.capitalize()
+
+    @field_validator("client_id")
+    @classmethod
+    def _is_audience(cls, client_id: str | None, info: ValidationInfo) -> str | None:
+        if client_id is not None and client_id not in info.data.get("audiences", (client_id,)):
+            raise ValueError("is none of its audiences")
+        return client_id
+
+    @field_validator("token_endpoint")
+    @classmethod
+    def _both_endpoints(cls, endpoint: str | None, info: ValidationInfo) -> str | None:
+        if (endpoint is None) != (info.data.get("authorization_endpoint") is None):
+            raise ValueError("stands beside authorization_endpoint: give both or neither")
+        return endpoint
 
     @field_validator("issuer")
     @classmethod
@@ -134,11 +181,23 @@ class IdentityProviderSettings(FeatureSettings):
     """ARN: the Secrets Manager secret that holds them, in that form"""
     wechat_url: Url = "https://api.weixin.qq.com"
     """URL: where WeChat is asked"""
+    wechat_open_url: Url = "https://open.weixin.qq.com"
+    """URL: where the pages send people to log in with WeChat"""
+    wechat_website_app: str = ""
+    """app id: the website application that the pages are, for people outside WeChat; its secret is among those above"""
+    wechat_official_app: str = ""
+    """app id: the official account that the pages belong to, for people inside WeChat; its secret likewise"""
+    wechat_scope: Literal["snsapi_userinfo", "snsapi_base"] = "snsapi_userinfo"
+    """scope: what is asked for inside WeChat; `snsapi_base` asks nobody, and gives no unionid"""
 
     oidc_providers: Annotated[tuple[OidcProvider, ...], BeforeValidator(_oidc_providers)] = ()
     """JSON: [OpenID providers](identities.md#openid-providers) by name"""
+    oidc_client_secrets: SecretStr = SecretStr("")
+    """JSON: the secrets of the pages' clients there, by the provider's name; takes precedence over the next"""
+    oidc_client_secrets_secret: SecretArn = ""
+    """ARN: the Secrets Manager secret that holds them, in that form"""
     oidc_keys_ttl: Seconds = 3600
-    """seconds: how long a provider's keys are used without being read again"""
+    """seconds: how long a provider's keys and metadata are used without being read again"""
     oidc_keys_pause: Seconds = 30
     """seconds: how long a provider is not asked again after an unknown key or a failure"""
     link_providers: Words = ()
@@ -154,6 +213,24 @@ class IdentityProviderSettings(FeatureSettings):
     def _readable(cls, apps: SecretStr) -> SecretStr:
         wechat_apps(apps.get_secret_value())
         return apps
+
+    @field_validator("oidc_client_secrets")
+    @classmethod
+    def _readable_secrets(cls, secrets: SecretStr, info: ValidationInfo) -> SecretStr:
+        known = {provider.name for provider in info.data.get("oidc_providers", ())}
+        if strangers := sorted(client_secrets(secrets.get_secret_value()).keys() - known):
+            raise ValueError(f"OIDC_PROVIDERS has no {', '.join(strangers)}")
+        return secrets
+
+    @field_validator("wechat_website_app", "wechat_official_app")
+    @classmethod
+    def _app_id(cls, app: str, info: ValidationInfo) -> str:
+        if app and not _WECHAT_APP.fullmatch(app):
+            raise ValueError("is no app id, as in wx0123456789abcdef")
+        known = info.data["wechat_apps"].get_secret_value() if "wechat_apps" in info.data else ""
+        if app and known and app not in wechat_apps(known):
+            raise ValueError("is no app of WECHAT_APPS")
+        return app
 
     @field_validator("link_providers")
     @classmethod

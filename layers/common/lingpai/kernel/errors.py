@@ -4,6 +4,7 @@
 `messages.TEXTS`, and `values` the values in its text. `values` are shown, so they may not contain secrets.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 # A `detail`: a used refresh token was presented again, so it may have been stolen.
@@ -20,7 +21,8 @@ class LingpaiError(Exception):
     """A refusal that is shown to the caller.
 
     `retry_after` is in seconds; `allow` are the methods of the path; `detail` is only logged; `dialect` is that of the
-    refused client, if it has a record. `client_id` is set later, once the client has authenticated.
+    refused client, if it has a record. `dpop_nonce` is the nonce for the client's next proof (RFC 9449 section 8).
+    `client_id` is set later, once the client has authenticated.
     """
 
     def __init__(
@@ -33,6 +35,7 @@ class LingpaiError(Exception):
         allow: tuple[str, ...] = (),
         detail: str | None = None,
         dialect: str | None = None,
+        dpop_nonce: str | None = None,
         **values: Any,
     ) -> None:
         super().__init__(f"{code}: {reason}")
@@ -43,6 +46,7 @@ class LingpaiError(Exception):
         self.allow = allow
         self.detail = detail
         self.dialect = dialect
+        self.dpop_nonce = dpop_nonce
         self.values = values
         self.client_id: str | None = None
 
@@ -60,6 +64,19 @@ def invalid_client(reason: str = "bad_client", dialect: str | None = None) -> Li
 def invalid_grant(reason: str, detail: str | None = None) -> LingpaiError:
     """The password, code or refresh token is wrong, expired, used up or another client's."""
     return LingpaiError("invalid_grant", 400, reason, detail=detail)
+
+
+def second_factor_required(login: str) -> LingpaiError:
+    """The login has one factor, and the account needs a second one; `login` is the address of the login page."""
+    return LingpaiError("invalid_grant", 400, "second_factor_required", login=login)
+
+
+def invalid_session() -> LingpaiError:
+    """An `auth_session` that is unknown, used, expired, or another client's or key's.
+
+    draft-ietf-oauth-first-party-apps section 5.2.2.1.
+    """
+    return LingpaiError("invalid_session", 400, "invalid_session")
 
 
 def unauthorized_client(grant: str) -> LingpaiError:
@@ -107,6 +124,11 @@ def consent_required() -> LingpaiError:
     return LingpaiError("consent_required", 400, "consent_required")
 
 
+def unmet_authentication_requirements() -> LingpaiError:
+    """The request needs two factors, and the deployment asks nobody for a second one (RFC 9470 section 5)."""
+    return LingpaiError("unmet_authentication_requirements", 400, "unmet_authentication_requirements")
+
+
 def user_refused() -> LingpaiError:
     """The user has denied the client access (RFC 6749 section 4.1.2.1)."""
     return LingpaiError("access_denied", 403, "user_refused")
@@ -117,9 +139,19 @@ def unauthorized() -> LingpaiError:
     return LingpaiError("unauthorized", 401, "no_token")
 
 
-def invalid_token() -> LingpaiError:
-    """The bearer token is malformed, unknown, expired or revoked."""
-    return LingpaiError("invalid_token", 401, "bad_token")
+def invalid_token(reason: str = "bad_token") -> LingpaiError:
+    """The access token is malformed, unknown, expired or revoked, or is not presented as it has to be."""
+    return LingpaiError("invalid_token", 401, reason)
+
+
+def invalid_dpop_proof(reason: str, status: int = 400, **values: Any) -> LingpaiError:
+    """The DPoP proof is missing or not acceptable; 401 where it comes with an access token (RFC 9449 section 7.1)."""
+    return LingpaiError("invalid_dpop_proof", status, reason, **values)
+
+
+def use_dpop_nonce(nonce: str, status: int = 400) -> LingpaiError:
+    """The DPoP proof needs this nonce (RFC 9449 section 8); 401 where it comes with an access token (section 9)."""
+    return LingpaiError("use_dpop_nonce", status, "use_dpop_nonce", dpop_nonce=nonce)
 
 
 def forbidden(reason: str = "admin_only") -> LingpaiError:
@@ -132,6 +164,11 @@ def insufficient_scope(needed: str) -> LingpaiError:
     return LingpaiError("insufficient_scope", 403, "insufficient_scope", needed=needed)
 
 
+def insufficient_user_authentication(acr: str) -> LingpaiError:
+    """The login of the access token has too few factors; `acr` is what the request needs (RFC 9470 section 3)."""
+    return LingpaiError("insufficient_user_authentication", 401, "insufficient_user_authentication", acr=acr)
+
+
 def unsupported_token_type() -> LingpaiError:
     """A token of a kind that cannot be revoked (RFC 7009 section 2.2.1)."""
     return LingpaiError("unsupported_token_type", 400, "temporary_token")
@@ -140,6 +177,11 @@ def unsupported_token_type() -> LingpaiError:
 def recent_login_required(reason: str = "recent_login_required") -> LingpaiError:
     """The account has to be proven before it is changed: by a recent login, or in the same request."""
     return LingpaiError("recent_login_required", 403, reason)
+
+
+def captcha_required(captcha: Mapping[str, Any], reason: str) -> LingpaiError:
+    """A captcha has to be solved first; `captcha` is what its client shows."""
+    return LingpaiError("captcha_required", 403, reason, captcha=captcha)
 
 
 def not_found(reason: str) -> LingpaiError:

@@ -18,6 +18,8 @@ TOKEN_MAX = 16 * 1024
 _SHAPE = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 # All asymmetric: neither `none` nor a shared secret. ES256 is added below.
 _OF_PYJWT = ("ES384", "ES512", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512")
+# What may sign the DPoP proofs of clients (RFC 9449 section 5.1).
+DPOP_ALGORITHMS = ("ES256", "ES384", "EdDSA", "Ed25519", "PS256", "RS256")
 
 
 def sign(headers: dict[str, Any], claims: dict[str, Any], key: Any, algorithm: str) -> str:

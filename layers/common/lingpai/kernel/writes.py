@@ -18,7 +18,7 @@ class Write:
 class Conflict(Exception):
     """A write could not be done, so none of its transaction was. `write` is the first that failed.
 
-    `user` is the account as it was then, for a write with a `count`; None where it is gone.
+    `user` is the account as it was then, for a write with a `count` or `one_factor`; None where it is gone.
     """
 
     def __init__(self, write: Write, user: "User | None" = None) -> None:

@@ -22,11 +22,20 @@ class StandardTokens(Answer):
     """The token response of RFC 6749 section 5.1."""
 
     access_token: str
-    token_type: Annotated[Literal["Bearer", "bearer"], Field(description="Its case is the dialect's.")]
+    token_type: Annotated[
+        Literal["Bearer", "bearer", "DPoP"],
+        Field(description="`DPoP` if it is bound to the key of a proof (RFC 9449); else its case is the dialect's."),
+    ]
     expires_in: Annotated[int, Field(examples=[3600])]
     refresh_token: str = ""
     scope: Scope = ""
     id_token: Annotated[str, Field(description="Where the scope has `openid`.")] = ""
+
+
+class Confirmation(Answer):
+    """The key that a token is bound to (RFC 9449 section 6)."""
+
+    jkt: Annotated[str, Field(description="Its SHA-256 thumbprint (RFC 7638).")]
 
 
 class Active(Answer):
@@ -39,11 +48,16 @@ class Active(Answer):
     iat: int
     exp: int
     iss: Annotated[str, Field(examples=["https://id.example"])]
+    auth_time: Annotated[int, Field(description="When the user logged in.")] = 0
+    acr: Annotated[str, Field(description="The number of factors that the login proved.", examples=["1", "2"])] = ""
+    amr: list[str] = Field(default=[], description="How the user logged in (RFC 8176).", examples=[["pwd"]])
     scope: Scope = ""
-    token_type: Annotated[str, Field(description="`Bearer` for an access token.", examples=["Bearer"])] = ""
+    token_type: Annotated[str, Field(description="`Bearer` or `DPoP` for an access token.", examples=["Bearer"])] = ""
+    cnf: Annotated[Confirmation | None, Field(description="If it is bound to a key.")] = None
     aud: Annotated[
         str | list[str], Field(description="The audience, if the token is signed or was requested with `resource`.")
     ] = ""
+    temporary: Annotated[bool, Field(description="True for a temporary token, which may only read.")] = False
     roles: list[str] = Field(default=[], description="Where the client's record asks for it.")
     username: Annotated[str, Field(description="Where the client's record asks for it.")] = ""
 
@@ -77,10 +91,11 @@ class UserInfo(Answer):
 
 
 class BearerRefusal(Answer):
-    """An error of the bearer token (RFC 6750 section 3)."""
+    """An error of the access token (RFC 6750 section 3), or of its proof (RFC 9449 section 7.1)."""
 
-    error: Literal["unauthorized", "invalid_token", "insufficient_scope"]
+    error: Literal["unauthorized", "invalid_token", "insufficient_scope", "invalid_dpop_proof", "use_dpop_nonce"]
     error_description: str
+    reason: Annotated[str, Field(description="Of an error of the proof.")] = ""
 
 
 class Nothing(Answer):
@@ -93,6 +108,7 @@ class Metadata(Answer):
     issuer: Annotated[str, Field(examples=["https://id.example"])]
     authorization_endpoint: str
     pushed_authorization_request_endpoint: str
+    authorization_challenge_endpoint: str
     token_endpoint: str
     userinfo_endpoint: str
     end_session_endpoint: str
@@ -104,6 +120,7 @@ class Metadata(Answer):
     code_challenge_methods_supported: list[str]
     authorization_response_iss_parameter_supported: bool
     token_endpoint_auth_methods_supported: list[str]
+    dpop_signing_alg_values_supported: list[str]
     revocation_endpoint: str
     revocation_endpoint_auth_methods_supported: list[str]
     introspection_endpoint: str

@@ -13,7 +13,7 @@ class TokenRequest:
 
     `scope` is the requested scope, None without one. `resource` are the requested resources, all of them in the
     client's record (RFC 8707). `address` is the end user's if the client has forwarded it (`forwarded`), else the
-    client's.
+    client's. `jkt` is the thumbprint of the key of its DPoP proof; None without one.
     """
 
     client: Client
@@ -22,6 +22,7 @@ class TokenRequest:
     address: str
     forwarded: bool = False
     resource: tuple[str, ...] = ()
+    jkt: str | None = None
 
     @property
     def presenter(self) -> Presenter:

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lingpai.accounts.caller import token_of
 from lingpai.clients.model import Client, Right
 from lingpai.clients.scopes import API_SCOPES
 from lingpai.clients.service import DEFAULTS
-from lingpai.kernel.errors import forbidden, insufficient_scope, invalid_token, unauthorized
+from lingpai.kernel.errors import forbidden, insufficient_scope, invalid_token
+from lingpai.oauth import presented
 from lingpai.services import Services
-from lingpai.sessions import access_tokens, jwt
+from lingpai.sessions import jwt
 from lingpai.sessions.access_tokens import AccessToken
 from lingpai.sessions.model import Session
 
@@ -34,24 +34,21 @@ class Admission:
 
 
 def admit(services: Services, request: "Request", needs: Right, *, changes: bool) -> Admission:
-    """Check the request's bearer token for a route that `needs` this right, and `changes` something or only reads.
+    """Check the request's access token for a route that `needs` this right, and `changes` something or only reads.
 
-    LingpaiError `unauthorized` without a token, `invalid_token` for an invalid one, `insufficient_scope` if its right
-    is too low, `access_denied` for a temporary one on a route that changes something.
+    LingpaiError as by `presented.read`, `insufficient_scope` if its right is too low, `access_denied` for a temporary
+    one on a route that changes something.
     """
-    token = token_of(request)
-    if token is None:
-        raise unauthorized()
-    presented = access_tokens.read(services, token)
-    client = services.clients.get_client(presented.session.client_id)
+    token = presented.read(services, request)
+    client = services.clients.get_client(token.session.client_id)
     if client is None:
         raise invalid_token()
-    opens = opened_by(services, client, presented)
+    opens = opened_by(services, client, token)
     if _RANKS[opens] < _RANKS[needs]:
         raise insufficient_scope(needs)
-    if changes and presented.temporary:
+    if changes and token.temporary:
         raise forbidden("temporary_token")
-    return Admission(presented.session, opens, needs)
+    return Admission(token.session, opens, needs)
 
 
 def opened_by(services: Services, client: Client, token: AccessToken) -> Right:

@@ -11,6 +11,7 @@ from lingpai.http import observability
 from lingpai.http.oauth_error import oauth
 from lingpai.http.request import CLIENT, Request, parameters, require
 from lingpai.http.response import Reply, json_reply
+from lingpai.kernel import jws
 from lingpai.kernel.errors import invalid_client
 from lingpai.oauth import user_claims
 from lingpai.oauth.grants import GRANT_TYPES
@@ -63,6 +64,8 @@ def metadata(services: Services, _: Request) -> Reply:
             "issuer": issuer,
             "authorization_endpoint": f"{issuer}/oauth/authorize",
             "pushed_authorization_request_endpoint": f"{issuer}/oauth/par",
+            # draft-ietf-oauth-first-party-apps section 8.
+            "authorization_challenge_endpoint": f"{issuer}/oauth/challenge",
             "token_endpoint": f"{issuer}/oauth/token",
             "userinfo_endpoint": f"{issuer}/oauth/userinfo",
             "end_session_endpoint": f"{issuer}/oauth/logout",
@@ -74,13 +77,14 @@ def metadata(services: Services, _: Request) -> Reply:
             "code_challenge_methods_supported": ["S256"],
             "authorization_response_iss_parameter_supported": True,
             "token_endpoint_auth_methods_supported": [*methods, "none"],
+            "dpop_signing_alg_values_supported": list(jws.DPOP_ALGORITHMS),
             "revocation_endpoint": f"{issuer}/oauth/revoke",
             "revocation_endpoint_auth_methods_supported": [*methods, "none"],
             "introspection_endpoint": f"{issuer}/oauth/introspect",
             "introspection_endpoint_auth_methods_supported": methods,
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["RS256", "ES256"],
-            "acr_values_supported": [login_methods.ONE_FACTOR],
+            "acr_values_supported": [login_methods.ACR_ONE, login_methods.ACR_TWO],
             "claims_supported": [*id_tokens.CLAIMS, *(name for names in user_claims.SCOPES.values() for name in names)],
             "prompt_values_supported": list(get_args(Prompt)),
             "ui_locales_supported": ["zh", "en"],
@@ -131,9 +135,13 @@ def _introspected_access(services: Services, client: Client, token: str) -> dict
     return {
         **_claims(services, session),
         **_scope(session.access_scope),
-        "token_type": "Bearer",
+        "token_type": "Bearer" if session.jkt is None else "DPoP",
         "exp": min(session.access_expires_at, session.ends_at),
         **audience,
+        # RFC 9449 section 6.2.
+        **({} if session.jkt is None else {"cnf": {"jkt": session.jkt}}),
+        # Resource servers must know that it may only read.
+        **({"temporary": True} if found.temporary else {}),
         **_user_claims(services, session),
     }
 
@@ -141,7 +149,8 @@ def _introspected_access(services: Services, client: Client, token: str) -> dict
 def _user_claims(services: Services, session: Session) -> dict[str, Any]:
     """The user's claims that the record of the token's own client allows."""
     client = services.clients.get_client(session.client_id)
-    return token_claims.user_claims(services, client, session.key.user_id) if client else {}
+    claims = token_claims.user_claims(services, client, session.key.user_id) if client else {}
+    return dict(token_claims.of_session(services, session, claims))
 
 
 def _introspected_refresh(services: Services, client: Client, token: str) -> dict[str, Any] | None:
@@ -166,6 +175,8 @@ def _claims(services: Services, session: Session) -> dict[str, Any]:
         "sub_type": "client" if user_id is None else "user",
         "iat": session.rotated_at or session.created_at,
         "iss": services.issuer,
+        # RFC 9470 section 6.2.
+        **login_methods.claims(session.methods, session.auth_time),
     }
 
 

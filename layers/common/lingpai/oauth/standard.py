@@ -20,7 +20,7 @@ def success(tokens: TokenSet, _: Request) -> Reply:
     """RFC 6749 section 5.1, with the ID token of OpenID Connect Core section 3.1.3.3."""
     content: dict[str, str | int] = {
         "access_token": tokens.access_token,
-        "token_type": "Bearer",
+        "token_type": tokens.token_type,
         "expires_in": tokens.expires_in,
     }
     if tokens.refresh_token is not None:

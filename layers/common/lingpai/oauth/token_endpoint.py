@@ -1,10 +1,15 @@
 """`/oauth/token`, `/mobile/token`, `/sign/token`: authenticate the client, run the grant, answer in its dialect."""
 
+from dataclasses import replace
+
+from lingpai.clients.model import Client
 from lingpai.clients.request_authentication import authenticated_client, end_user_address
+from lingpai.dpop import nonces
+from lingpai.dpop import service as dpop
 from lingpai.http.oauth_error import oauth
 from lingpai.http.request import CLIENT, Request, all_parameters
 from lingpai.http.response import Reply
-from lingpai.kernel.errors import LingpaiError
+from lingpai.kernel.errors import LingpaiError, invalid_request
 from lingpai.oauth import grants
 from lingpai.oauth.dialect import Dialects
 from lingpai.services import Services
@@ -41,8 +46,14 @@ def _answer(services: Services, request: Request, grant: str | None) -> Reply:
         dialect = dialects.get_dialect(client.dialect)
         grant = grant or dialect.grant(given)
         address = end_user_address(request, client)
-        tokens = grants.run(services, client, grant, given, address or request.source_ip, forwarded=address is not None)
+        jkt = _proven_key(services, request, client)
+        tokens = grants.run(
+            services, client, grant, given, address or request.source_ip, forwarded=address is not None, jkt=jkt
+        )
         reply = dialect.success(tokens, request)
+        if jkt is not None and services.settings.dpop_nonce:
+            # RFC 9449 section 8.2: so that the next request needs no second try.
+            reply = replace(reply, headers={**reply.headers, "DPoP-Nonce": nonces.current(services)})
     except LingpaiError as error:
         refusal = error
         known = client.dialect if client else error.dialect
@@ -51,6 +62,16 @@ def _answer(services: Services, request: Request, grant: str | None) -> Reply:
     if client is None:
         return reply.about(None, grant, error=refusal)
     return reply.about(client.id, grant, client.dialect, refusal)
+
+
+def _proven_key(services: Services, request: Request, client: Client) -> str | None:
+    """The key of the request's DPoP proof; None without one.
+
+    LingpaiError for a client of a legacy dialect, whose answers cannot say that a token is bound to it.
+    """
+    if dpop.HEADER in request.headers and client.dialect != "standard":
+        raise invalid_request("dpop_not_supported")
+    return dpop.proven_key(services, request)
 
 
 TOKEN_ROUTES = (

@@ -1,6 +1,6 @@
 """`/account`: one's own account. What logs in to it changes only after a recent login (`recent_login`)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -10,28 +10,31 @@ import orjson
 from lingpai.accounts import ended_accounts, last_admin
 from lingpai.accounts import service as accounts
 from lingpai.accounts.model import User
+from lingpai.accounts.profile_names import LIMITS
 from lingpai.authentication import factors, password_change, recent_login
 from lingpai.authentication.factors import Owner
 from lingpai.browser_sessions import service as browser_sessions
 from lingpai.browser_sessions.model import BrowserSession
 from lingpai.browser_sessions.service import Browser
 from lingpai.consents import service as consents
-from lingpai.http import fields
 from lingpai.http.request import Request
 from lingpai.http.response import Reply
 from lingpai.kernel import phone_numbers
 from lingpai.kernel.errors import LingpaiError, invalid_request
 from lingpai.kernel.writes import Write
-from lingpai.pages import codes, cookies, forms, onward, view
+from lingpai.pages import codes, cookies, forms, login, onward, passkey_forms, providers, second_factors, view
 from lingpai.pages.client import CLIENT
+from lingpai.pages.providers import Way
 from lingpai.pages.view import View
+from lingpai.passkeys import service as passkeys
 from lingpai.services import Services
-from lingpai.sessions import session_id
+from lingpai.sessions import factor_policy, session_id
 from lingpai.sessions.model import Session
 from lingpai.sms.notices import Notice
 
 _FIELDS = (
     "action",
+    "captcha",
     "name",
     "gender",
     "birthdate",
@@ -42,6 +45,8 @@ _FIELDS = (
     "code",
     "provider",
     "app",
+    "passkey",
+    "answer",
     "session",
     "client",
     "confirm",
@@ -51,21 +56,51 @@ _EDITS = {
     "profile": ("profile", "edit_profile"),
     "password": ("password", "change_password"),
     "phone": ("phone-send", "change_phone"),
+    "totp": ("totp-begin", "totp_title"),
+    "passkey": ("add-passkey", "add_passkey"),
+    "rename": ("rename-passkey", "rename_passkey"),
     "delete": ("delete", "delete"),
 }
 # Those that need a recent login. The password's own form asks for the old one.
-_NEEDS_LOGIN = {"phone-send": "phone", "phone": "phone", "delete": "delete", "unlink": ""}
-_NOTES = {"saved", "password_saved", "phone_saved", "unlinked", "ended", "revoked"}
-_PROFILE_MAX = {"name": 64, "gender": 16, "address": 255}
+_NEEDS_LOGIN = {
+    "phone-send": "phone",
+    "phone": "phone",
+    "delete": "delete",
+    "link": "",
+    "unlink": "",
+    "totp-begin": "totp",
+    "totp-confirm": "totp",
+    "totp-remove": "",
+    "recovery-codes": "",
+    "add-passkey": "passkey",
+    "remove-passkey": "",
+}
+_NOTES = {
+    "saved",
+    "password_saved",
+    "phone_saved",
+    "linked",
+    "link_declined",
+    "unlinked",
+    "totp_saved",
+    "totp_removed",
+    "passkey_added",
+    "passkey_removed",
+    "ended",
+    "revoked",
+}
 
 
 def account(services: Services, request: Request) -> Reply:
     """The page, one of its forms, the user's data, or what a form asks for."""
     browser = cookies.browser(services, request)
+    edit = view.parameter(request, "edit")
+    lacking = _lacking_factor(services, browser, edit if edit in _EDITS else "") if browser else None
+    if lacking is not None:
+        return lacking
     if request.method == "POST":
         given = forms.read(services, request, browser, _FIELDS)
         return _log_in("") if browser is None else _change(view.of(services, request, browser), browser, given)
-    edit = view.parameter(request, "edit")
     if browser is None or not browser_sessions.note_use(services, browser.session):
         return _log_in(edit if edit in _EDITS else "")
     page = view.of(services, request, browser)
@@ -75,12 +110,27 @@ def account(services: Services, request: Request) -> Reply:
         return _overview(page, browser)
     if _EDITS[edit][0] in _NEEDS_LOGIN and not recent_login.is_recent(services, browser.session):
         return _log_in(edit)
+    if edit == "rename":
+        return passkey_forms.rename_form(page, browser.user) or _overview(page, browser)
     return _form(page, browser.user, edit)
+
+
+def _lacking_factor(services: Services, browser: Browser, edit: str) -> Reply | None:
+    """Where a browser goes whose login has one factor, and needs two; None for any other."""
+    if not factor_policy.has_one(services.settings, browser.session.methods):
+        return None
+    if browser.user.second_factors:
+        return _go(login.SECOND_STEP, edit)
+    return _log_in(edit) if factor_policy.is_demanded(services, browser.user.id) else None
 
 
 def _log_in(edit: str) -> Reply:
     """To the login page, and back to this page or to one of its forms."""
-    return onward.see_other(f"/login{onward.tail(onward.ACCOUNT + (f'?edit={edit}' if edit else ''))}")
+    return _go("/login", edit)
+
+
+def _go(page: str, edit: str) -> Reply:
+    return onward.see_other(f"{page}{onward.tail(onward.ACCOUNT + (f'?edit={edit}' if edit else ''))}")
 
 
 def _change(page: View, browser: Browser, given: dict[str, str]) -> Reply:
@@ -97,8 +147,22 @@ def _change(page: View, browser: Browser, given: dict[str, str]) -> Reply:
             return _change_phone(page, browser, given)
         case "delete":
             return _delete(page, browser, given)
+        case "link":
+            return _link(page, browser, given)
         case "unlink":
             return _attempt(page, browser, given, "", _unlink)
+        case "totp-begin" | "totp-confirm":
+            return _set_up_totp(page, browser, given)
+        case "totp-remove":
+            return _attempt(page, browser, given, "", second_factors.remove)
+        case "recovery-codes":
+            return _new_codes(page, browser)
+        case "add-passkey":
+            return _attempt(page, browser, given, "passkey", passkey_forms.add)
+        case "rename-passkey":
+            return _attempt(page, browser, given, "", passkey_forms.rename)
+        case "remove-passkey":
+            return _attempt(page, browser, given, "", passkey_forms.remove)
         case "end":
             return _end(page, browser, given.get("session", ""))
         case "end-others":
@@ -111,7 +175,14 @@ def _change(page: View, browser: Browser, given: dict[str, str]) -> Reply:
             return _overview(page, browser)
 
 
-def _attempt(page: View, browser: Browser, given: dict[str, str], edit: str, change: Any) -> Reply:
+def _attempt(
+    page: View,
+    browser: Browser,
+    given: dict[str, str],
+    edit: str,
+    change: Callable[[View, Browser, Mapping[str, str]], str],
+) -> Reply:
+    """Show the note that `change` returns; the form `edit`, or the page for an empty one, where it is refused."""
     try:
         return _noted(change(page, browser, given))
     except LingpaiError as error:
@@ -125,9 +196,9 @@ def _noted(note: str) -> Reply:
 
 
 def _save_profile(page: View, browser: Browser, given: Mapping[str, str]) -> str:
-    for name, limit in _PROFILE_MAX.items():
-        if len(given.get(name, "")) > limit:
-            raise invalid_request("too_long", name=name, limit=limit)
+    for name in ("name", "gender", "address"):
+        if len(given.get(name, "")) > LIMITS[name]:
+            raise invalid_request("too_long", name=name, limit=LIMITS[name])
     birthdate = given.get("birthdate", "").strip()
     try:
         birthdate = date.fromisoformat(birthdate).isoformat() if birthdate else ""
@@ -178,11 +249,36 @@ def _change_phone(page: View, browser: Browser, given: dict[str, str]) -> Reply:
     return _noted("phone_saved")
 
 
+def _link(page: View, browser: Browser, given: Mapping[str, str]) -> Reply:
+    """Send the browser to a provider. When it is back, what that says is linked (`provider_callback`)."""
+    try:
+        return providers.start(page, given.get("provider", ""), session_id.of(browser.session.key))
+    except LingpaiError as error:
+        return _overview(page, browser, page.errors_of(error), error)
+
+
 def _unlink(page: View, browser: Browser, given: Mapping[str, str]) -> str:
     owner = Owner(browser.session.key)
     provider, app = given.get("provider", ""), given.get("app")
     factors.unlink_identity(page.services, browser.user.id, provider, app, owner)
     return "unlinked"
+
+
+def _set_up_totp(page: View, browser: Browser, given: dict[str, str]) -> Reply:
+    """Show the secret of a new app, or confirm it; the first form where it has to begin anew."""
+    try:
+        if given["action"] == "totp-begin":
+            return second_factors.begin(page, browser)
+        return second_factors.confirm(page, browser, given)
+    except LingpaiError as error:
+        return _form(page, browser.user, "totp", given, page.errors_of(error), error)
+
+
+def _new_codes(page: View, browser: Browser) -> Reply:
+    try:
+        return second_factors.new_codes(page, browser)
+    except LingpaiError as error:
+        return _overview(page, browser, page.errors_of(error), error)
 
 
 def _end(page: View, browser: Browser, named: str) -> Reply:
@@ -199,7 +295,9 @@ def _delete(page: View, browser: Browser, given: dict[str, str]) -> Reply:
     if given.get("confirm") != "yes":
         return _form(page, browser.user, "delete", given, {"confirm": page.texts("missing_confirm")}, status=400)
     try:
-        accounts.delete(page.services, browser.user.id, *_another_admin(page.services, browser.user))
+        accounts.delete_own(
+            page.services, browser.user.id, browser.session.key, *_another_admin(page.services, browser.user)
+        )
     except LingpaiError as error:
         return _form(page, browser.user, "delete", given, page.errors_of(error), error)
     values = {"title": page.texts("deleted"), "texts": [page.texts("deleted_text")], "link": "", "link_text": ""}
@@ -225,6 +323,8 @@ def _form(
     *,
     status: int = 200,
 ) -> Reply:
+    if edit == "passkey":
+        return passkey_forms.new_form(page, errors, error)
     action, title = _EDITS[edit]
     if edit == "phone" and user.mobile is None:
         title = "add_phone"
@@ -252,24 +352,41 @@ def _overview(
     services, user = page.services, browser.user
     note = view.parameter(page.request, "note")
     profile = user.profile
+    linkable = _linkable(page, user)
+    own, alive = passkey_forms.shown(page, user), _alive(services, user)
+    of_apps = {session.client_id for session in alive if isinstance(session, Session)}
+    names = {client_id: _client_name(services, client_id) for client_id in {*browser.consents, *of_apps}}
     values = {
         "user": user,
         "number": _number(services, user),
-        "identities": [{"provider": provider, "app": app} for provider, app, _ in factors.linked(services, user)],
+        "identities": [
+            {"provider": provider, "app": app, "label": providers.label_of(services, provider, page.texts)}
+            for provider, app, _ in factors.linked(services, user)
+        ],
+        "linkable": linkable,
+        "second_factors": second_factors.section(services, user),
+        "passkeys_listed": own,
+        "may_add_passkey": bool(passkeys.domain(services)) and len(own) < passkeys.MOST,
         "profile": [
             ("name", profile.name),
             ("gender", profile.gender),
             ("birthdate", profile.birthdate),
             ("address", profile.address),
         ],
-        "sessions": [_shown(page, browser, session) for session in _alive(services, user)],
+        "sessions": [_shown(page, browser, session, names) for session in alive],
         "consents": [
-            {"client_id": client_id, "name": _client_name(services, client_id), "scopes": scopes}
+            {"client_id": client_id, "name": names[client_id], "scopes": scopes}
             for client_id, scopes in browser.consents.items()
         ],
         "note": note if note in _NOTES else "",
     }
-    return page.page("account.html", values, errors, error)
+    return page.page("account.html", values, errors, error, leads_away=bool(linkable))
+
+
+def _linkable(page: View, user: User) -> tuple[Way, ...]:
+    """The providers at which the account has no identity yet, in the app of this browser."""
+    held = dict(user.openids)
+    return tuple(way for way in providers.ways(page.services, page.request, page.texts) if way.issuer not in held)
 
 
 def _alive(services: Services, user: User) -> list[Session | BrowserSession]:
@@ -289,23 +406,20 @@ def _used_at(session: Session | BrowserSession) -> int:
     return session.rotated_at or session.created_at
 
 
-def _shown(page: View, browser: Browser, session: Session | BrowserSession) -> dict[str, Any]:
+def _shown(page: View, browser: Browser, session: Session | BrowserSession, names: Mapping[str, str]) -> dict[str, Any]:
     services = page.services
     if isinstance(session, BrowserSession):
         what = page.texts.device(session.device)
     else:
-        what = page.texts("app", client=_client_name(services, session.client_id))
+        what = page.texts("app", client=names[session.client_id])
     return {
         "id": session_id.of(session.key),
         "what": what,
-        "used": _minute(services, _used_at(session)),
-        "opened": _minute(services, session.created_at),
+        "used": view.minute(services, _used_at(session)),
+        "opened": view.minute(services, session.created_at),
+        "place": page.texts.place(session.place) if isinstance(session, BrowserSession) else "",
         "is_this": session.key == browser.session.key,
     }
-
-
-def _minute(services: Services, at: int) -> str:
-    return fields.moment_text(at, services.settings.utc_offset_minutes)[:16]
 
 
 def _client_name(services: Services, client_id: str) -> str:
@@ -325,19 +439,28 @@ def _download(page: View, browser: Browser) -> Reply:
         "created_at": user.created_at,
         "username": user.username,
         "mobile": user.mobile,
+        "email": {"address": user.email.address, "verified": user.email.verified} if user.email else None,
         "has_password": user.password is not None,
-        "identities": [
-            {"provider": provider, "app": app, "id": openid} for provider, app, openid in factors.linked(services, user)
-        ],
+        "second_factors": sorted(user.second_factors),
+        **second_factors.downloaded(services, user),
+        "imported_from": user.imported_from,
+        # Those of providers that are not configured any more, too.
+        "identities": [{"issuer": issuer, "id": openid} for issuer, openid in user.openids],
         "profile": {name: value for name, value in vars(user.profile).items() if value is not None},
         "roles": sorted(services.store.directory().roles.names_of(user.roles)),
+        "passkeys": [
+            {"name": passkey.name, "created_at": passkey.created_at, "used_at": passkey.used_at or None}
+            for passkey in passkeys.list_passkeys(services, user)
+        ],
         "sessions": [
             {
                 "created_at": session.created_at,
                 "used_at": _used_at(session),
                 "ends_at": session.over_at,
+                "auth_time": session.auth_time or None,
+                "methods": list(session.methods),
                 **(
-                    {"device": session.device}
+                    {"device": session.device, "place": session.place.en if session.place else None}
                     if isinstance(session, BrowserSession)
                     else {"client": session.client_id, "scope": list(session.scope)}
                 ),

@@ -1,4 +1,4 @@
-"""The stylesheet and the script of the pages.
+"""The stylesheet and the scripts of the pages.
 
 Their addresses end in a hash of their content, so that browsers keep for a year what they have fetched once.
 """
@@ -39,6 +39,7 @@ def _read(name: str, content_type: str) -> Asset:
 
 STYLE = _read("pages.css", "text/css; charset=utf-8")
 SCRIPT = _read("pages.js", "text/javascript; charset=utf-8")
+PASSKEYS = _read("passkeys.js", "text/javascript; charset=utf-8")
 
 
 def style(_services: Services, request: Request) -> Reply:
@@ -49,6 +50,11 @@ def style(_services: Services, request: Request) -> Reply:
 def script(_services: Services, request: Request) -> Reply:
     """The script of the pages, which all work without it."""
     return _answer(SCRIPT, request)
+
+
+def passkeys(_services: Services, request: Request) -> Reply:
+    """The script of the pages that ask for passkeys."""
+    return _answer(PASSKEYS, request)
 
 
 def _answer(asset: Asset, request: Request) -> Reply:

@@ -3,7 +3,7 @@
 A browser that has to log in or to consent first is sent to the page for it, and comes back to the same request.
 """
 
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from lingpai.authorization import codes, prompts, response
 from lingpai.authorization.model import AuthorizationError, AuthorizationRequest, Login
@@ -17,8 +17,10 @@ from lingpai.http.request import Request, form_text
 from lingpai.http.response import Reply
 from lingpai.kernel.errors import forbidden
 from lingpai.kernel.writes import Conflict
-from lingpai.pages import cookies, forms, onward, view
+from lingpai.pages import cookies, onward, view
+from lingpai.pages.login import SECOND_STEP
 from lingpai.services import Services
+from lingpai.sessions import factor_policy
 
 # A parameter of the request that a protocol puts into the query (OpenID Connect Core section 3.1.2.1).
 QUERY_CREDENTIALS = frozenset({"nonce"})
@@ -30,9 +32,10 @@ def authorize(services: Services, request: Request) -> Reply:
     Two calls for a browser that is logged in: its session, and the code. A request that is posted is sent on as a GET:
     a post from another site brings no cookie (`SameSite=Lax`).
     """
+    sent = onward.pairs(form_text(request) if request.method == "POST" else request.query)
+    onward.require_carriable(sent)
     if request.method == "POST":
-        return onward.see_other(onward.authorization(onward.pairs(form_text(request))))
-    sent = onward.pairs(request.query)
+        return onward.see_other(onward.authorization(sent))
     try:
         client, asked = read(services, sent)
         browser = cookies.browser(services, request)
@@ -48,13 +51,36 @@ def _answer(
     done = onward.done(browser.secret, sent, now) if browser else ()
     login = login_of(browser) if browser else None
     missing = consents.missing_scopes(client, asked.scope, browser.consents) if browser else ()
-    match prompts.next_step(asked, login, missing, now, done=done):
+    lacks_factor = _lacks_factor(services, client, asked, browser)
+    match prompts.next_step(asked, login, missing, now, done=done, lacks_factor=lacks_factor):
         case None if browser is not None and login is not None:
             return _issue(services, client, asked, browser, login, sent)
+        case "second_factor" if browser is not None and browser.user.second_factors:
+            return onward.see_other(f"{SECOND_STEP}{onward.tail(_here(sent))}")
         case "consent":
             return onward.see_other(f"/consent{onward.tail(_here(sent))}")
         case _:
             return _log_in(sent)
+
+
+def _lacks_factor(services: Services, client: Client, asked: AuthorizationRequest, browser: Browser | None) -> bool:
+    """Whether the browser's login has one factor, and the client or the policy wants two.
+
+    AuthorizationError if the client wants two where MFA is off.
+    """
+    settings = services.settings
+    if settings.mfa == "off":
+        if prompts.asks_for_two(asked, are_there=False):
+            raise prompts.unmet(asked)
+        return False
+    if browser is None or not factor_policy.has_one(settings, browser.session.methods):
+        return False
+    has_second = bool(browser.user.second_factors)
+    if prompts.asks_for_two(asked, are_there=has_second):
+        return True
+    if factor_policy.is_ignored(settings, client):
+        return False
+    return has_second or factor_policy.is_demanded(services, browser.user.id)
 
 
 def _issue(
@@ -82,7 +108,7 @@ def _log_in(sent: onward.Pairs) -> Reply:
 def _here(sent: onward.Pairs) -> str:
     """The address of the request, with the mark of what was done for it."""
     mark = [pair for pair in sent if pair[0] == onward.DONE]
-    return onward.authorization(sent) + "".join(f"&{name}={value}" for name, value in mark[:1])
+    return onward.authorization(sent) + "".join(f"&{urlencode([pair])}" for pair in mark[:1])
 
 
 def login_of(browser: Browser) -> Login:
@@ -93,17 +119,14 @@ def login_of(browser: Browser) -> Login:
 
 def consent(services: Services, request: Request) -> Reply:
     """What a client asks for, and the user's answer: kept, or told to the client as `access_denied`."""
-    browser = cookies.browser(services, request)
-    given: dict[str, str] = {}
-    wanted = view.continued(request)
-    if request.method == "POST":
-        given = forms.read(services, request, browser, ("continue", "action"))
-        wanted = given.get("continue", "")
-    page = view.of(services, request, browser, wanted)
+    page, given = view.opened(services, request, "action")
+    browser = page.browser
     if page.asked is None or page.client is None:
         raise forbidden("form_expired")
     if browser is None:
         return onward.see_other(f"/login{page.tail}")
+    if _lacks_factor(services, page.client, page.asked, browser):
+        return onward.see_other(page.onward)
     match given.get("action"):
         case "allow":
             consents.grant(services, browser.user.id, page.client, page.asked.scope)

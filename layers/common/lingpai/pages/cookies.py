@@ -12,7 +12,7 @@ from lingpai.kernel import base64url
 from lingpai.pages import language
 from lingpai.services import Services
 
-LOGIN, FORM = "lingpai", "lingpai-form"
+LOGIN, FORM, PROVIDER, PENDING = "lingpai", "lingpai-form", "lingpai-provider", "lingpai-pending"
 _DAY = 86400
 
 
@@ -39,11 +39,7 @@ def log_out(request: Request) -> str:
 
 def form_secret(request: Request) -> bytes | None:
     """The secret that binds forms to a browser without a login; None where it has none yet."""
-    try:
-        secret = base64url.decode(request.cookies.get(_name(request, FORM), ""))
-    except ValueError:
-        return None
-    return secret if len(secret) == 32 else None
+    return _secret(request, FORM)
 
 
 def keep_form_secret(request: Request, secret: bytes) -> str:
@@ -51,9 +47,42 @@ def keep_form_secret(request: Request, secret: bytes) -> str:
     return _set(request, FORM, base64url.encode(secret), _DAY)
 
 
+def provider_secret(request: Request) -> bytes | None:
+    """The secret that binds logins at providers to a browser; None where it has none yet."""
+    return _secret(request, PROVIDER)
+
+
+def keep_provider_secret(request: Request, secret: bytes, seconds: int) -> str:
+    """The header that keeps that secret for so many seconds."""
+    return _set(request, PROVIDER, base64url.encode(secret), seconds)
+
+
+def pending_secret(request: Request) -> bytes | None:
+    """The secret that finds the browser's pending login; None without one."""
+    return _secret(request, PENDING)
+
+
+def keep_pending(request: Request, secret: bytes, seconds: int) -> str:
+    """The header that keeps that secret for so many seconds."""
+    return _set(request, PENDING, base64url.encode(secret), seconds)
+
+
+def forget_pending(request: Request) -> str:
+    """The header that deletes it."""
+    return _set(request, PENDING, "", 0)
+
+
 def keep_language(request: Request, chosen: str) -> str:
     """The header that keeps the language that the reader has chosen. It is no secret, and needs no prefix."""
     return cookies.set_cookie(language.COOKIE, chosen, 365 * _DAY, secure=is_secure(request))
+
+
+def _secret(request: Request, name: str) -> bytes | None:
+    try:
+        secret = base64url.decode(request.cookies.get(_name(request, name), ""))
+    except ValueError:
+        return None
+    return secret if len(secret) == 32 else None
 
 
 def _set(request: Request, name: str, value: str, max_age: int) -> str:

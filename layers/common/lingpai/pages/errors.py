@@ -30,18 +30,20 @@ def refused(error: LingpaiError, request: Request) -> Reply:
     That of an authorization request says that the app has made a mistake: its user cannot mend that.
     """
     said = Texts(language.of(request))
-    text = said.refusal(error)
+    text = said.sentence(said.refusal(error))
     is_apps = request.path == onward.AUTHORIZE and error.status < 429
     if is_apps:
         title, texts = said("bad_request"), [said("bad_request_text"), said("reason", reason=text)]
     else:
         title, texts = said("error"), [text]
-    again = request.path in _PAGES and error.status != 405
+    # A browser that came back from a provider begins anew.
+    start = "/login" if request.path.startswith("/login/") else request.path
+    again = start in _PAGES and error.status != 405
     return _page(
         said,
         title,
         texts,
-        link=f"{request.path}{onward.tail(_onward(request))}" if again else "",
+        link=_link(request, start) if again else "",
         # 401 is for what a browser can be asked for by its header.
         status=400 if error.status == 401 else error.status,
         headers=error_headers(error),
@@ -73,10 +75,11 @@ def _page(
     return rendering.page("message.html", said.language, values, status=status, headers=headers)
 
 
-def _onward(request: Request) -> str:
-    """Where a refused form would have gone on to."""
+def _link(request: Request, start: str) -> str:
+    """Where to begin anew: with the authorization request, which may be what is wrong; else with the page `start`."""
     try:
         fields = dict(parse_qsl(form_text(request) if request.method == "POST" else request.query))
+        going = onward.checked(fields.get("continue", ""))
+        return going if onward.request_of(going) else f"{start}{onward.tail(going)}"
     except (LingpaiError, ValueError):
-        return ""
-    return onward.checked(fields.get("continue", ""))
+        return start

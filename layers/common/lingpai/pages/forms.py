@@ -56,7 +56,15 @@ def is_same_site(services: Services, request: Request) -> bool:
         return site == "same-origin"
     origin = request.headers.get("origin", "null")
     ours = {urlsplit(services.issuer).netloc, urlsplit(request.origin).netloc, request.headers.get("host", "")}
-    return origin == "null" or urlsplit(origin).netloc in ours
+    return origin == "null" or _host(origin) in ours
+
+
+def _host(origin: str) -> str | None:
+    """The host and port of an origin; None for a text that is none."""
+    try:
+        return urlsplit(origin).netloc or None
+    except ValueError:
+        return None
 
 
 def _content_type(request: Request) -> str:

@@ -1,51 +1,67 @@
-"""`/login`: by a code sent to a number, or by a password."""
+"""`/login`: by a code sent to a number, by a password, by a passkey, or at a provider."""
 
 from typing import TYPE_CHECKING
 
 from lingpai.authentication import password, sms_code
 from lingpai.authentication.model import Authenticated
+from lingpai.authorization import prompts
 from lingpai.browser_sessions import devices
 from lingpai.browser_sessions import service as browser_sessions
+from lingpai.browser_sessions.model import BrowserSession
 from lingpai.browser_sessions.service import Browser
 from lingpai.http.request import Request
 from lingpai.http.response import Reply
 from lingpai.kernel import phone_numbers
 from lingpai.kernel.errors import LingpaiError
-from lingpai.pages import codes, cookies, forms, onward, view
+from lingpai.pages import codes, cookies, onward, providers, view
 from lingpai.pages.client import CLIENT
 from lingpai.pages.view import View
+from lingpai.passkeys import service as passkeys
+from lingpai.pending_logins import service as pending_logins
 from lingpai.services import Services
 from lingpai.sessions import service as sessions
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from lingpai.authorization.prompts import Step
 
-_FIELDS = ("continue", "action", "mobile", "code", "username", "password")
-_NOTES = {"reset": "reset_done"}
+SECOND_STEP = "/login/second-factor"
+# What a login has done of the wishes of an authorization request.
+NEW_LOGIN: "tuple[Step, ...]" = ("login", "select_account")
+_FIELDS = ("action", "mobile", "captcha", "code", "username", "password", "answer", "provider")
+_NOTES = {"reset": "reset_done", "login_declined": "login_declined", "login_expired": "login_expired"}
 
 
 def login(services: Services, request: Request) -> Reply:
     """The page, or what one of its forms asks for."""
-    browser = cookies.browser(services, request)
-    return _send(services, request, browser) if request.method == "POST" else _show(services, request, browser)
+    page, given = view.opened(services, request, *_FIELDS)
+    return _send(page, given) if request.method == "POST" else _show(page)
 
 
-def _show(services: Services, request: Request, browser: Browser | None) -> Reply:
-    page = view.of(services, request, browser, view.continued(request))
+def _show(page: View) -> Reply:
+    request = page.request
     way = view.parameter(request, "way")
-    if browser is not None and not page.onward:
+    if page.browser is not None and not page.onward:
         return onward.see_other(onward.ACCOUNT)
-    if browser is not None and page.asked is not None and "select_account" in page.asked.prompt and not way:
-        return page.page("choose.html", {"here": _here(page)})
     note = _NOTES.get(view.parameter(request, "note"), "")
     if page.onward.startswith(f"{onward.ACCOUNT}?"):
         note = "login_again"
+    if page.browser is not None and page.asked is not None:
+        if page.asked.subject not in (None, page.browser.user.id):
+            note = "another_account"
+        elif "select_account" in page.asked.prompt and not way and not _has_chosen(page, page.browser):
+            return page.page("choose.html", {"here": page.extendable("/login")})
     return _form(page, way, note=note)
 
 
-def _send(services: Services, request: Request, browser: Browser | None) -> Reply:
-    given = forms.read(services, request, browser, _FIELDS)
-    page = view.of(services, request, browser, given.get("continue", ""))
+def _has_chosen(page: View, browser: Browser) -> bool:
+    """Whether the user has chosen this account for the request, so that only the login is missing."""
+    sent = onward.request_of(page.onward)
+    return "select_account" in onward.done(browser.secret, sent, page.services.clock.now())
+
+
+def _send(page: View, given: dict[str, str]) -> Reply:
     match given.get("action"):
         case "send":
             return _send_code(page, given)
@@ -53,10 +69,14 @@ def _send(services: Services, request: Request, browser: Browser | None) -> Repl
             return _by_code(page, given)
         case "password":
             return _by_password(page, given)
-        case "keep" if browser is not None:
+        case "passkey":
+            return _by_passkey(page, given)
+        case "provider":
+            return _at_provider(page, given)
+        case "keep" if page.browser is not None:
             going = page.onward or onward.ACCOUNT
             steps: tuple[Step, ...] = ("select_account",)
-            return onward.see_other(onward.mark_done(browser.secret, going, steps, services.clock.now()))
+            return onward.see_other(onward.mark_done(page.browser.secret, going, steps, page.services.clock.now()))
         case _:
             return _form(page, "")
 
@@ -93,19 +113,67 @@ def _by_password(page: View, given: dict[str, str]) -> Reply:
         return _form(page, "password", given, page.errors_of(error, "username", "password"), error)
 
 
+def _by_passkey(page: View, given: dict[str, str]) -> Reply:
+    try:
+        return finish(page, passkeys.authenticate(page.services, given.get("answer", "")))
+    except LingpaiError as error:
+        return _form(page, "", given, page.errors_of(error), error)
+
+
+def _at_provider(page: View, given: dict[str, str]) -> Reply:
+    try:
+        return providers.start(page, given.get("provider", ""))
+    except LingpaiError as error:
+        return _form(page, "", given, page.errors_of(error), error)
+
+
 def finish(page: View, authenticated: Authenticated) -> Reply:
-    """Log the browser in, and go on."""
+    """Log the browser in, and go on. An account that has a second factor, or needs one, is asked for it first."""
+    previous = page.browser.session if page.browser else None
+    if prompts.needs_two(page.services, page.asked, authenticated):
+        return _to_second_step(page, authenticated)
+    try:
+        return go_on(page, open_session(page, authenticated, previous))
+    except LingpaiError as error:
+        if error.reason != "second_factor_required":
+            raise
+    return _to_second_step(page, authenticated)
+
+
+def _to_second_step(page: View, authenticated: Authenticated) -> Reply:
+    """Use up the first factor, and send the browser to the second step."""
+    secret = pending_logins.begin(page.services, authenticated)
+    return onward.see_other(
+        f"{SECOND_STEP}{page.tail}", cookies.keep_pending(page.request, secret, pending_logins.LIFETIME)
+    )
+
+
+def open_session(page: View, authenticated: Authenticated, previous: BrowserSession | None) -> str:
+    """Open a session for the browser in place of the `previous` one; the value of its cookie.
+
+    LingpaiError `second_factor_required` if the account has a second factor that was not proven.
+    """
     services, request = page.services, page.request
     device = devices.device(request.headers.get("user-agent", ""))
-    previous = page.browser.session if page.browser else None
-    cookie = browser_sessions.open_session(services, authenticated, device, previous)
+    place = services.find_place(request.source_ip) if services.find_place else None
+    return browser_sessions.open_session(services, authenticated, device, place, previous)
+
+
+def go_on(page: View, cookie: str, steps: "Collection[Step]" = NEW_LOGIN, *set_cookies: str) -> Reply:
+    """Keep the cookie of a new session, and go on. `steps` are done for the authorization request then."""
+    services, request = page.services, page.request
+    return onward.see_other(
+        destination(page, cookie, steps), cookies.log_in(services, request, cookie), *set_cookies
+    ).about(page.client.id if page.client else None)
+
+
+def destination(page: View, cookie: str, steps: "Collection[Step]" = NEW_LOGIN) -> str:
+    """Where the browser goes on with this cookie: an authorization request gets the mark that `steps` are done."""
     presented = sessions.parse(cookie)
     going = page.onward or onward.ACCOUNT
-    if presented is not None:
-        going = onward.mark_done(presented.secret, going, ("login", "select_account"), services.clock.now())
-    return onward.see_other(going, cookies.log_in(services, request, cookie)).about(
-        page.client.id if page.client else None
-    )
+    if presented is None or not steps:
+        return going
+    return onward.mark_done(presented.secret, going, steps, page.services.clock.now())
 
 
 def may_register(services: Services) -> bool:
@@ -129,16 +197,15 @@ def _form(
     if way not in ("code", "password"):
         way = "password" if hint and not is_number else "code"
     known = given or {}
+    ways = providers.ways(page.services, page.request, page.texts)
     values = {
         "way": way,
-        "here": _here(page),
+        "here": page.extendable("/login"),
         "mobile": known.get("mobile", hint if is_number else ""),
         "username": known.get("username", hint),
         "may_register": may_register(page.services),
         "note": note,
+        "providers": ways,
     }
-    return page.page("login.html", values, errors, error, status)
-
-
-def _here(page: View) -> str:
-    return f"/login{page.tail}{'&' if page.tail else '?'}"
+    domain = passkeys.domain(page.services)
+    return page.page("login.html", values, errors, error, status, leads_away=bool(ways), passkeys=domain)

@@ -5,13 +5,12 @@ anybody may lead here. Back to a client only by an address of its record, and on
 """
 
 from collections.abc import Mapping
-from urllib.parse import urlencode
 
 from lingpai.browser_sessions.service import Browser
 from lingpai.clients import redirect_uris
 from lingpai.http.request import Request, form_text
-from lingpai.http.response import Reply
-from lingpai.kernel.errors import LingpaiError, invalid_request
+from lingpai.http.response import Reply, with_query
+from lingpai.kernel.errors import LingpaiError
 from lingpai.pages import cookies, forms, onward, view
 from lingpai.pages.view import View
 from lingpai.services import Services
@@ -44,13 +43,7 @@ def log_out(services: Services, request: Request) -> Reply:
 def _given(request: Request) -> Mapping[str, str]:
     """The parameters, from the query or from a form; LingpaiError for one that is repeated."""
     sent = onward.pairs(form_text(request) if request.method == "POST" else request.query)
-    known = [(name, value) for name, value in sent if name in (*_PARAMETERS, "action") and value]
-    for index, (name, value) in enumerate(known):
-        if name in dict(known[:index]):
-            raise invalid_request("duplicate_parameter", name=name)
-        if len(value) > _LONGEST:
-            raise invalid_request("too_long", name=name, limit=_LONGEST)
-    return dict(known)
+    return onward.once_each(sent, dict.fromkeys((*_PARAMETERS, "action"), _LONGEST))
 
 
 def _hint(services: Services, given: Mapping[str, str]) -> Hint | None:
@@ -97,6 +90,4 @@ def _back(services: Services, given: Mapping[str, str], hint: Hint | None) -> st
     client = services.clients.get_client(hint.client_id)
     if client is None or client.disabled or not redirect_uris.matches(client.post_logout_redirect_uris, wanted):
         return ""
-    if "state" not in given:
-        return wanted
-    return f"{wanted}{'&' if '?' in wanted else '?'}{urlencode({'state': given['state']})}"
+    return with_query(wanted, {"state": given["state"]}) if "state" in given else wanted

@@ -6,7 +6,7 @@ never to another site (OWASP, "Unvalidated Redirects and Forwards").
 
 import hmac
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import get_args
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -20,8 +20,12 @@ AUTHORIZE, ACCOUNT = "/oauth/authorize", "/account"
 DONE = "lingpai_done"
 # How long it says so, in seconds: a page that is opened again later asks again.
 _DONE_TTL = 600
+# Of the query that carries it, whose escapes are escaped once more: API Gateway takes 10,240 bytes for a request's line
+# and its headers.
 _LONGEST = 8192
 _FIELDS_MAX = 100
+# Of that of an authorization request, to which the mark comes.
+_REQUEST_MAX = 8000
 _ALLOWED = re.compile(r"/oauth/authorize\?[!-\[\]-~]*|/account(\?edit=[a-z]+)?")
 
 Pairs = tuple[tuple[str, str], ...]
@@ -29,7 +33,23 @@ Pairs = tuple[tuple[str, str], ...]
 
 def checked(text: str) -> str:
     """The text, if it leads to the authorization endpoint or to the account page; else an empty one."""
-    return text if len(text) <= _LONGEST and _ALLOWED.fullmatch(text) else ""
+    return text if len(text) <= _LONGEST and len(tail(text)) <= _LONGEST and _ALLOWED.fullmatch(text) else ""
+
+
+def once_each(sent: Pairs, longest: Mapping[str, int]) -> dict[str, str]:
+    """Those of the parameters that are not empty and have a name in `longest`, which has the most characters of each.
+
+    LingpaiError for one that is repeated (RFC 6749 section 3.1) or too long.
+    """
+    given: dict[str, str] = {}
+    for name, value in sent:
+        if name in longest and value:
+            if name in given:
+                raise invalid_request("duplicate_parameter", name=name)
+            if len(value) > longest[name]:
+                raise invalid_request("too_long", name=name, limit=longest[name])
+            given[name] = value
+    return given
 
 
 def tail(onward: str) -> str:
@@ -49,6 +69,12 @@ def pairs(query: str) -> Pairs:
 def authorization(sent: Pairs) -> str:
     """The address of this authorization request, without what `done` reads."""
     return f"{AUTHORIZE}?{urlencode([pair for pair in sent if pair[0] != DONE])}"
+
+
+def require_carriable(sent: Pairs) -> None:
+    """LingpaiError for an authorization request that is too long for the pages to carry it."""
+    if len(tail(authorization(sent))) > _REQUEST_MAX:
+        raise invalid_request("too_long", name="request", limit=_REQUEST_MAX)
 
 
 def request_of(onward: str) -> Pairs:

@@ -5,20 +5,14 @@ from lingpai.authentication import password
 from lingpai.http.request import Request
 from lingpai.http.response import Reply
 from lingpai.kernel.errors import LingpaiError
-from lingpai.pages import cookies, forms, login, view
+from lingpai.pages import login, view
 from lingpai.pages.view import View
 from lingpai.services import Services
 
 
 def register(services: Services, request: Request) -> Reply:
     """The page, or the account that its form asks for, which the browser is then logged in to."""
-    browser = cookies.browser(services, request)
-    given: dict[str, str] = {}
-    wanted = view.continued(request)
-    if request.method == "POST":
-        given = forms.read(services, request, browser, ("continue", "username", "password"))
-        wanted = given.get("continue", "")
-    page = view.of(services, request, browser, wanted)
+    page, given = view.opened(services, request, "username", "password")
     if not login.may_register(services):
         values = {"title": page.texts("register"), "texts": [page.texts("register_closed")]}
         return page.page("message.html", {**values, "link": f"/login{page.tail}", "link_text": page.texts("login")})
@@ -29,8 +23,9 @@ def register(services: Services, request: Request) -> Reply:
         return _form(page, given, errors, status=400)
     try:
         accounts.register(services, given["username"], given["password"], request.source_ip)
-        authenticated = password.authenticate(services, given["username"], given["password"], request.source_ip)
-        return login.finish(page, authenticated)
+        with accounts.first_login(services, given["username"], request.source_ip):
+            authenticated = password.authenticate(services, given["username"], given["password"], request.source_ip)
+            return login.finish(page, authenticated)
     except LingpaiError as error:
         return _form(page, given, page.errors_of(error, "username", "password"), error)
 

@@ -78,13 +78,17 @@ def page(
     status: int = 200,
     client: Client | None = None,
     leads_away: bool = False,
+    passkeys: str = "",
+    widget: str = "",
     headers: Mapping[str, str] | None = None,
     cookies: tuple[str, ...] = (),
 ) -> Reply:
     """The page as an answer. `values` are what the template shows.
 
-    A form of a page that `leads_away` may be redirected to a client. Its policy has no `form-action`, which Chromium
-    holds against each redirect, the client's own included (w3c/webappsec-csp#8).
+    A form of a page that `leads_away` may be redirected to a client or a provider. Its policy has no `form-action`,
+    which Chromium holds against each redirect, those of others included (w3c/webappsec-csp#8). A page that asks for
+    passkeys names their domain, `passkeys`: it has a further script, which may ask this server alone. `widget` is the
+    origin of another's script and frame on the page.
     """
     nonce = base64url.encode(Clock().random_bytes(16))
     shown = brand(client)
@@ -96,23 +100,29 @@ def page(
         nonce=nonce,
         style=assets.STYLE.address,
         script=assets.SCRIPT.address,
+        passkeys=passkeys,
+        passkey_script=assets.PASSKEYS.address,
     )
-    policy = _policy(nonce, shown.logo, leads_away=leads_away)
+    policy = _policy(nonce, shown.logo, widget, leads_away=leads_away, fetches=bool(passkeys))
     sent = {**HEADERS, "Content-Language": language, "Content-Security-Policy": policy, **(headers or {})}
     return Reply(status, body, sent, cookies)
 
 
-def _policy(nonce: str, logo: str, *, leads_away: bool) -> str:
-    """The Content-Security-Policy of a page: nothing but its own stylesheet and script, and the client's logo."""
+def _policy(nonce: str, logo: str, widget: str, *, leads_away: bool, fetches: bool) -> str:
+    """The Content-Security-Policy of a page: its own stylesheet and scripts, the client's logo, and the widget."""
     parts = [
         "default-src 'none'",
         f"style-src 'nonce-{nonce}'",
-        f"script-src 'nonce-{nonce}'",
+        f"script-src 'nonce-{nonce}' {widget}".rstrip(),
         "base-uri 'none'",
         "frame-ancestors 'none'",
     ]
     # `data:` is the icon of the page, which is none.
     parts.append(f"img-src data: {_image_source(logo)}".rstrip())
+    if fetches:
+        parts.append("connect-src 'self'")
+    if widget:
+        parts.append(f"frame-src {widget}")
     if not leads_away:
         parts.append("form-action 'self'")
     return "; ".join(parts)

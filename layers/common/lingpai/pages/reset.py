@@ -5,18 +5,16 @@ from lingpai.http.request import Request
 from lingpai.http.response import Reply
 from lingpai.kernel import phone_numbers
 from lingpai.kernel.errors import LingpaiError, invalid_request
-from lingpai.pages import codes, cookies, forms, onward, view
+from lingpai.pages import codes, cookies, onward, view
 from lingpai.pages.view import View
 from lingpai.services import Services
 
 
 def reset(services: Services, request: Request) -> Reply:
     """The page, or what one of its forms asks for."""
-    browser = cookies.browser(services, request)
+    page, given = view.opened(services, request, "action", "mobile", "captcha", "code", "newPassword")
     if request.method != "POST":
-        return _form(view.of(services, request, browser, view.continued(request)), {})
-    given = forms.read(services, request, browser, ("continue", "action", "mobile", "code", "newPassword"))
-    page = view.of(services, request, browser, given.get("continue", ""))
+        return _form(page, {})
     if given.get("action") == "set":
         return _set(page, given)
     try:
@@ -36,8 +34,7 @@ def _set(page: View, given: dict[str, str]) -> Reply:
         password_change.reset_password(services, number, given["code"], given["newPassword"], codes.presenter(request))
     except LingpaiError as error:
         return codes.form(page, given, "reset", page.errors_of(error, "code", "newPassword"), error)
-    separator = "&" if page.tail else "?"
-    return onward.see_other(f"/login{page.tail}{separator}way=password&note=reset", cookies.log_out(request))
+    return onward.see_other(f"{page.extendable('/login')}way=password&note=reset", cookies.log_out(request))
 
 
 def _form(

@@ -10,6 +10,7 @@ from lingpai.authorization.model import AuthorizationRequest
 from lingpai.authorization.request import read
 from lingpai.browser_sessions.service import Browser
 from lingpai.clients.model import Client
+from lingpai.http import fields
 from lingpai.http.request import Request
 from lingpai.http.response import Reply, error_headers
 from lingpai.kernel.errors import LingpaiError
@@ -26,6 +27,7 @@ _FIELDS = {
     "number_unreachable": "mobile",
     "mobile_taken": "mobile",
     "bad_code": "code",
+    "bad_second_factor": "code",
     "bad_username": "username",
     "username_taken": "username",
     "username_is_mobile": "username",
@@ -60,6 +62,10 @@ class View:
         """The query that carries `onward` to the next page."""
         return onward.tail(self.onward)
 
+    def extendable(self, path: str) -> str:
+        """The address of another page with `onward`, to which `name=value` may be added."""
+        return f"{path}{self.tail}{'&' if self.tail else '?'}"
+
     def page(
         self,
         template: str,
@@ -67,19 +73,28 @@ class View:
         errors: Mapping[str, str] | None = None,
         error: LingpaiError | None = None,
         status: int = 200,
+        *,
+        leads_away: bool = False,
+        passkeys: str = "",
+        widget: str = "",
     ) -> Reply:
-        """The page. `errors` are texts by field, with an empty name for the whole form; `error` is what was refused."""
+        """The page. `errors` are texts by field, with an empty name for the whole form; `error` is what was refused.
+
+        `leads_away` is for one with a form that is redirected to a provider, `passkeys` for one that asks for passkeys,
+        `widget` for one with another's script
+        (see `rendering.page`).
+        """
         token, form_cookies = forms.token(self.services, self.request, self.browser)
         shown = {
             "csrf": token,
             "errors": errors or {},
             "onward": self.onward,
             "tail": self.tail,
-            "switch": f"{self.request.path}{self.tail}{'&' if self.tail else '?'}",
+            "switch": self.extendable(self.request.path),
             "person": person(self.services, self.browser.user) if self.browser else "",
             **(values or {}),
         }
-        chosen = language.known(dict(_query(self.request)).get("lang", ""))
+        chosen = language.known(parameter(self.request, "lang"))
         kept = (cookies.keep_language(self.request, chosen),) if chosen else ()
         reply = rendering.page(
             template,
@@ -87,7 +102,9 @@ class View:
             shown,
             status=error.status if error else status,
             client=self.client,
-            leads_away=self.asked is not None,
+            leads_away=leads_away or self.asked is not None,
+            passkeys=passkeys,
+            widget=widget,
             headers=error_headers(error) if error else None,
             cookies=(*form_cookies, *kept),
         )
@@ -105,13 +122,25 @@ class View:
         return {name: self.texts(f"missing_{name}") for name in fields if not given.get(name)}
 
 
+def opened(services: Services, request: Request, *names: str) -> tuple[View, dict[str, str]]:
+    """The view of a page, and the fields `names` of the form of ours that was posted to it; none for a GET.
+
+    The form, or else the query, says where it goes on. LingpaiError `form_expired` for a form that is not ours.
+    """
+    browser = cookies.browser(services, request)
+    if request.method != "POST":
+        return of(services, request, browser, parameter(request, "continue")), {}
+    given = forms.read(services, request, browser, ("continue", *names))
+    return of(services, request, browser, given.get("continue", "")), given
+
+
 def of(services: Services, request: Request, browser: Browser | None, wanted: str = "") -> View:
     """The view of a page that goes on to `wanted`, if that is a place to go on to."""
     going = onward.checked(wanted)
     client, asked = None, None
     if sent := onward.request_of(going):
         client, asked = read(services, sent)
-    chosen = language.known(dict(_query(request)).get("lang", ""))
+    chosen = language.known(parameter(request, "lang"))
     return View(
         services,
         request,
@@ -123,14 +152,9 @@ def of(services: Services, request: Request, browser: Browser | None, wanted: st
     )
 
 
-def continued(request: Request) -> str:
-    """What the query of a page says that it goes on to."""
-    return dict(_query(request)).get("continue", "")
-
-
 def parameter(request: Request, name: str) -> str:
     """A parameter of a page's query; empty where it is not there."""
-    return dict(_query(request)).get(name, "")
+    return dict(onward.pairs(request.query)).get(name, "")
 
 
 def person(services: Services, user: User) -> str:
@@ -138,5 +162,6 @@ def person(services: Services, user: User) -> str:
     return identities.display_name(services, user) or str(user.id)
 
 
-def _query(request: Request) -> onward.Pairs:
-    return onward.pairs(request.query)
+def minute(services: Services, at: int) -> str:
+    """A time as the pages show it: in the deployment's time zone, to the minute."""
+    return fields.moment_text(at, services.settings.utc_offset_minutes)[:16]

@@ -7,7 +7,7 @@ the request is refused (fail closed).
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from lingpai.kernel.errors import LingpaiError, too_many_requests
@@ -38,6 +38,10 @@ class Limit:
     def reached(self, counts: Mapping[str, int]) -> bool:
         """Whether one of these counts has reached its maximum."""
         return any(counts.get(name, 0) >= limit for name, limit in self.counts.items())
+
+    def share(self, percent: int) -> "Limit":
+        """The same counter with maxima of so many percent, rounded down, and at least 1."""
+        return replace(self, counts={name: max(1, most * percent // 100) for name, most in self.counts.items()})
 
     def refusal(self, now: int, reason: str = "limit_reached", detail: str | None = None) -> LingpaiError:
         """The error 429 for a request at `now`, after the limit is reached."""

@@ -50,8 +50,14 @@ def read(services: Services, token: str) -> AccessToken:
 
 
 def check(services: Services, token: str) -> Session:
-    """As `read`, for the session alone."""
-    return read(services, token).session
+    """The session of a token that is presented without a proof: as `read`, and `invalid_token` for one bound to a key.
+
+    RFC 9449 section 7.2.
+    """
+    session = read(services, token).session
+    if session.jkt is not None:
+        raise invalid_token("dpop_bound")
+    return session
 
 
 def temporary(services: Services, token: str) -> str:
@@ -136,6 +142,7 @@ def _alone(claims: jwt.Claims) -> Session:
         access_expires_at=claims.expires_at,
         access_scope=claims.scope,
         epoch=claims.epoch,
+        jkt=claims.jkt,
     )
 
 

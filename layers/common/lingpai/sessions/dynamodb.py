@@ -11,7 +11,6 @@ from lingpai.aws.dynamodb.attributes import Integer, Item, Record
 from lingpai.aws.dynamodb.expressions import Arguments, expressions
 from lingpai.aws.dynamodb.reading import read_bytes, read_list, read_number, read_text, read_texts
 from lingpai.aws.dynamodb.tables import DynamoTables, Refused
-from lingpai.kernel.errors import unavailable
 from lingpai.sessions.model import Replaced, Session, SessionKey
 from lingpai.sessions.storage import (
     HISTORY_MAX,
@@ -95,6 +94,8 @@ def serialize_session(session: Session, ttl: int) -> Item:
         item["access_audience"] = {"L": [{"S": resource} for resource in session.access_audience]}
     if session.sid is not None:
         item["sid"] = {"S": session.sid}
+    if session.jkt is not None:
+        item["jkt"] = {"S": session.jkt}
     return item
 
 
@@ -129,6 +130,8 @@ def deserialize_session(item: Item | None) -> Session | None:
         access_audience=read_texts(item, "access_audience"),
         previous_access_audience=read_texts(item, "previous_access_audience"),
         sid=read_text(item, "sid"),
+        jkt=read_text(item, "jkt"),
+        previous_jkt=read_text(item, "previous_jkt") or None,
     )
 
 
@@ -148,19 +151,6 @@ class DynamoSessions(DynamoTables):
     def get_session(self, key: SessionKey) -> Session | None:
         """See `Sessions`."""
         return deserialize_session(self.get(self.settings.sessions_table, session_key(key)))
-
-    def put_session(self, write: PutSession) -> None:
-        """Put a session without a transaction.
-
-        Only where no item has its key, so that a late first attempt cannot bring back a session which was ended
-        meanwhile (see `delete_matching`). A second attempt that finds the session of the first is a success.
-        """
-        arguments = _put_session(self.settings, write).arguments
-        try:
-            self.call("PutItem", **arguments, **expressions(SessionItem.owner.does_not_exist()))
-        except Refused as refused:
-            if deserialize_session(refused.item) != write.session:
-                raise unavailable() from None
 
     def rotate(self, rotation: Rotation) -> Rotated:
         """See `Sessions`. The session comes back in the same call, whether it was rotated or not."""
@@ -248,7 +238,8 @@ def _put_session(settings: "Settings", write: PutSession) -> Action:
 
 
 def _end_session(settings: "Settings", write: EndSession) -> Action:
-    return delete(settings.sessions_table, session_key(write.key))
+    there = SessionItem.owner.exists() if write.must_exist else None
+    return delete(settings.sessions_table, session_key(write.key), there)
 
 
 def _check_session(settings: "Settings", write: CheckSession) -> Action:
@@ -278,12 +269,14 @@ _ROTATES = (
     "#refresh_hash = :presented_hash AND #client_id = :client_id AND attribute_exists(#scope)"
     " AND #refresh_expires_at > :now AND #ends_at > :now"
 )
-_ROTATION_NAMES = {f"#{name}": name for name in (*_ROTATED, "scope", "client_id", "ends_at", "recent")}
+_ROTATION_NAMES = {f"#{name}": name for name in (*_ROTATED, "scope", "client_id", "ends_at", "recent", "jkt")}
 _ROTATION = "SET " + ", ".join(f"#{name} = {value}" for name, value in _ROTATED.items())
 _NARROWED = _ROTATION.replace("#access_scope = #scope", "#access_scope = :scope")
 # Only for clients with resources. Sessions of earlier versions have no audience.
 _AUDIENCE_NAMES = {f"#{name}": name for name in ("audience", "access_audience", "previous_access_audience")}
 _READDRESSED = ", #previous_access_audience = if_not_exists(#access_audience, :nobody), #access_audience = "
+# Only for refreshes with a DPoP proof. No key is an empty text, since an update cannot copy what is not there.
+_BOUND = ", #previous_jkt = if_not_exists(#jkt, :unbound), #jkt = :jkt"
 # Sessions of earlier versions have neither list.
 _REMEMBERED = {
     History.APPEND: ", #recent = list_append(if_not_exists(#recent, :none), :replaced)",
@@ -333,6 +326,14 @@ def rotate_update(rotation: Rotation) -> Arguments:
         if resources:
             values[":audience"] = {"L": list(resources.values())}
         sets += _READDRESSED + (":audience" if resources else "if_not_exists(#audience, :nobody)")
+    if rotation.jkt is None:
+        condition += " AND attribute_not_exists(#jkt)"
+    else:
+        names = {**names, "#previous_jkt": "previous_jkt"}
+        values |= {":jkt": {"S": rotation.jkt}, ":unbound": {"S": ""}}
+        sets += _BOUND
+        if rotation.same_key:
+            condition += " AND (attribute_not_exists(#jkt) OR #jkt = :jkt)"
     return {
         "ConditionExpression": condition,
         "UpdateExpression": sets + _REMEMBERED[history],

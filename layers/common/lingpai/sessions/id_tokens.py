@@ -48,10 +48,8 @@ def sign(services: Services, client: Client, session: Session, access_token: str
         "aud": client.id,
         "exp": issued_at + LIFETIME,
         "iat": issued_at,
-        "auth_time": session.auth_time or None,
         "nonce": nonce,
-        "amr": list(session.methods) or None,
-        "acr": login_methods.acr(session.methods),
+        **login_methods.claims(session.methods, session.auth_time),
         "at_hash": _half_hash(access_token),
         "sid": session.sid or session_id.of(session.key),
     }

@@ -12,7 +12,7 @@ from lingpai.kernel import base64url, jws
 from lingpai.kernel.clock import LEEWAY
 from lingpai.kernel.errors import invalid_token
 from lingpai.services import Services
-from lingpai.sessions import session_id
+from lingpai.sessions import login_methods, session_id
 from lingpai.sessions.model import Session, SessionKey
 from lingpai.signing_keys.model import Key
 
@@ -36,6 +36,7 @@ class Claims:
     not_before: int
     expires_at: int
     epoch: int
+    jkt: str | None = None
 
 
 def sign(
@@ -81,9 +82,13 @@ def sign(
         # RFC 9068 section 2.2.3: a scope has one token at least (RFC 6749 section 3.3).
         if session.access_scope:
             claims["scope"] = " ".join(session.access_scope)
+        claims |= login_methods.claims(session.methods, session.auth_time)
     if user_id is None and session.epoch:
         # Such a token has no stored session with the epoch: see `epochs`.
         claims["epoch"] = session.epoch
+    if session.jkt is not None:
+        # RFC 9449 section 6.1.
+        claims["cnf"] = {"jkt": session.jkt}
     claims |= about
     return jws.sign(headers, claims, key.private, key.algorithm)
 
@@ -143,6 +148,7 @@ def _claims(header: dict[str, Any], claims: dict[str, Any]) -> Claims:
         not_before=int(claims.get("nbf", claims["iat"])),
         expires_at=int(claims["exp"]),
         epoch=int(claims.get("epoch", 0)),
+        jkt=claims["cnf"]["jkt"] if "cnf" in claims else None,
     )
 
 

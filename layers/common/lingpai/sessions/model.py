@@ -45,6 +45,9 @@ class Session:
 
     `audience` are the resources that were granted (RFC 8707), and `access_audience` those of the access token; () for
     Lingpai's own API. `sid` is the browser session in which it was opened (OpenID Connect Core section 2).
+
+    `jkt` is the thumbprint of the key that its access token is bound to, and a public client's refresh token too
+    (RFC 9449 section 5); None for bearer tokens.
     """
 
     key: SessionKey
@@ -73,6 +76,8 @@ class Session:
     access_audience: tuple[str, ...] = ()
     previous_access_audience: tuple[str, ...] = ()
     sid: str | None = None
+    jkt: str | None = None
+    previous_jkt: str | None = None
 
     @property
     def over_at(self) -> int:
@@ -82,7 +87,10 @@ class Session:
 
 @dataclass(frozen=True)
 class TokenSet:
-    """The tokens that a grant returns (RFC 6749 section 5.1). `expires_in` is in seconds."""
+    """The tokens that a grant returns (RFC 6749 section 5.1). `expires_in` is in seconds.
+
+    `token_type` is `Bearer`, or `DPoP` for an access token that is bound to a key (RFC 9449 section 5).
+    """
 
     access_token: str = field(repr=False)
     expires_in: int
@@ -90,3 +98,4 @@ class TokenSet:
     refresh_token: str | None = field(default=None, repr=False)
     user_id: int | None = None
     id_token: str | None = field(default=None, repr=False)
+    token_type: str = "Bearer"

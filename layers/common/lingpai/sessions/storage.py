@@ -22,9 +22,10 @@ class PutSession(Write):
 
 @dataclass(frozen=True)
 class EndSession(Write):
-    """Delete the session, if it exists."""
+    """Delete the session, if it exists. With `must_exist`, fails unless it does."""
 
     key: SessionKey
+    must_exist: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,9 @@ class Rotation:
 
     `scope` is the scope of the new access token; None for the whole scope of the session. `audience` is its audience;
     () for all resources of the session, None for the same as before. `history` tells how the rotation is recorded.
+
+    `jkt` is the key that the new access token is bound to; None for none. `same_key` is whether the refresh token of a
+    bound session needs the same key again (RFC 9449 section 5).
     """
 
     key: SessionKey
@@ -72,6 +76,8 @@ class Rotation:
     history: History
     mark: bytes = field(repr=False)
     audience: tuple[str, ...] | None = None
+    jkt: str | None = None
+    same_key: bool = True
 
     @property
     def replaced(self) -> Replaced:
@@ -116,8 +122,9 @@ class TokenFamilies(Protocol):
 
         Done only if the presented refresh secret is the session's current one, the session belongs to the client,
         neither has expired at `now`, and the session's scope contains all of `scope` and its audience all of
-        `audience`. The current values (access secret with its expiry, scope and audience, refresh secret) become the
-        previous ones. `History` tells how earlier rotations are kept.
+        `audience`. A session that is bound to a key needs a `jkt`, with `same_key` this one. The current values (access
+        secret with its expiry, scope, audience and key, refresh secret) become the previous ones. `History` tells how
+        earlier rotations are kept.
         """
         ...
 

@@ -8,8 +8,7 @@ private half of one row is of no use in another. (The thumbprint could not say i
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from lingpai.aws.client import aws_client
-from lingpai.kernel.errors import unavailable
+from lingpai.aws.kms import Kms
 from lingpai.signing_keys.model import KeyPair, StoredKey
 
 if TYPE_CHECKING:
@@ -22,13 +21,11 @@ class KmsKeyWrapper:
     """A key wrapper on the KMS key that `keys_kms_key` names; `connect` gives the client when first needed."""
 
     def __init__(self, settings: "Settings", connect: Callable[[], Any] | None = None) -> None:
-        self._settings = settings
-        self._connect = connect or (lambda: aws_client(settings, "kms"))
-        self._client: Any = None
+        self._kms = Kms(settings, "no_signing_key", connect)
 
     def generate(self, algorithm: str, number: int) -> KeyPair:
         """See `KeyWrapper`: one call, for which kms:GenerateDataKeyPairWithoutPlaintext is needed."""
-        made = self._call(
+        made = self._kms.call(
             "GenerateDataKeyPairWithoutPlaintext",
             KeyPairSpec=_SPECS[algorithm],
             EncryptionContext=_context(algorithm, number),
@@ -37,25 +34,11 @@ class KmsKeyWrapper:
 
     def unwrap(self, key: StoredKey) -> bytes:
         """See `KeyWrapper`: one call, for which kms:Decrypt is needed."""
-        opened = self._call(
+        opened = self._kms.call(
             "Decrypt", CiphertextBlob=key.private, EncryptionContext=_context(key.algorithm, key.number)
         )
         private: bytes = opened["Plaintext"]
         return private
-
-    def _call(self, operation: str, **arguments: Any) -> dict[str, Any]:
-        """One call under the deployment's own key; what KMS refuses is a 503, whose detail names its error."""
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        try:
-            if self._client is None:
-                self._client = self._connect()
-            answer: dict[str, Any] = self._client.call(operation, {"KeyId": self._settings.keys_kms_key, **arguments})
-        except ClientError as error:
-            raise unavailable("no_signing_key", detail=f"KMS {operation}: {error.response['Error']['Code']}") from error
-        except BotoCoreError as error:
-            raise unavailable("no_signing_key", detail=f"KMS {operation}: {type(error).__name__}") from error
-        return answer
 
 
 def _context(algorithm: str, number: int) -> dict[str, str]:

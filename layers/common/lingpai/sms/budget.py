@@ -3,7 +3,8 @@
 An attacker who pumps messages to their own numbers never enters a code. So each prefix has an allowance of unproven
 messages: a message takes one, and a correctly entered code refunds `SMS_PROOF` of them, once a day for each number.
 When the allowance is used up the prefix is stopped, until the day (UTC) ends or the operator lifts the stop: then only
-numbers with an account get a code, and the response does not tell which.
+numbers with an account get a code, and the response does not tell which. Where captchas are on, a part of the allowance
+and a reserve for a stopped prefix are for requests with a solved captcha.
 """
 
 import contextlib
@@ -43,26 +44,49 @@ def destination(services: Services, number: str) -> Destination:
 
 @dataclass(frozen=True)
 class Taken:
-    """The limit that counted a message; `stopped` if the prefix has no unproven messages left."""
+    """The limit that counted a message.
+
+    `stopped` if the prefix has no unproven messages left, `guarded` if it has none left without a captcha. Then the
+    message was not counted.
+    """
 
     limit: Limit | None
     stopped: bool = False
+    guarded: bool = False
 
 
-def increment(services: Services, to: Destination) -> Taken:
-    """Count a message for the prefix, unless it is stopped; LingpaiError 429 if its daily limit is reached."""
+def increment(services: Services, to: Destination, percent: int = 100) -> Taken:
+    """Count a message for the prefix, unless it is stopped; LingpaiError 429 if its daily limit is reached.
+
+    It may use so many `percent` of the unproven messages.
+    """
     now = services.clock.now()
     limit = _limit(services, to.prefix, now)
     if limit is None:
         return Taken(None)
-    counted = services.store.increment(limit.key, limit.counts, limit.ttl)
-    used_up = _UNPROVEN in limit.counts and counted.counts.get(_UNPROVEN, 0) >= limit.counts[_UNPROVEN]
-    if not counted.done and not used_up:
+    maxima = dict(limit.counts)
+    if _UNPROVEN in maxima:
+        maxima[_UNPROVEN] = limit.share(percent).counts[_UNPROVEN]
+    counted = services.store.increment(limit.key, maxima, limit.ttl)
+    unproven = counted.counts.get(_UNPROVEN, 0)
+    used_up = _UNPROVEN in limit.counts and unproven >= limit.counts[_UNPROVEN]
+    guarded = not counted.done and not used_up and _UNPROVEN in maxima and unproven >= maxima[_UNPROVEN]
+    if not counted.done and not used_up and not guarded:
         raise limit.refusal(now, detail=f"{to.country} {to.prefix}: {_traffic(counted.counts)}")
     if counted.done and used_up:
         # Exactly one message uses up the allowance, so each stop is reported once.
         services.meter.count("PrefixStopped", country=to.country, prefix=to.prefix)
-    return Taken(limit, stopped=not counted.done)
+    return Taken(limit, stopped=not counted.done and used_up, guarded=guarded)
+
+
+def reserve(services: Services, to: Destination, now: int) -> Limit | None:
+    """Count a message for the reserve of a stopped prefix, and return its limit; None if nothing is left of it."""
+    limit = rate_limits.limit_of(
+        f"sms:reserve:{to.prefix}", {"all": services.settings.captcha_reserve}, rate_limits.DAY, now
+    )
+    if limit is None or not services.store.increment(limit.key, limit.counts, limit.ttl).done:
+        return None
+    return limit
 
 
 def message_limits(services: Services, to: Destination, client_id: str, now: int) -> tuple[Limit | None, ...]:

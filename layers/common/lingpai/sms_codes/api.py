@@ -1,11 +1,11 @@
 """Requests and responses of the routes of codes (docs/openapi.yaml)."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from lingpai.http.api import Body, ClientFields, Done, Operation, legacy_refusals
+from lingpai.http.api import Answer, Body, ClientFields, Done, Operation, legacy_refusals
 from lingpai.http.example import CODE_FIELDS, WEB, Example, SentCode
 from lingpai.http.router import Endpoint
 from lingpai.sms.model import Purpose
@@ -21,6 +21,22 @@ class CodeRequest(ClientFields):
     purpose: Annotated[
         Purpose | None, Field(description="What the code shall do; without it the code logs in and links.")
     ] = None
+    captcha: Annotated[str | None, Field(description="The solution of the captcha that was asked for.")] = None
+
+
+class CaptchaRefusal(Answer):
+    """A captcha has to be solved before the code is sent: repeat the request with its solution."""
+
+    status: Literal[403]
+    error: Annotated[str, Field(examples=["请先完成验证"])]
+    reason: Literal["captcha_required"]
+    captcha: Annotated[
+        dict[str, Any],
+        Field(
+            description="What shows the captcha: `provider`, and the fields that docs/api.md lists for it.",
+            examples=[{"provider": "altcha", "challenge": {"parameters": {}, "signature": ""}}],
+        ),
+    ]
 
 
 class CodeGuess(Body):
@@ -32,7 +48,12 @@ class CodeGuess(Body):
 
 OPERATIONS: Mapping[Endpoint, Operation] = {
     routes.get: Operation(
-        "Send a code to a mobile number", Done, legacy_refusals(401), CodeRequest, form=True, client="required"
+        "Send a code to a mobile number",
+        Done,
+        {**legacy_refusals(401), 403: CaptchaRefusal},
+        CodeRequest,
+        form=True,
+        client="required",
     ),
     routes.verify: Operation("Tell whether a code is right", Done, legacy_refusals(), CodeGuess, form=True),
 }

@@ -14,11 +14,16 @@ from lingpai.sms_codes import service as sms_codes
 
 
 def get(services: Services, request: Request) -> Reply:
-    """Send a code to `mobile`. The answer never tells whether the number has an account."""
-    given = parameters(request, CLIENT | {"mobile", "purpose"})
+    """Send a code to `mobile`. The answer never tells whether the number has an account.
+
+    Where a captcha is asked for, the request is repeated with its solution in `captcha`.
+    """
+    given = parameters(request, CLIENT | {"mobile", "purpose", "captcha"})
     client = authenticated_client(services, request, given)
     with observability.log_client(client):
-        asked = sms_codes.SendRequest(_number(services, given), client.id, request.language, _purpose(given))
+        asked = sms_codes.SendRequest(
+            _number(services, given), client.id, request.language, _purpose(given), given.get("captcha")
+        )
         sms_codes.send(services, asked, limited_address(request, client))
     return envelope.done().about(client.id)
 

@@ -7,10 +7,13 @@ which is invalid after five. A code is valid only for the client that requested 
 
 import hmac
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from lingpai.accounts import identities
+from lingpai.captcha import service as captcha
+from lingpai.captcha.model import Subject
 from lingpai.kernel import typed_text
 from lingpai.kernel.clock import CODE_DIGITS
 from lingpai.kernel.errors import LingpaiError, invalid_grant, invalid_request, too_many_requests, unavailable
@@ -24,6 +27,7 @@ from lingpai.sms_codes.model import Code, Guess, Presenter
 from lingpai.sms_codes.storage import ConsumeCode
 
 if TYPE_CHECKING:
+    from lingpai.captcha.provider import Captcha
     from lingpai.rate_limits.service import Limit
     from lingpai.settings import Settings
 
@@ -36,14 +40,22 @@ _SAVE_ATTEMPTS = 5
 _BY_DEFAULT = ("login", "link")
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
 @dataclass(frozen=True)
 class SendRequest:
-    """A request to send a code: its number (E.164), client, language and purpose (None: to log in and to link)."""
+    """A request to send a code: its number (E.164), client, language and purpose (None: to log in and to link).
+
+    `solution` is that of a captcha, if one was solved.
+    """
 
     number: str
     client_id: str
     language: Language
     purpose: Purpose | None = None
+    solution: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -63,51 +75,87 @@ class VerifiedCode:
 # --- sending ----------------------------------------------------------------------------------------------
 
 
-def send(services: Services, asked: SendRequest, address: str) -> None:
+def send(services: Services, asked: SendRequest, address: str, prepare: Callable[[], None] = _nothing) -> None:
     """Send a new code, unless a limit is reached: the number's, or one of those around it.
 
+    `prepare` is called when nothing refuses the code any more, and before the message is sent. If it raises a
+    LingpaiError, nothing is sent, and the number may ask again at once.
+
     Narrow limits are checked first, so that a request which they refuse does not count for the shared ones. A message
-    that was not sent is refunded to all of them.
+    that was not sent is refunded to all of them. Where captchas are on, a request without a solved one may use only a
+    part of the limits of its address and prefix. Then it is refused with a challenge, and not counted.
     """
     settings, now = services.settings, services.clock.now()
     before = services.store.get_code(asked.number)
     _refuse_resend(services, before, now)
-    rate_limits.increment(services, rate_limits.address_limit(settings, "sms", address, now))
+    guard = services.captcha if asked.solution is None else None
+    subject = Subject(asked.number, asked.client_id)
+    _count_address(services, rate_limits.address_limit(settings, "sms", address, now), guard, subject)
+    if services.captcha is not None and asked.solution is not None:
+        captcha.use(services.captcha, services, subject, asked.solution, address)
     destination = budget.destination(services, asked.number)
     try:
         with rate_limits.refund_on_refusal(services) as taken:
-            prefix = budget.increment(services, destination)
+            prefix = budget.increment(services, destination, settings.captcha_prefix_percent if guard else 100)
+            if guard is not None and (prefix.guarded or prefix.stopped):
+                raise captcha.asked(guard, services, subject)
             if prefix.stopped:
-                _send_under_a_stop(services, asked, destination, before, now)
+                _send_under_a_stop(services, asked, destination, before, now, prepare)
                 return
             taken.append(prefix.limit)
             for limit in rate_limits.message_limits(settings, asked.client_id, now):
                 taken.append(rate_limits.increment(services, limit))
             code = services.clock.new_code()
             after = _save(services, asked, before, code, now)
+            _prepare(services, before, after, prepare)
             _deliver(services, _message(settings, asked, code, now), before, after)
     except MaybeSent as error:
         raise unavailable("maybe_sent", settings.code_resend or 1, error.detail) from error
     budget.sent(services, destination)
 
 
+def _count_address(services: Services, limit: "Limit | None", guard: "Captcha | None", subject: Subject) -> None:
+    """Count a request for its address; LingpaiError 429 at the limit, and the captcha `guard` at a part of it."""
+    if guard is None or limit is None:
+        rate_limits.increment(services, limit)
+        return
+    part = limit.share(services.settings.captcha_address_percent)
+    counted = services.store.increment(part.key, part.counts, part.ttl)
+    if counted.done:
+        return
+    if limit.reached(counted.counts):
+        raise limit.refusal(services.clock.now())
+    raise captcha.asked(guard, services, subject)
+
+
 def _send_under_a_stop(
-    services: Services, asked: SendRequest, destination: budget.Destination, before: Code | None, now: int
+    services: Services,
+    asked: SendRequest,
+    destination: budget.Destination,
+    before: Code | None,
+    now: int,
+    prepare: Callable[[], None],
 ) -> None:
     """Send a code to a number that has an account; do the same for any other, but send nothing.
 
-    The answer is the same whether a message was sent or not, so it does not tell who has an account.
+    The answer is the same whether a message was sent or not, so it does not tell who has an account. With a solved
+    captcha every number is sent one from the prefix's reserve. Numbers with an account use it up as well: else what is
+    left of it would tell who has one.
     """
     has_account = bool(services.store.find_user_ids(identities.mobile_key(asked.number)))
-    share = 1 if has_account else 0
     with rate_limits.refund_on_refusal(services) as taken:
+        is_solved = services.captcha is not None and asked.solution is not None
+        reserve = budget.reserve(services, destination, now) if is_solved else None
+        taken.append(reserve)
+        is_sent = has_account or reserve is not None
         for limit in budget.message_limits(services, destination, asked.client_id, now):
-            counted = rate_limits.increment(services, limit, amount=share)
-            if has_account:
+            counted = rate_limits.increment(services, limit, amount=1 if is_sent else 0)
+            if is_sent:
                 taken.append(counted)
         code = services.clock.new_code()
-        _save(services, asked, before, code, now)
-    if not has_account:
+        after = _save(services, asked, before, code, now)
+        _prepare(services, before, after, prepare)
+    if not is_sent:
         services.sms.pretend()
         return
     try:
@@ -116,6 +164,15 @@ def _send_under_a_stop(
         # An error would show that the number has an account. The chain has counted it.
         return
     budget.sent(services, destination)
+
+
+def _prepare(services: Services, before: Code | None, after: Code, prepare: Callable[[], None]) -> None:
+    """Call `prepare`; if it fails, the code is as it was `before`."""
+    try:
+        prepare()
+    except LingpaiError:
+        _unsend(services, before, after)
+        raise
 
 
 def _message(settings: "Settings", asked: SendRequest, code: str, now: int) -> Message:

@@ -1,6 +1,5 @@
 """Answers read: their JSON, the refusals in them, the results. Everything that does not fit is a BadAnswer."""
 
-import base64
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -9,8 +8,8 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, TypeVar
 
 from lingpai_sdk._transport import Answer
-from lingpai_sdk.errors import BadAnswer, Refused
-from lingpai_sdk.results import Introspection, Role, ServerMetadata, Tokens, User
+from lingpai_sdk.errors import BadAnswer, InvalidSession, RedirectToWeb, Refused
+from lingpai_sdk.results import Introspection, NextStep, Role, ServerMetadata, Tokens, User
 
 # What a refusal is called where the server gives only a status and a text for people.
 CODES = {
@@ -26,9 +25,26 @@ CODES = {
 }
 
 _CODE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,64}")  # RFC 6749 section 5.2, without the space
+_REASON = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _LONGEST_TEXT = 300
 # Of what is sent, this alone may come back in the text of a refusal.
-_OPEN = frozenset({"client_id", "grant_type", "scope", "sysid", "token_type_hint", "username"})
+_OPEN = frozenset(
+    {
+        "acr_values",
+        "client_id",
+        "code_challenge_method",
+        "grant_type",
+        "max_age",
+        "passkey_options",
+        "redirect_uri",
+        "resource",
+        "response_type",
+        "scope",
+        "sysid",
+        "token_type_hint",
+        "username",
+    }
+)
 
 _Result = TypeVar("_Result")
 
@@ -61,8 +77,40 @@ def usercenter(answer: Answer) -> dict[str, Any]:
 
 
 def oauth_tokens(answer: Answer) -> Tokens:
-    """The tokens of RFC 6749 section 5.1."""
-    return _read(answer, "tokens", _tokens, success(answer), answer.asked_at, "access_token", "refresh_token")
+    """The tokens of RFC 6749 section 5.1; BadAnswer for such as are not bound to the key of the request's proof."""
+    content = success(answer)
+    if answer.request.dpop_key is not None and str(content.get("token_type")).lower() != "dpop":
+        # RFC 9449 section 5: whoever wants bound tokens must not take others.
+        raise BadAnswer("the tokens are not bound to the key", answer.status)
+    return _read(answer, "tokens", _tokens, content, answer.asked_at, "access_token", "refresh_token")
+
+
+def challenge(answer: Answer) -> NextStep | str:
+    """What a step of a challenge led to: the next step, or the authorization code.
+
+    InvalidSession, RedirectToWeb, or Refused for what was wrong.
+    """
+    if answer.status == 200:
+        return _read(answer, "authorization code", _text, success(answer).get("authorization_code"))
+    content = _parsed(answer.body)
+    content = content if isinstance(content, dict) else {}
+    match content.get("error"):
+        case "insufficient_authorization":
+            return _read(answer, "next step", _next_step, content)
+        case "redirect_to_web":
+            raise _read(answer, "request_uri", _redirect, answer, content)
+        case "invalid_session":
+            raise InvalidSession(
+                "invalid_session", _description(answer, content.get("error_description")), answer.status
+            )
+        case _:
+            raise _refusal(answer)
+
+
+def auth_session(answer: Answer) -> str | None:
+    """The `auth_session` in the answer to a step of a challenge, None without one; BadAnswer if it is no text."""
+    content = _parsed(answer.body)
+    return _read(answer, "auth_session", _optional, content, "auth_session") if isinstance(content, dict) else None
 
 
 def usercenter_tokens(answer: Answer) -> Tokens:
@@ -108,6 +156,24 @@ def _tokens(content: Mapping[str, Any], asked_at: datetime, access: str, refresh
         expires_at=asked_at + timedelta(seconds=expires_in),
         scope=_words(content.get("scope")),
     )
+
+
+def _next_step(content: Mapping[str, Any]) -> NextStep:
+    resend_in = content.get("resend_in")
+    return NextStep(
+        next=tuple(_text(name) for name in _list(content["next"])),
+        reason=_reason(content),
+        captcha=_object(content, "captcha"),
+        passkey_options=_object(content, "passkey_options"),
+        resend_in=None if resend_in is None else int(resend_in),
+    )
+
+
+def _redirect(answer: Answer, content: Mapping[str, Any]) -> RedirectToWeb:
+    error = RedirectToWeb("redirect_to_web", _description(answer, content.get("error_description")), answer.status)
+    error.request_uri = _optional(content, "request_uri")
+    error.expires_in = None if content.get("expires_in") is None else int(content["expires_in"])
+    return error
 
 
 def _user(content: Mapping[str, Any]) -> User:
@@ -165,7 +231,16 @@ def _refusal(answer: Answer) -> Refused | BadAnswer:
     else:
         # Seed 003: `error` is for people. The gateway's own word is `message`.
         code, said = by_status, content.get("error", content.get("message"))
-    return Refused(code, _description(answer, said), answer.status, answer.retry_after)
+    refused = Refused(code, _description(answer, said), answer.status, answer.retry_after, _reason(content))
+    with suppress(TypeError):
+        refused.captcha = _object(content, "captcha")
+    return refused
+
+
+def _reason(content: Mapping[str, Any]) -> str | None:
+    """The server's finer word for a refusal; None without one."""
+    said = content.get("reason")
+    return said if isinstance(said, str) and _REASON.fullmatch(said) else None
 
 
 def _description(answer: Answer, said: object) -> str:
@@ -174,9 +249,9 @@ def _description(answer: Answer, said: object) -> str:
         return ""
     request = answer.request
     given = {**(request.form or {}), **(request.json or {})}
-    sent = [value for name, value in given.items() if name not in _OPEN]
+    sent = [value for name, value in given.items() if name not in _OPEN and isinstance(value, str)]
     if request.basic:
-        sent += [request.basic[1], base64.b64encode(":".join(request.basic).encode()).decode()]
+        sent += [request.basic[1], request.basic_text]
     sent += [request.bearer] if request.bearer else []
     for secret in sorted((value for value in sent if len(value) > 3), key=len, reverse=True):
         said = said.replace(secret, "***")
@@ -218,6 +293,19 @@ def _text(value: object) -> str:
 
 def _optional(content: Mapping[str, Any], name: str) -> str | None:
     return None if content.get(name) is None else _text(content[name])
+
+
+def _list(value: object) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError
+    return value
+
+
+def _object(content: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
+    value = content.get(name)
+    if value is not None and not isinstance(value, dict):
+        raise TypeError
+    return value
 
 
 def _words(value: object) -> tuple[str, ...]:

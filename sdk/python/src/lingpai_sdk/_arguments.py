@@ -50,13 +50,16 @@ def header(name: str, value: str) -> str:
     return value
 
 
-def scope_text(scope: str | Iterable[str] | None) -> str | None:
-    """Scopes as RFC 6749 section 3.3 sends them, from words between spaces or from one word each; None for none."""
-    words = scope.split(" ") if isinstance(scope, str) else list(scope or ())
-    words = [word for word in words if word]
-    if not all(_SCOPE.fullmatch(word) for word in words):
-        raise ValueError("scope: holds a character that no scope has")
-    return " ".join(words) or None
+def words(name: str, value: str | Iterable[str] | None) -> str | None:
+    """Words as RFC 6749 section 3.3 sends scopes, from text with spaces between them or from one each; None for none.
+
+    ValueError for a character that no scope has.
+    """
+    found = value.split(" ") if isinstance(value, str) else list(value or ())
+    found = [word for word in found if word]
+    if not all(_SCOPE.fullmatch(word) for word in found):
+        raise ValueError(f"{name}: holds a character that no {name} has")
+    return " ".join(found) or None
 
 
 def base_address(value: str, *, allow_http: bool) -> str:

@@ -7,7 +7,7 @@ from lingpai_sdk._arguments import text
 
 
 class Digests(NamedTuple):
-    """MD5 and SHA-1 in lower-case hex. Whoever has them can log in with them: keep them as you keep the password."""
+    """MD5 and SHA-1 in lower-case hex. They are enough to log in: keep them as secret as the password."""
 
     md5: str
     sha: str

@@ -5,6 +5,9 @@ be copied and pickled, so they can cross to another process.
 Arguments that could never be sent (an empty password, say) are `ValueError` or `TypeError`: mistakes of the caller.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class LingpaiSDKError(Exception):
     """The base of all that a call raises."""
@@ -33,18 +36,42 @@ class Refused(LingpaiSDKError):
     gives one (`invalid_grant`, `invalid_token`, …), else one by the status (see the README), and `refused` for the
     calls of `UserCenter`, which have neither. `description` is the server's text for people, `status` the HTTP
     status (200 for the calls of `UserCenter`), `retry_after` the seconds to wait where the server named them.
+    `reason` is the server's finer word (`bad_credentials`, `captcha_required`, …), None without one. `captcha` is what
+    shows the captcha that the server asks for, None where it asks for none.
     """
 
-    def __init__(self, code: str, description: str, status: int, retry_after: float | None = None) -> None:
-        super().__init__(code, description, status, retry_after)
+    # Not among the arguments, so that no repr shows it.
+    captcha: Mapping[str, Any] | None = None
+
+    def __init__(
+        self, code: str, description: str, status: int, retry_after: float | None = None, reason: str | None = None
+    ) -> None:
+        super().__init__(code, description, status, retry_after, reason)
         self.code = code
         self.description = description
         self.status = status
         self.retry_after = retry_after
+        self.reason = reason
 
     def __str__(self) -> str:
         wait = "" if self.retry_after is None else f", again after {self.retry_after:g} s"
         return f"{self.code}: {self.description or 'no reason given'} (HTTP {self.status}{wait})"
+
+
+class InvalidSession(Refused):
+    """A challenge cannot go on: it has ended, expired, or was used up. Begin a new one."""
+
+
+class RedirectToWeb(Refused):
+    """A challenge cannot go on in the app: send the user to the authorization endpoint.
+
+    `request_uri` is what to send them with, good for `expires_in` seconds (RFC 9126 section 4). Both are None unless
+    the challenge was begun with a `redirect_uri`.
+    """
+
+    # Not among the arguments, so that no repr shows them.
+    request_uri: str | None = None
+    expires_in: int | None = None
 
 
 class BadAnswer(LingpaiSDKError):

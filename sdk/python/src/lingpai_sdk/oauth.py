@@ -1,17 +1,20 @@
 """The grants and endpoints of OAuth 2.0, and the codes sent to mobile numbers."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lingpai_sdk import _answers, _arguments
-from lingpai_sdk._base import Base, Options
+from lingpai_sdk._base import AsyncBase, AsyncOptions, Base, Options
+from lingpai_sdk._challenge import Flow
+from lingpai_sdk._client import Client, Scope
 from lingpai_sdk._transport import Answer, Repeat, Request
+from lingpai_sdk.challenge import AsyncChallenge, Challenge
 from lingpai_sdk.results import Introspection, ServerMetadata, Tokens, User
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-Scope = str | Iterable[str] | None
+    from lingpai_sdk.dpop import DPoPKey
 
 
 class Lingpai(Base):
@@ -22,6 +25,7 @@ class Lingpai(Base):
     (RFC 6749 section 2.3.1), one without is public and sends its id. The keyword arguments are those of UserCenter.
 
     `scope` is text with spaces between its words, or the words; without it the client gets all that it may have.
+    `dpop_key` is the key that tokens are bound to (`lingpai_sdk.dpop`), None for bearer tokens.
 
     All calls raise LingpaiSDKError: `Timeout` or `ConnectionFailed` without an answer, `Refused` with the server's
     code (`invalid_grant`, `invalid_client`, …), `BadAnswer`. An empty argument is a ValueError.
@@ -31,7 +35,36 @@ class Lingpai(Base):
         self, base_url: str, client_id: str, client_secret: str | None = None, **options: "Unpack[Options]"
     ) -> None:
         super().__init__(base_url, client_id, **options)
-        self._secret = None if client_secret is None else _arguments.text("client_secret", client_secret)
+        self._client = _client(client_id, client_secret)
+
+    # --- logins in the app's own forms --------------------------------------------------------------------
+
+    def challenge(
+        self,
+        scope: Scope = None,
+        *,
+        acr_values: str | Iterable[str] | None = None,
+        max_age: int | None = None,
+        resource: str | Iterable[str] | None = None,
+        redirect_uri: str | None = None,
+        dpop_key: "DPoPKey | None" = None,
+    ) -> Challenge:
+        """Begin a login, step by step. Nothing is sent yet.
+
+        `acr_values` and `max_age` say which login is asked for (`2`: with two factors; within so many seconds).
+        `resource` names the APIs that the tokens are for (RFC 8707). `redirect_uri` is one of the client's, for a login
+        that has to go on at the authorization endpoint (`RedirectToWeb`).
+        """
+        flow = Flow(
+            self._client,
+            scope=scope,
+            acr_values=acr_values,
+            max_age=max_age,
+            resource=resource,
+            redirect_uri=redirect_uri,
+            dpop_key=dpop_key,
+        )
+        return Challenge(self._transport, flow)
 
     # --- tokens ------------------------------------------------------------------------------------------
 
@@ -39,13 +72,14 @@ class Lingpai(Base):
         """Tokens for a username or mobile number and its password (RFC 6749 section 4.3)."""
         return self._issue("password", Repeat.REFUSED, scope, _arguments.texts(username=username, password=password))
 
-    def refresh(self, refresh_token: str, scope: Scope = None) -> Tokens:
+    def refresh(self, refresh_token: str, scope: Scope = None, *, dpop_key: "DPoPKey | None" = None) -> Tokens:
         """New tokens for a refresh token (RFC 6749 section 6), which works once. Keep the new one before anything else.
 
-        `scope` may narrow the access token, never widen it.
+        `scope` may narrow the access token, never widen it. `dpop_key` is needed where the login had one; a public
+        client needs the same one.
         """
-        fields = {"refresh_token": _arguments.token("refresh_token", refresh_token)}
-        return self._issue("refresh_token", Repeat.ANY, scope, fields, within=self._refresh_within)
+        request = self._client.refresh(refresh_token, scope, self._refresh_within, dpop_key)
+        return _answers.oauth_tokens(self._transport.send(request))
 
     def client_credentials(self, scope: Scope = None) -> Tokens:
         """A token for the client itself (RFC 6749 section 4.4), without a refresh token. It needs a secret."""
@@ -65,12 +99,17 @@ class Lingpai(Base):
 
     # --- codes -------------------------------------------------------------------------------------------
 
-    def send_code(self, mobile: str) -> None:
+    def send_code(self, mobile: str, captcha: str | None = None) -> None:
         """Have a code sent to the number; it is good for ten minutes by default.
 
         Refused with `too_many_requests` and `retry_after` where the number, the client or the address had enough.
+        Refused with the reason `captcha_required` or `bad_captcha` and with `captcha` where one has to be solved: send
+        its solution as `captcha`.
         """
-        _answers.success(self._ask("/mobile/code/get", Repeat.UNSENT, _arguments.texts(mobile=mobile)))
+        fields = _arguments.texts(mobile=mobile)
+        if captcha is not None:
+            fields["captcha"] = _arguments.text("captcha", captcha)
+        _answers.success(self._ask("/mobile/code/get", Repeat.UNSENT, fields))
 
     def verify_code(self, mobile: str, code: str) -> None:
         """Whether the code is the one sent to the number: Refused (`bad_request`) where it is not.
@@ -82,10 +121,14 @@ class Lingpai(Base):
 
     # --- what tokens are good for ------------------------------------------------------------------------
 
-    def current_user(self, access_token: str) -> User:
-        """The user whose token it is; Refused with `invalid_token` for one that is not good."""
+    def current_user(self, access_token: str, *, dpop_key: "DPoPKey | None" = None) -> User:
+        """The user whose token it is; Refused with `invalid_token` for one that is not good.
+
+        `dpop_key` is the key that the token is bound to.
+        """
         bearer = _arguments.token("access_token", access_token)
-        return _answers.user(self._transport.send(Request("GET", "/users/current", Repeat.ANY, bearer=bearer)))
+        request = Request("GET", "/users/current", Repeat.ANY, bearer=bearer, dpop_key=dpop_key)
+        return _answers.user(self._transport.send(request))
 
     def introspect(self, token: str) -> Introspection:
         """What an access or refresh token is good for (RFC 7662). The client needs a secret."""
@@ -101,22 +144,53 @@ class Lingpai(Base):
         request = Request("GET", "/.well-known/oauth-authorization-server", Repeat.ANY)
         return _answers.metadata(self._transport.send(request), self._base_url)
 
-    def _issue(
-        self, grant: str, repeat: Repeat, scope: Scope, fields: dict[str, str], within: float | None = None
-    ) -> Tokens:
+    def _issue(self, grant: str, repeat: Repeat, scope: Scope, fields: dict[str, str]) -> Tokens:
         form = {"grant_type": grant, **fields}
-        if words := _arguments.scope_text(scope):
+        if words := _arguments.words("scope", scope):
             form["scope"] = words
-        return _answers.oauth_tokens(self._ask("/oauth/token", repeat, form, within))
+        return _answers.oauth_tokens(self._ask("/oauth/token", repeat, form))
 
-    def _ask(self, path: str, repeat: Repeat, form: dict[str, str], within: float | None = None) -> Answer:
+    def _ask(self, path: str, repeat: Repeat, form: dict[str, str]) -> Answer:
         """The answer to the form, sent by the client."""
-        proof: dict[str, Any] = {}
-        if self._secret is None:
-            form = {**form, "client_id": self._client_id}
-        elif ":" in self._client_id:
-            # Basic cannot hold such an id (RFC 7617 section 2).
-            form = {**form, "client_id": self._client_id, "client_secret": self._secret}
-        else:
-            proof["basic"] = (self._client_id, self._secret)
-        return self._transport.send(Request("POST", path, repeat, form=form, within=within, **proof))
+        return self._transport.send(self._client.request(path, repeat, form))
+
+
+class AsyncLingpai(AsyncBase):
+    """The logins of `Lingpai.challenge` for asyncio, and what keeps them going. The arguments are those of Lingpai."""
+
+    def __init__(
+        self, base_url: str, client_id: str, client_secret: str | None = None, **options: "Unpack[AsyncOptions]"
+    ) -> None:
+        super().__init__(base_url, client_id, **options)
+        self._client = _client(client_id, client_secret)
+
+    def challenge(
+        self,
+        scope: Scope = None,
+        *,
+        acr_values: str | Iterable[str] | None = None,
+        max_age: int | None = None,
+        resource: str | Iterable[str] | None = None,
+        redirect_uri: str | None = None,
+        dpop_key: "DPoPKey | None" = None,
+    ) -> AsyncChallenge:
+        """As `Lingpai.challenge`."""
+        flow = Flow(
+            self._client,
+            scope=scope,
+            acr_values=acr_values,
+            max_age=max_age,
+            resource=resource,
+            redirect_uri=redirect_uri,
+            dpop_key=dpop_key,
+        )
+        return AsyncChallenge(self._transport, flow)
+
+    async def refresh(self, refresh_token: str, scope: Scope = None, *, dpop_key: "DPoPKey | None" = None) -> Tokens:
+        """As `Lingpai.refresh`."""
+        request = self._client.refresh(refresh_token, scope, self._refresh_within, dpop_key)
+        return _answers.oauth_tokens(await self._transport.send(request))
+
+
+def _client(client_id: str, secret: str | None) -> Client:
+    return Client(client_id, None if secret is None else _arguments.text("client_secret", secret))

@@ -26,6 +26,23 @@ class Tokens:
 
 
 @dataclass(frozen=True)
+class NextStep:
+    """A step of a challenge was taken, and there is one more.
+
+    `next` names the parameters that may come (`code`, `totp`, `captcha`, …; the README says which method sends which).
+    `reason` is the server's word for why (`factor_required`, `captcha_required`, `bad_captcha`). `captcha` is what
+    shows the captcha. `passkey_options` are those for `navigator.credentials.get`. `resend_in` is in how many seconds
+    another code can be asked for. They are None where the server does not say them.
+    """
+
+    next: tuple[str, ...]
+    reason: str | None = None
+    captcha: Mapping[str, Any] | None = field(default=None, repr=False, hash=False)
+    passkey_options: Mapping[str, Any] | None = field(default=None, repr=False, hash=False)
+    resend_in: int | None = None
+
+
+@dataclass(frozen=True)
 class Role:
     """A role of the deployment."""
 

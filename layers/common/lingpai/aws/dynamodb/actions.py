@@ -34,7 +34,7 @@ def put(table: str, key: Item, item: Item, condition: Condition | None = None) -
     return Action("Put", key, {"TableName": table, "Item": item, **expressions(condition)})
 
 
-def update(table: str, key: Item, condition: Condition, *changes: Change) -> Action:
+def update(table: str, key: Item, condition: Condition | None, *changes: Change) -> Action:
     """Make these changes; without any, only check the condition."""
     kind: Literal["Update", "ConditionCheck"] = "Update" if changes else "ConditionCheck"
     return Action(kind, key, {"TableName": table, "Key": key, **expressions(condition, *changes)})

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.operand import Path
 from pynamodb.expressions.update import Action as Change
 
 from lingpai.aws.client import aws_client
@@ -185,6 +186,19 @@ class DynamoTables:
             raise
         item: Item = answer.get("Attributes", {})
         return item
+
+    def put_new(self, action: Action) -> None:
+        """Put an item whose key is random, without a transaction; one call.
+
+        Only where no item has its key, so that a late first attempt cannot bring back what was used or ended meanwhile.
+        A second attempt that finds the item of the first is a success.
+        """
+        absent = Path([next(iter(action.key))]).does_not_exist()
+        try:
+            self.call("PutItem", **action.arguments, **expressions(absent))
+        except Refused as refused:
+            if not same_item(refused.item, action.arguments["Item"]):
+                raise unavailable() from None
 
     def transact(self, *actions: Action) -> Failed | None:
         """Do all of these actions or none; gives the first whose condition did not hold, None for success.

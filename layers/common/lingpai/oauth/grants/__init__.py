@@ -5,7 +5,7 @@ from typing import Protocol
 
 from lingpai.clients import resources, scopes
 from lingpai.clients.model import Client
-from lingpai.kernel.errors import invalid_request, unauthorized_client
+from lingpai.kernel.errors import invalid_dpop_proof, invalid_request, unauthorized_client
 from lingpai.oauth.grants import (
     authorization_code,
     client_credentials,
@@ -71,7 +71,9 @@ GRANT_TYPES = {grant.GRANT_TYPE: name for name, grant in REGISTRY.items() if gra
 
 # The parameters that any grant reads; all others are ignored.
 PARAMETERS = frozenset(
-    {"grant_type", "scope", "nonce", "resource"}.union(*(grant.REQUIRED for grant in REGISTRY.values())),
+    {"grant_type", "scope", "nonce", "redirect_uri", "resource"}.union(
+        *(grant.REQUIRED for grant in REGISTRY.values())
+    ),
 )
 
 
@@ -83,17 +85,22 @@ def run(
     address: str,
     *,
     forwarded: bool = False,
+    jkt: str | None = None,
 ) -> TokenSet:
     """Run the grant `name` of the registry, if the client may use it and sends its required parameters.
 
-    `address` is the source address of the request or, if `forwarded`, the end user's.
+    `address` is the source address of the request or, if `forwarded`, the end user's. `jkt` is the thumbprint of the
+    key of its DPoP proof; None without one.
     """
     grant = REGISTRY[name]
     if grant.PERMISSION not in client.grants:
         raise unauthorized_client(name)
+    if client.dpop_bound_access_tokens and jkt is None:
+        # RFC 9449 section 5.2.
+        raise invalid_dpop_proof("dpop_required")
     for parameter in grant.REQUIRED:
         if not parameters.get(parameter):
             raise invalid_request("missing_parameter", name=parameter)
     scope = scopes.wanted(client, parameters.get("scope"))
     resource = resources.granted(client, parameters.get("resource", "").split("\n"))
-    return grant.handle(services, TokenRequest(client, scope, parameters, address, forwarded, resource))
+    return grant.handle(services, TokenRequest(client, scope, parameters, address, forwarded, resource, jkt))

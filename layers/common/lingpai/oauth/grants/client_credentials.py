@@ -20,4 +20,4 @@ def handle(services: Services, asked: TokenRequest) -> TokenSet:
     if not asked.client.confidential or clients.is_numeric(asked.client.id):
         raise unauthorized_client(NAME)
     scope = scopes.granted(asked.client, asked.scope)
-    return sessions.issue(services, asked.client, scope, audience=asked.resource)
+    return sessions.issue(services, asked.client, scope, audience=asked.resource, jkt=asked.jkt)

@@ -20,4 +20,4 @@ def handle(services: Services, asked: TokenRequest) -> TokenSet:
     granted = scopes.granted(asked.client, asked.scope)
     name, md5, sha1 = (asked.parameters[parameter] for parameter in REQUIRED)
     who = password.authenticate_by_digests(services, name, md5, sha1, asked.address)
-    return issuing.issue(services, asked.client, granted, who, asked.resource)
+    return issuing.issue(services, asked, granted, who)

@@ -18,4 +18,4 @@ def handle(services: Services, asked: TokenRequest) -> TokenSet:
     granted = scopes.granted(asked.client, asked.scope)
     number = phone_numbers.parse_mobile(asked.parameters["mobile"], services.settings)
     who = sms_code.authenticate(services, asked.client, number, asked.parameters["code"], asked.presenter)
-    return issuing.issue(services, asked.client, granted, who, asked.resource)
+    return issuing.issue(services, asked, granted, who)

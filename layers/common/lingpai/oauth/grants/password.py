@@ -16,4 +16,4 @@ def handle(services: Services, asked: TokenRequest) -> TokenSet:
     granted = scopes.granted(asked.client, asked.scope)
     name, given = asked.parameters["username"], asked.parameters["password"]
     who = password.authenticate(services, name, given, asked.address)
-    return issuing.issue(services, asked.client, granted, who, asked.resource)
+    return issuing.issue(services, asked, granted, who)

@@ -2,7 +2,7 @@
 
 from lingpai.oauth.model import TokenRequest
 from lingpai.services import Services
-from lingpai.sessions import service as sessions
+from lingpai.sessions import rotation
 from lingpai.sessions.model import TokenSet
 
 NAME = PERMISSION = GRANT_TYPE = "refresh_token"
@@ -10,5 +10,6 @@ REQUIRED = ("refresh_token",)
 
 
 def handle(services: Services, asked: TokenRequest) -> TokenSet:
-    """Tokens for `refresh_token`; `scope` and `resource` may narrow the grant of the session (`sessions.service`)."""
-    return sessions.refresh(services, asked.client, asked.parameters["refresh_token"], asked.scope, asked.resource)
+    """Tokens for `refresh_token`; `scope` and `resource` may narrow the grant of the session (`sessions.rotation`)."""
+    token = asked.parameters["refresh_token"]
+    return rotation.refresh(services, asked.client, token, asked.scope, asked.resource, asked.jkt)

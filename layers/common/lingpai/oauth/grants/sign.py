@@ -19,7 +19,7 @@ REQUIRED = ("sign",)
 
 
 def handle(services: Services, asked: TokenRequest) -> TokenSet:
-    """Tokens for whoever `sign` stands for; the account is made the first time."""
+    """Tokens for the user whom `sign` identifies; the first time, the account is created."""
     granted = scopes.granted(asked.client, asked.scope)
     provider = services.identity_providers.get(asked.client.sign_provider or "")
     if provider is None:
@@ -27,4 +27,4 @@ def handle(services: Services, asked: TokenRequest) -> TokenSet:
     credential = ProviderCredential(asked.parameters["sign"], asked.parameters.get("nonce"))
     identity = identity_providers.identify(services, provider, asked.client, credential, asked.presenter.address)
     who = federated.authenticate(services, asked.client, identity)
-    return issuing.issue(services, asked.client, granted, who, asked.resource)
+    return issuing.issue(services, asked, granted, who)

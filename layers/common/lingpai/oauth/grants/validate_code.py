@@ -17,4 +17,4 @@ def handle(services: Services, asked: TokenRequest) -> TokenSet:
     granted = scopes.granted(asked.client, asked.scope)
     name, code = asked.parameters["username"], asked.parameters["validateCode"]
     who = sms_code.authenticate_by_name(services, asked.client, name, code, asked.presenter)
-    return issuing.issue(services, asked.client, granted, who, asked.resource)
+    return issuing.issue(services, asked, granted, who)

@@ -4,7 +4,6 @@ A vendor's error code is looked up in that vendor's table. The codes of a table 
 in parts (`Throttling.User`) is found by its first ones (`Throttling`) as well.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -81,14 +80,6 @@ def post(provider: str, https: Https, url: str, headers: Mapping[str, str], body
         raise Refused(provider, str(error), "unreachable") from error
     except Lost as error:
         raise lost(provider, error) from error
-
-
-def read(answer: Answer) -> Any:
-    """The JSON of an answer, None where it is none."""
-    try:
-        return json.loads(answer.body)
-    except (ValueError, RecursionError):
-        return None
 
 
 def member(value: Any, *path: str | int) -> Any:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from lingpai.kernel.clock import Clock
+from lingpai.outbound import json_answers
 from lingpai.outbound.https import Https
 from lingpai.sms.model import Message
 from lingpai.sms.senders import send_errors, templates
@@ -87,7 +88,7 @@ class TencentSender:
             "Authorization": authorization(settings.tencent_secret_id, self._key(), "sms", host, "SendSms", body, at),
         }
         answer = send_errors.post(NAME, self._https, f"https://{host}/", headers, body)
-        read = send_errors.read(answer)
+        read = json_answers.read(answer.body)
         code = send_errors.member(read, "Response", "SendStatusSet", 0, "Code")
         if code == "Ok" and answer.status == 200:
             return

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
+from lingpai.outbound import json_answers
 from lingpai.outbound.https import Https
 from lingpai.sms.model import Message
 from lingpai.sms.senders import send_errors, templates
@@ -63,7 +64,7 @@ class TwilioSender:
         }
         url = f"https://{settings.twilio_endpoint}/2010-04-01/Accounts/{quote(account)}/Messages.json"
         answer = send_errors.post(NAME, self._https, url, headers, urlencode(form).encode())
-        read = send_errors.read(answer)
+        read = json_answers.read(answer.body)
         created = 200 <= answer.status < 300
         code = send_errors.member(read, "error_code" if created else "code")
         if created and code is None and isinstance(send_errors.member(read, "sid"), str):

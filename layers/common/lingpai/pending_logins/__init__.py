@@ -1,0 +1,1 @@
+"""Logins that are not complete: a code was sent, or a second factor is awaited."""

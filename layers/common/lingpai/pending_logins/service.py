@@ -1,0 +1,146 @@
+"""Logins in several steps: a code was sent, or the first factor is proven and the second is awaited.
+
+A pending login is found by a secret of 32 random bytes, of which the store keeps a digest: that of a cookie, or the
+`auth_session` of an app. Each step is one transaction: it uses up what was proven, deletes the pending login of the
+step before, and puts the next one, or opens the session. So each step is taken once, and nothing but the two factors
+together opens a session.
+"""
+
+import hashlib
+from contextlib import suppress
+
+from lingpai.accounts.model import User
+from lingpai.accounts.storage import ChangeUser, CheckIdentity, CheckUser, PutIdentity
+from lingpai.authentication.model import Authenticated
+from lingpai.authentication.service import complete
+from lingpai.kernel.errors import LingpaiError, invalid_grant, invalid_session
+from lingpai.kernel.writes import Conflict, Write
+from lingpai.pending_logins.model import AppRequest, FirstFactor, PendingLogin
+from lingpai.pending_logins.storage import PutPendingLogin, UsePendingLogin
+from lingpai.services import Services
+
+# In seconds: time to find the phone.
+LIFETIME = 600
+
+
+def begin(
+    services: Services,
+    authenticated: Authenticated,
+    app: AppRequest | None = None,
+    previous: PendingLogin | None = None,
+) -> bytes:
+    """Use up the first factor, and keep that it was proven; return the secret that finds the pending login. One call.
+
+    `app` is the request of the app that the login is for; None for the pages. The pending login takes the place of
+    `previous`. LingpaiError as from `authentication.service.complete`, and `invalid_session` if `previous` was used.
+    """
+
+    def put(who: Authenticated) -> bytes:
+        identity, password_hash = _proven(who.writes)
+        first = FirstFactor(who.user_id, who.methods, who.auth_time, identity, password_hash)
+        secret = services.clock.new_secret()
+        _put(services, secret, first, app, previous, who.writes)
+        return secret
+
+    return complete(services, authenticated, put)
+
+
+def begin_with_code(services: Services, app: AppRequest, secret: bytes) -> None:
+    """Keep that a code is sent to the number of the app's request; the new `secret` finds the pending login. One call.
+
+    LingpaiError where the store is unavailable.
+    """
+    _put(services, secret, None, app, None, ())
+
+
+def forget(services: Services, login: PendingLogin) -> None:
+    """Delete a pending login that another one has replaced. One that is there still proves nothing: it may stay."""
+    with suppress(Conflict, LingpaiError):
+        services.store.commit(UsePendingLogin(login.digest, services.clock.now()))
+
+
+def put_back(services: Services, login: PendingLogin) -> None:
+    """Put a pending login again, which may have been used up by a request that was answered 503."""
+    services.store.commit(PutPendingLogin(login))
+
+
+def _put(
+    services: Services,
+    secret: bytes,
+    first: FirstFactor | None,
+    app: AppRequest | None,
+    previous: PendingLogin | None,
+    writes: tuple[Write, ...],
+) -> None:
+    now = services.clock.now()
+    login = PendingLogin(digest(secret, of_app=app is not None), now + LIFETIME, first, app)
+    used = () if previous is None else (UsePendingLogin(previous.digest, now),)
+    try:
+        services.store.commit(*used, *writes, PutPendingLogin(login))
+    except Conflict as conflict:
+        if conflict.write in used:
+            raise invalid_session() from None
+        raise
+
+
+def find(services: Services, secret: bytes, *, of_app: bool = False) -> PendingLogin | None:
+    """The pending login of the secret; None if there is none, or if it has expired. One call.
+
+    The secret of an app finds no login on the pages, and the other way round.
+    """
+    login = services.store.get_pending_login(digest(secret, of_app=of_app))
+    return login if login is not None and services.clock.now() < login.expires_at else None
+
+
+def completed(
+    services: Services, login: PendingLogin, user: User, methods: tuple[str, ...], writes: tuple[Write, ...]
+) -> Authenticated:
+    """The login with both factors. `methods` and `writes` are those of the second factor, `user` is its account.
+
+    The writes delete the pending login, use up the second factor, and check that the first factor is still good: the
+    account is not disabled, and has the identity or the password that was proven. LingpaiError `invalid_grant` if not.
+    """
+    first = login.first
+    if first is None:
+        raise invalid_grant("login_expired")
+    if first.password_hash is not None and first.password_hash != _hash_of(user.password):
+        raise invalid_grant("login_expired")
+    still: tuple[Write, ...] = (CheckUser(user.id, user.password if first.password_hash is not None else None),)
+    if first.identity is not None:
+        still = (*still, CheckIdentity(first.identity, user.id))
+    use = UsePendingLogin(login.digest, services.clock.now())
+
+    def refuse(conflict: Conflict) -> Authenticated:
+        if conflict.write in writes:
+            raise invalid_grant("bad_second_factor")
+        if isinstance(conflict.write, CheckUser) and conflict.user is not None and conflict.user.disabled:
+            raise invalid_grant("account_disabled")
+        raise invalid_grant("login_expired")
+
+    together = tuple(dict.fromkeys((*first.methods, *methods)))
+    return Authenticated(user.id, together, first.auth_time, (use, *writes, *still), refuse)
+
+
+def digest(secret: bytes, *, of_app: bool = False) -> bytes:
+    """What the store keeps of the secret."""
+    return hashlib.sha256((b"auth session" if of_app else b"pending login") + secret).digest()
+
+
+def _proven(writes: tuple[Write, ...]) -> tuple[str | None, bytes | None]:
+    """The identity and the hash of the password's hash that the writes of a first factor check or set."""
+    identity, password = None, None
+    for write in writes:
+        match write:
+            case CheckIdentity(key=key) | PutIdentity(key=key):
+                identity = identity or key
+            case CheckUser(password=checked):
+                password = checked
+            case ChangeUser(before=before, after=after) if after.password != before.password:
+                password = after.password
+            case _:
+                pass
+    return identity, _hash_of(password)
+
+
+def _hash_of(password: str | None) -> bytes | None:
+    return hashlib.sha256(password.encode()).digest() if password is not None else None

@@ -1,1 +1,0 @@
-SwaggerUIBundle({url: "/docs/openapi.yaml", dom_id: "#page", deepLinking: true});

@@ -1,0 +1,3 @@
+package org.springframework.security.oauth2.jwt;
+
+public class Jwt { }

@@ -1,0 +1,3 @@
+package org.springframework.security.oauth2.jwt;
+
+public interface JwtDecoder { Jwt decode(String token); }
