@@ -104,7 +104,7 @@ DELETED: dict[str, tuple[str, Callable[[Any], object]]] = {
     "session of a token": ("session", lambda store: store.delete_matching(SESSION.key, hashed("access 1"), "web")),
     "key": ("key", lambda store: store.delete_key(KEY)),
 }
-KEYS = {
+KEYS: dict[str, dict[str, Any]] = {
     "users_table": {"id": {"N": "1"}},
     "sessions_table": {"owner": {"N": "1"}, "id": {"B": SESSION.key.id}},
     "keys_table": {"algorithm": {"S": "ES256"}, "number": {"N": "1"}},
