@@ -101,10 +101,6 @@ def refresh(w: World) -> Call:
     return w.by_web("/oauth/token", grant_type="refresh_token", refresh_token=token)
 
 
-def revoke(w: World) -> Call:
-    return w.by_web("/oauth/revoke", token=w.somebody().token)
-
-
 def code_by_an_unknown_client(w: World) -> Call:
     return w.post("/mobile/code/get", form={"mobile": new_number()}, basic=(new_name(), "x"))
 
@@ -232,12 +228,6 @@ def rotate_keys(w: World) -> Call:
 def take_away_a_private_half(w: World) -> Call:
     w.put_old_key(-1, days=10)
     w.put_old_key(0, days=9)
-    return _by_schedule(w)
-
-
-def take_away_a_key(w: World) -> Call:
-    w.put_old_key(-1, days=800)
-    w.put_old_key(0, days=400)
     return _by_schedule(w)
 
 
@@ -385,11 +375,11 @@ def page_login(w: World) -> Call:
     return _sent(Visitor(w.service), "/login?way=password", {"action": "password"}, **filled)
 
 
-def page_login_in_place_of_another(w: World) -> Call:
-    visitor, person = _at_the_pages(w)
+def page_login_among_many(w: World) -> Call:
+    person = w.somebody()
+    w.crowd(person.id)
     filled = {"username": person.username, "password": person.password}
-    target = "/login?way=password&continue=%2Faccount%3Fedit%3Dprofile"
-    return _sent(visitor, target, {"action": "password"}, **filled)
+    return _sent(Visitor(w.service), "/login?way=password", {"action": "password"}, **filled)
 
 
 def page_login_wrong(w: World) -> Call:
@@ -614,8 +604,8 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("TokenFunction", "SessionsTable", GET): token_check,
     ("TokenFunction", "SessionsTable", QUERY): password_login_among_many,
     ("TokenFunction", "SessionsTable", PUT): password_login,
+    ("TokenFunction", "SessionsTable", DELETE): password_login_among_many,
     ("TokenFunction", "SessionsTable", UPDATE): refresh,
-    ("TokenFunction", "SessionsTable", DELETE): revoke,
     ("TokenFunction", "SessionsTable", CHECK): redeem_an_authorization_code,
     ("TokenFunction", "CodesTable", GET): redeem_an_authorization_code,
     ("TokenFunction", "CodesTable", PUT): push_an_authorization_request,
@@ -658,14 +648,13 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("UsersFunction", "ClientsTable", UPDATE): delete_a_user_with_too_many_sessions,
     ("UsersFunction", "SessionsTable", GET): current_user,
     ("UsersFunction", "SessionsTable", QUERY): change_password,
-    ("UsersFunction", "SessionsTable", DELETE): change_password,
+    ("UsersFunction", "SessionsTable", PUT): change_password,
     ("UsersFunction", "SessionsTable", BATCH_WRITE): delete_user,
     ("UsersFunction", "UsersTable", GET): give_roles,
     ("UsersFunction", "UsersTable", BATCH_GET): current_user,
     ("UsersFunction", "UsersTable", SCAN): list_users,
     ("UsersFunction", "UsersTable", PUT): register,
     ("UsersFunction", "UsersTable", UPDATE): give_roles,
-    ("UsersFunction", "UsersTable", DELETE): delete_user,
     ("UsersFunction", "UsersTable", CHECK): prove_the_same_number_again,
     ("UsersFunction", "IdentitiesTable", GET): find_by_name,
     ("UsersFunction", "IdentitiesTable", BATCH_GET): reset_a_password,
@@ -687,15 +676,14 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("PagesFunction", "SessionsTable", BATCH_GET): page_account,
     ("PagesFunction", "SessionsTable", QUERY): page_password,
     ("PagesFunction", "SessionsTable", PUT): page_login,
+    ("PagesFunction", "SessionsTable", DELETE): page_login_among_many,
     ("PagesFunction", "SessionsTable", UPDATE): page_account_after_a_while,
-    ("PagesFunction", "SessionsTable", DELETE): page_login_in_place_of_another,
     ("PagesFunction", "SessionsTable", BATCH_WRITE): page_end_others,
     ("PagesFunction", "UsersTable", GET): page_login,
     ("PagesFunction", "UsersTable", BATCH_GET): page_account,
     ("PagesFunction", "UsersTable", SCAN): page_delete_an_admin,
     ("PagesFunction", "UsersTable", PUT): page_register,
     ("PagesFunction", "UsersTable", UPDATE): page_login,
-    ("PagesFunction", "UsersTable", DELETE): page_delete,
     ("PagesFunction", "UsersTable", CHECK): page_same_phone,
     ("PagesFunction", "IdentitiesTable", BATCH_GET): page_login,
     ("PagesFunction", "IdentitiesTable", PUT): page_register,
@@ -731,7 +719,6 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("KeysFunction", "KeysTable", SCAN): maintain_keys,
     ("KeysFunction", "KeysTable", PUT): rotate_keys,
     ("KeysFunction", "KeysTable", UPDATE): take_away_a_private_half,
-    ("KeysFunction", "KeysTable", DELETE): take_away_a_key,
     ("KeysFunction", "KeysKey", MAKE_PAIR): rotate_keys,
 }
 
