@@ -1,0 +1,1 @@
+"""Events: what happened to accounts, sessions, clients and keys, and by whom."""
