@@ -150,6 +150,20 @@ def test_a_logout_in_the_browser_tells_all_clients_of_it(web: Web) -> None:
     assert told(here, web) == {("shop", SID), ("blog", SID)}
 
 
+def test_a_browser_that_gets_a_new_session_is_still_logged_in(web: Web) -> None:
+    """A second factor, or another login of the same user: the new session keeps the `sid`, and ends it when it ends."""
+    here = an_office(web)
+    log_in(here, "shop", 1)
+    key, now = SessionKey(USER, b"browser2"), int(here.time.at)
+    continued = BrowserSession(key, bytes(32), now, now, now + 60, now + 60, now, kept_sid=SID)
+    here.store.commit(PutBrowserSession(continued, now + 60))
+    here.enqueue(ended(sid=SID))
+    assert here.due() == []
+    here.store.end_sessions((key,))
+    here.enqueue(ended(sid=SID))
+    assert told(here, web) == {("shop", SID)}
+
+
 def test_another_session_of_the_same_login_goes_on(web: Web) -> None:
     """A client that logs in anew and revokes the older tokens is not logged out; it is, when the last one ends."""
     here = an_office(web)

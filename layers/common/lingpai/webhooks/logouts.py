@@ -1,7 +1,7 @@
 """Which clients are told that a user has logged out (OpenID Connect Back-Channel Logout 1.0 section 2.3).
 
-A client is told of a session that it has, under the `sid` of its ID tokens: where that ends alone, where the browser
-session that it was opened in ends, and where all sessions of the account do. Nobody is told where a client's own
+A client is told of a session that it has, under the `sid` of its ID tokens: where that ends alone, where the login of
+the browser that it was opened in ends, and where all sessions of the account do. Nobody is told where a client's own
 tokens end all at once, or those of the whole deployment: that is the operator's act, and no user's.
 """
 
@@ -42,21 +42,27 @@ def _ended(services: Services, event: Event, user_id: int) -> Iterable[tuple[str
     """Client and `sid` of each session that has ended by the event."""
     sid, client_id = event.data.get("sid"), event.data.get("client")
     if event.type in _ENDS_ALL:
-        return _live(services, user_id)
-    if event.type != "session.ended" or not sid:
+        return _of_clients(_left(services, user_id))
+    if event.type != "session.ended" or not sid or (client_id and not tells(services, client_id)):
         return ()
+    left = _left(services, user_id)
     if client_id:
         # The session of another login in the same browser goes on, and its `sid` is the same.
-        if not tells(services, client_id) or (client_id, sid) in _live(services, user_id):
-            return ()
-        return ((client_id, sid),)
-    return [each for each in _live(services, user_id) if each[1] == sid]
+        return () if (client_id, sid) in _of_clients(left) else ((client_id, sid),)
+    # A browser gets a new session, which keeps the `sid`, when its user proves a second factor, or logs in again.
+    if any(isinstance(session, BrowserSession) and session.sid == sid for session in left):
+        return ()
+    return [each for each in _of_clients(left) if each[1] == sid]
 
 
-def _live(services: Services, user_id: int) -> list[tuple[str, str]]:
-    """Client and `sid` of each session that the table has of the user."""
-    found = services.store.list_sessions(user_id, _SESSIONS_MOST)
-    return [(session.client_id, sid_of(session)) for session in found if not isinstance(session, BrowserSession)]
+def _left(services: Services, user_id: int) -> tuple[Session | BrowserSession, ...]:
+    """The sessions that the table has of the user."""
+    return services.store.list_sessions(user_id, _SESSIONS_MOST)
+
+
+def _of_clients(sessions: Iterable[Session | BrowserSession]) -> list[tuple[str, str]]:
+    """Client and `sid` of each session that is a client's."""
+    return [(session.client_id, sid_of(session)) for session in sessions if isinstance(session, Session)]
 
 
 def sid_of(session: Session) -> str:
