@@ -175,6 +175,19 @@ def test_another_session_of_the_same_login_goes_on(web: Web) -> None:
     assert told(here, web) == {("shop", SID)}
 
 
+def test_a_session_of_no_browser_is_called_by_its_id(web: Web) -> None:
+    here = an_office(web)
+    own = session_id.of(SessionKey(USER, b"8 bytes."))
+    here.enqueue(ended(session=own, client="shop", sid="", browser=False, why=""))
+    assert told(here, web) == {("shop", own)}
+
+
+def test_a_session_that_a_thief_has_used_ends_too(web: Web) -> None:
+    here = an_office(web)
+    here.enqueue(replace(ended(client="shop", sid=SID), type="session.reuse_found"))
+    assert told(here, web) == {("shop", SID)}
+
+
 @pytest.mark.parametrize("kind", ["sessions.ended", "user.disabled", "user.deleted"])
 def test_the_end_of_all_sessions_tells_of_those_that_are_left(web: Web, kind: str) -> None:
     """Each that was deleted has an event of its own."""

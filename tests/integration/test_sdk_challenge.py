@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import jwt
 import pytest
 from lingpai_sdk import InvalidSession, NextStep, RedirectToWeb, Refused, Tokens, TransportError
 from lingpai_sdk.dpop import DPoPKey
@@ -382,6 +383,14 @@ def test_resource(line: Line, account: Account, kind: str) -> None:
     tokens = by_password(challenge, account)
     answer = account.place.api.post("/oauth/introspect", form={"token": tokens.access_token}, basic=STANDARD)
     assert answer.json["aud"] == API
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_id_token(line: Line, account: Account, kind: str) -> None:
+    """OpenID Connect Core section 3.1.3.3: it is the account's, and for the client."""
+    tokens = by_password(Blocking(line.client(kind, "mobile-app").challenge("openid")), account)
+    claims = jwt.decode(tokens.id_token, options={"verify_signature": False})
+    assert (claims["sub"], claims["aud"], claims["iss"]) == (str(account.person.id), "mobile-app", ISSUER)
 
 
 # --- answers that get lost ------------------------------------------------------------------------------------

@@ -58,6 +58,7 @@ def test_a_delivery_is_what_standard_webhooks_takes(web: Web) -> None:
         "client": "web-client",
         "address": "203.0.113.7",
         "request_id": "r-1",
+        "action": "/users/save",
         "data": {"name": "爱丽丝"},
     }
     assert (call.method, call.path, call.query) == ("POST", "/hook", "token=a-token-of-the-receiver")

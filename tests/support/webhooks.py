@@ -44,6 +44,7 @@ def an_event(**changes: Any) -> Event:
         "client": "web-client",
         "address": "203.0.113.7",
         "request_id": "r-1",
+        "action": "/users/save",
         "data": {"name": "爱丽丝"},
         **changes,
     }

@@ -181,6 +181,7 @@ def test_tokens(server: Server, begin: Callable[..., Any]) -> None:
     tokens = begin("read").password("mei", "plum-blossom")
     assert isinstance(tokens, Tokens)
     assert (tokens.access_token, tokens.refresh_token, tokens.scope) == (ACCESS, REFRESH, ("read",))
+    assert tokens.id_token is None
     first, second = server.requests
     assert (second.method, str(second.url)) == ("POST", f"{URL}/oauth/token")
     assert second.headers["authorization"] == BASIC
@@ -188,6 +189,14 @@ def test_tokens(server: Server, begin: Callable[..., Any]) -> None:
     digest = hashlib.sha256(form.pop("code_verifier").encode()).digest()
     assert base64.urlsafe_b64encode(digest).decode().rstrip("=") == form_of(first)["code_challenge"]
     assert form == {"grant_type": "authorization_code", "code": CODE}
+
+
+def test_id_token(server: Server, begin: Callable[..., Any]) -> None:
+    """It comes with the tokens, and is not shown."""
+    server.says(DONE, {**TOKENS, "scope": "openid", "id_token": "header.claims.signature"})
+    tokens = begin("openid").password("mei", "plum-blossom")
+    assert tokens.id_token == "header.claims.signature"
+    assert "signature" not in repr(tokens)
 
 
 def test_redirect_uri_is_in_both(server: Server, begin: Callable[..., Any]) -> None:

@@ -1,1 +1,1 @@
-"""Events: what happened to accounts, sessions, clients and keys, and by whom."""
+"""Events: what has changed, found in the streams of the tables, kept in the audit table and sent to the event bus."""

@@ -1,4 +1,4 @@
-"""Events, and the document that goes to whoever is told of them."""
+"""Events, and the documents that they are sent and kept as (docs/events.schema.json)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,15 +6,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 VERSION = 1
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something that has happened at `at`, in seconds since 1970.
+    """Something that has changed, or that was refused again and again.
 
-    `id` is the same whenever the event is told again. `subject` is what it happened to (`user:1000`, `client:web`),
-    `actor` who did it, "" if nobody was authenticated; `client`, `address` and `request_id` are those of the request.
-    `data` depends on the type; nothing in it is secret.
+    `id` is the same however often the event is found or sent. `type` is one of `events.types`, `at` in whole seconds
+    since 1970. `subject` is what has changed: `user:ID`, `client:ID`, `role:ID`, `key:KID`, `counter:KIND` or
+    `deployment`. `actor` is `user:ID`, `client:ID`, `operator:NAME` or `system`; empty where nobody was authenticated.
+    `client`, `address`, `request_id` and `action` (the path of the route, or the operator's command) are empty where
+    they are not known. `data` depends on the type. Nothing in it is a secret.
     """
 
     id: str
@@ -23,29 +26,42 @@ class Event:
     subject: str
     actor: str
     client: str
-    address: str
+    address: str = field(repr=False)
     request_id: str
-    data: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(repr=False)
+    action: str = ""
 
 
 def document(event: Event) -> dict[str, Any]:
-    """The event as JSON."""
+    """The event as it is kept and sent."""
     return {
         "version": VERSION,
         "id": event.id,
         "type": event.type,
-        "time": datetime.fromtimestamp(event.at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "time": datetime.fromtimestamp(event.at, UTC).strftime(_TIME),
         "subject": event.subject,
         "actor": event.actor,
         "client": event.client,
         "address": event.address,
         "request_id": event.request_id,
+        "action": event.action,
         "data": dict(event.data),
     }
 
 
 def parse(given: Mapping[str, Any]) -> Event:
-    """The event of such a document; KeyError, TypeError or ValueError for anything else."""
-    at = datetime.strptime(given["time"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-    names = ("id", "type", "subject", "actor", "client", "address", "request_id")
-    return Event(**{name: given[name] for name in names}, at=int(at.timestamp()), data=given["data"])
+    """The event of a document; ValueError for one of another version."""
+    if given.get("version") != VERSION:
+        raise ValueError(f"version of an event: {given.get('version')!r}")
+    return Event(
+        id=given["id"],
+        type=given["type"],
+        at=int(datetime.strptime(given["time"], _TIME).replace(tzinfo=UTC).timestamp()),
+        subject=given["subject"],
+        actor=given["actor"],
+        client=given["client"],
+        address=given["address"],
+        request_id=given["request_id"],
+        data=dict(given["data"]),
+        action=given.get("action", ""),
+    )

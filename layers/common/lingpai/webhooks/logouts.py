@@ -16,6 +16,7 @@ from lingpai.webhooks.messages import LogoutMessage
 
 # Each ends all sessions of the account; some of them may be left in the table for a while.
 _ENDS_ALL = {"sessions.ended", "user.disabled", "user.deleted"}
+_ENDS_ONE = {"session.ended", "session.reuse_found"}
 # More sessions than an account may have.
 _SESSIONS_MOST = 2000
 _USER = "user:"
@@ -40,10 +41,11 @@ def tells(services: Services, client_id: str) -> bool:
 
 def _ended(services: Services, event: Event, user_id: int) -> Iterable[tuple[str, str]]:
     """Client and `sid` of each session that has ended by the event."""
-    sid, client_id = event.data.get("sid"), event.data.get("client")
     if event.type in _ENDS_ALL:
         return _of_clients(_left(services, user_id))
-    if event.type != "session.ended" or not sid or (client_id and not tells(services, client_id)):
+    # A session that was opened in no browser is called by its own id.
+    sid, client_id = event.data.get("sid") or event.data.get("session"), event.data.get("client")
+    if event.type not in _ENDS_ONE or not sid or (client_id and not tells(services, client_id)):
         return ()
     left = _left(services, user_id)
     if client_id:

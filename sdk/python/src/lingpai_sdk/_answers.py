@@ -155,6 +155,7 @@ def _tokens(content: Mapping[str, Any], asked_at: datetime, access: str, refresh
         expires_in=expires_in,
         expires_at=asked_at + timedelta(seconds=expires_in),
         scope=_words(content.get("scope")),
+        id_token=_optional(content, "id_token"),
     )
 
 

@@ -12,6 +12,8 @@ class Tokens:
 
     `expires_in` is in seconds, as the server said it; `expires_at` (UTC) is counted from when the request was sent,
     so it is never later than the truth by a clock that runs right. `scope` is empty where the server names none.
+    `id_token` is there where the scope has `openid`; it is not verified, which TLS makes up for as long as it stays
+    where it came (OpenID Connect Core section 3.1.3.7).
     """
 
     access_token: str = field(repr=False)
@@ -19,6 +21,7 @@ class Tokens:
     expires_in: int
     expires_at: datetime
     scope: tuple[str, ...] = ()
+    id_token: str | None = field(default=None, repr=False)
 
     def expired(self, leeway: float = 0.0) -> bool:
         """Whether the access token is no longer good, or will not be in `leeway` seconds."""
