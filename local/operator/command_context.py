@@ -1,5 +1,6 @@
 """What every command has: the common options, before or after its name, and the context it runs in."""
 
+import getpass
 import importlib.metadata
 import inspect
 import signal
@@ -15,6 +16,7 @@ from pydantic import ValidationError
 from rich.table import Table
 from typer import Option
 
+from lingpai.kernel.cause import Cause, caused_by
 from lingpai.kernel.validation_errors import error_text
 from lingpai.services import Services
 from local.operator import console, target
@@ -100,7 +102,9 @@ def command[**P](group: typer.Typer, name: str, *, asks: bool = False) -> Callab
                 names = inspect.signature(group_type).parameters
                 given[parameter] = group_type(**{each: given.pop(each) for each in names})
             stoppable = console.signals({signal.SIGTERM: signal.default_int_handler})
-            with console.report_errors(), stoppable, target.opened(options.stack, local=options.local) as opened:
+            caused = caused_by(Cause(action=_command_line(group, name), actor=f"operator:{getpass.getuser()}"))
+            opening = target.opened(options.stack, local=options.local)
+            with console.report_errors(), stoppable, caused, opening as opened:
                 function(CommandContext(options, opened), **given)  # type: ignore[call-arg]  # typer gives what the signature asks
 
         single = [part for each in own for part in _parts(each)]
@@ -108,6 +112,12 @@ def command[**P](group: typer.Typer, name: str, *, asks: bool = False) -> Callab
         return function
 
     return register
+
+
+def _command_line(group: typer.Typer, name: str) -> str:
+    """The words of the command: `user disable`."""
+    words: str = f"{group.info.name} {name}" if isinstance(group.info.name, str) else name
+    return words
 
 
 def _parts(parameter: Parameter) -> list[Parameter]:

@@ -98,8 +98,8 @@ def test_a_pushed_request_is_used_once(store: WholeStore) -> None:
 
 
 def test_a_session_is_checked(store: WholeStore) -> None:
-    session = a_session()
-    for _ in range(2):
+    for number in range(2):
+        session = a_session(1, number)
         with pytest.raises(Conflict) as failed:
             store.commit(BYSTANDER, CheckSession(session.key))
         assert failed.value.write == CheckSession(session.key)
@@ -108,3 +108,5 @@ def test_a_session_is_checked(store: WholeStore) -> None:
         store.commit(CheckSession(session.key))
         assert store.get_session(session.key) == session
         store.commit(EndSession(session.key))
+        with pytest.raises(Conflict):
+            store.commit(BYSTANDER, CheckSession(session.key))

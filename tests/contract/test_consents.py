@@ -103,7 +103,7 @@ def test_a_client_s_sessions_end_with_its_consent(services: Services, count: int
     assert consents.list_consents(services, 1) == {}
     assert [services.store.sessions_of(user_id) for user_id in (1, 2)] == [(each.key,) for each in kept]
     # Such a session without a consent, as a code opens that was on its way.
-    services.store.commit(PutSession(a_session(1, client_id="shop"), ends))
+    services.store.commit(PutSession(a_session(1, 1001, client_id="shop"), ends))
     consents.revoke(services, 1, "shop")
     assert services.store.sessions_of(1) == (kept[0].key,)
 

@@ -101,10 +101,6 @@ def refresh(w: World) -> Call:
     return w.by_web("/oauth/token", grant_type="refresh_token", refresh_token=token)
 
 
-def revoke(w: World) -> Call:
-    return w.by_web("/oauth/revoke", token=w.somebody().token)
-
-
 def code_by_an_unknown_client(w: World) -> Call:
     return w.post("/mobile/code/get", form={"mobile": new_number()}, basic=(new_name(), "x"))
 
@@ -232,12 +228,6 @@ def rotate_keys(w: World) -> Call:
 def take_away_a_private_half(w: World) -> Call:
     w.put_old_key(-1, days=10)
     w.put_old_key(0, days=9)
-    return _by_schedule(w)
-
-
-def take_away_a_key(w: World) -> Call:
-    w.put_old_key(-1, days=800)
-    w.put_old_key(0, days=400)
     return _by_schedule(w)
 
 
@@ -383,13 +373,6 @@ def page_login(w: World) -> Call:
     person = w.somebody()
     filled = {"username": person.username, "password": person.password}
     return _sent(Visitor(w.service), "/login?way=password", {"action": "password"}, **filled)
-
-
-def page_login_in_place_of_another(w: World) -> Call:
-    visitor, person = _at_the_pages(w)
-    filled = {"username": person.username, "password": person.password}
-    target = "/login?way=password&continue=%2Faccount%3Fedit%3Dprofile"
-    return _sent(visitor, target, {"action": "password"}, **filled)
 
 
 def page_login_wrong(w: World) -> Call:
@@ -615,7 +598,6 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("TokenFunction", "SessionsTable", QUERY): password_login_among_many,
     ("TokenFunction", "SessionsTable", PUT): password_login,
     ("TokenFunction", "SessionsTable", UPDATE): refresh,
-    ("TokenFunction", "SessionsTable", DELETE): revoke,
     ("TokenFunction", "SessionsTable", CHECK): redeem_an_authorization_code,
     ("TokenFunction", "CodesTable", GET): redeem_an_authorization_code,
     ("TokenFunction", "CodesTable", PUT): push_an_authorization_request,
@@ -637,7 +619,6 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("MobileFunction", "UsersTable", BATCH_GET): code_login_with_claims,
     ("MobileFunction", "RolesTable", BATCH_GET): code_login_with_claims,
     ("MobileFunction", "SessionsTable", PUT): code_login,
-    ("MobileFunction", "SessionsTable", DELETE): code_login_among_many,
     ("MobileFunction", "CodePepper", SECRET): send_code,
     ("MobileFunction", "KeysTable", SCAN): signed_code_login,
     ("MobileFunction", "KeysKey", DECRYPT): signed_code_login,
@@ -651,21 +632,19 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("SignFunction", "UsersTable", BATCH_GET): sign_login_with_claims,
     ("SignFunction", "RolesTable", BATCH_GET): sign_login_with_claims,
     ("SignFunction", "SessionsTable", PUT): sign_login,
-    ("SignFunction", "SessionsTable", DELETE): sign_login_among_many,
     ("SignFunction", "KeysTable", SCAN): signed_sign_login,
     ("SignFunction", "KeysKey", DECRYPT): signed_sign_login,
     ("UsersFunction", "ClientsTable", BATCH_GET): find_by_a_machine,
     ("UsersFunction", "ClientsTable", UPDATE): delete_a_user_with_too_many_sessions,
     ("UsersFunction", "SessionsTable", GET): current_user,
     ("UsersFunction", "SessionsTable", QUERY): change_password,
-    ("UsersFunction", "SessionsTable", DELETE): change_password,
+    ("UsersFunction", "SessionsTable", PUT): change_password,
     ("UsersFunction", "SessionsTable", BATCH_WRITE): delete_user,
     ("UsersFunction", "UsersTable", GET): give_roles,
     ("UsersFunction", "UsersTable", BATCH_GET): current_user,
     ("UsersFunction", "UsersTable", SCAN): list_users,
     ("UsersFunction", "UsersTable", PUT): register,
     ("UsersFunction", "UsersTable", UPDATE): give_roles,
-    ("UsersFunction", "UsersTable", DELETE): delete_user,
     ("UsersFunction", "UsersTable", CHECK): prove_the_same_number_again,
     ("UsersFunction", "IdentitiesTable", GET): find_by_name,
     ("UsersFunction", "IdentitiesTable", BATCH_GET): reset_a_password,
@@ -688,14 +667,12 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("PagesFunction", "SessionsTable", QUERY): page_password,
     ("PagesFunction", "SessionsTable", PUT): page_login,
     ("PagesFunction", "SessionsTable", UPDATE): page_account_after_a_while,
-    ("PagesFunction", "SessionsTable", DELETE): page_login_in_place_of_another,
     ("PagesFunction", "SessionsTable", BATCH_WRITE): page_end_others,
     ("PagesFunction", "UsersTable", GET): page_login,
     ("PagesFunction", "UsersTable", BATCH_GET): page_account,
     ("PagesFunction", "UsersTable", SCAN): page_delete_an_admin,
     ("PagesFunction", "UsersTable", PUT): page_register,
     ("PagesFunction", "UsersTable", UPDATE): page_login,
-    ("PagesFunction", "UsersTable", DELETE): page_delete,
     ("PagesFunction", "UsersTable", CHECK): page_same_phone,
     ("PagesFunction", "IdentitiesTable", BATCH_GET): page_login,
     ("PagesFunction", "IdentitiesTable", PUT): page_register,
@@ -731,7 +708,6 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("KeysFunction", "KeysTable", SCAN): maintain_keys,
     ("KeysFunction", "KeysTable", PUT): rotate_keys,
     ("KeysFunction", "KeysTable", UPDATE): take_away_a_private_half,
-    ("KeysFunction", "KeysTable", DELETE): take_away_a_key,
     ("KeysFunction", "KeysKey", MAKE_PAIR): rotate_keys,
 }
 

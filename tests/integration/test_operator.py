@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import getpass
 import importlib.metadata
 import json
 import os
@@ -25,6 +26,8 @@ from lingpai.clients import service as clients
 from lingpai.clients.model import Client
 from lingpai.clients.service import Credentials, hash_secret, new_client
 from lingpai.consents import service as consents
+from lingpai.kernel import cause
+from lingpai.kernel.cause import Cause
 from lingpai.kernel.clock import Clock
 from lingpai.kernel.errors import LingpaiError
 from lingpai.services import Services
@@ -84,6 +87,18 @@ def authenticated(services: Services, client_id: str, secret: str | None) -> Cli
 
 def at(seconds: int) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
+
+
+# --- the audit trail ---------------------------------------------------------------------------------------
+
+
+def test_the_cause_is_the_command(shell: Shell) -> None:
+    """Its words, and who called it."""
+    shell.store.put_client(STANDARD)
+    assert shell.run("client", "disable", "shop", "--yes").code == 0
+    key = {"client_id": {"S": "shop"}}
+    item = shell.store.call("GetItem", TableName=shell.store.settings.clients_table, Key=key)["Item"]
+    assert cause.read(item["cause"]["S"]) == Cause("client disable", actor=f"operator:{getpass.getuser()}")
 
 
 # --- clients -----------------------------------------------------------------------------------------------

@@ -29,4 +29,6 @@ def test_of_a_block() -> None:
         with cause.caused_by(ALL):
             assert cause.current() == ALL
         assert cause.current() == Cause(actor="system")
+        with cause.because("reuse_found"):
+            assert cause.current() == Cause(actor="system", why="reuse_found")
     assert cause.current() == Cause()

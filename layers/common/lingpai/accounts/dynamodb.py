@@ -39,6 +39,7 @@ from lingpai.accounts.storage import (
 )
 from lingpai.aws.dynamodb.actions import Action, Actions, delete, put, update
 from lingpai.aws.dynamodb.attributes import CompactJson, Integer, Item, Record, Utf8Json
+from lingpai.aws.dynamodb.audited import absent, bury, is_tombstone, keep_cause, present, with_cause
 from lingpai.aws.dynamodb.expressions import changes, unchanged
 from lingpai.aws.dynamodb.reading import read_flag, read_json, read_number, read_optional_number, read_text
 from lingpai.aws.dynamodb.tables import DynamoTables, may_be_key
@@ -215,7 +216,7 @@ class DynamoAccounts(DynamoTables):
         start = {"ExclusiveStartKey": user_key(after)} if after is not None else {}
         answer = self.call("Scan", TableName=self.settings.users_table, Limit=limit, ConsistentRead=True, **start)
         last = answer.get("LastEvaluatedKey")
-        users = tuple(deserialize_user(item) for item in answer["Items"])
+        users = tuple(deserialize_user(item) for item in answer["Items"] if not is_tombstone(item))
         return Page(users, int(last["id"]["N"]) if last else None)
 
     def list_factor_ids(self, user_id: int) -> tuple[str, ...]:
@@ -241,18 +242,20 @@ class DynamoAccounts(DynamoTables):
             version=book.version + 1,
         )
         same_version = RoleBookItem.version == book.version if book.version else RoleBookItem.book.does_not_exist()
-        action = put(self.settings.roles_table, _ROLE_BOOK_KEY, item.serialize(), same_version)
+        action = put(self.settings.roles_table, _ROLE_BOOK_KEY, with_cause(item.serialize()), same_version)
         return self.transact(action) is None
 
 
 def _put_user(settings: "Settings", write: PutUser) -> Action:
     item = serialize_user(write.user)
     item.sessions = item.logins = write.sessions
-    return put(settings.users_table, user_key(write.user.id), item.serialize(), UserItem.id.does_not_exist())
+    return put(settings.users_table, user_key(write.user.id), with_cause(item.serialize()), absent(UserItem.id))
 
 
 def _change_user(settings: "Settings", write: ChangeUser) -> Action:
     actions, condition = changes(serialize_user(write.before), serialize_user(write.after), _user_active())
+    if actions:
+        actions.append(keep_cause())
     return _update_account(settings, write.before.id, write, condition, *actions)
 
 
@@ -301,7 +304,7 @@ def _count(count: Count) -> tuple[tuple[Change, ...], Condition]:
 
 def _user_active() -> Condition:
     """The account exists and is not disabled."""
-    active: Condition = UserItem.id.exists() & UserItem.disabled.does_not_exist()
+    active: Condition = present(UserItem.id) & UserItem.disabled.does_not_exist()
     return active
 
 
@@ -325,21 +328,26 @@ def _check_role(settings: "Settings", write: CheckRole) -> Action:
 
 
 def _disable_user(settings: "Settings", write: DisableUser) -> Action:
-    return update(settings.users_table, user_key(write.user_id), UserItem.id.exists(), UserItem.disabled.set(True))
+    return _update_present(settings, write.user_id, UserItem.disabled.set(True))
 
 
 def _enable_user(settings: "Settings", write: EnableUser) -> Action:
-    return update(settings.users_table, user_key(write.user_id), UserItem.id.exists(), UserItem.disabled.remove())
+    return _update_present(settings, write.user_id, UserItem.disabled.remove())
+
+
+def _update_present(settings: "Settings", user_id: int, change: Change) -> Action:
+    """Change an account that may be disabled."""
+    return update(settings.users_table, user_key(user_id), present(UserItem.id), change, keep_cause())
 
 
 def _delete_user(settings: "Settings", write: DeleteUser) -> Action:
     item = serialize_user(write.user)
-    condition = UserItem.id.exists()
+    condition = present(UserItem.id)
     for attribute in (UserItem.username, UserItem.mobile, UserItem.email, UserItem.openids):
         condition &= unchanged(attribute, item)
     if write.alone:
         condition &= _logins_are(write.user.logins)
-    return delete(settings.users_table, user_key(write.user.id), condition)
+    return bury(settings.users_table, user_key(write.user.id), condition)
 
 
 def _logins_are(logins: int | None) -> Condition:
@@ -347,8 +355,8 @@ def _logins_are(logins: int | None) -> Condition:
 
 
 def _end_opened(settings: "Settings", write: EndOpened) -> Action:
-    condition = UserItem.id.exists() & _ended_before(write.until)
-    updates = (UserItem.ended_until.set(write.until), UserItem.sessions.set(write.kept))
+    condition = present(UserItem.id) & _ended_before(write.until)
+    updates = (UserItem.ended_until.set(write.until), UserItem.sessions.set(write.kept), keep_cause())
     return update(settings.users_table, user_key(write.user_id), condition, *updates)
 
 

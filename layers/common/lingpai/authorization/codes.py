@@ -20,7 +20,7 @@ from lingpai.authorization.storage import PutAuthorizationCode, UseAuthorization
 from lingpai.clients import resources
 from lingpai.clients.model import Client
 from lingpai.consents import service as consents
-from lingpai.kernel import base64url
+from lingpai.kernel import base64url, cause
 from lingpai.kernel.errors import CODE_REUSED, invalid_grant, invalid_request_uri
 from lingpai.kernel.writes import Conflict, Write
 from lingpai.services import Services
@@ -138,7 +138,8 @@ def _again(
 ) -> TokenSet:
     """The first answer to a code once more; after RETRY seconds the end of its session."""
     if services.clock.now() > code.used_at + RETRY:
-        sessions.end(services.store, code.opens)
+        with cause.because("reuse_found"):
+            sessions.end(services.store, code.opens)
         raise invalid_grant("bad_authorization_code", detail=CODE_REUSED)
     secrets = _secrets(code, secret, verifier, code.used_at)
     session = services.store.get_session(code.opens)

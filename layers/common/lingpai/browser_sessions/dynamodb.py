@@ -8,6 +8,7 @@ from pynamodb.attributes import BinaryAttribute, UnicodeAttribute
 from lingpai.accounts.dynamodb import deserialize_user, user_key
 from lingpai.aws.dynamodb.actions import Action, Actions, put, update
 from lingpai.aws.dynamodb.attributes import Integer, Item, Record, Texts
+from lingpai.aws.dynamodb.audited import keep_cause, with_cause
 from lingpai.aws.dynamodb.reading import read_number, read_text, read_texts
 from lingpai.aws.dynamodb.tables import DynamoTables
 from lingpai.browser_sessions.model import BrowserSession, Place
@@ -110,7 +111,7 @@ class DynamoBrowserSessions(DynamoTables):
 
 def _put_browser_session(settings: "Settings", write: PutBrowserSession) -> Action:
     """Without a condition: the key holds 64 random bits."""
-    item = _serialize(write.session, write.ttl)
+    item = with_cause(_serialize(write.session, write.ttl))
     return put(settings.sessions_table, session_key(write.session.key), item)
 
 
@@ -128,7 +129,7 @@ def _touch_browser_session(settings: "Settings", write: TouchBrowserSession) -> 
 def _raise_browser_session(settings: "Settings", write: RaiseBrowserSession) -> Action:
     item = BrowserSessionItem
     changed = item.methods.set(list(write.methods))
-    return update(settings.sessions_table, session_key(write.key), item.browser_hash.exists(), changed)
+    return update(settings.sessions_table, session_key(write.key), item.browser_hash.exists(), changed, keep_cause())
 
 
 ACTIONS: Actions = {

@@ -16,7 +16,7 @@ from lingpai.authentication.service import complete
 from lingpai.browser_sessions.model import BrowserSession, Place
 from lingpai.browser_sessions.storage import PutBrowserSession, RaiseBrowserSession, TouchBrowserSession
 from lingpai.consents.storage import Given
-from lingpai.kernel import base64url
+from lingpai.kernel import base64url, cause
 from lingpai.kernel.errors import invalid_grant
 from lingpai.kernel.writes import Conflict, Write
 from lingpai.services import Services
@@ -68,6 +68,7 @@ def read(services: Services, cookie: str) -> Browser | None:
     is_of_epoch = session.epoch >= services.clients.valid_from()
     if is_over or not is_of_epoch or services.clients.has_ended(session.key, session.created_at):
         return None
+    cause.note(actor=f"user:{user.id}")
     return Browser(session, user, presented.secret, found.consents)
 
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from lingpai.clients import service as clients
 from lingpai.clients.model import Client, WaitingClient
 from lingpai.clients.service import Credentials
+from lingpai.kernel import cause
 from lingpai.kernel.errors import LingpaiError, too_many_requests
 from lingpai.rate_limits import service as rate_limits
 from lingpai.services import Services
@@ -24,10 +25,13 @@ def authenticate(services: Services, credentials: Credentials | None, address: s
     same work.
     """
     if credentials is None or not credentials.secret:
-        return clients.authenticate(services.clients, credentials)
-    mark = rate_limits.address_mark(f"client:{clients.form_decoded(credentials.client_id)}", address)
-    with _counted(services, mark, address):
-        return clients.authenticate(services.clients, credentials)
+        client = clients.authenticate(services.clients, credentials)
+    else:
+        mark = rate_limits.address_mark(f"client:{clients.form_decoded(credentials.client_id)}", address)
+        with _counted(services, mark, address):
+            client = clients.authenticate(services.clients, credentials)
+    cause.note(client=client.id)
+    return client
 
 
 @contextmanager

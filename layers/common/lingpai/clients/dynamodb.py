@@ -8,6 +8,7 @@ from pynamodb.attributes import BinaryAttribute, BooleanAttribute, UnicodeAttrib
 
 from lingpai.aws.dynamodb.actions import Action, Actions, put, update
 from lingpai.aws.dynamodb.attributes import CompactJson, Integer, Item, Record, Texts
+from lingpai.aws.dynamodb.audited import absent, keep_cause, present, with_cause
 from lingpai.aws.dynamodb.expressions import changes, expressions, unchanged
 from lingpai.aws.dynamodb.reading import read_bytes, read_flag, read_json, read_number, read_text, read_texts
 from lingpai.aws.dynamodb.tables import DynamoTables, Refused, may_be_key
@@ -185,20 +186,23 @@ class DynamoClients(DynamoTables):
 
     def put_client(self, client: Client) -> None:
         """See `ClientWriter`."""
-        self.transact(put(self.settings.clients_table, client_key(client.id), serialize_client(client).serialize()))
+        item = with_cause(serialize_client(client).serialize())
+        self.transact(put(self.settings.clients_table, client_key(client.id), item))
 
     def create_client(self, client: Client) -> bool:
         """See `ClientWriter`."""
-        item, absent = serialize_client(client).serialize(), ClientItem.client_id.does_not_exist()
-        return self.transact(put(self.settings.clients_table, client_key(client.id), item, absent)) is None
+        item, new = with_cause(serialize_client(client).serialize()), absent(ClientItem.client_id)
+        return self.transact(put(self.settings.clients_table, client_key(client.id), item, new)) is None
 
     def change_client(self, before: Client, after: Client, *, depends_on: Collection[str] = ()) -> bool:
         """See `ClientWriter`. The attributes are called as the fields are."""
         old = serialize_client(before)
-        condition: Condition = ClientItem.client_id.exists()
+        condition: Condition = present(ClientItem.client_id)
         for name in depends_on:
             condition &= unchanged(getattr(ClientItem, name), old)
         actions, condition = changes(old, serialize_client(after), condition)
+        if actions:
+            actions.append(keep_cause())
         return self.transact(update(self.settings.clients_table, client_key(before.id), condition, *actions)) is None
 
     def list_clients(self) -> tuple[Client, ...]:
@@ -213,7 +217,7 @@ class DynamoClients(DynamoTables):
     def move_valid_from(self, valid_from: int) -> None:
         """See `ClientWriter`."""
         earlier = ClientItem.valid_from.does_not_exist() | (ClientItem.valid_from < valid_from)
-        arguments = expressions(earlier, ClientItem.valid_from.set(valid_from))
+        arguments = expressions(earlier, ClientItem.valid_from.set(valid_from), keep_cause())
         with suppress(Refused):
             self.call("UpdateItem", TableName=self.settings.clients_table, Key=client_key(DEPLOYMENT), **arguments)
 

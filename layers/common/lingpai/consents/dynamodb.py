@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from lingpai.accounts.dynamodb import UserItem, user_key
 from lingpai.aws.dynamodb.actions import Action, Actions, update
 from lingpai.aws.dynamodb.attributes import Item
+from lingpai.aws.dynamodb.audited import keep_cause, present
 from lingpai.aws.dynamodb.reading import read_json
 from lingpai.aws.dynamodb.tables import DynamoTables
 from lingpai.consents.storage import Given, SaveConsents
@@ -35,7 +36,8 @@ def _save_consents(settings: "Settings", write: SaveConsents) -> Action:
     consents = UserItem.consents
     unchanged = consents == _serialize(write.before) if write.before else consents.does_not_exist()
     change = consents.set(_serialize(write.after)) if write.after else consents.remove()
-    return update(settings.users_table, user_key(write.user_id), UserItem.id.exists() & unchanged, change)
+    condition = present(UserItem.id) & unchanged
+    return update(settings.users_table, user_key(write.user_id), condition, change, keep_cause())
 
 
 ACTIONS: Actions = {SaveConsents: _save_consents}

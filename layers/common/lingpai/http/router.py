@@ -17,7 +17,8 @@ from lingpai.http.proxy import seen_through
 from lingpai.http.request import MalformedEventError, Request, from_event, refuse_credentials_in_query
 from lingpai.http.response import JSON, Reply, json_reply
 from lingpai.http.security_headers import security_headers
-from lingpai.kernel import deadline
+from lingpai.kernel import cause, deadline
+from lingpai.kernel.cause import Cause
 from lingpai.kernel.errors import LingpaiError, SettingsError, method_not_allowed
 from lingpai.services import Services
 
@@ -81,6 +82,7 @@ def lambda_handler(services: Callable[[], Services], admit: Admit, *routes: Rout
         try:
             reply = _reply(app, event)
         finally:
+            cause.end()
             deadline.end()
         web.collect()
         return _response(reply, security_headers(event))
@@ -141,6 +143,7 @@ def _answer(app: _App, request: Request, route: Route) -> Reply:
         refuse_credentials_in_query(request, route.query_credentials)
         services = _issuing(app.services(), request)
         request = seen_through(services, request)
+        cause.begin(Cause(action=route.path, request_id=request.id, address=request.source_ip))
         if route.needs != "none":
             admission = app.admit(services, request, route.needs, changes=route.changes)
             request = replace(request, admission=admission)

@@ -5,7 +5,7 @@ Each audited item keeps the cause of its last change (docs/events.md), so that n
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, replace
 
@@ -54,6 +54,11 @@ def caused_by(cause: Cause) -> Iterator[None]:
         yield
     finally:
         _current.reset(token)
+
+
+def because(why: str) -> AbstractContextManager[None]:
+    """A block that ends something for this reason."""
+    return caused_by(replace(_current.get(), why=why))
 
 
 def current() -> Cause:

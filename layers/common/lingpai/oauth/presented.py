@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from lingpai.dpop import service as dpop
 from lingpai.http.request import authorization
+from lingpai.kernel import cause
 from lingpai.kernel.errors import invalid_request, invalid_token, unauthorized
 from lingpai.services import Services
 from lingpai.sessions import access_tokens
@@ -32,4 +33,6 @@ def read(services: Services, request: "Request", in_form: str | None = None) -> 
         dpop.check_token(services, request, token, found.session.jkt)
     elif found.session.jkt is not None:
         raise invalid_token("dpop_bound")
+    user_id, client_id = found.session.key.user_id, found.session.client_id
+    cause.note(actor=f"client:{client_id}" if user_id is None else f"user:{user_id}", client=client_id)
     return found

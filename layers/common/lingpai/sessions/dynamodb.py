@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from pynamodb.attributes import BinaryAttribute, UnicodeAttribute
 
-from lingpai.aws.dynamodb.actions import Action, Actions, delete, put, update
+from lingpai.aws.dynamodb.actions import Action, Actions, put, update
 from lingpai.aws.dynamodb.attributes import Integer, Item, Record
+from lingpai.aws.dynamodb.audited import bury, keep_cause, present, tombstone, with_cause
 from lingpai.aws.dynamodb.expressions import Arguments, expressions
 from lingpai.aws.dynamodb.reading import read_bytes, read_list, read_number, read_text, read_texts
 from lingpai.aws.dynamodb.tables import DynamoTables, Refused
@@ -181,11 +182,13 @@ class DynamoSessions(DynamoTables):
         )
         if client_id is not None:
             condition &= item.client_id == client_id
-        removals = [item.client_id.remove(), item.access_hash.remove()] if key.user_id is None else []
-        operation = "UpdateItem" if removals else "DeleteItem"
-        arguments = expressions(condition, *removals)
+        if key.user_id is None:
+            changes = (item.client_id.remove(), item.access_hash.remove(), keep_cause())
+            operation, arguments = "UpdateItem", {"Key": session_key(key), **expressions(condition, *changes)}
+        else:
+            operation, arguments = "PutItem", {"Item": tombstone(session_key(key)), **expressions(condition)}
         try:
-            self.call(operation, TableName=self.settings.sessions_table, Key=session_key(key), **arguments)
+            self.call(operation, TableName=self.settings.sessions_table, **arguments)
         except Refused as refused:
             return Ended(False, deserialize_session(refused.item))
         return Ended(True, None)
@@ -220,8 +223,9 @@ class DynamoSessions(DynamoTables):
             TableName=self.settings.sessions_table,
             KeyConditionExpression="#owner = :owner",
             ProjectionExpression=", ".join(f"#{name}" for name in attributes),
-            ExpressionAttributeNames={f"#{name}": name for name in ("owner", *attributes)},
+            ExpressionAttributeNames={f"#{name}": name for name in ("owner", "deleted", *attributes)},
             ExpressionAttributeValues={":owner": {"N": str(user_id)}},
+            FilterExpression="attribute_not_exists(#deleted)",
             ConsistentRead=True,
             **({"Limit": page} if page else {}),
         )
@@ -233,17 +237,17 @@ class DynamoSessions(DynamoTables):
 
 def _put_session(settings: "Settings", write: PutSession) -> Action:
     """Without a condition: the key holds 64 random bits."""
-    item = serialize_session(write.session, write.ttl)
+    item = with_cause(serialize_session(write.session, write.ttl))
     return put(settings.sessions_table, session_key(write.session.key), item)
 
 
 def _end_session(settings: "Settings", write: EndSession) -> Action:
-    there = SessionItem.owner.exists() if write.must_exist else None
-    return delete(settings.sessions_table, session_key(write.key), there)
+    there = present(SessionItem.owner) if write.must_exist else None
+    return bury(settings.sessions_table, session_key(write.key), there)
 
 
 def _check_session(settings: "Settings", write: CheckSession) -> Action:
-    return update(settings.sessions_table, session_key(write.key), SessionItem.owner.exists())
+    return update(settings.sessions_table, session_key(write.key), present(SessionItem.owner))
 
 
 ACTIONS: Actions = {PutSession: _put_session, EndSession: _end_session, CheckSession: _check_session}

@@ -10,6 +10,7 @@ from typing import Any
 
 from lingpai.clients import epochs, resources
 from lingpai.clients.model import Client
+from lingpai.kernel import cause
 from lingpai.kernel.clock import LEEWAY
 from lingpai.kernel.errors import (
     REUSED,
@@ -135,7 +136,8 @@ def _after_refusal(services: Services, request: Refresh, session: Session | None
         return _repeat(services, request, session, pair[0], pair[1])
     # If the last rotation is in the future, a clock is wrong, and reuse cannot be told from a retry.
     if session.rotated_at <= services.clock.now() + LEEWAY and token_family.has_issued(session, secret):
-        sessions.end(services.store, session.key)
+        with cause.because("reuse_found"):
+            sessions.end(services.store, session.key)
         raise invalid_grant("bad_refresh_token", detail=REUSED)
     raise invalid_grant("bad_refresh_token")
 

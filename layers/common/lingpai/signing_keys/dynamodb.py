@@ -6,6 +6,7 @@ from pynamodb.attributes import BinaryAttribute, UnicodeAttribute
 
 from lingpai.aws.dynamodb.actions import put
 from lingpai.aws.dynamodb.attributes import Integer, Item, Record
+from lingpai.aws.dynamodb.audited import absent, keep_cause, present, tombstone, with_cause
 from lingpai.aws.dynamodb.expressions import expressions
 from lingpai.aws.dynamodb.reading import read_bytes
 from lingpai.aws.dynamodb.tables import DynamoTables, Refused
@@ -59,17 +60,17 @@ class DynamoKeys(DynamoTables):
 
     def add_key(self, key: StoredKey) -> bool:
         """See `KeyStore`; a second call where this number has a key. A transaction as in `DynamoStore.commit`."""
-        absent = SigningKeyItem.algorithm.does_not_exist()
-        if self.transact(put(self.settings.keys_table, _key_of(key), _serialize_key(key), absent)) is None:
+        item, new = with_cause(_serialize_key(key)), absent(SigningKeyItem.algorithm)
+        if self.transact(put(self.settings.keys_table, _key_of(key), item, new)) is None:
             return True
         return key in self.load_keys()
 
     def forget_private(self, key: StoredKey) -> None:
         """See `KeyStore`."""
-        arguments = expressions(SigningKeyItem.algorithm.exists(), SigningKeyItem.private.remove())
+        arguments = expressions(present(SigningKeyItem.algorithm), SigningKeyItem.private.remove(), keep_cause())
         with suppress(Refused):
             self.call("UpdateItem", TableName=self.settings.keys_table, Key=_key_of(key), **arguments)
 
     def delete_key(self, key: StoredKey) -> None:
         """See `KeyStore`."""
-        self.call("DeleteItem", TableName=self.settings.keys_table, Key=_key_of(key))
+        self.call("PutItem", TableName=self.settings.keys_table, Item=tombstone(_key_of(key)))

@@ -21,6 +21,7 @@ from pynamodb.expressions.update import Action as Change
 from lingpai.aws.client import aws_client
 from lingpai.aws.dynamodb.actions import Action
 from lingpai.aws.dynamodb.attributes import Item, same_item
+from lingpai.aws.dynamodb.audited import is_tombstone, tombstone
 from lingpai.aws.dynamodb.expressions import Arguments, expressions
 from lingpai.aws.dynamodb.write_ids import WriteId
 from lingpai.kernel.errors import unavailable
@@ -104,7 +105,7 @@ class DynamoTables:
                 response: Any = error.response
                 code = response["Error"]["Code"]
                 if code == "ConditionalCheckFailedException":
-                    raise Refused(response.get("Item")) from None
+                    raise Refused(_standing(response.get("Item"))) from None
                 if code == "TransactionCanceledException":
                     raise _cancelled(error) from None
                 if code == "IdempotentParameterMismatchException":
@@ -125,6 +126,10 @@ class DynamoTables:
         """The item, after all writes before it; None, without a call, for a key that no item can have."""
         if not all(may_be_key(value["S"]) for value in key.values() if "S" in value):
             return None
+        return _standing(self._read(table, key))
+
+    def _read(self, table: str, key: Item) -> Item | None:
+        """As `get`, but also a tombstone."""
         item: Item | None = self.call("GetItem", TableName=table, Key=key, ConsistentRead=True).get("Item")
         return item
 
@@ -139,7 +144,7 @@ class DynamoTables:
         for attempt in range(_BATCH_ATTEMPTS):
             answer = self.call("BatchGetItem", RequestItems=wanted)
             for table, items in answer["Responses"].items():
-                found[table] += items
+                found[table] += filter(_standing, items)
             wanted = answer.get("UnprocessedKeys") or {}
             if not wanted:
                 return found
@@ -150,15 +155,18 @@ class DynamoTables:
         """The items of a Query or Scan; one call for each megabyte, when its first item is asked for."""
         while True:
             answer = self.call(operation, **arguments)
-            yield from answer["Items"]
+            yield from filter(_standing, answer["Items"])
             if "LastEvaluatedKey" not in answer:
                 return
             arguments["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     def delete_all(self, table: str, keys: tuple[Item, ...]) -> None:
-        """Delete these items; one call for one item, or for each 25."""
+        """Delete these items of an audited table; one call for one item, or for each 25.
+
+        One leaves a tombstone. Many leave none: who lists the items of an owner would read them all for a day.
+        """
         if len(keys) == 1:
-            self.call("DeleteItem", TableName=table, Key=keys[0])
+            self.call("PutItem", TableName=table, Item=tombstone(keys[0]))
             return
         for start in range(0, len(keys), _BATCH_WRITES):
             batch = keys[start : start + _BATCH_WRITES]
@@ -237,11 +245,16 @@ class DynamoTables:
         table = action.arguments["TableName"]
         match action.kind:
             case "Put":
-                return same_item(self.get(table, action.key), action.arguments["Item"])
+                return same_item(self._read(table, action.key), action.arguments["Item"])
             case "Delete":
                 return self.get(table, action.key) is None
             case _:
                 return True
+
+
+def _standing(item: Item | None) -> Item | None:
+    """The item; None for none and for a tombstone."""
+    return None if item is None or is_tombstone(item) else item
 
 
 class _TokenKnown(Exception):
@@ -265,7 +278,7 @@ def _cancelled(error: ClientError) -> Exception:
         return error
     if "ConditionalCheckFailed" not in reasons and set(reasons) & _BUSY:
         return unavailable()
-    return _Cancelled(reasons, [reason.get("Item") for reason in response["CancellationReasons"]])
+    return _Cancelled(reasons, [_standing(reason.get("Item")) for reason in response["CancellationReasons"]])
 
 
 def may_be_key(text: str) -> bool:

@@ -1,0 +1,64 @@
+"""Audited items: a change leaves its cause in the item, and a deletion leaves a tombstone (docs/events.md).
+
+The stream of a table has the item before and after each change, but not who asked for it. So each change writes the
+cause with it, and what would delete the item puts a tombstone in its place: its key and the cause, without anything of
+what it held. DynamoDB removes the tombstone a day later. Reads take it for no item (`DynamoTables`).
+"""
+
+from typing import Any
+
+from pynamodb.attributes import Attribute
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.operand import Path
+from pynamodb.expressions.update import Action as Change
+
+from lingpai.aws.dynamodb.actions import Action, put
+from lingpai.aws.dynamodb.attributes import Item
+from lingpai.kernel import cause
+from lingpai.kernel.clock import Clock
+
+_DELETED = "deleted"
+# Seconds until DynamoDB may remove a tombstone: as long as a stream keeps what happened.
+_KEPT = 86400
+_clock = Clock()
+
+
+def is_tombstone(item: Item) -> bool:
+    """Whether only a tombstone is left of the item."""
+    return _DELETED in item
+
+
+def with_cause(item: Item) -> Item:
+    """The item with the cause of its change."""
+    return {**item, "cause": _written()}
+
+
+def keep_cause() -> Change:
+    """The update that leaves the cause of the change in the item."""
+    return Path(["cause"]).set(_written())
+
+
+def tombstone(key: Item) -> Item:
+    """What is left of the item of this key."""
+    return with_cause({**key, _DELETED: {"BOOL": True}, "ttl": {"N": str(_clock.now() + _KEPT)}})
+
+
+def bury(table: str, key: Item, condition: Condition | None = None) -> Action:
+    """Delete the item: leave a tombstone."""
+    return put(table, key, tombstone(key), condition)
+
+
+def present(key: Attribute[Any]) -> Condition:
+    """There is an item, and not a tombstone. `key` is the table's partition key."""
+    found: Condition = key.exists() & Path([_DELETED]).does_not_exist()
+    return found
+
+
+def absent(key: Attribute[Any]) -> Condition:
+    """There is no item, or a tombstone. `key` is the table's partition key."""
+    none: Condition = key.does_not_exist() | Path([_DELETED]).exists()
+    return none
+
+
+def _written() -> dict[str, str]:
+    return {"S": cause.written(cause.current())}
