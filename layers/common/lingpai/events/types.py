@@ -29,6 +29,7 @@ class EventType:
 
 # The fields mean the same in each type that has them.
 FIELDS: Mapping[str, DataField] = {
+    "algorithm": DataField("what the key signs by", "签名算法", _TEXT),
     "browser": DataField(
         "whether it is the session of a browser at the pages", "是否为登录页面的浏览器会话", {"type": "boolean"}
     ),
@@ -110,11 +111,11 @@ TYPES: Mapping[str, EventType] = {
     "client.disabled": EventType("A client was disabled.", "客户端已停用。"),
     "client.enabled": EventType("A client was enabled again.", "客户端已恢复。"),
     "client.deleted": EventType("A client was deleted.", "客户端已删除。"),
-    "key.created": EventType("A signing key was created.", "签名密钥已创建。", ("name",)),
+    "key.created": EventType("A signing key was created.", "签名密钥已创建。", ("algorithm",)),
     "key.retired": EventType(
-        "A signing key signs no more: its private half was deleted.", "签名密钥已停用：私钥已删除。", ("name",)
+        "A signing key signs no more: its private half was deleted.", "签名密钥已停用：私钥已删除。", ("algorithm",)
     ),
-    "key.deleted": EventType("A signing key was deleted.", "签名密钥已删除。", ("name",)),
+    "key.deleted": EventType("A signing key was deleted.", "签名密钥已删除。", ("algorithm",)),
     "webhook.created": EventType("A webhook was created.", "Webhook 已创建。"),
     "webhook.updated": EventType("A webhook has changed.", "Webhook 已修改。", ("changed",)),
     "webhook.deleted": EventType("A webhook was deleted.", "Webhook 已删除。"),
