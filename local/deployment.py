@@ -23,7 +23,10 @@ _PARAMETERS = {
     "WechatAppsSecret": "WECHAT_APPS_SECRET",
     "OidcProviders": "OIDC_PROVIDERS",
     "Issuer": "ISSUER",
+    "WebhookPorts": "WEBHOOK_PORTS",
 }
+# The stack's outputs that are settings of the command, beside the tables.
+_QUEUES = {"WEBHOOKS_QUEUE": "WebhooksQueue", "WEBHOOKS_FAILED_QUEUE": "WebhooksFailedQueue"}
 # The template's names of the tables, which are the settings' defaults, by setting.
 _TABLES = {name: str(field.default) for name, field in Settings.model_fields.items() if name.endswith("_table")}
 _SENDERS = "SmsProvider"
@@ -37,8 +40,8 @@ class DeploymentError(LocalError):
 class Deployment:
     """What CloudFormation tells about a stack. `tables` and `parameters` have the names of settings.
 
-    `keys_key` is the ARN of the KMS key that wraps signing keys; `senders` is the functions' SMS_PROVIDER. `given` has
-    all parameters of the template, by their names there.
+    `queues` are the addresses of its queues, by setting. `keys_key` is the ARN of the KMS key that wraps signing keys;
+    `senders` is the functions' SMS_PROVIDER. `given` has all parameters of the template, by their names there.
     """
 
     stack: str
@@ -46,6 +49,7 @@ class Deployment:
     region: str
     tables: Mapping[str, str]
     parameters: Mapping[str, str]
+    queues: Mapping[str, str]
     keys_key: str
     senders: str
     given: Mapping[str, str]
@@ -53,7 +57,13 @@ class Deployment:
     @property
     def environment(self) -> dict[str, str]:
         """The settings of the stack's functions that the stack tells."""
-        return {**self.tables, **self.parameters, "KEYS_KMS_KEY": self.keys_key, "AWS_REGION": self.region}
+        return {
+            **self.tables,
+            **self.parameters,
+            **self.queues,
+            "KEYS_KMS_KEY": self.keys_key,
+            "AWS_REGION": self.region,
+        }
 
 
 def find(stack: str) -> Deployment:
@@ -66,7 +76,7 @@ def find(stack: str) -> Deployment:
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
         raise DeploymentError(f"{stack}: {error}") from error
     outputs = {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
-    wanted = ["ApiUrl", *_TABLES.values(), "KeysKey"]
+    wanted = ["ApiUrl", *_TABLES.values(), *_QUEUES.values(), "KeysKey"]
     missing = [name for name in wanted if name not in outputs]
     if missing:
         raise DeploymentError(f"{stack}: is no stack of this service: it has no output {missing[0]}")
@@ -77,6 +87,7 @@ def find(stack: str) -> Deployment:
         region=client.meta.region_name,
         tables={name.upper(): outputs[table] for name, table in _TABLES.items()},
         parameters={setting: given[name] for name, setting in _PARAMETERS.items() if name in given},
+        queues={name: outputs[queue] for name, queue in _QUEUES.items()},
         keys_key=outputs["KeysKey"],
         senders=given.get(_SENDERS, "console"),
         given=given,

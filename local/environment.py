@@ -35,6 +35,8 @@ PRESETS = {
     "KEYS_FILE": str(ROOT / ".lingpai" / "signing-keys.json"),
     "CODE_PEPPER": "local-pepper-that-protects-nothing",
     "SMS_PROVIDER": "console",
+    # Receivers on this machine.
+    "WEBHOOK_LOOPBACK": "1",
     "POWERTOOLS_SERVICE_NAME": "lingpai",
     # The terminal shows one line for each request, and warnings.
     "LOG_LEVEL": "WARNING",

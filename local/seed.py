@@ -50,7 +50,7 @@ _SHOWN = """
     token_format token_alg roles sign_provider sign_app api introspect claims valid_from codes_from forwards_address
     redirect_uris post_logout_redirect_uris first_party name logo colour terms policy id_token_alg resources
     dpop_bound_access_tokens
-    mfa
+    mfa backchannel_logout_uri backchannel_logout_session_required
 """
 ROLE_ID_MAX = 2**53 - 1
 # Secrets are stored as a fast hash, which protects only secrets that cannot be guessed.
@@ -128,6 +128,8 @@ class SeedClient(BaseModel):
     resources: tuple[Text, ...] = ()
     dpop_bound_access_tokens: bool = False
     mfa: Literal["ignore"] | None = None
+    backchannel_logout_uri: Text | None = None
+    backchannel_logout_session_required: bool = False
 
 
 class SeedRole(BaseModel):

@@ -56,7 +56,7 @@ def _run(environ: MutableMapping[str, str]) -> int:
         from lingpai.kernel.errors import SettingsError
         from lingpai.settings import from_environment
         from lingpai.signing_keys import service as signing_keys
-        from local import containers, examples, seed
+        from local import containers, deliveries, examples, seed
 
         try:
             demo = seed.load(environ.get("SEED") or None, from_environment(environ))
@@ -88,6 +88,7 @@ def _run(environ: MutableMapping[str, str]) -> int:
                 # Only the embedded store needs an address at this server.
                 answer = for_this_machine(answer if store.kept else with_store(answer, api))
                 with ExitStack() as stack:
+                    stack.enter_context(deliveries.delivering(bootstrap.process_queue(), invoke, say))
                     if for_containers and not store.kept:
                         store_port = read_port(environ, "DYNAMODB_PORT", 8000)
                         store_port = stack.enter_context(containers.embedded_store(store_port, api.turn))

@@ -23,7 +23,11 @@ THEMES = ("light", "dark")
 WRITING = {"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"}
 SERVICES = {"kms": "KMS key", "secretsmanager": "Secrets Manager"}
 # No policy says which third parties a function calls; it is given their settings.
-CALLS = {"SMS senders": "SMS_PROVIDER", "WeChat, OpenID providers": "OIDC_PROVIDERS"}
+CALLS = {
+    "SMS senders": "SMS_PROVIDER",
+    "WeChat, OpenID providers": "OIDC_PROVIDERS",
+    "Webhooks, OpenID clients": "WEBHOOK_PORTS",
+}
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ def _of_type(resources: Mapping[str, Any], kind: str) -> Iterator[tuple[str, Any
             yield name.removesuffix(kind.rpartition(":")[2]), resource["Properties"]
 
 
-def _column(name: str, properties: Mapping[str, Any], rows: set[str]) -> Column:
+def _column(name: str, properties: Mapping[str, Any], rows: set[str], queues: Mapping[str, str]) -> Column:
     uses: dict[str, str] = {}
     for service, operation, resource in _allowed(properties["Policies"]):
         row = SERVICES.get(service, resource)
@@ -51,7 +55,8 @@ def _column(name: str, properties: Mapping[str, Any], rows: set[str]) -> Column:
             uses[row] = "writes" if operation in WRITING or uses.get(row) == "writes" else "reads"
     settings = properties.get("Environment", {}).get("Variables", {})
     uses |= {row: "calls" for row, setting in CALLS.items() if setting in settings}
-    return Column(name, properties["Description"], tuple(_callers(properties["Events"].values())), uses)
+    callers = tuple(_callers(properties.get("Events", {}).values())) or ("queue:", queues[name])
+    return Column(name, properties["Description"], callers, uses)
 
 
 def _allowed(policies: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str, str]]:
@@ -80,6 +85,17 @@ def _callers(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         yield paths[0] if len(paths) == 1 else f"/{folder}/*"
 
 
+def _queues(resources: Mapping[str, Any]) -> dict[str, str]:
+    """The queue that each function is called by, by the function's name."""
+    sources = (properties for _, properties in _of_type(resources, "AWS::Lambda::EventSourceMapping"))
+    return {
+        source["FunctionName"].argument.removesuffix("Function.Alias"): source["EventSourceArn"].argument.removesuffix(
+            "Queue.Arn"
+        )
+        for source in sources
+    }
+
+
 def _kept(properties: Mapping[str, Any]) -> str:
     """The words that stand beside a table."""
     kept = {"TTL": "TimeToLiveSpecification", "PITR": "PointInTimeRecoverySpecification"}
@@ -98,10 +114,11 @@ def pictures() -> dict[Path, str]:
         "Third parties": dict.fromkeys(CALLS, ""),
     }
     rows = {name for group in groups.values() for name in group}
+    queues = _queues(resources)
     loader = jinja2.FileSystemLoader(TOOLS)
     layout = jinja2.Environment(loader=loader, autoescape=True).get_template("architecture.svg.jinja")
     given = {
-        "columns": [_column(*function, rows) for function in _of_type(resources, "AWS::Serverless::Function")],
+        "columns": [_column(*function, rows, queues) for function in _of_type(resources, "AWS::Serverless::Function")],
         "groups": groups,
         "layer_description": resources["CommonLayer"]["Properties"]["Description"],
         "runtime": document["Globals"]["Function"]["Runtime"],

@@ -129,15 +129,17 @@ def page(data: Mapping[str, Any], template: str) -> str:
     )
 
 
-def _standing(template: str) -> tuple[tuple[str, int, str], ...]:
+def _standing(template: str) -> tuple[tuple[str, float, str], ...]:
     """What is paid for while nobody calls: its name, how many there are, and the name of its price."""
     types = re.findall(r"(?m)^    Type: (AWS::\S+)$", template)
     alarms = re.findall(r"(?ms)^    Type: AWS::CloudWatch::Alarm\n.*?(?=^  \w|\Z)", template)
+    sources = template.count("      EventSourceArn: !GetAtt WebhooksQueue.Arn")
     return (
         ("secrets", types.count("AWS::SecretsManager::Secret"), "secret"),
         ("KMS keys", types.count("AWS::KMS::Key"), "key"),
         ("metrics that alarms look at", sum(alarm.count("MetricStat:") or 1 for alarm in alarms), "alarm"),
         ("dashboards", types.count("AWS::CloudWatch::Dashboard"), "dashboard"),
+        ("million requests of functions that wait at queues", sources * ASSUMED["polls"] / MILLION, "queue"),
     )
 
 

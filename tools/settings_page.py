@@ -34,7 +34,7 @@ def default_text(default: Any) -> str:
         case bool():
             return str(default).lower()
         case tuple():
-            return ",".join(default)
+            return ",".join(map(str, default))
         case SecretStr():
             return default.get_secret_value()
         case _:

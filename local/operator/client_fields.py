@@ -100,6 +100,12 @@ class ClientFields:
         bool | None, Option("--dpop-bound-access-tokens", help="No tokens without a DPoP proof (RFC 9449).")
     ] = None
     mfa: Annotated[Mfa | None, Option(help="Its logins need no second factor: a risk that you accept.")] = None
+    backchannel_logout_uri: Annotated[
+        str | None, Option(metavar="URL", help="Where it is told of its users' logouts (OpenID Connect).")
+    ] = None
+    backchannel_logout_session_required: Annotated[
+        bool | None, Option("--backchannel-logout-session-required", help="It needs to know which session has ended.")
+    ] = None
 
     def given(self) -> dict[str, Any]:
         """Return the fields that were given, by their names in a record, as texts, numbers and lists."""

@@ -32,8 +32,11 @@ OF_AWS: dict[str, dict[tuple[str, ...], set[str]]] = {
         },
         ("TableName", "Operation"): {"SystemErrors"},
     },
+    # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+    "AWS/SQS": {("QueueName",): {"ApproximateNumberOfMessagesVisible"}},
 }
 VALUES = {"ApiId": r"\$\{HttpApi\}", "FunctionName": r"\$\{\w+Function\}", "TableName": r"\$\{\w+Table\}"}
+VALUES["QueueName"] = r"\$\{\w+Queue\.QueueName\}"
 
 TEMPLATE: Any = json.loads(json.dumps(load(str(ROOT / "template.yaml"))))
 RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
@@ -55,6 +58,8 @@ def text(value: Any) -> str:
             return f"${{{name}}}"
         case {"Fn::Sub": str(form)}:
             return form
+        case {"Fn::GetAtt": [str(name), str(attribute)]}:
+            return f"${{{name}.{attribute}}}"
         case _:
             return str(value)
 
@@ -70,7 +75,7 @@ def check(namespace: str, name: str, dimensions: dict[str, str]) -> None:
         assert re.fullmatch(VALUES.get(key, r"[A-Za-z]+"), value), (name, value)
     for value in dimensions.values():
         if value.startswith("${"):
-            assert value[2:-1] in RESOURCES, (name, value)
+            assert value[2:-1].partition(".")[0] in RESOURCES, (name, value)
 
 
 def watched_by(alarm: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, str], int]]:

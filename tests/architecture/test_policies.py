@@ -6,14 +6,16 @@ import pytest
 import yaml
 
 from lingpai.clients.dynamodb import DEPLOYMENT
-from lingpai.second_factors import wrapping
+from lingpai.second_factors.model import SECRETS
+from lingpai.signing_keys import kms
+from lingpai.webhooks import model as webhooks
 from local.template import _Call, _Loader
 from tests.support.stores import ROOT
 
 DOCUMENT: Any = yaml.load((ROOT / "template.yaml").read_text("utf-8"), Loader=_Loader)  # noqa: S506  a SafeLoader
 RESOURCES: dict[str, Any] = DOCUMENT["Resources"]
 FUNCTIONS = [name for name, found in RESOURCES.items() if found["Type"] == "AWS::Serverless::Function"]
-KNOWN = ("dynamodb:", "kms:", "secretsmanager:", "sms-voice:")
+KNOWN = ("dynamodb:", "kms:", "secretsmanager:", "sms-voice:", "sqs:")
 # To IAM a phone number is no resource of SNS: the one thing that needs a star, and what it must not mean is denied.
 MESSAGES = {"Effect": "Allow", "Action": ["sns:Publish"], "Resource": "*"}
 # The one write to the clients' table: the list of ended accounts.
@@ -34,6 +36,13 @@ TOTP_SECRETS: dict[str, Any] = {
     "Action": ["kms:Encrypt", "kms:Decrypt"],
     "Resource": _Call("GetAtt", "KeysKey.Arn"),
     "Condition": {"StringEquals": {"kms:EncryptionContext:purpose": "lingpai totp secret"}},
+}
+# The secrets of webhooks, and the signing keys: with this condition the key opens no secret of an authenticator app.
+WEBHOOK_SECRETS: dict[str, Any] = {
+    "Effect": "Allow",
+    "Action": ["kms:Decrypt"],
+    "Resource": _Call("GetAtt", "KeysKey.Arn"),
+    "Condition": {"StringEquals": {"kms:EncryptionContext:purpose": ["lingpai webhook secret", "lingpai signing key"]}},
 }
 NO_TOPICS = {"Effect": "Deny", "Action": ["sns:Publish"], "Resource": _Call("Sub", "arn:${AWS::Partition}:sns:*:*:*")}
 
@@ -72,6 +81,9 @@ def test_nothing_is_allowed_with_a_star(function: str) -> None:
     if TOTP_SECRETS in allowed:
         assert function in WHERE_APPS_ARE
         allowed.remove(TOTP_SECRETS)
+    if WEBHOOK_SECRETS in allowed:
+        assert function == "WebhooksFunction"
+        allowed.remove(WEBHOOK_SECRETS)
     for statement in allowed:
         assert set(statement) == {"Effect", "Action", "Resource"}, statement
         for action in statement["Action"]:
@@ -89,7 +101,15 @@ def test_who_opens_secrets_of_apps_opens_no_signing_key() -> None:
     key = _Call("GetAtt", "KeysKey.Arn")
     for function in WHERE_APPS_ARE:
         assert [one for one in statements(function) if one.get("Resource") == key] == [TOTP_SECRETS]
-    assert TOTP_SECRETS["Condition"]["StringEquals"]["kms:EncryptionContext:purpose"] == wrapping.PURPOSE
+    assert TOTP_SECRETS["Condition"]["StringEquals"]["kms:EncryptionContext:purpose"] == SECRETS.purpose
+
+
+def test_who_delivers_opens_its_own_secrets_and_signs() -> None:
+    """And it opens no secret of an authenticator app, and makes none."""
+    key = _Call("GetAtt", "KeysKey.Arn")
+    assert [one for one in statements("WebhooksFunction") if one.get("Resource") == key] == [WEBHOOK_SECRETS]
+    purposes = WEBHOOK_SECRETS["Condition"]["StringEquals"]["kms:EncryptionContext:purpose"]
+    assert purposes == [webhooks.SECRETS.purpose, kms.PURPOSE]
 
 
 def test_the_functions_write_no_record_of_a_client() -> None:

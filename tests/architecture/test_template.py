@@ -45,9 +45,10 @@ def who_may(action: str, resource: str) -> set[str]:
 def test_who_may_do_what_with_the_keys() -> None:
     """Those that issue tokens open private halves; those that verify read; one makes and takes away, and opens none.
 
-    The pages open secrets of authenticator apps by the same key, and nothing else (`test_policies`).
+    The pages open secrets of authenticator apps by the same key, and nothing else; deliveries are signed by keys, and
+    by the secrets of webhooks (`test_policies`).
     """
-    assert who_may("kms:Decrypt", "KeysKey") == {*ISSUING, "PagesFunction"}
+    assert who_may("kms:Decrypt", "KeysKey") == {*ISSUING, "PagesFunction", "WebhooksFunction"}
     assert who_may("dynamodb:Scan", "KeysTable") == set(FUNCTIONS)
     everything = {(function, *entry) for function in FUNCTIONS for entry in allowed(function)}
     on_keys = {(function, action) for function, action, name in everything if name in ("KeysTable", "KeysKey")}

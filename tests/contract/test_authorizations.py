@@ -25,14 +25,23 @@ CODE = AuthorizationCode(
     scope=("openid", "read"),
     resource=("https://api.example",),
     nonce="n",
-    login=Login(7, ("pwd", "sms"), NOW - 100, SessionKey(7, b"browser1"), NOW - 90),
+    login=Login(7, ("pwd", "sms"), NOW - 100, SessionKey(7, b"browser1"), NOW - 90, sid="a sid"),
     opens=SessionKey(7, b"session1"),
     salt=hashed("salt"),
     expires_at=NOW + 60,
     epoch=NOW - 1000,
     jkt="a key",
 )
-BARE = replace(CODE, digest=hashed("bare"), scope=(), resource=(), nonce=None, epoch=0, jkt=None)
+BARE = replace(
+    CODE,
+    digest=hashed("bare"),
+    scope=(),
+    resource=(),
+    nonce=None,
+    epoch=0,
+    jkt=None,
+    login=replace(CODE.login, sid=None),
+)
 PUSHED = PushedRequest(hashed("pushed"), "web-app", (("scope", "openid"), ("resource", "a"), ("resource", "b")), NOW)
 BYSTANDER = PutIdentity("username:bystander", 99)
 

@@ -9,6 +9,7 @@ from lingpai.accounts.storage import DisableUser, PutUser
 from lingpai.browser_sessions.model import BrowserSession, Place
 from lingpai.browser_sessions.storage import BrowserLookup, PutBrowserSession, RaiseBrowserSession, TouchBrowserSession
 from lingpai.kernel.writes import Conflict
+from lingpai.sessions import session_id
 from lingpai.sessions.model import SessionKey
 from lingpai.sessions.storage import EndSession, SessionSpan
 from tests.support.samples import NOW, WholeStore, a_rotation, a_session, a_user, hashed, open_sessions
@@ -27,6 +28,7 @@ def a_browser_session(owner: int = 1, number: int = 100, **changes: Any) -> Brow
         device="Chrome/Windows",
         epoch=NOW - 2000,
         place=Place("中国 上海", "Shanghai, China"),
+        kept_sid="the sid of an earlier one",
     )
     return replace(session, **changes)
 
@@ -41,7 +43,8 @@ def put(store: WholeStore, *sessions: BrowserSession) -> None:
 
 def test_it_comes_back_whole_with_its_account(store: WholeStore) -> None:
     """Expired or not, disabled or not: who reads it checks that."""
-    bare = a_browser_session(2, methods=(), device="", epoch=0, place=None, idle_until=1, ends_at=1)
+    bare = a_browser_session(2, methods=(), device="", epoch=0, place=None, kept_sid=None, idle_until=1, ends_at=1)
+    assert bare.sid == session_id.of(bare.key)
     put(store, SESSION, bare)
     assert store.look_up_browser(SESSION.key) == BrowserLookup(SESSION, None)
     assert store.look_up_browser(bare.key) == BrowserLookup(bare, None)

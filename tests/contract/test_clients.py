@@ -90,6 +90,8 @@ CHANGES: dict[str, Any] = {
     "resources": ("https://other.example/api",),
     "dpop_bound_access_tokens": False,
     "mfa": None,
+    "backchannel_logout_uri": "https://other.example/logout",
+    "backchannel_logout_session_required": False,
 }
 NOTHING: dict[str, Any] = {
     "grants": frozenset(),
@@ -107,6 +109,7 @@ NOTHING: dict[str, Any] = {
     "terms": None,
     "policy": None,
     "resources": (),
+    "backchannel_logout_uri": None,
 }
 
 

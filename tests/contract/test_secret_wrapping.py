@@ -6,10 +6,12 @@ import pytest
 
 from lingpai.aws.botocore_client import BotocoreClient
 from lingpai.aws.json_format import KMS
+from lingpai.aws.secret_wrapping import KmsSecretWrapper, LocalSecretWrapper, SecretWrapper
 from lingpai.bootstrap import secret_wrapper
 from lingpai.kernel.errors import LingpaiError
-from lingpai.second_factors.wrapping import KmsSecretWrapper, LocalSecretWrapper, SecretWrapper
+from lingpai.second_factors.model import SECRETS
 from lingpai.signing_keys.model import StoredKey
+from lingpai.webhooks.model import SECRETS as WEBHOOK_SECRETS
 from tests.deploy import stand_in
 from tests.support import kms
 from tests.support.kms import KEY_ARN, Kms
@@ -34,13 +36,15 @@ def ministack() -> Iterator[Callable[[], KmsSecretWrapper]]:
 
         def wrapper() -> KmsSecretWrapper:
             key_id = running.client("kms").create_key()["KeyMetadata"]["Arn"]
-            return KmsSecretWrapper(settings(keys_kms_key=key_id), lambda: BotocoreClient(running.client("kms"), KMS))
+            return KmsSecretWrapper(
+                settings(keys_kms_key=key_id), SECRETS, lambda: BotocoreClient(running.client("kms"), KMS)
+            )
 
         yield wrapper
 
 
 def on(running: Kms, key: str = KEY_ARN) -> KmsSecretWrapper:
-    return KmsSecretWrapper(settings(keys_kms_key=key), running.client)
+    return KmsSecretWrapper(settings(keys_kms_key=key), SECRETS, running.client)
 
 
 @pytest.fixture(params=["open", "kms", "ministack"])
@@ -83,6 +87,26 @@ def test_kms_opens_it_for_its_account_alone(kms_here: Kms) -> None:
     assert contexts[0] == {"purpose": "lingpai totp secret", "user": "1"}
 
 
+@pytest.mark.security("HOOK-secret")
+def test_kms_opens_it_for_its_webhook_alone(kms_here: Kms) -> None:
+    """Nor as another secret of the same deployment: an account's, or a signing key."""
+    wrapper = KmsSecretWrapper(settings(keys_kms_key=KEY_ARN), WEBHOOK_SECRETS, kms_here.client)
+    wrapped = wrapper.wrap(SECRET, "1")
+    assert wrapper.unwrap(wrapped, "1") == SECRET
+    as_key = StoredKey("ES256", 1, "kid", 0, b"", wrapped)
+    attempts: list[Callable[[], bytes]] = [
+        lambda: wrapper.unwrap(wrapped, "2"),
+        lambda: on(kms_here).unwrap(wrapped, 1),
+        lambda: wrapper.unwrap(on(kms_here).wrap(SECRET, 1), "1"),
+        lambda: kms_here.wrapper().unwrap(as_key),
+    ]
+    for attempt in attempts:
+        with pytest.raises(LingpaiError) as refused:
+            attempt()
+        assert refused.value.status == 503
+    assert kms_here.asked[0][1] == {"purpose": "lingpai webhook secret", "webhook": "1"}
+
+
 def test_kms_refuses(kms_here: Kms) -> None:
     """A 503, whose detail is for the log."""
     wrapper = on(kms_here)
@@ -100,5 +124,5 @@ def test_kms_refuses(kms_here: Kms) -> None:
 
 
 def test_the_settings_choose() -> None:
-    chosen = {key: type(secret_wrapper(settings(keys_kms_key=key))) for key in ("", "local", KEY_ARN)}
+    chosen = {key: type(secret_wrapper(settings(keys_kms_key=key), SECRETS)) for key in ("", "local", KEY_ARN)}
     assert chosen == {"": LocalSecretWrapper, "local": LocalSecretWrapper, KEY_ARN: KmsSecretWrapper}

@@ -53,6 +53,7 @@ def test_the_answer_is_json_with_status_200(api: Api) -> None:
 
 
 @pytest.mark.security("RFC9700-2.6")
+@pytest.mark.security("BCL-2.1")
 def test_whole(metadata: Any) -> None:
     """Section 2: issuer, authorization_endpoint, token_endpoint and response_types_supported are REQUIRED."""
     assert metadata == metadata_of(ISSUER)

@@ -136,6 +136,8 @@ SHOP = {
     "resources": ["https://orders.example", "urn:example:stock"],
     "dpop_bound_access_tokens": True,
     "mfa": "ignore",
+    "backchannel_logout_uri": "https://shop.example/backchannel-logout",
+    "backchannel_logout_session_required": True,
 }
 CREATE_SHOP = (
     *("client", "create", "shop", "--dialect", "standard", "--access-ttl", "60", "--refresh-ttl", "120"),
@@ -158,6 +160,7 @@ CREATE_SHOP = (
     *("--terms", "https://shop.example/terms", "--policy", "https://shop.example/privacy"),
     *("--resource", "https://orders.example", "--resource", "urn:example:stock", "--dpop-bound-access-tokens"),
     *("--mfa", "ignore"),
+    *("--backchannel-logout-uri", "https://shop.example/backchannel-logout", "--backchannel-logout-session-required"),
 )
 
 

@@ -11,6 +11,7 @@ import typer.main
 from typer.testing import CliRunner
 
 from lingpai.accounts import identities, roles
+from lingpai.aws.queues import SqsQueue
 from lingpai.clients.service import new_client
 from lingpai.consents import service as consents
 from lingpai.sessions import service as sessions
@@ -20,6 +21,7 @@ from tests.support.logs import LOGS
 from tests.support.shell import a_shell
 from tests.support.stores import ROOT
 from tests.support.transfer import services_on
+from tests.support.webhooks import hush
 
 PAGE = (ROOT / "docs" / "operator.md").read_text("utf-8")
 SECTIONS = dict(re.findall(r"^### `lingpai ([a-z -]+)`\n(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL))
@@ -78,8 +80,12 @@ def test_the_examples(dynamodb_endpoint: str, tmp_path: Path, monkeypatch: pytes
     """All of them, one after the other, on one deployment."""
     monkeypatch.chdir(tmp_path)
     keys_file = tmp_path / "keys.json"
+    # A deployment's queues, of which this is no test.
+    monkeypatch.setattr(SqsQueue, "send", lambda *_: None)
+    monkeypatch.setattr(SqsQueue, "receive_all", lambda _: iter(()))
+    queues = {"WEBHOOKS_QUEUE": "https://sqs.example/queue", "WEBHOOKS_FAILED_QUEUE": "https://sqs.example/failed"}
     with a_shell(
-        dynamodb_endpoint, tmp_path, KEYS_FILE=str(keys_file), CODE_PEPPER="a pepper for these examples"
+        dynamodb_endpoint, tmp_path, KEYS_FILE=str(keys_file), CODE_PEPPER="a pepper for these examples", **queues
     ) as shell:
         services = services_on(shell.store)
         roles.save(services, "admin")
@@ -103,4 +109,6 @@ def test_the_examples(dynamodb_endpoint: str, tmp_path: Path, monkeypatch: pytes
             assert re.fullmatch(pattern, result.output, re.DOTALL), f"{typed}\n{result.output}is not\n{answer}"
             for secret in re.findall(r"^(?:client_secret|password)  +(\S{43})$", result.stdout, re.MULTILINE):
                 LOGS.hush("made by the command", secret)
+            for secret in re.findall(r"whsec_\S+", result.stdout):
+                hush(secret)
         assert len(FileKeys(keys_file).load_keys()) == 2

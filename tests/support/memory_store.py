@@ -80,6 +80,7 @@ from lingpai.sessions.storage import (
 )
 from lingpai.sms_codes.model import Code, Guess
 from lingpai.sms_codes.storage import ConsumeCode
+from lingpai.webhooks.model import Webhook
 
 
 @dataclass
@@ -108,6 +109,7 @@ class MemoryStore:
     claims: dict[str, bytes] = field(default_factory=dict)
     used_by: dict[str, str] = field(default_factory=dict)
     counters: dict[str, dict[str, int]] = field(default_factory=dict)
+    webhooks: dict[str, Webhook] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def contents(self) -> dict[str, Any]:
@@ -182,6 +184,39 @@ class MemoryStore:
         """See `ClientWriter`."""
         with self.lock:
             self.valid_from = max(self.valid_from, valid_from)
+
+    # --- webhooks
+
+    def list_webhooks(self) -> tuple[Webhook, ...]:
+        """See `Webhooks`."""
+        with self.lock:
+            return tuple(self.webhooks.values())
+
+    def get_webhook(self, webhook_id: str) -> Webhook | None:
+        """See `Webhooks`."""
+        return self.webhooks.get(webhook_id)
+
+    def create_webhook(self, webhook: Webhook) -> bool:
+        """See `Webhooks`."""
+        with self.lock:
+            if webhook.id in self.webhooks:
+                return False
+            self.webhooks[webhook.id] = webhook
+            return True
+
+    def change_webhook(self, before: Webhook, after: Webhook) -> bool:
+        """See `Webhooks`."""
+        with self.lock:
+            known = self.webhooks.get(before.id)
+            if known is None or not _unchanged(known, before, after):
+                return False
+            self.webhooks[before.id] = replace(known, **_changes(before, after))
+            return True
+
+    def delete_webhook(self, webhook_id: str) -> bool:
+        """See `Webhooks`."""
+        with self.lock:
+            return self.webhooks.pop(webhook_id, None) is not None
 
     # --- accounts and roles
 
@@ -777,13 +812,13 @@ def _below(counts: Mapping[str, int], limits: Mapping[str, int]) -> bool:
     return all(counts.get(name, 0) < limit for name, limit in limits.items())
 
 
-def _changes[T: (User, Client)](before: T, after: T) -> dict[str, Any]:
+def _changes[T: (User, Client, Webhook)](before: T, after: T) -> dict[str, Any]:
     """The fields that differ, as they are in `after`."""
     new = {each.name: getattr(after, each.name) for each in fields(after)}
     return {name: value for name, value in new.items() if value != getattr(before, name)}
 
 
-def _unchanged[T: (User, Client)](known: T, before: T, after: T) -> bool:
+def _unchanged[T: (User, Client, Webhook)](known: T, before: T, after: T) -> bool:
     return all(getattr(known, name) == getattr(before, name) for name in _changes(before, after))
 
 

@@ -60,6 +60,8 @@ def a_client(**changes: Any) -> Client:
         resources=("https://api.example", "urn:example:api"),
         dpop_bound_access_tokens=True,
         mfa="ignore",
+        backchannel_logout_uri="https://app.example/backchannel-logout",
+        backchannel_logout_session_required=True,
     )
     return replace(client, **changes)
 

@@ -175,6 +175,31 @@ def test_a_field_that_cannot_be_written(field: str, value: object) -> None:
     assert (inconsistency(changed) or "").startswith(f"{field}: ")
 
 
+@pytest.mark.security("BCL-2.2")
+@pytest.mark.parametrize(
+    ("uri", "reason"),
+    [
+        ("https://app.example/logout", None),
+        ("https://app.example/logout?tenant=1", None),
+        ("http://127.0.0.1:8000/logout", None),
+        ("http://app.example/logout", "is no address that begins with https://"),
+        ("https://app.example/logout#x", "has a fragment"),
+        ("https://user@app.example/logout", "names a user"),
+        ("https://10.0.0.1/logout", "has a host or a port that cannot be used"),
+        ("com.example.app:/logout", "is no address that begins with https://"),
+        ("/logout", "is no address that begins with https://"),
+    ],
+)
+def test_where_a_client_is_told_of_logouts(uri: str, reason: str | None) -> None:
+    client = new_client("app", "standard", backchannel_logout_uri=uri, backchannel_logout_session_required=True)
+    assert inconsistency(client) == (reason and f"backchannel_logout_uri: {uri!r} {reason}")
+
+
+def test_a_session_is_told_of_where_anything_is_told() -> None:
+    client = new_client("app", "standard", backchannel_logout_session_required=True)
+    assert inconsistency(client) == "backchannel_logout_session_required: needs a backchannel_logout_uri"
+
+
 def test_only_standard_clients_log_users_in_in_a_browser() -> None:
     client = new_client("app", "spring", "a-secret", redirect_uris=("https://app.example/",))
     assert (inconsistency(client) or "").startswith("redirect_uris: ")

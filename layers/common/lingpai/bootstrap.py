@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lingpai.aws import secrets
+from lingpai.aws.secret_wrapping import Kind, KmsSecretWrapper, LocalSecretWrapper, SecretWrapper
 from lingpai.clients.service import Registry
 from lingpai.http import metrics, router
 from lingpai.identity_providers import trusted
@@ -21,7 +22,7 @@ from lingpai.oauth import rights
 from lingpai.passwords import password_filter
 from lingpai.passwords import service as passwords
 from lingpai.rate_limits.storage import Counters
-from lingpai.second_factors.wrapping import KmsSecretWrapper, LocalSecretWrapper, SecretWrapper
+from lingpai.second_factors import model as second_factors
 from lingpai.services import Services
 from lingpai.settings import Settings, from_environment
 from lingpai.signing_keys.kms import KmsKeyWrapper
@@ -31,6 +32,7 @@ from lingpai.signing_keys.stores import FileKeys, LocalKeyWrapper, MemoryKeys
 from lingpai.sms.sender import Messenger, Sender
 from lingpai.sms.senders.console import ConsoleSender
 from lingpai.store import DynamoStore, Store
+from lingpai.webhooks import model as webhooks
 
 if TYPE_CHECKING:
     from lingpai.browser_sessions.model import Place
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
     from lingpai.identity_providers.web_login import WebLogin
     from lingpai.outbound.https import Https
     from lingpai.sms.settings import Provider
+    from lingpai.webhooks.queue import MemoryQueue, Queue
+    from lingpai.webhooks.service import WebhookServices
 
 
 def build(
@@ -73,7 +77,7 @@ def build(
         keys=KeyRing(
             keys or key_store(settings, tables), wrapper or key_wrapper(settings), clock, settings.key_cache_ttl
         ),
-        totp_secrets=secret_wrapper(settings),
+        totp_secrets=secret_wrapper(settings, second_factors.SECRETS),
         dialects=dialects,
         issuer=settings.issuer,
         captcha=captcha(settings, settings.captcha, pepper, clock),
@@ -238,9 +242,44 @@ def key_wrapper(settings: Settings) -> KeyWrapper:
     return LocalKeyWrapper() if settings.keys_kms_key in ("", UNWRAPPED) else KmsKeyWrapper(settings)
 
 
-def secret_wrapper(settings: Settings) -> SecretWrapper:
-    """The wrapper that the settings choose for the secrets of authenticator apps."""
-    return LocalSecretWrapper() if settings.keys_kms_key in ("", UNWRAPPED) else KmsSecretWrapper(settings)
+def secret_wrapper(settings: Settings, kind: Kind) -> SecretWrapper:
+    """The wrapper that the settings choose for secrets of this kind."""
+    return LocalSecretWrapper() if settings.keys_kms_key in ("", UNWRAPPED) else KmsSecretWrapper(settings, kind)
+
+
+def webhook_services(services: Services) -> "WebhookServices":
+    """What the functions need that queue and deliver events."""
+    from lingpai.webhooks.service import Subscribers, WebhookServices
+
+    settings = services.settings
+    return WebhookServices(
+        services=services,
+        subscribers=Subscribers(services.store, services.clock, settings.webhook_cache_ttl),
+        secrets=webhook_secrets(settings),
+        queue=webhook_queue(settings),
+    )
+
+
+def webhook_secrets(settings: Settings) -> SecretWrapper:
+    """The wrapper that the settings choose for the secrets of webhooks."""
+    return secret_wrapper(settings, webhooks.SECRETS)
+
+
+def webhook_queue(settings: Settings) -> "Queue":
+    """The queue that the settings name; without one, that of this process."""
+    if not settings.webhooks_queue:
+        return process_queue()
+    from lingpai.aws.queues import SqsQueue
+
+    return SqsQueue(settings, settings.webhooks_queue)
+
+
+@functools.cache
+def process_queue() -> "MemoryQueue":
+    """The queue of this process, which the local server empties."""
+    from lingpai.webhooks.queue import MemoryQueue
+
+    return MemoryQueue(Clock())
 
 
 def _check_password_filter(settings: Settings) -> None:

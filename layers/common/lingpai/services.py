@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from lingpai.aws.secret_wrapping import SecretWrapper
     from lingpai.browser_sessions.model import Place
     from lingpai.captcha.provider import Captcha
     from lingpai.clients.model import WaitingClient
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from lingpai.kernel.clock import Clock
     from lingpai.kernel.meter import Meter
     from lingpai.oauth.dialect import Dialects
-    from lingpai.second_factors.wrapping import SecretWrapper
     from lingpai.settings import Settings
     from lingpai.signing_keys.storage import Keys
     from lingpai.sms.sender import Messenger

@@ -31,10 +31,12 @@ from lingpai.signing_keys.settings import SigningKeySettings
 from lingpai.sms import settings as sms
 from lingpai.sms.settings import SmsSettings
 from lingpai.sms_codes.settings import SmsCodeSettings
+from lingpai.webhooks.settings import WebhookSettings
 
 
 # pydantic lists the fields of the last base class first. docs/settings.md is written from them, in the same order.
 class Settings(
+    WebhookSettings,
     IdentityProviderSettings,
     RateLimitSettings,
     CaptchaSettings,

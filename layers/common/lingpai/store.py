@@ -29,6 +29,8 @@ from lingpai.sessions.storage import EndSession, PutSession, Sessions
 from lingpai.signing_keys import dynamodb as signing_keys
 from lingpai.sms_codes import dynamodb as sms_codes
 from lingpai.sms_codes.storage import Codes
+from lingpai.webhooks import dynamodb as webhooks
+from lingpai.webhooks.storage import Webhooks
 
 
 class Store(
@@ -47,6 +49,7 @@ class Store(
     PendingLogins,
     AppTokens,
     Counters,
+    Webhooks,
     Protocol,
 ):
     """The whole store interface of a deployment, except signing keys."""
@@ -81,6 +84,7 @@ class DynamoStore(
     pending_logins.DynamoPendingLogins,
     identity_providers.DynamoAppTokens,
     rate_limits.DynamoCounters,
+    webhooks.DynamoWebhooks,
     signing_keys.DynamoKeys,
 ):
     """`Store`, `ClientWriter` and `KeyStore` on DynamoDB, made of the features' parts."""

@@ -112,7 +112,7 @@ def redeem(
         auth_time=code.login.auth_time,
         audience=code.resource,
         access_audience=resources.narrowed(client, code.resource, resource),
-        sid=None if code.login.once else session_id.of(code.login.session),
+        sid=None if code.login.once else code.login.sid or session_id.of(code.login.session),
         jkt=jkt,
     )
     new = sessions.prepared(services, client, session, secrets, code.nonce)

@@ -41,6 +41,7 @@ class AuthorizationCodeItem(Record):
     browser_session = BinaryAttribute(legacy_encoding=False)
     browser_opened_at = Integer()
     login_once = BooleanAttribute(null=True)
+    sid = UnicodeAttribute(null=True)
     session = BinaryAttribute(legacy_encoding=False)
     salt = BinaryAttribute(legacy_encoding=False)
     expires_at = Integer()
@@ -84,6 +85,7 @@ def serialize_code(code: AuthorizationCode) -> AuthorizationCodeItem:
         browser_session=code.login.session.id,
         browser_opened_at=code.login.opened_at,
         login_once=code.login.once or None,
+        sid=code.login.sid,
         session=code.opens.id,
         salt=code.salt,
         expires_at=code.expires_at,
@@ -110,6 +112,7 @@ def _deserialize_code(digest: bytes, item: Item) -> AuthorizationCode:
             session=SessionKey(user_id, item["browser_session"]["B"]),
             opened_at=int(item["browser_opened_at"]["N"]),
             once=read_flag(item, "login_once"),
+            sid=read_text(item, "sid"),
         ),
         opens=SessionKey(user_id, item["session"]["B"]),
         salt=read_bytes(item, "salt") or b"",

@@ -63,8 +63,9 @@ class AuthorizationError(LingpaiError):
 class Login:
     """The login that a code is issued for: who, how (`login_methods`), when, and the browser session that keeps it.
 
-    `opened_at` is when the browser session was opened. With `once`, the session is kept for the code alone, and ends
-    when the code is used: an app has logged its user in without a browser.
+    `opened_at` is when the browser session was opened, and `sid` what ID tokens call it, None for its id. With `once`,
+    the session is kept for the code alone, and ends when the code is used: an app has logged its user in without a
+    browser.
     """
 
     user_id: int
@@ -73,6 +74,7 @@ class Login:
     session: SessionKey
     opened_at: int
     once: bool = False
+    sid: str | None = None
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,8 @@ class Service:
 # A binary value of DynamoDB is {"B": text}. (The value of an attribute called B is no text, but a dictionary.)
 DYNAMODB = Service("dynamodb", "DynamoDB_20120810", "1.0", ("B",))
 KMS = Service("kms", "TrentService", "1.1", ("Plaintext", "CiphertextBlob", "PublicKey", "PrivateKeyCiphertextBlob"))
-SERVICES = {each.name: each for each in (DYNAMODB, KMS, Service("secretsmanager", "secretsmanager", "1.1"))}
+SQS = Service("sqs", "AmazonSQS", "1.0")
+SERVICES = {each.name: each for each in (DYNAMODB, KMS, SQS, Service("secretsmanager", "secretsmanager", "1.1"))}
 
 
 class UnreadableError(BotoCoreError):

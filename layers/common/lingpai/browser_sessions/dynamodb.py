@@ -3,7 +3,7 @@
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from pynamodb.attributes import BinaryAttribute
+from pynamodb.attributes import BinaryAttribute, UnicodeAttribute
 
 from lingpai.accounts.dynamodb import deserialize_user, user_key
 from lingpai.aws.dynamodb.actions import Action, Actions, put, update
@@ -39,6 +39,8 @@ class BrowserSessionItem(Record):
     epoch = Integer(null=True)
     # Chinese and English.
     place = Texts(null=True)
+    # As token families have it; absent where it is the id of the session itself.
+    sid = UnicodeAttribute(null=True)
 
 
 def _serialize(session: BrowserSession, ttl: int) -> Item:
@@ -52,6 +54,7 @@ def _serialize(session: BrowserSession, ttl: int) -> Item:
         methods=list(session.methods),
         epoch=session.epoch or None,
         place=[session.place.zh, session.place.en] if session.place else None,
+        sid=session.kept_sid,
     )
     device: Item = {"device": {"S": session.device}} if session.device else {}
     return {**session_key(session.key), **attributes.serialize(), **device, "ttl": {"N": str(ttl)}}
@@ -71,6 +74,7 @@ def _deserialize(item: Item) -> BrowserSession:
         device=read_text(item, "device") or "",
         epoch=read_number(item, "epoch"),
         place=Place(*place) if place else None,
+        kept_sid=read_text(item, "sid"),
     )
 
 

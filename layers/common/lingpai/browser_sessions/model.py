@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from lingpai.sessions import session_id
 from lingpai.sessions.model import SessionKey
 
 
@@ -22,7 +23,8 @@ class BrowserSession:
 
     `auth_time` is when its user logged in and `methods` how (`login_methods`). `device` names the browser and the
     system, such as `Chrome/Windows`; `place` is where it was opened, None where nothing is known of that. `epoch` is
-    the deployment's `valid_from` that it was opened under.
+    the deployment's `valid_from` that it was opened under. `kept_sid` is the `sid` of the session of the same user that
+    it took the place of; None where there was none.
     """
 
     key: SessionKey
@@ -36,6 +38,12 @@ class BrowserSession:
     device: str = ""
     epoch: int = 0
     place: Place | None = None
+    kept_sid: str | None = None
+
+    @property
+    def sid(self) -> str:
+        """The `sid` of ID tokens: the same for the whole time that the user is logged in to this browser."""
+        return self.kept_sid or session_id.of(self.key)
 
     @property
     def over_at(self) -> int:

@@ -78,19 +78,25 @@ def open_session(
     device: str,
     place: Place | None = None,
     previous: BrowserSession | None = None,
+    continued: BrowserSession | None = None,
 ) -> str:
     """A new session, with a new secret, for who has authenticated; gives its cookie. The `previous` one ends.
+
+    Where it is of the same user, or `continued` is, which the proof ends, the new session has its `sid`: to clients the
+    login goes on, and its end is the end of what was opened before, too.
 
     One transaction uses up the proof, opens the session and counts it in the account. LingpaiError
     `second_factor_required` if the account has a second factor that was not proven.
     """
     settings, clock = services.settings, services.clock
     ended = (EndSession(previous.key),) if previous else ()
+    before = previous or continued
+    kept_sid = before.sid if before is not None and before.key.owner == authenticated.user_id else None
 
     def put(who: Authenticated) -> str:
         secret = clock.new_secret()
         new = _new(services, who, secret, device, settings.browser_session_ttl)
-        session = replace(new, idle_until=clock.now() + settings.browser_session_idle, place=place)
+        session = replace(new, idle_until=clock.now() + settings.browser_session_idle, place=place, kept_sid=kept_sid)
         writes = (*one_factor.guarded(services, who.methods, who.writes), *ended)
         session_limit.commit(services, PutBrowserSession(session, session.ends_at), writes)
         return sessions.token_text(session.key, secret)

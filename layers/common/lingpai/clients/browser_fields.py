@@ -35,8 +35,11 @@ def _faults(client: Client) -> Iterator[str]:
         ("colour", client.colour, _colour),
         ("terms", client.terms, redirect_uris.check),
         ("policy", client.policy, redirect_uris.check),
+        ("backchannel_logout_uri", client.backchannel_logout_uri, redirect_uris.check),
     ):
         yield from _each(field, () if value is None else (value,), check)
+    if client.backchannel_logout_session_required and client.backchannel_logout_uri is None:
+        yield "backchannel_logout_session_required: needs a backchannel_logout_uri"
     if client.redirect_uris and client.dialect != "standard":
         yield "redirect_uris: only clients of the dialect standard log users in in a browser"
     is_app = CHALLENGE in client.grants

@@ -61,6 +61,8 @@ class ClientItem(Record):
     resources = Texts(null=True)
     dpop_bound_access_tokens = BooleanAttribute(null=True)
     mfa = UnicodeAttribute(null=True)
+    backchannel_logout_uri = UnicodeAttribute(null=True)
+    backchannel_logout_session_required = BooleanAttribute(null=True)
 
 
 def client_key(client_id: str) -> Item:
@@ -103,6 +105,8 @@ def serialize_client(client: Client) -> ClientItem:
         resources=list(client.resources) or None,
         dpop_bound_access_tokens=client.dpop_bound_access_tokens or None,
         mfa=client.mfa,
+        backchannel_logout_uri=client.backchannel_logout_uri,
+        backchannel_logout_session_required=client.backchannel_logout_session_required or None,
     )
 
 
@@ -140,6 +144,8 @@ def _deserialize_client(item: Item) -> Client:
         resources=read_texts(item, "resources"),
         dpop_bound_access_tokens=read_flag(item, "dpop_bound_access_tokens"),
         mfa=read_text(item, "mfa"),  # type: ignore[arg-type]  # only `ignore` is written
+        backchannel_logout_uri=read_text(item, "backchannel_logout_uri"),
+        backchannel_logout_session_required=read_flag(item, "backchannel_logout_session_required"),
     )
 
 

@@ -32,6 +32,9 @@ class Client:
     `terms` and `policy` (addresses) are shown to its users. `id_token_alg` signs its ID tokens, and `token_alg` its
     signed access tokens. `resources` are the APIs for which it may request tokens (RFC 8707).
 
+    `backchannel_logout_uri` is told of its users' logouts; with `backchannel_logout_session_required` it needs to know
+    which session has ended (OpenID Connect Back-Channel Logout 1.0 section 2.2).
+
     With `dpop_bound_access_tokens` it gets no tokens without a DPoP proof (RFC 9449 section 5.2).
     """
 
@@ -67,6 +70,8 @@ class Client:
     resources: tuple[str, ...] = ()
     dpop_bound_access_tokens: bool = False
     mfa: Literal["ignore"] | None = None
+    backchannel_logout_uri: str | None = field(default=None, repr=False)
+    backchannel_logout_session_required: bool = False
 
     @property
     def confidential(self) -> bool:

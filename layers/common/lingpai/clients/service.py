@@ -88,6 +88,8 @@ def new_client(
     resources: tuple[str, ...] = (),
     dpop_bound_access_tokens: bool = False,
     mfa: Literal["ignore"] | None = None,
+    backchannel_logout_uri: str | None = None,
+    backchannel_logout_session_required: bool = False,
 ) -> Client:
     """A client's record, with its dialect's defaults for omitted arguments; without a secret it is public.
 
@@ -134,13 +136,15 @@ def new_client(
         resources=resources,
         dpop_bound_access_tokens=dpop_bound_access_tokens,
         mfa=mfa,
+        backchannel_logout_uri=backchannel_logout_uri,
+        backchannel_logout_session_required=backchannel_logout_session_required,
     )
 
 
 # The fields that a record's rules compare with one another.
 JOINED_FIELDS = (
-    *("access_ttl", "claims", "first_party", "grants", "redirect_uris", "session_ttl", "token_format"),
-    *("sign_app", "sign_provider"),
+    *("access_ttl", "backchannel_logout_session_required", "backchannel_logout_uri", "claims", "first_party", "grants"),
+    *("redirect_uris", "session_ttl", "sign_app", "sign_provider", "token_format"),
 )
 
 

@@ -35,6 +35,8 @@ DIMENSIONS: Mapping[str, tuple[str, ...]] = {
     "CaptchasSolved": (),
     "CaptchasUnchecked": (),
     "NoticesLost": (),
+    "WebhooksDelivered": (),
+    "WebhooksFailed": (),
     "SmsSent": ("provider",),
     "SmsFailed": ("provider",),
     "SmsBreakerBlind": ("provider",),

@@ -110,6 +110,12 @@ def log_key_maintenance(done: Mapping[str, object]) -> None:
     logger.info("keys", extra={"keys": done})
 
 
+def log_delivery(event_id: str, message_id: str, count: int, state: str, detail: str) -> None:
+    """Log a try to deliver an event: the how many-th it was, and how it ended. The address may be a secret."""
+    log = logger.info if state == "done" else logger.warning
+    log("delivery", extra={"event": event_id, "message_id": message_id, "try": count, "state": state, "detail": detail})
+
+
 @contextmanager
 def log_client(client: "Client") -> Iterator[None]:
     """Name the client in the line of a request that is refused within the block."""

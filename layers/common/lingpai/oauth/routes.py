@@ -69,6 +69,8 @@ def metadata(services: Services, _: Request) -> Reply:
             "token_endpoint": f"{issuer}/oauth/token",
             "userinfo_endpoint": f"{issuer}/oauth/userinfo",
             "end_session_endpoint": f"{issuer}/oauth/logout",
+            "backchannel_logout_supported": True,
+            "backchannel_logout_session_supported": True,
             "jwks_uri": f"{issuer}/.well-known/jwks.json",
             "scopes_supported": list(user_claims.SCOPES),
             "response_types_supported": ["code"],

@@ -11,7 +11,7 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Buffer, Mapping
+from collections.abc import Buffer, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from io import BufferedReader, RawIOBase
@@ -263,10 +263,18 @@ def warm_up_tls() -> None:
         context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="nobody.invalid").do_handshake()
 
 
-def connect(url: str, context: ssl.SSLContext | None, step_timeout: float, until: float) -> socket.socket:
+def connect(
+    url: str,
+    context: ssl.SSLContext | None,
+    step_timeout: float,
+    until: float,
+    admit: Callable[[str], bool] | None = None,
+) -> socket.socket:
     """A connection to the host of `url`, with TLS where a context is given; Unreached where there is none in time.
 
-    The look-up of the name, the connection to each address and TLS are a step each.
+    The look-up of the name, the connection to each address and TLS are a step each. With `admit` only the addresses
+    that it lets pass are connected to. The name is looked up once, so the address that was checked is the one that is
+    connected to, whatever the name leads to a moment later.
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -277,6 +285,11 @@ def connect(url: str, context: ssl.SSLContext | None, step_timeout: float, until
         raise Unreached(str(error)) from error
     except (OSError, UnicodeError) as error:
         raise Unreached(type(error).__name__) from error
+    if admit is not None:
+        admitted = [address for address in found if admit(address[4][0])]
+        if found and not admitted:
+            raise Unreached("address not allowed")
+        found = admitted
     unreached = Unreached("no address")
     for tried, address in enumerate(found, 1):
         try:

@@ -6,7 +6,7 @@ nobody could say whether the request was read.
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 from lingpai.kernel import deadline
@@ -23,12 +23,15 @@ class Https:
 
     `connect_timeout` (seconds) is for name, connection and TLS handshake together, `answer_timeout` for all that
     follows, to the answer's last byte; both end with the request (`lingpai.kernel.deadline`). No call is repeated, and
-    redirects are answers.
+    redirects are answers. `admit` says which IP addresses may be connected to; without it, all may.
     """
 
-    def __init__(self, connect_timeout: float, answer_timeout: float) -> None:
+    def __init__(
+        self, connect_timeout: float, answer_timeout: float, admit: Callable[[str], bool] | None = None
+    ) -> None:
         self._connect_timeout = connect_timeout
         self._answer_timeout = answer_timeout
+        self._admit = admit
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """The response of the service; Unreached or Lost without one."""
@@ -45,7 +48,7 @@ class Https:
         if "host" not in map(str.lower, headers):
             sent["Host"] = parts.netloc.rpartition("@")[2]
         context = machine_context(os.environ.get("SSL_CERT_FILE")) if parts.scheme == "https" else None
-        connected = connect(url, context, self._connect_timeout, _until(self._connect_timeout))
+        connected = connect(url, context, self._connect_timeout, _until(self._connect_timeout), self._admit)
         connection = Connection(connected, self._answer_timeout)
         try:
             return connection.exchange(method, target, sent, body, _until(self._answer_timeout), largest)

@@ -114,7 +114,9 @@ def _here(sent: onward.Pairs) -> str:
 def login_of(browser: Browser) -> Login:
     """The login that a code is issued for."""
     session = browser.session
-    return Login(session.key.owner, session.methods, session.auth_time, session.key, session.created_at)
+    return Login(
+        session.key.owner, session.methods, session.auth_time, session.key, session.created_at, sid=session.kept_sid
+    )
 
 
 def consent(services: Services, request: Request) -> Reply:

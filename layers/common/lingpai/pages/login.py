@@ -148,15 +148,22 @@ def _to_second_step(page: View, authenticated: Authenticated) -> Reply:
     )
 
 
-def open_session(page: View, authenticated: Authenticated, previous: BrowserSession | None) -> str:
+def open_session(
+    page: View,
+    authenticated: Authenticated,
+    previous: BrowserSession | None,
+    continued: BrowserSession | None = None,
+) -> str:
     """Open a session for the browser in place of the `previous` one; the value of its cookie.
+
+    `continued` is one that the proof itself ends.
 
     LingpaiError `second_factor_required` if the account has a second factor that was not proven.
     """
     services, request = page.services, page.request
     device = devices.device(request.headers.get("user-agent", ""))
     place = services.find_place(request.source_ip) if services.find_place else None
-    return browser_sessions.open_session(services, authenticated, device, place, previous)
+    return browser_sessions.open_session(services, authenticated, device, place, previous, continued)
 
 
 def go_on(page: View, cookie: str, steps: "Collection[Step]" = NEW_LOGIN, *set_cookies: str) -> Reply:

@@ -14,7 +14,7 @@ from lingpai.kernel.errors import LingpaiError
 from lingpai.pages import cookies, forms, onward, view
 from lingpai.pages.view import View
 from lingpai.services import Services
-from lingpai.sessions import id_tokens, session_id
+from lingpai.sessions import id_tokens
 from lingpai.sessions import service as sessions
 from lingpai.sessions.id_tokens import Hint
 
@@ -60,7 +60,7 @@ def _hint(services: Services, given: Mapping[str, str]) -> Hint | None:
 
 def _is_of(hint: Hint, browser: Browser) -> bool:
     """Whether the ID token was issued for this login."""
-    return hint.user_id == browser.user.id and hint.sid == session_id.of(browser.session.key)
+    return hint.user_id == browser.user.id and hint.sid == browser.session.sid
 
 
 def _done(page: View, given: Mapping[str, str], hint: Hint | None) -> Reply:

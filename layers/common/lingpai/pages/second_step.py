@@ -125,7 +125,7 @@ def _complete(page: View, awaited: _Awaited, methods: tuple[str, ...], writes: t
         return login.go_on(page, cookie, login.NEW_LOGIN, forgotten)
     # What was done for the request was marked by the secret of the session that is replaced.
     done = onward.done(browser.secret, onward.request_of(page.onward), page.services.clock.now())
-    return login.go_on(page, login.open_session(page, both, None), done, forgotten)
+    return login.go_on(page, login.open_session(page, both, None, browser.session), done, forgotten)
 
 
 def _form(

@@ -2,7 +2,11 @@
 
 from dataclasses import dataclass, field
 
+from lingpai.aws.secret_wrapping import Kind
 from lingpai.kernel.writes import Write
+
+# The secrets of authenticator apps, each for its account alone.
+SECRETS = Kind("lingpai totp secret", "user")
 
 
 @dataclass(frozen=True)

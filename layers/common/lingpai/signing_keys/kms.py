@@ -14,6 +14,8 @@ from lingpai.signing_keys.model import KeyPair, StoredKey
 if TYPE_CHECKING:
     from lingpai.settings import Settings
 
+# In the encryption context, as that of other secrets under the key.
+PURPOSE = "lingpai signing key"
 _SPECS = {"ES256": "ECC_NIST_P256", "RS256": "RSA_2048"}
 
 
@@ -43,4 +45,4 @@ class KmsKeyWrapper:
 
 def _context(algorithm: str, number: int) -> dict[str, str]:
     """The encryption context of the private key. It is in CloudTrail, and holds nothing secret."""
-    return {"purpose": "lingpai signing key", "algorithm": algorithm, "number": str(number)}
+    return {"purpose": PURPOSE, "algorithm": algorithm, "number": str(number)}
