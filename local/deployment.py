@@ -20,6 +20,7 @@ _PARAMETERS = {
     "DigestLogin": "DIGEST_LOGIN",
     "Mfa": "MFA",
     "MfaRoles": "MFA_ROLES",
+    "DeletionDays": "DELETION_DAYS",
     "WechatAppsSecret": "WECHAT_APPS_SECRET",
     "OidcProviders": "OIDC_PROVIDERS",
     "Issuer": "ISSUER",

@@ -117,6 +117,43 @@ def test_change_user(store: WholeStore, commit: Commit) -> None:
         now = after
 
 
+CLOSED = replace(ALICE, closes_at=NOW + 9)
+
+
+def test_close_and_open_a_user(store: WholeStore, commit: Commit, eye: Eye) -> None:
+    """A closed account is good for nothing but what opens or deletes it."""
+    store.commit(PutUser(ALICE))
+    refused(commit, eye, CheckUser(1, closed=True), ChangeUser(CLOSED, ALICE), DeleteUser(CLOSED, closed=True))
+    commit(ChangeUser(ALICE, CLOSED))
+    assert store.get_user(1) == CLOSED
+    renamed = replace(CLOSED, username="bob")
+    refused(commit, eye, CheckUser(1), CheckRole(1, 2), ChangeUser(CLOSED, renamed), ChangeUser(ALICE, CLOSED))
+    later = replace(CLOSED, closes_at=NOW + 10)
+    refused(commit, eye, DeleteUser(later, closed=True), ChangeUser(later, ALICE))
+    refused(commit, eye, CheckUser(1, "another hash", closed=True))
+    commit(CheckUser(1, ALICE.password, closed=True))
+    commit(ChangeUser(CLOSED, ALICE))
+    assert store.get_user(1) == ALICE
+    commit(CheckUser(1))
+    commit(ChangeUser(ALICE, CLOSED))
+    store.commit(DisableUser(1))
+    refused(commit, eye, CheckUser(1, closed=True), ChangeUser(CLOSED, ALICE))
+    commit(DeleteUser(CLOSED, closed=True))
+    assert store.get_user(1) is None
+
+
+def test_an_account_is_closed_only_by_itself(store: WholeStore, commit: Commit, eye: Eye) -> None:
+    """Not if a session was opened since it was read."""
+    store.commit(PutUser(ALICE, sessions=1))
+    read = store.get_user(1)
+    assert read is not None
+    commit(CheckUser(1, count=OneMore(9)))
+    refused(commit, eye, ChangeUser(read, CLOSED, alone=True))
+    now = store.get_user(1)
+    assert now is not None
+    commit(ChangeUser(now, CLOSED, alone=True))
+
+
 def test_change_user_leaves_other_fields_to_others(store: WholeStore, commit: Commit) -> None:
     """What was changed by somebody else meanwhile stays, where this change does not touch it."""
     store.commit(PutUser(ALICE))

@@ -73,7 +73,9 @@ def test_a_function_writes_to_its_own_log_alone(stack: Stack, function: str) -> 
 
     assert decisions(f"{log}/{own}") == {"allowed"}
     others = [
-        f"{log}/{other}" for other in ("api", "token", "mobile", "sign", "users", "roles", "keys") if other != own
+        f"{log}/{other}"
+        for other in ("api", "token", "mobile", "sign", "users", "roles", "keys", "deletions")
+        if other != own
     ]
     others.append(f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/something-else")
     assert {decision for other in others for decision in decisions(other)} == {"explicitDeny"}

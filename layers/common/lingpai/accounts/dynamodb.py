@@ -52,7 +52,7 @@ _NO_TEXTS: dict[str, Any] = {"SS": ()}
 
 
 class UserItem(Record):
-    """An account. `disabled` is there only when true."""
+    """An account. `disabled` is there only when true. `closing` puts a closed account into the index of those."""
 
     id = Integer(hash_key=True)
     created_at = Integer()
@@ -67,6 +67,8 @@ class UserItem(Record):
     detail = Utf8Json(null=True)
     imported_from = UnicodeAttribute(null=True)
     second_factors = UnicodeSetAttribute(null=True)
+    closing = UnicodeAttribute(null=True)
+    closes_at = Integer(null=True)
     # `serialize_user` leaves these out, so that a change of the account does not touch them.
     sessions = Integer(null=True)
     logins = Integer(null=True)
@@ -99,6 +101,9 @@ class FactorItem(Record):
     id = UnicodeAttribute(range_key=True)
 
 
+# The index of closed accounts: few, so that all have one key. It is empty, and costs nothing, while there are none.
+_CLOSED_INDEX = "closed"
+_CLOSING = "yes"
 _ROLE_BOOK_KEY: Item = {"book": {"S": "roles"}}
 
 
@@ -134,6 +139,8 @@ def serialize_user(user: User) -> UserItem:
         detail=profile or None,
         imported_from=user.imported_from,
         second_factors=set(user.second_factors),
+        closing=_CLOSING if user.closes_at is not None else None,
+        closes_at=user.closes_at,
     )
 
 
@@ -156,6 +163,7 @@ def deserialize_user(item: Item) -> User:
         sessions=read_optional_number(item, "sessions"),
         logins=read_optional_number(item, "logins"),
         ended_until=read_number(item, "ended_until"),
+        closes_at=read_optional_number(item, "closes_at"),
     )
 
 
@@ -218,6 +226,18 @@ class DynamoAccounts(DynamoTables):
         users = tuple(deserialize_user(item) for item in answer["Items"])
         return Page(users, int(last["id"]["N"]) if last else None)
 
+    def list_closed(self, until: int, limit: int) -> tuple[int, ...]:
+        """See `Accounts`."""
+        answer = self.call(
+            "Query",
+            TableName=self.settings.users_table,
+            IndexName=_CLOSED_INDEX,
+            KeyConditionExpression="closing = :closing AND closes_at <= :until",
+            ExpressionAttributeValues={":closing": {"S": _CLOSING}, ":until": {"N": str(until)}},
+            Limit=limit,
+        )
+        return tuple(int(item["id"]["N"]) for item in answer["Items"])
+
     def list_factor_ids(self, user_id: int) -> tuple[str, ...]:
         """See `Accounts`."""
         return tuple(item["id"]["S"] for item in self.factor_items(user_id))
@@ -252,12 +272,15 @@ def _put_user(settings: "Settings", write: PutUser) -> Action:
 
 
 def _change_user(settings: "Settings", write: ChangeUser) -> Action:
-    actions, condition = changes(serialize_user(write.before), serialize_user(write.after), _user_active())
+    usable = _user_enabled() if write.reopens else _user_active()
+    actions, condition = changes(serialize_user(write.before), serialize_user(write.after), usable)
+    if write.alone:
+        condition &= _logins_are(write.before.logins)
     return _update_account(settings, write.before.id, write, condition, *actions)
 
 
 def _check_user(settings: "Settings", write: CheckUser) -> Action:
-    condition = _user_active()
+    condition = _user_enabled() & UserItem.closes_at.exists() if write.closed else _user_active()
     if write.password is not None:
         condition &= UserItem.password == write.password
     if write.consented is not None:
@@ -299,9 +322,15 @@ def _count(count: Count) -> tuple[tuple[Change, ...], Condition]:
     return (counted, UserItem.logins.add(1)), condition
 
 
-def _user_active() -> Condition:
+def _user_enabled() -> Condition:
     """The account exists and is not disabled."""
-    active: Condition = UserItem.id.exists() & UserItem.disabled.does_not_exist()
+    enabled: Condition = UserItem.id.exists() & UserItem.disabled.does_not_exist()
+    return enabled
+
+
+def _user_active() -> Condition:
+    """The account exists, and is neither disabled nor closed."""
+    active: Condition = _user_enabled() & UserItem.closes_at.does_not_exist()
     return active
 
 
@@ -339,6 +368,8 @@ def _delete_user(settings: "Settings", write: DeleteUser) -> Action:
         condition &= unchanged(attribute, item)
     if write.alone:
         condition &= _logins_are(write.user.logins)
+    if write.closed:
+        condition &= UserItem.closes_at == write.user.closes_at
     return delete(settings.users_table, user_key(write.user.id), condition)
 
 

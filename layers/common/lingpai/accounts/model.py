@@ -50,6 +50,8 @@ class User:
     `sessions` is how many sessions are alive at most, and `logins` how many were ever opened; None where none was
     counted yet. Sessions opened at `ended_until` or before have ended (see `ended_accounts`); 0 where that was never
     so. The store keeps all three (see `session_limit`), so they tell no accounts apart.
+
+    `closes_at` is when an account is deleted whose owner has asked for it (see `closing`); None for any other.
     """
 
     id: int
@@ -68,6 +70,12 @@ class User:
     sessions: int | None = field(default=None, compare=False)
     logins: int | None = field(default=None, compare=False)
     ended_until: int = field(default=0, compare=False)
+    closes_at: int | None = None
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the account can be logged in to and changed: neither disabled nor waiting for its deletion."""
+        return not self.disabled and self.closes_at is None
 
 
 @dataclass(frozen=True)

@@ -122,7 +122,7 @@ def change(services: Services, user_id: int, edit: Callable[[User], User], *toge
     """
     for _ in range(_ATTEMPTS):
         before = services.store.get_user(user_id)
-        if before is None or before.disabled:
+        if before is None or not before.is_active:
             raise not_found("user_not_found")
         after = edit(before)
         old, new = set(identities.keys_of(before)), set(identities.keys_of(after))

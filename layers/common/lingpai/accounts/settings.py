@@ -25,5 +25,9 @@ class AccountSettings(FeatureSettings):
     """
     admin_role: Annotated[str, Field(min_length=1)] = "admin"
     """role: the role whose holders are admins"""
+    deletion_days: Annotated[int, Field(ge=0, le=60)] = 7
+    """days: how long an account that its owner deletes is only closed, and can be opened again
+    ([deletion](api.md#deletion-of-an-account)); 0 deletes it at once
+    """
     utc_offset_minutes: Annotated[int, Field(ge=-720, le=840)] = 480
     """minutes: the offset of `createTime` from UTC"""

@@ -110,6 +110,11 @@ def log_key_maintenance(done: Mapping[str, object]) -> None:
     logger.info("keys", extra={"keys": done})
 
 
+def log_deletions(accounts: int, *, more: bool) -> None:
+    """Log how many accounts were deleted whose time was over, and whether some are left."""
+    logger.info("deletions", extra={"accounts": accounts, "more": more})
+
+
 @contextmanager
 def log_client(client: "Client") -> Iterator[None]:
     """Name the client in the line of a request that is refused within the block."""

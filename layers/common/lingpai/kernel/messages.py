@@ -120,6 +120,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "bad_sign": ("第三方标识无效", "The sign was not accepted"),
     "account_disabled": ("账号不可用", "The account cannot be used"),
+    "account_closing": (
+        "该账号已申请注销，将于 {day} 删除；在此之前，本人可在登录页用密码或通行密钥撤销注销，手机号届时可重新注册",
+        "The account is closed until its deletion on {day}. Its owner can undo that at the login page by the password",
+    ),
     # bearer tokens
     "no_token": ("请先登录", "Full authentication is required to access this resource"),
     "bad_token": ("令牌无效或已过期", "The access token is invalid or has expired"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from lingpai.accounts import ended_accounts, last_admin
+from lingpai.accounts import closing, ended_accounts, last_admin
 from lingpai.accounts import service as accounts
 from lingpai.accounts.model import User
 from lingpai.accounts.profile_names import LIMITS
@@ -294,15 +294,25 @@ def _end(page: View, browser: Browser, named: str) -> Reply:
 def _delete(page: View, browser: Browser, given: dict[str, str]) -> Reply:
     if given.get("confirm") != "yes":
         return _form(page, browser.user, "delete", given, {"confirm": page.texts("missing_confirm")}, status=400)
+    services, user, key = page.services, browser.user, browser.session.key
     try:
-        accounts.delete_own(
-            page.services, browser.user.id, browser.session.key, *_another_admin(page.services, browser.user)
-        )
+        checks = _another_admin(services, user)
+        if services.settings.deletion_days:
+            day = closing.day_of(services, closing.close(services, user.id, key, *checks))
+            title, text = "closed", page.texts("closed_text" if _can_keep(user) else "closed_text_final", day=day)
+        else:
+            accounts.delete_own(services, user.id, key, *checks)
+            title, text = "deleted", page.texts("deleted_text")
     except LingpaiError as error:
-        return _form(page, browser.user, "delete", given, page.errors_of(error), error)
-    values = {"title": page.texts("deleted"), "texts": [page.texts("deleted_text")], "link": "", "link_text": ""}
+        return _form(page, user, "delete", given, page.errors_of(error), error)
+    values = {"title": page.texts(title), "texts": [text], "link": "", "link_text": ""}
     reply = replace(page, browser=None).page("message.html", values)
     return replace(reply, cookies=(*reply.cookies, cookies.log_out(page.request)))
+
+
+def _can_keep(user: User) -> bool:
+    """Whether the owner has what opens the account again when it is closed: a password or a passkey."""
+    return user.password is not None or passkeys.KIND in user.second_factors
 
 
 def _another_admin(services: Services, user: User) -> tuple[Write, ...]:
@@ -342,6 +352,8 @@ def _form(
         "given": typed,
         "number": _number(page.services, user),
         "password_min": page.services.settings.password_min_length,
+        "deletion_days": page.services.settings.deletion_days,
+        "can_keep": _can_keep(user),
     }
     return page.page("account_edit.html", values, errors, error, status)
 

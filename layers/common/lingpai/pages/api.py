@@ -10,6 +10,7 @@ from lingpai.pages import (
     account,
     assets,
     authorize,
+    deletion,
     errors,
     login,
     logout,
@@ -52,6 +53,7 @@ OPERATIONS: Mapping[Endpoint, Operation] = {
     logout.log_out: Operation("Log out (OpenID Connect RP-Initiated Logout)", Html, _REFUSALS),
     login.login: Operation("Log in by a code, a password, a passkey or a provider", Html, _REFUSALS),
     second_step.second_step: Operation("Prove the second factor of a login", Html, _REFUSALS),
+    deletion.deletion: Operation("Keep an account that is to be deleted", Html, _REFUSALS),
     provider_callback.callback: Operation("Come back from a provider", Html, _REFUSALS),
     passkey_forms.options: Operation(
         "Begin to create or present a passkey (WebAuthn)", PasskeyOptions, _REFUSALS, body=PasskeyPurpose, form=True
@@ -70,6 +72,7 @@ EXAMPLES: Mapping[str, Example] = {
     "pages-logout": Example("/oauth/logout", method="GET"),
     "pages-login": Example("/login", method="GET"),
     "pages-login-second-factor": Example(login.SECOND_STEP, method="GET", status=303),
+    "pages-login-deletion": Example(login.DELETION, method="GET", status=303),
     "pages-login-callback": Example("/login/callback/google", method="GET", status=403),
     "pages-register": Example("/register", method="GET"),
     "pages-reset": Example("/reset", method="GET"),

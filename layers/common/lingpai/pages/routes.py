@@ -5,6 +5,7 @@ from lingpai.pages import (
     account,
     assets,
     authorize,
+    deletion,
     errors,
     login,
     logout,
@@ -22,6 +23,7 @@ ROUTES = (
     page_route("/oauth/logout", logout.log_out),
     page_route("/login", login.login),
     page_route(login.SECOND_STEP, second_step.second_step),
+    page_route(login.DELETION, deletion.deletion),
     page_route(
         f"{CALLBACK}{ANY_NAME}", provider_callback.callback, query_credentials=provider_callback.QUERY_CREDENTIALS
     ),
