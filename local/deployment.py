@@ -21,6 +21,8 @@ _PARAMETERS = {
     "Mfa": "MFA",
     "MfaRoles": "MFA_ROLES",
     "DeletionDays": "DELETION_DAYS",
+    "TermsVersion": "TERMS_VERSION",
+    "PolicyVersion": "POLICY_VERSION",
     "WechatAppsSecret": "WECHAT_APPS_SECRET",
     "OidcProviders": "OIDC_PROVIDERS",
     "Issuer": "ISSUER",

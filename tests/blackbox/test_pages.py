@@ -26,6 +26,8 @@ def test_what_needs_a_login_or_a_request(service: Service) -> None:
     page = visitor.get("/account")
     assert (page.status, page.location) == (303, "/login?continue=%2Faccount")
     assert visitor.get("/consent").status == 403
+    page = visitor.get("/agreement")
+    assert (page.status, page.location) == (303, "/login")
     page = visitor.get("/login/second-factor")
     assert (page.status, page.location) == (303, "/login")
     page = visitor.get("/login/deletion")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lingpai.accounts.model import Email, Profile, User
+from lingpai.accounts.model import Agreement, Email, Profile, User
 from lingpai.accounts.storage import (
     ChangeUser,
     CheckIdentity,
@@ -87,6 +87,7 @@ CHANGES: dict[str, Any] = {
     "roles": frozenset({2, 4}),
     "profile": Profile(name="other"),
     "second_factors": frozenset({"passkey"}),
+    "agreements": (Agreement("terms", "第二版", NOW, "2001:db8::1", "web-client"),),
 }
 NOTHING: dict[str, Any] = {
     "username": None,
@@ -97,6 +98,7 @@ NOTHING: dict[str, Any] = {
     "roles": frozenset(),
     "profile": Profile(),
     "second_factors": frozenset(),
+    "agreements": (),
 }
 
 
@@ -174,6 +176,7 @@ def test_change_user_refuses_a_field_that_changed(store: WholeStore) -> None:
         "roles": frozenset({5}),
         "profile": Profile(address="w"),
         "second_factors": frozenset({"totp"}),
+        "agreements": (Agreement("policy", "w", 1, "192.0.2.1", "w"),),
     }
     assert wanted.keys() == CHANGES.keys()
     for user_id, (name, value) in enumerate(CHANGES.items(), start=1):

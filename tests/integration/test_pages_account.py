@@ -262,6 +262,7 @@ def test_the_download_has_all_that_is_kept(browser: Browser) -> None:
         "profile",
         "imported_from",
         "second_factors",
+        "agreements",
     }
     # Hashes, what the account is not told (one that is disabled or closed has no page), and counters of its sessions.
     assert known - told == {"digests", "disabled", "closes_at", "sessions", "logins", "ended_until"}

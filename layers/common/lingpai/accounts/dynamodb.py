@@ -15,7 +15,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.operand import Path
 from pynamodb.expressions.update import Action as Change
 
-from lingpai.accounts.model import Email, KnownAddress, RoleBook, User
+from lingpai.accounts.model import Agreement, Email, KnownAddress, RoleBook, User
 from lingpai.accounts.profile_names import by_seed_names, from_seed_names
 from lingpai.accounts.storage import (
     ChangeUser,
@@ -69,6 +69,8 @@ class UserItem(Record):
     second_factors = UnicodeSetAttribute(null=True)
     closing = UnicodeAttribute(null=True)
     closes_at = Integer(null=True)
+    # `[[document, version, time, address, client], …]`: a list, because the order counts.
+    agreements = Utf8Json(null=True)
     # `serialize_user` leaves these out, so that a change of the account does not touch them.
     sessions = Integer(null=True)
     logins = Integer(null=True)
@@ -141,6 +143,7 @@ def serialize_user(user: User) -> UserItem:
         second_factors=set(user.second_factors),
         closing=_CLOSING if user.closes_at is not None else None,
         closes_at=user.closes_at,
+        agreements=[[*vars(agreement).values()] for agreement in user.agreements] or None,
     )
 
 
@@ -164,6 +167,7 @@ def deserialize_user(item: Item) -> User:
         logins=read_optional_number(item, "logins"),
         ended_until=read_number(item, "ended_until"),
         closes_at=read_optional_number(item, "closes_at"),
+        agreements=tuple(Agreement(*entry) for entry in read_json(item, "agreements") or ()),
     )
 
 

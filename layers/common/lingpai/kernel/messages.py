@@ -15,6 +15,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "duplicate_parameter": ("参数 {name} 重复", "The parameter {name} is given twice"),
     "missing_parameter": ("缺少参数 {name}", "The parameter {name} is missing"),
     "wrong_type": ("参数 {name} 必须是{zh}", "The parameter {name} must be {en}"),
+    "old_version": (
+        "参数 {name} 不是现行版本 {version}",
+        "The parameter {name} is not the version in force, {version}",
+    ),
     "control_character": ("参数 {name} 含有控制字符", "The parameter {name} holds a control character"),
     "too_long": (
         "参数 {name} 不能超过 {limit} 个字符",

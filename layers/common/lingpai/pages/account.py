@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from lingpai.accounts import closing, ended_accounts, last_admin
+from lingpai.accounts import agreements, closing, ended_accounts, last_admin
 from lingpai.accounts import service as accounts
 from lingpai.accounts.model import User
 from lingpai.accounts.profile_names import LIMITS
@@ -23,6 +23,7 @@ from lingpai.kernel import phone_numbers
 from lingpai.kernel.errors import LingpaiError, invalid_request
 from lingpai.kernel.writes import Write
 from lingpai.pages import codes, cookies, forms, login, onward, passkey_forms, providers, second_factors, view
+from lingpai.pages.agreement import AGREEMENT
 from lingpai.pages.client import CLIENT
 from lingpai.pages.providers import Way
 from lingpai.pages.view import View
@@ -106,6 +107,9 @@ def account(services: Services, request: Request) -> Reply:
     page = view.of(services, request, browser)
     if view.parameter(request, "download") == "json":
         return _download(page, browser)
+    if edit != "delete" and agreements.missing(services.settings, browser.user):
+        going = onward.ACCOUNT + (f"?edit={edit}" if edit in _EDITS else "")
+        return onward.see_other(f"{AGREEMENT}{onward.tail(going)}")
     if edit not in _EDITS:
         return _overview(page, browser)
     if _EDITS[edit][0] in _NEEDS_LOGIN and not recent_login.is_recent(services, browser.session):
@@ -459,6 +463,7 @@ def _download(page: View, browser: Browser) -> Reply:
         # Those of providers that are not configured any more, too.
         "identities": [{"issuer": issuer, "id": openid} for issuer, openid in user.openids],
         "profile": {name: value for name, value in vars(user.profile).items() if value is not None},
+        "agreements": [vars(agreement) for agreement in user.agreements],
         "roles": sorted(services.store.directory().roles.names_of(user.roles)),
         "passkeys": [
             {"name": passkey.name, "created_at": passkey.created_at, "used_at": passkey.used_at or None}

@@ -8,6 +8,7 @@ from lingpai.http.example import Example
 from lingpai.http.router import Endpoint
 from lingpai.pages import (
     account,
+    agreement,
     assets,
     authorize,
     deletion,
@@ -60,6 +61,7 @@ OPERATIONS: Mapping[Endpoint, Operation] = {
     ),
     register.register: Operation("Make an account", Html, _REFUSALS),
     reset.reset: Operation("Set a new password by a code", Html, _REFUSALS),
+    agreement.agreement: Operation("Accept the terms and the privacy policy", Html, _REFUSALS),
     authorize.consent: Operation("Let an app in", Html, _REFUSALS),
     account.account: Operation("Look after one's own account", Html, _REFUSALS),
     errors.show: Operation("Say that something went wrong", Html, _REFUSALS),
@@ -77,6 +79,7 @@ EXAMPLES: Mapping[str, Example] = {
     "pages-register": Example("/register", method="GET"),
     "pages-reset": Example("/reset", method="GET"),
     "pages-authorize": Example("/oauth/authorize", method="GET", status=400),
+    "pages-agreement": Example(agreement.AGREEMENT, method="GET", status=303),
     "pages-consent": Example("/consent", method="GET", status=403),
     "pages-account": Example("/account", method="GET", status=303),
     "pages-error": Example("/error", method="GET"),

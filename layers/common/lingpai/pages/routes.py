@@ -3,6 +3,7 @@
 from lingpai.http.router import ANY_NAME
 from lingpai.pages import (
     account,
+    agreement,
     assets,
     authorize,
     deletion,
@@ -30,6 +31,7 @@ ROUTES = (
     page_route("/passkeys/options", passkey_forms.options, methods=("POST",)),
     page_route("/register", register.register),
     page_route("/reset", reset.reset),
+    page_route(agreement.AGREEMENT, agreement.agreement),
     page_route("/consent", authorize.consent),
     page_route("/account", account.account),
     page_route("/error", errors.show, methods=("GET",)),

@@ -134,6 +134,18 @@ TEXTS: dict[str, tuple[str, str]] = {
     # consent
     "consent": ("{client} 请求访问你的账号", "{client} asks for access to your account"),
     "consent_intro": ("允许后，{client} 可以：", "If you allow it, {client} can:"),
+    "agreement": ("服务条款与隐私政策", "Terms and privacy policy"),
+    "agreement_intro": ("继续之前，请阅读并同意：", "Before you go on, read and accept:"),
+    "agreement_again": (
+        "以下文件已更新。继续之前，请阅读并同意新版本：",
+        "These have changed. Before you go on, read and accept the new version:",
+    ),
+    "agreement_else": (
+        "如不同意，可以退出登录；也可以先下载你的数据，或注销账号。",
+        "If you do not accept, log out. You can also download your data, or delete your account.",
+    ),
+    "version": ("版本 {version}", "version {version}"),
+    "agree": ("同意并继续", "Accept and go on"),
     "consent_later": ("你可以随时在账号中心撤销。", "You can remove this access at any time on your account page."),
     "consent_leads": ("之后将返回 {host}。", "You go back to {host}."),
     "allow": ("允许", "Allow"),
