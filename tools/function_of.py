@@ -19,8 +19,10 @@ def function_of(described: template.Template, event: Mapping[str, Any]) -> templ
     functions = {function.name: function for function in described.functions}
     by_route = {route.key: functions[route.function] for route in described.routes}
     if event.get("source") == "aws.scheduler":
-        # One function has no route: it is called by a schedule.
-        (scheduled,) = (function for function in described.functions if function not in by_route.values())
+        # The schedule is named after the function, which has no route.
+        schedule = str(event["resources"][0]).rpartition("-")[2]
+        without_route = (function for function in described.functions if function not in by_route.values())
+        (scheduled,) = (function for function in without_route if schedule.startswith(function.name))
         return scheduled
     route = event.get("routeKey")
     if route not in by_route:

@@ -46,7 +46,7 @@ EXAMPLES: Mapping[str, Example] = {
 
 # What EventBridge Scheduler sends where a schedule has no input of its own.
 SCHEDULED: Mapping[str, Mapping[str, Any]] = {
-    "keys-schedule": {
+    name: {
         "version": "0",
         "id": "17793124-05d4-b198-2fde-7ededc63b103",
         "detail-type": "Scheduled Event",
@@ -54,9 +54,13 @@ SCHEDULED: Mapping[str, Mapping[str, Any]] = {
         "account": ACCOUNT_ID,
         "time": f"{NOW:%Y-%m-%dT%H:%M:%SZ}",
         "region": "us-east-1",
-        "resources": [f"arn:aws:scheduler:us-east-1:{ACCOUNT_ID}:schedule/default/lingpai-KeysFunctionTend"],
+        "resources": [f"arn:aws:scheduler:us-east-1:{ACCOUNT_ID}:schedule/default/lingpai-{schedule}"],
         "detail": "{}",
     }
+    for name, schedule in (
+        ("keys-schedule", "KeysFunctionTend"),
+        ("deletions-schedule", "DeletionsFunctionDelete"),
+    )
 }
 
 

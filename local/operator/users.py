@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer import Argument, Option
 
-from lingpai.accounts import ended_accounts, identities, last_admin, roles
+from lingpai.accounts import closing, ended_accounts, identities, last_admin, roles
 from lingpai.accounts import service as accounts
 from lingpai.accounts.model import RoleBook, User
 from lingpai.kernel import phone_numbers
@@ -153,6 +153,19 @@ def delete(context: CommandContext, who: Who) -> None:
     context.show({"id": user.id, "deleted": True}, f"{named(user)} is deleted")
 
 
+@command(group, "undo-deletion", asks=True)
+def undo_deletion(context: CommandContext, who: Who) -> None:
+    """Open an account again whose owner asked for its deletion: for an owner without password and passkey.
+
+    Make sure first that it is the owner who asks, and not the new holder of the number.
+    """
+    with account(context, who) as (services, user):
+        context.confirm(f"{named(user)} is open again, and is not deleted.")
+        changed = closing.reopen(services, user.id)
+    said = f"{named(user)} is open {'again' if changed else 'anyway'}"
+    context.show({"id": user.id, "changed": changed}, said)
+
+
 @command(group, "disable", asks=True)
 def disable(context: CommandContext, who: Who) -> None:
     """Let nobody log in to the account any more, and end its sessions. It keeps its names; `enable` brings it back."""
@@ -218,7 +231,10 @@ def revoke_role(context: CommandContext, who: Who, role: RoleName) -> None:
 
 
 def state(user: User) -> str:
-    """Return the word for people: disabled or enabled."""
+    """Return the word for people: disabled, enabled, or when a closed account is deleted."""
+    if user.closes_at is not None:
+        closed = f"closed, is deleted on {format_time(user.closes_at)}"
+        return f"disabled; {closed}" if user.disabled else closed
     return "disabled" if user.disabled else "enabled"
 
 
@@ -232,6 +248,7 @@ def document(user: User, book: RoleBook) -> dict[str, Any]:
         "roles": role_names(book, user),
         "created_at": user.created_at,
         "disabled": user.disabled,
+        "closes_at": user.closes_at,
         "has_password": user.password is not None,
         "digest_login": user.digests is not None,
     }
@@ -272,6 +289,8 @@ def _by_name(services: Services, name: str) -> User | None:
 def _require_enabled(user: User) -> None:
     if user.disabled:
         raise Refused(f"{named(user)} is disabled, and cannot be changed: `lingpai user enable` comes first")
+    if user.closes_at is not None:
+        raise Refused(f"{named(user)} is closed, and cannot be changed: `lingpai user undo-deletion` comes first")
 
 
 def _change_role(context: CommandContext, who: str, name: str, *, granted: bool) -> None:

@@ -92,6 +92,9 @@ def test_nothing_is_allowed_with_a_star(function: str) -> None:
         resources = statement["Resource"]
         for resource in resources if isinstance(resources, list) else [resources]:
             assert isinstance(resource, _Call), resource
+            if resource == _Call("Sub", "${UsersTable.Arn}/index/closed"):
+                assert (function, statement["Action"]) == ("DeletionsFunction", ["dynamodb:Query"])
+                continue
             assert resource.name in {"GetAtt", "Ref"}, resource
             assert str(resource.argument).removesuffix(".Arn") in {**RESOURCES, **DOCUMENT["Parameters"]}, resource
 

@@ -26,7 +26,11 @@ def test_what_needs_a_login_or_a_request(service: Service) -> None:
     page = visitor.get("/account")
     assert (page.status, page.location) == (303, "/login?continue=%2Faccount")
     assert visitor.get("/consent").status == 403
+    page = visitor.get("/agreement")
+    assert (page.status, page.location) == (303, "/login")
     page = visitor.get("/login/second-factor")
+    assert (page.status, page.location) == (303, "/login")
+    page = visitor.get("/login/deletion")
     assert (page.status, page.location) == (303, "/login")
     assert visitor.get("/login/callback/google?code=made-up&state=made-up").status == 403
     page = visitor.get("/oauth/authorize?client_id=nobody-at-all")
@@ -83,6 +87,25 @@ def test_a_second_factor(service: Service, person: Person) -> None:
     page = other.send(page.form(action="totp"), code=app.code(time.time(), 1))
     assert (page.status, page.location) == (303, "/account")
     assert person.username in other.get("/account").text
+
+
+def test_an_account_is_deleted(service: Service, person: Person) -> None:
+    """At once, or (DELETION_DAYS) closed until the password opens it again."""
+    visitor = Visitor(service)
+    visitor.log_in(person)
+    page = visitor.send(visitor.get("/account?edit=delete").form(action="delete"), confirm="yes")
+    assert page.status == 200
+    assert visitor.get("/account").status == 303
+    refused = service.post("/oauth/token", form={**service.by_body("standard-client"), **person.by_password})
+    if "Your account is deleted" in page.text:
+        assert (refused.status, refused.json["reason"]) == (400, "bad_credentials")
+        return
+    assert (refused.status, refused.json["reason"]) == (400, "account_closing")
+    page = visitor.log_in(person)
+    assert (page.status, page.location) == (303, "/login/deletion")
+    page = visitor.send(visitor.get(page.location).form(action="keep"))
+    assert (page.status, page.location) == (303, "/account")
+    assert person.username in visitor.get("/account").text
 
 
 def test_a_login_by_a_code(service: Service) -> None:

@@ -219,6 +219,13 @@ def test_a_forgotten_password(service: Service, admin: str) -> None:
     assert not is_bad_password(service, person.username, changed)
 
 
+def test_what_was_accepted(service: Service, person: Person) -> None:
+    told = gives(service.post("/users/agreements", json_body={}, bearer=person.token))
+    assert told["accepted"] == []
+    refused = service.post("/users/agreements", json_body={"termsVersion": "no such version"}, bearer=person.token)
+    assert refused.status == 400
+
+
 def test_a_number_is_taken_away(service: Service, admin: str) -> None:
     person = somebody(service, admin, number=True)
     assert person.number is not None

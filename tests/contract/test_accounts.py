@@ -1,9 +1,12 @@
 """The protocol Accounts: users by id and by name, the directory, pages of all users."""
 
+from dataclasses import replace
+
 import pytest
 
 from lingpai.accounts.model import KnownAddress, Profile, RoleBook, User
 from lingpai.accounts.storage import (
+    ChangeUser,
     DeleteIdentity,
     DeleteUser,
     Directory,
@@ -132,3 +135,17 @@ def test_addresses_are_those_of_the_name_and_its_user(store: WholeStore) -> None
     store.commit(DeleteIdentity(KEY, 7))
     store.commit(PutIdentity(KEY, 8))
     assert store.look_up_login(KEY, ()) == LoginLookup(8, (), {})
+
+
+def test_closed_accounts_are_listed_when_due(store: WholeStore) -> None:
+    """The first ones first, `limit` at most; one that is open again, or gone, is on the list no more."""
+    store.commit(PutUser(BARE))
+    users = {user_id: User(id=user_id, created_at=NOW, closes_at=NOW + user_id) for user_id in (7, 5, 9)}
+    store.commit(*(PutUser(user) for user in users.values()))
+    assert store.list_closed(NOW + 4, 10) == ()
+    assert store.list_closed(NOW + 9, 10) == (5, 7, 9)
+    assert store.list_closed(NOW + 8, 10) == (5, 7)
+    assert store.list_closed(NOW + 9, 2) == (5, 7)
+    store.commit(DeleteUser(users[7], closed=True), ChangeUser(users[5], replace(users[5], closes_at=None)))
+    assert store.list_closed(NOW + 9, 10) == (9,)
+    assert store.get_user(5) == User(id=5, created_at=NOW)

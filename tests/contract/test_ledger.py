@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lingpai.accounts.model import Email, Profile, User
+from lingpai.accounts.model import Agreement, Email, Profile, User
 from lingpai.accounts.storage import (
     ChangeUser,
     CheckIdentity,
@@ -87,6 +87,7 @@ CHANGES: dict[str, Any] = {
     "roles": frozenset({2, 4}),
     "profile": Profile(name="other"),
     "second_factors": frozenset({"passkey"}),
+    "agreements": (Agreement("terms", "第二版", NOW, "2001:db8::1", "web-client"),),
 }
 NOTHING: dict[str, Any] = {
     "username": None,
@@ -97,6 +98,7 @@ NOTHING: dict[str, Any] = {
     "roles": frozenset(),
     "profile": Profile(),
     "second_factors": frozenset(),
+    "agreements": (),
 }
 
 
@@ -115,6 +117,43 @@ def test_change_user(store: WholeStore, commit: Commit) -> None:
         commit(ChangeUser(now, after))
         assert store.get_user(1) == after
         now = after
+
+
+CLOSED = replace(ALICE, closes_at=NOW + 9)
+
+
+def test_close_and_open_a_user(store: WholeStore, commit: Commit, eye: Eye) -> None:
+    """A closed account is good for nothing but what opens or deletes it."""
+    store.commit(PutUser(ALICE))
+    refused(commit, eye, CheckUser(1, closed=True), ChangeUser(CLOSED, ALICE), DeleteUser(CLOSED, closed=True))
+    commit(ChangeUser(ALICE, CLOSED))
+    assert store.get_user(1) == CLOSED
+    renamed = replace(CLOSED, username="bob")
+    refused(commit, eye, CheckUser(1), CheckRole(1, 2), ChangeUser(CLOSED, renamed), ChangeUser(ALICE, CLOSED))
+    later = replace(CLOSED, closes_at=NOW + 10)
+    refused(commit, eye, DeleteUser(later, closed=True), ChangeUser(later, ALICE))
+    refused(commit, eye, CheckUser(1, "another hash", closed=True))
+    commit(CheckUser(1, ALICE.password, closed=True))
+    commit(ChangeUser(CLOSED, ALICE))
+    assert store.get_user(1) == ALICE
+    commit(CheckUser(1))
+    commit(ChangeUser(ALICE, CLOSED))
+    store.commit(DisableUser(1))
+    refused(commit, eye, CheckUser(1, closed=True), ChangeUser(CLOSED, ALICE))
+    commit(DeleteUser(CLOSED, closed=True))
+    assert store.get_user(1) is None
+
+
+def test_an_account_is_closed_only_by_itself(store: WholeStore, commit: Commit, eye: Eye) -> None:
+    """Not if a session was opened since it was read."""
+    store.commit(PutUser(ALICE, sessions=1))
+    read = store.get_user(1)
+    assert read is not None
+    commit(CheckUser(1, count=OneMore(9)))
+    refused(commit, eye, ChangeUser(read, CLOSED, alone=True))
+    now = store.get_user(1)
+    assert now is not None
+    commit(ChangeUser(now, CLOSED, alone=True))
 
 
 def test_change_user_leaves_other_fields_to_others(store: WholeStore, commit: Commit) -> None:
@@ -137,6 +176,7 @@ def test_change_user_refuses_a_field_that_changed(store: WholeStore) -> None:
         "roles": frozenset({5}),
         "profile": Profile(address="w"),
         "second_factors": frozenset({"totp"}),
+        "agreements": (Agreement("policy", "w", 1, "192.0.2.1", "w"),),
     }
     assert wanted.keys() == CHANGES.keys()
     for user_id, (name, value) in enumerate(CHANGES.items(), start=1):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lingpai.accounts import identities, last_admin, roles
+from lingpai.accounts import closing, identities, last_admin, roles
 from lingpai.accounts import service as accounts
 from lingpai.accounts.model import Email, RoleBook, User
 from lingpai.accounts.storage import ChangeUser, CheckUser, PutUser
@@ -754,3 +754,43 @@ def test_two_admins_who_remove_themselves_or_each_other_do_not_both_succeed(serv
         assert set(refusals(outcomes)) <= {"409 conflict changed_meanwhile", "409 conflict last_admin"}
         for user in left:
             accounts.delete(services, user.id)
+
+
+@queued_or_refused
+def test_a_closed_account_is_kept_or_deleted(services: Services) -> None:
+    """Its owner undoes the deletion while it is due, many times at once: it is whole, or nothing of it is left."""
+    for number in range(4):
+        name = f"user {number}"
+        user_id = add(services, number, closes_at=START - 1, mobile=f"+8613800000{number:03d}")
+        keys = (identities.username_key(name), identities.mobile_key(f"+8613800000{number:03d}"))
+        calls: list[Callable[[], object]] = [partial(closing.delete_closed, services, user_id, START)] * (RACERS // 2)
+        calls += [partial(closing.reopen, services, user_id)] * (RACERS // 2)
+        random.shuffle(calls)
+        outcomes = race(calls)
+        assert set(refusals(outcomes)) <= {"404 not_found user_not_found", "409 conflict changed_meanwhile"}
+        user, found = services.store.get_user(user_id), services.store.find_user_ids(*keys)
+        if user is None:
+            assert (found, outcomes.count(True)) == ({}, 1)
+        else:
+            assert (user.closes_at, found, outcomes.count(True)) == (None, dict.fromkeys(keys, user_id), 1)
+
+
+@queued_or_refused
+def test_no_session_outlives_an_account_that_its_owner_closes(services: Services) -> None:
+    """Logins while the owner asks for its deletion, who tries again where somebody was faster."""
+    user_id = with_password(services)
+    owner = key_of(log_in(services).access_token)
+
+    def close() -> None:
+        while (user := services.store.get_user(user_id)) is not None and user.closes_at is None:
+            with suppress(LingpaiError):
+                closing.close(services, user_id, owner)
+
+    calls: list[Callable[[], object]] = [partial(log_in, services)] * (RACERS - 1)
+    calls.insert(RACERS // 4, close)
+    outcomes = race(calls)
+    assert set(refusals(outcomes)) <= {"400 invalid_grant account_closing"}
+    user = services.store.get_user(user_id)
+    assert user is not None
+    assert user.closes_at == START + 7 * 86400
+    assert services.store.sessions_of(user_id) == ()

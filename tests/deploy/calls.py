@@ -338,6 +338,25 @@ def _delivery(w: World, message: Message) -> Call:
     return call
 
 
+def delete_a_closed_account(w: World) -> Call:
+    """An account with a second factor that was due a while ago."""
+    visitor, person = _at_the_pages(w)
+    assert _adding_a_passkey(visitor, Passkeys(PASSKEY_ORIGIN))().status == 303
+    table, name = w.table("UsersTable"), w.table("DeletionsFunction")
+    w.stack.client("dynamodb").update_item(
+        TableName=table,
+        Key={"id": {"N": str(person.id)}},
+        UpdateExpression="SET closing = :yes, closes_at = :at",
+        ExpressionAttributeValues={":yes": {"S": "yes"}, ":at": {"N": "1"}},
+    )
+
+    def call() -> Answer:
+        answer = w.stack.client("lambda").invoke(FunctionName=name, Qualifier=ALIAS, Payload=b"{}")
+        return Answer(500 if "FunctionError" in answer else 200, {}, answer["Payload"].read().decode())
+
+    return call
+
+
 def find_by_a_machine(w: World) -> Call:
     return w.post("/users/find", json_body={"username": new_name()}, bearer=_machine_token(w))
 
@@ -811,6 +830,12 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("RolesFunction", "CountersTable", GET): save_a_role_that_is_there,
     ("RolesFunction", "CodePepper", SECRET): list_roles_by_a_temporary_token,
     ("RolesFunction", "KeysTable", SCAN): list_roles_by_a_signed_token,
+    ("DeletionsFunction", "UsersTable/closed", QUERY): delete_a_closed_account,
+    ("DeletionsFunction", "UsersTable", GET): delete_a_closed_account,
+    ("DeletionsFunction", "UsersTable", PUT): delete_a_closed_account,
+    ("DeletionsFunction", "IdentitiesTable", DELETE): delete_a_closed_account,
+    ("DeletionsFunction", "FactorsTable", QUERY): delete_a_closed_account,
+    ("DeletionsFunction", "FactorsTable", DELETE): delete_a_closed_account,
     ("KeysFunction", "KeysTable", SCAN): maintain_keys,
     ("KeysFunction", "KeysTable", PUT): rotate_keys,
     ("KeysFunction", "KeysTable", UPDATE): take_away_a_private_half,

@@ -28,6 +28,8 @@ PARAMETERS = {
     "ApiDocs": "true",
     "CorsOrigins": ORIGIN,
     "SnapStart": "false",
+    # An account that its owner deletes is deleted by the function that pages are of.
+    "DeletionDays": "0",
     # The stand-in has an address and no name, for which there could be no passkey.
     "WebauthnRpId": "login.example",
     "WebauthnOrigins": "https://login.example",

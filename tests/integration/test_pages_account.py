@@ -262,9 +262,10 @@ def test_the_download_has_all_that_is_kept(browser: Browser) -> None:
         "profile",
         "imported_from",
         "second_factors",
+        "agreements",
     }
-    # Hashes, what the account is not told (an account that is disabled has no page), and counters of its sessions.
-    assert known - told == {"digests", "disabled", "sessions", "logins", "ended_until"}
+    # Hashes, what the account is not told (one that is disabled or closed has no page), and counters of its sessions.
+    assert known - told == {"digests", "disabled", "closes_at", "sessions", "logins", "ended_until"}
 
 
 def let_in(browser: Browser, client_id: str, scope: str) -> dict[str, str]:
@@ -331,7 +332,10 @@ def test_a_client_s_record_is_read_once(browser: Browser, monkeypatch: pytest.Mo
     assert len(asked) == len(set(asked))
 
 
-def test_delete(browser: Browser) -> None:
+def test_delete_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DELETION_DAYS=0; tests/integration/test_pages_deletion.py has the other."""
+    browser = Browser(make_api(monkeypatch, MemoryStore(), deletion_days=0))
+    browser.log_in()
     page = browser.get("/account?edit=delete")
     form = page.form(action="delete")
     page = browser.submit(form)

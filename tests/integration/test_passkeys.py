@@ -745,3 +745,17 @@ def test_another_library_agrees(api: Api, alice: Browser, phone: Authenticator) 
     verified = webauthn.verify_authentication_response(credential=given, **expected)
     assert send_login(visitor, given).status == 303
     assert verified.new_sign_count == kept(api)[0].counter
+
+
+def test_a_passkey_keeps_an_account_that_is_to_be_deleted(api: Api, alice: Browser, phone: Authenticator) -> None:
+    """It proves two factors, so nothing more is asked for."""
+    add(alice, phone)
+    browser = Browser(api)
+    log_in(browser, phone)
+    page = browser.submit(browser.get("/account?edit=delete").form(action="delete"), confirm="yes")
+    assert "Your account is closed" in page.text
+    page = log_in(browser, phone)
+    assert (page.status, page.location) == (303, "/login/deletion")
+    page = browser.submit(browser.get("/login/deletion").form(action="keep"))
+    assert page.target == "/account"
+    assert user(api).closes_at is None

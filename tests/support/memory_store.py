@@ -259,6 +259,12 @@ class MemoryStore:
             self.roles = replace(book, version=book.version + 1)
             return True
 
+    def list_closed(self, until: int, limit: int) -> tuple[int, ...]:
+        """See `Accounts`."""
+        with self.lock:
+            closed = [(user.closes_at, user.id) for user in self.users.values() if user.closes_at is not None]
+            return tuple(user_id for closes_at, user_id in sorted(closed) if closes_at <= until)[:limit]
+
     def list_factor_ids(self, user_id: int) -> tuple[str, ...]:
         """See `Accounts`."""
         with self.lock:
@@ -532,7 +538,8 @@ def _put_user(store: MemoryStore, write: PutUser) -> _Step:
 
 def _change_user(store: MemoryStore, write: ChangeUser) -> _Step:
     known = store.users.get(write.before.id, _NOBODY)
-    yield _usable(known, write) and _unchanged(known, write.before, write.after)
+    is_alone = not write.alone or known.logins == write.before.logins
+    yield _usable(known, write) and is_alone and _unchanged(known, write.before, write.after)
     store.users[known.id] = _counted(replace(known, **_changes(write.before, write.after)), write.count)
 
 
@@ -545,7 +552,7 @@ def _check_user(store: MemoryStore, write: CheckUser) -> _Step:
 
 def _check_role(store: MemoryStore, write: CheckRole) -> _Step:
     known = store.users.get(write.user_id, _NOBODY)
-    yield not known.disabled and write.role_id in known.roles
+    yield known.is_active and write.role_id in known.roles
 
 
 def _disable_user(store: MemoryStore, write: DisableUser | EnableUser) -> _Step:
@@ -556,7 +563,8 @@ def _disable_user(store: MemoryStore, write: DisableUser | EnableUser) -> _Step:
 def _delete_user(store: MemoryStore, write: DeleteUser) -> _Step:
     known = store.users.get(write.user.id)
     is_alone = known is not None and (not write.alone or known.logins == write.user.logins)
-    yield known is not None and _names(known) == _names(write.user) and is_alone
+    is_closed = known is not None and (not write.closed or known.closes_at == write.user.closes_at)
+    yield known is not None and _names(known) == _names(write.user) and is_alone and is_closed
     del store.users[write.user.id]
     store.consents.pop(write.user.id, None)
 
@@ -804,7 +812,9 @@ _NOBODY = User(id=0, created_at=0, disabled=True)
 
 
 def _usable(user: User, write: ChangeUser | CheckUser) -> bool:
-    is_refused = user.disabled or (write.one_factor and bool(user.second_factors))
+    may_be_closed = (isinstance(write, ChangeUser) and write.reopens) or (isinstance(write, CheckUser) and write.closed)
+    is_closed = user.closes_at is not None
+    is_refused = user.disabled or is_closed != may_be_closed or (write.one_factor and bool(user.second_factors))
     return not is_refused and (write.count is None or write.count.allows(user))
 
 

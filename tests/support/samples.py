@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from lingpai.accounts.model import Email, Profile, User
+from lingpai.accounts.model import Agreement, Email, Profile, User
 from lingpai.clients.model import Client
 from lingpai.clients.storage import ClientWriter
 from lingpai.sessions.model import Session, SessionKey
@@ -78,6 +78,7 @@ def a_user(user_id: int = 1, **changes: Any) -> User:
         password="$argon2id$one",
         roles=frozenset({1, 2, 30}),
         second_factors=frozenset({"totp", "passkey"}),
+        agreements=(Agreement("terms", "第一版", NOW, "192.0.2.1", "web-client"),),
         profile=Profile(
             name="爱丽丝",
             age="30",

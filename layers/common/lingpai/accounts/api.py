@@ -1,7 +1,7 @@
 """Requests and responses of the routes of accounts, profiles and roles (docs/openapi.yaml)."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -86,11 +86,33 @@ class ById(Body):
     id: GivenId
 
 
-class NewUser(Body):
+class Versions(Body):
+    """The versions in force of the terms and of the privacy policy, where the user has accepted them."""
+
+    termsVersion: Annotated[str | None, Field(examples=["2026-01-01"])] = None
+    policyVersion: Annotated[str | None, Field(examples=["2026-01-01"])] = None
+
+
+class NewUser(Versions):
     """A new account."""
 
     username: Username
     password: Password
+
+
+class Agreement(Answer):
+    """A version of a document that the user has accepted."""
+
+    document: Literal["terms", "policy"]
+    version: str
+    time: Moment
+
+
+class Agreements(Answer):
+    """What the user has accepted, and the documents whose version in force is still to be accepted."""
+
+    accepted: list[Agreement]
+    missing: list[Literal["terms", "policy"]]
 
 
 class GivenRole(Body):
@@ -133,6 +155,9 @@ OPERATIONS: Mapping[Endpoint, Operation] = {
     ),
     routes.update_roles: Operation("Set the roles of an account", Done, bearer_refusals(404, 409), RolesOfUser),
     routes.find: Operation("Find an account by id or name", Message[User | None], bearer_refusals(404), UserSearch),
+    routes.accept: Operation(
+        "Note which terms the user has accepted", Message[Agreements], bearer_refusals(409), Versions
+    ),
     routes.current: Operation("Give the caller's account", Message[User], bearer_refusals()),
     routes.list_all: Operation("List accounts by pages", Message[Users], bearer_refusals(), PageOfUsers),
     routes.delete: Operation("Delete an account", Done, bearer_refusals(404, 409), ById),
@@ -154,6 +179,7 @@ EXAMPLES: Mapping[str, Example] = {
     "users-find": called("/users/find", ADMIN, {"username": "alice"}),
     "users-list": called("/users/list", ADMIN, {"limit": 20}),
     "users-delete": called("/users/delete", ADMIN, _ME, about=_LEAVER),
+    "users-agreements": called("/users/agreements", READER, {}),
     "users-current": called("/users/current", READER, method="GET"),
     "user-detail-current": called("/userDetail/current", READER),
     "user-detail-get": called("/userDetail/get", READER, _ME),

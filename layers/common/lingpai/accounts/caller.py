@@ -36,8 +36,9 @@ class Caller:
 def authenticate(services: Services, request: Request, *also: int) -> Caller:
     """The caller of a route that needs a right, read together with the users `also`.
 
-    LingpaiError `invalid_token` if the account or client is missing or disabled, `access_denied` if the route is for
-    admins and the caller is not one, `insufficient_user_authentication` for an admin whose session lacks a factor.
+    LingpaiError `invalid_token` if the account or client is missing, disabled or closed, `access_denied` if the route
+    is for admins and the caller is not one, `insufficient_user_authentication` for an admin whose session lacks a
+    factor.
     """
     admission = request.admission
     if admission is None:
@@ -52,7 +53,7 @@ def authenticate(services: Services, request: Request, *also: int) -> Caller:
 def caller_of(services: Services, session: Session, *also: int, opens: Right = "none") -> Caller:
     """The user or client of the session, read together with the users `also`.
 
-    LingpaiError `invalid_token` if it is missing or disabled.
+    LingpaiError `invalid_token` if it is missing, disabled or closed.
     """
     user_id = session.key.user_id
     if user_id is None:
@@ -63,7 +64,7 @@ def caller_of(services: Services, session: Session, *also: int, opens: Right = "
         return Caller(session, None, client.roles, known, opens)
     known = services.store.directory(user_id, *also)
     user = known.users.get(user_id)
-    if user is None or user.disabled:
+    if user is None or not user.is_active:
         raise invalid_token()
     names = known.roles.names_of(user.roles)
     roles = factor_policy.roles_in(services.settings, session.methods, names)

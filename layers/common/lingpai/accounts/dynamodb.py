@@ -15,7 +15,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.operand import Path
 from pynamodb.expressions.update import Action as Change
 
-from lingpai.accounts.model import Email, KnownAddress, RoleBook, User
+from lingpai.accounts.model import Agreement, Email, KnownAddress, RoleBook, User
 from lingpai.accounts.profile_names import by_seed_names, from_seed_names
 from lingpai.accounts.storage import (
     ChangeUser,
@@ -53,7 +53,7 @@ _NO_TEXTS: dict[str, Any] = {"SS": ()}
 
 
 class UserItem(Record):
-    """An account. `disabled` is there only when true."""
+    """An account. `disabled` is there only when true. `closing` puts a closed account into the index of those."""
 
     id = Integer(hash_key=True)
     created_at = Integer()
@@ -68,6 +68,10 @@ class UserItem(Record):
     detail = Utf8Json(null=True)
     imported_from = UnicodeAttribute(null=True)
     second_factors = UnicodeSetAttribute(null=True)
+    closing = UnicodeAttribute(null=True)
+    closes_at = Integer(null=True)
+    # `[[document, version, time, address, client], …]`: a list, because the order counts.
+    agreements = Utf8Json(null=True)
     # `serialize_user` leaves these out, so that a change of the account does not touch them.
     sessions = Integer(null=True)
     logins = Integer(null=True)
@@ -100,6 +104,9 @@ class FactorItem(Record):
     id = UnicodeAttribute(range_key=True)
 
 
+# The index of closed accounts: few, so that all have one key. It is empty, and costs nothing, while there are none.
+_CLOSED_INDEX = "closed"
+_CLOSING = "yes"
 _ROLE_BOOK_KEY: Item = {"book": {"S": "roles"}}
 
 
@@ -135,6 +142,9 @@ def serialize_user(user: User) -> UserItem:
         detail=profile or None,
         imported_from=user.imported_from,
         second_factors=set(user.second_factors),
+        closing=_CLOSING if user.closes_at is not None else None,
+        closes_at=user.closes_at,
+        agreements=[[*vars(agreement).values()] for agreement in user.agreements] or None,
     )
 
 
@@ -157,6 +167,8 @@ def deserialize_user(item: Item) -> User:
         sessions=read_optional_number(item, "sessions"),
         logins=read_optional_number(item, "logins"),
         ended_until=read_number(item, "ended_until"),
+        closes_at=read_optional_number(item, "closes_at"),
+        agreements=tuple(Agreement(*entry) for entry in read_json(item, "agreements") or ()),
     )
 
 
@@ -219,6 +231,18 @@ class DynamoAccounts(DynamoTables):
         users = tuple(deserialize_user(item) for item in answer["Items"] if not is_tombstone(item))
         return Page(users, int(last["id"]["N"]) if last else None)
 
+    def list_closed(self, until: int, limit: int) -> tuple[int, ...]:
+        """See `Accounts`."""
+        answer = self.call(
+            "Query",
+            TableName=self.settings.users_table,
+            IndexName=_CLOSED_INDEX,
+            KeyConditionExpression="closing = :closing AND closes_at <= :until",
+            ExpressionAttributeValues={":closing": {"S": _CLOSING}, ":until": {"N": str(until)}},
+            Limit=limit,
+        )
+        return tuple(int(item["id"]["N"]) for item in answer["Items"])
+
     def list_factor_ids(self, user_id: int) -> tuple[str, ...]:
         """See `Accounts`."""
         return tuple(item["id"]["S"] for item in self.factor_items(user_id))
@@ -253,14 +277,17 @@ def _put_user(settings: "Settings", write: PutUser) -> Action:
 
 
 def _change_user(settings: "Settings", write: ChangeUser) -> Action:
-    actions, condition = changes(serialize_user(write.before), serialize_user(write.after), _user_active())
+    usable = _user_enabled() if write.reopens else _user_active()
+    actions, condition = changes(serialize_user(write.before), serialize_user(write.after), usable)
     if actions:
         actions.append(keep_cause())
+    if write.alone:
+        condition &= _logins_are(write.before.logins)
     return _update_account(settings, write.before.id, write, condition, *actions)
 
 
 def _check_user(settings: "Settings", write: CheckUser) -> Action:
-    condition = _user_active()
+    condition = _user_enabled() & UserItem.closes_at.exists() if write.closed else _user_active()
     if write.password is not None:
         condition &= UserItem.password == write.password
     if write.consented is not None:
@@ -302,9 +329,15 @@ def _count(count: Count) -> tuple[tuple[Change, ...], Condition]:
     return (counted, UserItem.logins.add(1)), condition
 
 
-def _user_active() -> Condition:
+def _user_enabled() -> Condition:
     """The account exists and is not disabled."""
-    active: Condition = present(UserItem.id) & UserItem.disabled.does_not_exist()
+    enabled: Condition = present(UserItem.id) & UserItem.disabled.does_not_exist()
+    return enabled
+
+
+def _user_active() -> Condition:
+    """The account exists, and is neither disabled nor closed."""
+    active: Condition = _user_enabled() & UserItem.closes_at.does_not_exist()
     return active
 
 
@@ -347,6 +380,8 @@ def _delete_user(settings: "Settings", write: DeleteUser) -> Action:
         condition &= unchanged(attribute, item)
     if write.alone:
         condition &= _logins_are(write.user.logins)
+    if write.closed:
+        condition &= UserItem.closes_at == write.user.closes_at
     return bury(settings.users_table, user_key(write.user.id), condition)
 
 

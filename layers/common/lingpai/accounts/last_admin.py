@@ -34,7 +34,7 @@ def keep_one(services: Services, book: RoleBook, actor_id: int | None, user_id: 
 
 
 def find_another(services: Services, role_id: int, user_id: int) -> int | None:
-    """An account but `user_id` that has the role and is not disabled; None where none is found among 5000."""
+    """An active account but `user_id` that has the role; None where none is found among 5000."""
     looked_through = islice(accounts.users_after(services.store.list_users, None), _MOST)
-    others = (user.id for user in looked_through if user.id != user_id and role_id in user.roles and not user.disabled)
+    others = (user.id for user in looked_through if user.id != user_id and role_id in user.roles and user.is_active)
     return next(others, None)

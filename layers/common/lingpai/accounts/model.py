@@ -36,6 +36,17 @@ class Email:
 
 
 @dataclass(frozen=True)
+class Agreement:
+    """That the user accepted a version of a document (`terms` or `policy`): when, from where, and in which client."""
+
+    document: str
+    version: str
+    at: int
+    address: str = field(repr=False)
+    client: str
+
+
+@dataclass(frozen=True)
 class User:
     """An account. `mobile` is a proven number in E.164; `openids` maps "provider:app" to the id there (one each).
 
@@ -50,6 +61,10 @@ class User:
     `sessions` is how many sessions are alive at most, and `logins` how many were ever opened; None where none was
     counted yet. Sessions opened at `ended_until` or before have ended (see `ended_accounts`); 0 where that was never
     so. The store keeps all three (see `session_limit`), so they tell no accounts apart.
+
+    `agreements` are what the user accepted, the first one first: entries are added, and none is changed or removed.
+
+    `closes_at` is when an account is deleted whose owner has asked for it (see `closing`); None for any other.
     """
 
     id: int
@@ -68,6 +83,13 @@ class User:
     sessions: int | None = field(default=None, compare=False)
     logins: int | None = field(default=None, compare=False)
     ended_until: int = field(default=0, compare=False)
+    closes_at: int | None = None
+    agreements: tuple[Agreement, ...] = field(default=(), repr=False)
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the account can be logged in to and changed: neither disabled nor waiting for its deletion."""
+        return not self.disabled and self.closes_at is None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import base64
 from typing import Any
 
-from lingpai.accounts import identities, last_admin, roles
+from lingpai.accounts import agreements, identities, last_admin, roles
 from lingpai.accounts import service as accounts
 from lingpai.accounts.caller import Caller, authenticate, require_self_or_admin, require_user
 from lingpai.accounts.model import RoleBook, User
@@ -28,7 +28,8 @@ def register(services: Services, request: Request) -> Reply:
         body = json_body(request)
         username = fields.text(body, "username", numbers="whole")
         password = fields.text(body, "password", passwords.LONGEST, opaque=True)
-        user_id = accounts.register(services, username, password, registrar.address)
+        accepted = agreements.given(services, body, registrar.address, registrar.client_id or "")
+        user_id = accounts.register(services, username, password, registrar.address, agreements=accepted)
     return envelope.done(user_id).about(registrar.client_id)
 
 
@@ -66,6 +67,24 @@ def current(services: Services, request: Request) -> Reply:
     """The user whose token it is."""
     caller = authenticate(services, request)
     return envelope.done(shown(services, require_user(caller), caller.book))
+
+
+def accept(services: Services, request: Request) -> Reply:
+    """Note that the caller has accepted `termsVersion`, `policyVersion`; `message` is what they accepted, and when."""
+    caller = authenticate(services, request)
+    user = require_user(caller)
+    accepted = agreements.given(services, json_body(request), request.source_ip, caller.session.client_id)
+    if accepted:
+        user = agreements.add(services, user.id, accepted)
+    listed = [
+        {
+            "document": agreement.document,
+            "version": agreement.version,
+            "time": fields.moment_text(agreement.at, services.settings.utc_offset_minutes),
+        }
+        for agreement in user.agreements
+    ]
+    return envelope.done({"accepted": listed, "missing": list(agreements.missing(services.settings, user))})
 
 
 def list_all(services: Services, request: Request) -> Reply:
@@ -132,5 +151,6 @@ ROUTES = (
     envelope.legacy_json("/users/find", find, needs="account", changes=False),
     envelope.legacy_json("/users/list", list_all, needs="admin", changes=False),
     envelope.legacy_json("/users/delete", delete, needs="admin"),
+    envelope.legacy_json("/users/agreements", accept, needs="account"),
     envelope.legacy_json("/users/current", current, methods=("GET", "POST"), needs="account", changes=False),
 )

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lingpai.accounts import ended_accounts, identities
-from lingpai.accounts.model import Profile, User
+from lingpai.accounts.model import Agreement, Profile, User
 from lingpai.accounts.storage import (
     ChangeUser,
     CheckRole,
@@ -40,12 +40,20 @@ _WRITES_AT_ONCE = 100
 # --- registering ------------------------------------------------------------------------------------------
 
 
-def register(services: Services, username: str, password: str, address: str, phone: str | None = None) -> int:
+def register(
+    services: Services,
+    username: str,
+    password: str,
+    address: str,
+    phone: str | None = None,
+    agreements: tuple[Agreement, ...] = (),
+) -> int:
     """Register an account, within the limits of the address; return its id. `phone` is unproven: profile only."""
     settings = services.settings
     username = _check_new(settings, username, password)
     rate_limits.increment(services, rate_limits.address_limit(settings, "register", address, services.clock.now()))
-    user = User(services.clock.new_user_id(), services.clock.now(), username, profile=Profile(phone_number=phone))
+    user_id, profile = services.clock.new_user_id(), Profile(phone_number=phone)
+    user = User(user_id, services.clock.now(), username, profile=profile, agreements=agreements)
     return _create_once(services, user, password, address)
 
 
@@ -122,7 +130,7 @@ def change(services: Services, user_id: int, edit: Callable[[User], User], *toge
     """
     for _ in range(_ATTEMPTS):
         before = services.store.get_user(user_id)
-        if before is None or before.disabled:
+        if before is None or not before.is_active:
             raise not_found("user_not_found")
         after = edit(before)
         old, new = set(identities.keys_of(before)), set(identities.keys_of(after))

@@ -53,7 +53,7 @@ def commit(services: Services, put: "PutSession | PutBrowserSession", writes: tu
             return
         except Conflict as failed:
             # If the count was allowed, another condition of the transaction failed.
-            if failed.user is None or failed.user.disabled or count.allows(failed.user) or _is_refused(failed):
+            if failed.user is None or count.allows(failed.user) or _is_refused(failed):
                 raise Conflict(_counting(failed.write, None), failed.user) from None
             # All sessions up to `ended_until` have ended. That may be in the future by the clock here.
             opened_at = max(put.session.created_at, failed.user.ended_until + 1)
@@ -66,13 +66,13 @@ def commit(services: Services, put: "PutSession | PutBrowserSession", writes: tu
 
 
 def _is_refused(failed: Conflict) -> bool:
-    """Whether the account has a second factor, and the write demands that it has none."""
-    write = failed.write
-    return (
-        isinstance(write, CheckUser | ChangeUser)
-        and write.one_factor
-        and bool(failed.user and failed.user.second_factors)
-    )
+    """Whether the account cannot be used, or has a second factor where the write demands that it has none."""
+    write, user = failed.write, failed.user
+    if user is None or not isinstance(write, CheckUser | ChangeUser):
+        return False
+    reopens = isinstance(write, ChangeUser) and write.reopens
+    is_closed = user.closes_at is not None and not reopens
+    return user.disabled or is_closed or (write.one_factor and bool(user.second_factors))
 
 
 def _counting(write: Write, count: Count | None) -> Write:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lingpai.kernel.setting_types import FeatureSettings
+from lingpai.kernel.setting_types import FeatureSettings, OptionalUrl
 
 
 class AccountSettings(FeatureSettings):
@@ -25,5 +25,19 @@ class AccountSettings(FeatureSettings):
     """
     admin_role: Annotated[str, Field(min_length=1)] = "admin"
     """role: the role whose holders are admins"""
+    deletion_days: Annotated[int, Field(ge=0, le=60)] = 7
+    """days: how long an account that its owner deletes is only closed, and can be opened again
+    ([deletion](api.md#deletion-of-an-account)); 0 deletes it at once
+    """
+    terms_version: Annotated[str, Field(max_length=32)] = ""
+    """text: the version of the terms, such as its date, that people have to
+    [accept](pages.md#terms-and-privacy-policy); empty for none
+    """
+    terms_url: OptionalUrl = ""
+    """URL: where the terms are read"""
+    policy_version: Annotated[str, Field(max_length=32)] = ""
+    """text: the version of the privacy policy, likewise"""
+    policy_url: OptionalUrl = ""
+    """URL: where the privacy policy is read"""
     utc_offset_minutes: Annotated[int, Field(ge=-720, le=840)] = 480
     """minutes: the offset of `createTime` from UTC"""

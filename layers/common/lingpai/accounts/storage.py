@@ -61,19 +61,28 @@ class PutUser(Write):
 class ChangeUser(Write):
     """Change the account from `before` to `after`.
 
-    Fails if a field that differs is no longer as in `before`, or if the account is deleted or disabled. `count` is
-    applied with it, and may fail, too. With `one_factor`, fails also if the account has a second factor.
+    Fails if a field that differs is no longer as in `before`, or if the account is deleted, disabled or closed, unless
+    the change opens a closed one again. `count` is applied with it, and may fail, too. With `one_factor`, fails also if
+    the account has a second factor; if `alone`, if a session was opened since `before` was read.
     """
 
     before: User
     after: User
     count: Count | None = None
     one_factor: bool = False
+    alone: bool = False
+
+    @property
+    def reopens(self) -> bool:
+        """Whether it undoes the owner's wish for deletion."""
+        return self.before.closes_at is not None and self.after.closes_at is None
 
 
 @dataclass(frozen=True)
 class CheckUser(Write):
-    """Fail unless the account exists, is not disabled and, with `password`, has this hash.
+    """Fail unless the account exists, is neither disabled nor closed and, with `password`, has this hash.
+
+    If `closed`, fail unless it is closed, and not disabled.
 
     With `consented`, also unless its user has consented to the client of this id (`consents`). With `one_factor`, also
     if the account has a second factor. Write only `count`, which may fail, too.
@@ -84,11 +93,12 @@ class CheckUser(Write):
     count: Count | None = None
     consented: str | None = None
     one_factor: bool = False
+    closed: bool = False
 
 
 @dataclass(frozen=True)
 class CheckRole(Write):
-    """Write nothing; fail unless the account exists, is not disabled, and has the role of this id."""
+    """Write nothing; fail unless the account exists, is neither disabled nor closed, and has the role of this id."""
 
     user_id: int
     role_id: int
@@ -112,11 +122,13 @@ class EnableUser(Write):
 class DeleteUser(Write):
     """Delete the account. Fails if its identities are not exactly those of `user`, so that none is left behind.
 
-    If `alone`, fails also if a session was opened since `user` was read: `User.logins` has changed.
+    If `alone`, fails also if a session was opened since `user` was read: `User.logins` has changed. If `closed`, fails
+    also if the account is not closed until the same time any more.
     """
 
     user: User
     alone: bool = False
+    closed: bool = False
 
 
 @dataclass(frozen=True)
@@ -222,6 +234,13 @@ class Accounts(Protocol):
 
     def list_users(self, limit: int, after: int | None) -> Page:
         """At most `limit` users: the first ones, or those behind the user id `after`."""
+        ...
+
+    def list_closed(self, until: int, limit: int) -> tuple[int, ...]:
+        """The ids of accounts that are to be deleted at `until` or before, the first ones first; `limit` at most.
+
+        The list may be a little behind: an account on it may be open again, or gone.
+        """
         ...
 
     def list_factor_ids(self, user_id: int) -> tuple[str, ...]:

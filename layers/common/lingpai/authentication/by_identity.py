@@ -3,13 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from lingpai.accounts import identities, registration
+from lingpai.accounts import closing, identities, registration
 from lingpai.accounts.model import User
 from lingpai.accounts.storage import ChangeUser, CheckIdentity, CheckUser, PutIdentity, PutUser
 from lingpai.authentication.model import Authenticated
 from lingpai.authentication.service import proof_used
 from lingpai.clients.model import Client
-from lingpai.kernel.errors import invalid_grant
 from lingpai.kernel.writes import Conflict, Write
 from lingpai.services import Services
 
@@ -55,7 +54,7 @@ def authenticate(
         if conflict.write in proven.single_use:
             raise proof_used(conflict.write)
         if isinstance(conflict.write, CheckUser):
-            raise invalid_grant("account_disabled")
+            raise closing.refusal(services, conflict.write.user_id)
         # A concurrent first login created the account (or the random id was taken).
         return look(_find_each(services, keys))
 
@@ -79,8 +78,8 @@ def _holder(
     if not lacking:
         return user_id, (CheckUser(user_id), holds)
     before = services.store.get_user(user_id)
-    if before is None or before.disabled:
-        raise invalid_grant("account_disabled")
+    if before is None or not before.is_active:
+        raise closing.refusal(services, user_id)
     after = _with_each(before, lacking)
     missed = sorted(set(identities.keys_of(after)) - set(identities.keys_of(before)))
     if not missed:

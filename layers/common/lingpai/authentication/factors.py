@@ -217,7 +217,7 @@ def _change(
     before, leaving = None, None
     if owner is None or notice is not None:
         before = services.store.get_user(user_id)
-        if before is None or before.disabled:
+        if before is None or not before.is_active:
             raise not_found("user_not_found")
         leaving = before.mobile if edit(before).mobile != before.mobile else None
     keep = owner.session if owner else None

@@ -43,7 +43,7 @@ def refuse_if_demanded(services: Services, client: Client, user_id: int, methods
 def raise_if_refused(services: Services, conflict: Conflict) -> None:
     """LingpaiError `second_factor_required` if a write of `guarded` failed because the account has a second factor.
 
-    Not if the account is disabled, or its password has changed: then the first factor is no longer good.
+    Not if the account is disabled or closed, or its password has changed: then the first factor is no longer good.
     """
     write, user = conflict.write, conflict.user
     match write:
@@ -53,7 +53,7 @@ def raise_if_refused(services: Services, conflict: Conflict) -> None:
             password = write.before.password
         case _:
             return
-    if user is None or user.disabled or not user.second_factors or password not in (None, user.password):
+    if user is None or not user.is_active or not user.second_factors or password not in (None, user.password):
         return
     raise _required(services) from None
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from lingpai.accounts import identities
+from lingpai.accounts import closing, identities
 from lingpai.accounts import service as accounts
 from lingpai.accounts.model import User
 from lingpai.accounts.storage import ChangeUser, CheckUser, RememberAddresses
@@ -20,7 +20,7 @@ def authenticate(services: Services, name: str, password: str, address: str) -> 
 
     LingpaiError `invalid_grant`, the same for an unknown name, a disabled account and a wrong password; 429 after too
     many wrong passwords for the name or from the address (see `login_limits`). The writes replace a hash made with old
-    parameters or by another system.
+    parameters or by another system. Those of a closed account fail: `account_closing` then.
     """
     settings = services.settings
 
@@ -52,12 +52,13 @@ def _authenticate(
 ) -> Authenticated:
     """Authenticate the holder of the name. `verified` checks the password, and returns a write that checks the account.
 
-    That write fails if the password has changed since; then the login is tried again. For a missing or disabled account
-    `verified` gets None: it takes the same time, and raises.
+    That write fails if the password has changed since; then the login is tried again. It fails, too, if the account is
+    closed: LingpaiError `account_closing` if the password is right. For a missing or disabled account `verified` gets
+    None: it takes the same time, and raises.
     """
     attempt = login_limits.begin(services, identities.login_key(services, name), address)
 
-    def look() -> Authenticated:
+    def look(*, again: bool = False) -> Authenticated:
         user = accounts.user_or_nobody(services, attempt.user_id)
         try:
             unchanged = verified(None if user is None or user.disabled else user)
@@ -66,6 +67,8 @@ def _authenticate(
             raise
         if user is None:
             raise invalid_grant("bad_credentials")
+        if again and user.closes_at is not None:
+            raise closing.refusal_of(services, user)
         writes = (unchanged, *login_limits.succeeded(attempt, user.id))
         return Authenticated(user.id, (login_methods.PASSWORD,), services.clock.now(), writes, after_conflict)
 
@@ -74,6 +77,6 @@ def _authenticate(
         if isinstance(conflict.write, RememberAddresses):
             # The name now belongs to another account, or to none.
             raise invalid_grant("bad_credentials")
-        return look()
+        return look(again=True)
 
     return look()

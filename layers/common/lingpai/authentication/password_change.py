@@ -1,6 +1,6 @@
 """Changing one's own password: by the old one, or by a code sent to the account's number."""
 
-from lingpai.accounts import ended_accounts, identities
+from lingpai.accounts import closing, ended_accounts, identities
 from lingpai.accounts import service as accounts
 from lingpai.accounts.storage import ChangeUser, CheckIdentity
 from lingpai.authentication import recent_login
@@ -73,8 +73,8 @@ def _has_been_reset(services: Services, user_id: int | None, new: str, request: 
 def _set_password(services: Services, user_id: int, new: str, verified: sms_codes.VerifiedCode) -> None:
     """Set the password of the account whose number the code proves, and end its sessions."""
     user = services.store.get_user(user_id)
-    if user is None or user.disabled:
-        raise invalid_grant("account_disabled")
+    if user is None or not user.is_active:
+        raise closing.refusal(services, user_id)
     passwords.check_new(new, identities.display_name(services, user), services.settings)
     writes = (
         ChangeUser(user, accounts.with_password(services, user, new)),

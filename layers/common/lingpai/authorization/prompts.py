@@ -16,7 +16,7 @@ from lingpai.kernel.errors import (
 from lingpai.services import Services
 from lingpai.sessions import factor_policy, login_methods
 
-Step = Literal["login", "select_account", "second_factor", "consent"]
+Step = Literal["login", "select_account", "second_factor", "agreement", "consent"]
 
 
 def next_step(
@@ -27,17 +27,21 @@ def next_step(
     *,
     done: Collection[Step] = (),
     lacks_factor: bool = False,
+    lacks_agreement: bool = False,
 ) -> Step | None:
-    """What comes next: to log in, to choose an account, to prove a second factor or to consent.
+    """What comes next: to log in, to choose an account, to prove a second factor, to accept the terms or to consent.
 
     None where the code can be issued. `login` is that of the browser, None where there is none; `missing` are the
     scopes that the user has not consented to; `done` are the steps that the user has taken for this very request. A
-    login `lacks_factor` if it has one factor and needs two. AuthorizationError where something is to be done and
+    login `lacks_factor` if it has one factor and needs two; its user `lacks_agreement` if a version of the terms is to
+    be accepted. AuthorizationError where something is to be done and
     `prompt=none` forbids to ask.
     """
     step = _wanted(request, login, missing, now, done, lacks_factor=lacks_factor)
+    if lacks_agreement and step in (None, "consent"):
+        step = "agreement"
     if step is not None and "none" in request.prompt:
-        raise refusal(request, consent_required() if step == "consent" else login_required())
+        raise refusal(request, consent_required() if step in ("agreement", "consent") else login_required())
     return step
 
 

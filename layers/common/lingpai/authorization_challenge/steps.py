@@ -112,9 +112,9 @@ def _by_passkey(services: Services, attempt: Attempt) -> Outcome:
 
 
 def _awaited(services: Services, first: FirstFactor) -> User:
-    """The account whose second factor is awaited; LingpaiError `invalid_session` if it is gone or disabled."""
+    """The account whose second factor is awaited; LingpaiError `invalid_session` if it is gone, disabled or closed."""
     user = services.store.get_user(first.user_id)
-    if user is None or user.disabled:
+    if user is None or not user.is_active:
         raise invalid_session()
     return user
 

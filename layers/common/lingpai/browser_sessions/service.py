@@ -52,7 +52,7 @@ def message_code(secret: bytes, purpose: str, text: str = "") -> str:
 def read(services: Services, cookie: str) -> Browser | None:
     """The browser whose cookie this is; None for one that is malformed (without a call), unknown, over or ended.
 
-    One call reads the session and its account. None, too, where that is disabled.
+    One call reads the session and its account. None, too, where that is disabled or closed.
     """
     presented = sessions.parse(cookie)
     if presented is None:
@@ -61,7 +61,7 @@ def read(services: Services, cookie: str) -> Browser | None:
     session, user = found.session, found.user
     if session is None or not hmac.compare_digest(digest(presented.secret), session.secret_hash):
         return None
-    if user is None or user.disabled:
+    if user is None or not user.is_active:
         return None
     is_over = session.over_at <= services.clock.now()
     # First, since it reads the deployment's record where that is old.

@@ -34,6 +34,7 @@ REASONS: dict[str, frozenset[str]] = {
     "invalid_client": frozenset({"bad_client", "clients_disagree", "unreadable_basic"}),
     "invalid_grant": frozenset(
         {
+            "account_closing",
             "account_disabled",
             "another_account",
             "bad_authorization_code",

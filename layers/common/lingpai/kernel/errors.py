@@ -66,6 +66,11 @@ def invalid_grant(reason: str, detail: str | None = None) -> LingpaiError:
     return LingpaiError("invalid_grant", 400, reason, detail=detail)
 
 
+def account_closing(day: str) -> LingpaiError:
+    """The account is closed at its owner's wish, and deleted on this day; told only after a proof of it."""
+    return LingpaiError("invalid_grant", 400, "account_closing", day=day)
+
+
 def second_factor_required(login: str) -> LingpaiError:
     """The login has one factor, and the account needs a second one; `login` is the address of the login page."""
     return LingpaiError("invalid_grant", 400, "second_factor_required", login=login)

@@ -15,6 +15,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "duplicate_parameter": ("参数 {name} 重复", "The parameter {name} is given twice"),
     "missing_parameter": ("缺少参数 {name}", "The parameter {name} is missing"),
     "wrong_type": ("参数 {name} 必须是{zh}", "The parameter {name} must be {en}"),
+    "old_version": (
+        "参数 {name} 不是现行版本 {version}",
+        "The parameter {name} is not the version in force, {version}",
+    ),
     "control_character": ("参数 {name} 含有控制字符", "The parameter {name} holds a control character"),
     "too_long": (
         "参数 {name} 不能超过 {limit} 个字符",
@@ -120,6 +124,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "bad_sign": ("第三方标识无效", "The sign was not accepted"),
     "account_disabled": ("账号不可用", "The account cannot be used"),
+    "account_closing": (
+        "该账号已申请注销，将于 {day} 删除；在此之前，本人可在登录页用密码或通行密钥撤销注销，手机号届时可重新注册",
+        "The account is closed until its deletion on {day}. Its owner can undo that at the login page by the password",
+    ),
     # bearer tokens
     "no_token": ("请先登录", "Full authentication is required to access this resource"),
     "bad_token": ("令牌无效或已过期", "The access token is invalid or has expired"),

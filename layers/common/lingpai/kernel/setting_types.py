@@ -34,6 +34,11 @@ def secure_url(url: str) -> str:
     return url
 
 
+def optional_url(url: str) -> str:
+    """As `secure_url`; an empty text stays empty."""
+    return secure_url(url) if url else url
+
+
 Words = Annotated[tuple[str, ...], BeforeValidator(words)]
 Seconds = Annotated[int, Field(gt=0)]
 # A function of Lambda runs for 900 seconds at most. Sockets reject much longer time-outs, such as `inf`.
@@ -42,5 +47,6 @@ TimeOut = Annotated[float, Field(gt=0, le=900)]
 Limit = Annotated[int, Field(ge=0)]
 Country = Annotated[str, Field(pattern="^[A-Z]{2}$")]
 Url = Annotated[str, AfterValidator(secure_url)]
+OptionalUrl = Annotated[str, AfterValidator(optional_url)]
 # A full ARN. A bare name would also be valid for AWS, but could be a secret that was put here by mistake.
 SecretArn = Annotated[str, Field(pattern="^(arn:aws[a-z-]*:secretsmanager:[^:]+:[0-9]+:secret:.+)?$")]

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from lingpai.accounts import ended_accounts, last_admin
+from lingpai.accounts import agreements, closing, ended_accounts, last_admin
 from lingpai.accounts import service as accounts
 from lingpai.accounts.model import User
 from lingpai.accounts.profile_names import LIMITS
@@ -23,6 +23,7 @@ from lingpai.kernel import phone_numbers
 from lingpai.kernel.errors import LingpaiError, invalid_request
 from lingpai.kernel.writes import Write
 from lingpai.pages import codes, cookies, forms, login, onward, passkey_forms, providers, second_factors, view
+from lingpai.pages.agreement import AGREEMENT
 from lingpai.pages.client import CLIENT
 from lingpai.pages.providers import Way
 from lingpai.pages.view import View
@@ -106,6 +107,9 @@ def account(services: Services, request: Request) -> Reply:
     page = view.of(services, request, browser)
     if view.parameter(request, "download") == "json":
         return _download(page, browser)
+    if edit != "delete" and agreements.missing(services.settings, browser.user):
+        going = onward.ACCOUNT + (f"?edit={edit}" if edit in _EDITS else "")
+        return onward.see_other(f"{AGREEMENT}{onward.tail(going)}")
     if edit not in _EDITS:
         return _overview(page, browser)
     if _EDITS[edit][0] in _NEEDS_LOGIN and not recent_login.is_recent(services, browser.session):
@@ -294,15 +298,25 @@ def _end(page: View, browser: Browser, named: str) -> Reply:
 def _delete(page: View, browser: Browser, given: dict[str, str]) -> Reply:
     if given.get("confirm") != "yes":
         return _form(page, browser.user, "delete", given, {"confirm": page.texts("missing_confirm")}, status=400)
+    services, user, key = page.services, browser.user, browser.session.key
     try:
-        accounts.delete_own(
-            page.services, browser.user.id, browser.session.key, *_another_admin(page.services, browser.user)
-        )
+        checks = _another_admin(services, user)
+        if services.settings.deletion_days:
+            day = closing.day_of(services, closing.close(services, user.id, key, *checks))
+            title, text = "closed", page.texts("closed_text" if _can_keep(user) else "closed_text_final", day=day)
+        else:
+            accounts.delete_own(services, user.id, key, *checks)
+            title, text = "deleted", page.texts("deleted_text")
     except LingpaiError as error:
-        return _form(page, browser.user, "delete", given, page.errors_of(error), error)
-    values = {"title": page.texts("deleted"), "texts": [page.texts("deleted_text")], "link": "", "link_text": ""}
+        return _form(page, user, "delete", given, page.errors_of(error), error)
+    values = {"title": page.texts(title), "texts": [text], "link": "", "link_text": ""}
     reply = replace(page, browser=None).page("message.html", values)
     return replace(reply, cookies=(*reply.cookies, cookies.log_out(page.request)))
+
+
+def _can_keep(user: User) -> bool:
+    """Whether the owner has what opens the account again when it is closed: a password or a passkey."""
+    return user.password is not None or passkeys.KIND in user.second_factors
 
 
 def _another_admin(services: Services, user: User) -> tuple[Write, ...]:
@@ -342,6 +356,8 @@ def _form(
         "given": typed,
         "number": _number(page.services, user),
         "password_min": page.services.settings.password_min_length,
+        "deletion_days": page.services.settings.deletion_days,
+        "can_keep": _can_keep(user),
     }
     return page.page("account_edit.html", values, errors, error, status)
 
@@ -447,6 +463,7 @@ def _download(page: View, browser: Browser) -> Reply:
         # Those of providers that are not configured any more, too.
         "identities": [{"issuer": issuer, "id": openid} for issuer, openid in user.openids],
         "profile": {name: value for name, value in vars(user.profile).items() if value is not None},
+        "agreements": [vars(agreement) for agreement in user.agreements],
         "roles": sorted(services.store.directory().roles.names_of(user.roles)),
         "passkeys": [
             {"name": passkey.name, "created_at": passkey.created_at, "used_at": passkey.used_at or None}

@@ -8,8 +8,10 @@ from lingpai.http.example import Example
 from lingpai.http.router import Endpoint
 from lingpai.pages import (
     account,
+    agreement,
     assets,
     authorize,
+    deletion,
     errors,
     login,
     logout,
@@ -52,12 +54,14 @@ OPERATIONS: Mapping[Endpoint, Operation] = {
     logout.log_out: Operation("Log out (OpenID Connect RP-Initiated Logout)", Html, _REFUSALS),
     login.login: Operation("Log in by a code, a password, a passkey or a provider", Html, _REFUSALS),
     second_step.second_step: Operation("Prove the second factor of a login", Html, _REFUSALS),
+    deletion.deletion: Operation("Keep an account that is to be deleted", Html, _REFUSALS),
     provider_callback.callback: Operation("Come back from a provider", Html, _REFUSALS),
     passkey_forms.options: Operation(
         "Begin to create or present a passkey (WebAuthn)", PasskeyOptions, _REFUSALS, body=PasskeyPurpose, form=True
     ),
     register.register: Operation("Make an account", Html, _REFUSALS),
     reset.reset: Operation("Set a new password by a code", Html, _REFUSALS),
+    agreement.agreement: Operation("Accept the terms and the privacy policy", Html, _REFUSALS),
     authorize.consent: Operation("Let an app in", Html, _REFUSALS),
     account.account: Operation("Look after one's own account", Html, _REFUSALS),
     errors.show: Operation("Say that something went wrong", Html, _REFUSALS),
@@ -70,10 +74,12 @@ EXAMPLES: Mapping[str, Example] = {
     "pages-logout": Example("/oauth/logout", method="GET"),
     "pages-login": Example("/login", method="GET"),
     "pages-login-second-factor": Example(login.SECOND_STEP, method="GET", status=303),
+    "pages-login-deletion": Example(login.DELETION, method="GET", status=303),
     "pages-login-callback": Example("/login/callback/google", method="GET", status=403),
     "pages-register": Example("/register", method="GET"),
     "pages-reset": Example("/reset", method="GET"),
     "pages-authorize": Example("/oauth/authorize", method="GET", status=400),
+    "pages-agreement": Example(agreement.AGREEMENT, method="GET", status=303),
     "pages-consent": Example("/consent", method="GET", status=403),
     "pages-account": Example("/account", method="GET", status=303),
     "pages-error": Example("/error", method="GET"),

@@ -5,6 +5,7 @@ A browser that has to log in or to consent first is sent to the page for it, and
 
 from urllib.parse import urlencode, urlsplit
 
+from lingpai.accounts import agreements
 from lingpai.authorization import codes, prompts, response
 from lingpai.authorization.model import AuthorizationError, AuthorizationRequest, Login
 from lingpai.authorization.request import read
@@ -18,6 +19,7 @@ from lingpai.http.response import Reply
 from lingpai.kernel.errors import forbidden
 from lingpai.kernel.writes import Conflict
 from lingpai.pages import cookies, onward, view
+from lingpai.pages.agreement import AGREEMENT
 from lingpai.pages.login import SECOND_STEP
 from lingpai.services import Services
 from lingpai.sessions import factor_policy
@@ -52,11 +54,17 @@ def _answer(
     login = login_of(browser) if browser else None
     missing = consents.missing_scopes(client, asked.scope, browser.consents) if browser else ()
     lacks_factor = _lacks_factor(services, client, asked, browser)
-    match prompts.next_step(asked, login, missing, now, done=done, lacks_factor=lacks_factor):
+    to_accept = agreements.missing(services.settings, browser.user) if browser else ()
+    step = prompts.next_step(
+        asked, login, missing, now, done=done, lacks_factor=lacks_factor, lacks_agreement=bool(to_accept)
+    )
+    match step:
         case None if browser is not None and login is not None:
             return _issue(services, client, asked, browser, login, sent)
         case "second_factor" if browser is not None and browser.user.second_factors:
             return onward.see_other(f"{SECOND_STEP}{onward.tail(_here(sent))}")
+        case "agreement":
+            return onward.see_other(f"{AGREEMENT}{onward.tail(_here(sent))}")
         case "consent":
             return onward.see_other(f"/consent{onward.tail(_here(sent))}")
         case _:

@@ -19,6 +19,7 @@ from lingpai.pages.view import View
 from lingpai.passkeys import service as passkeys
 from lingpai.pending_logins import service as pending_logins
 from lingpai.services import Services
+from lingpai.sessions import login_methods
 from lingpai.sessions import service as sessions
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from lingpai.authorization.prompts import Step
 
 SECOND_STEP = "/login/second-factor"
+DELETION = "/login/deletion"
+# What keeps an account that is to be deleted: not its number alone, which may have a new holder by then.
+KEEPING = {login_methods.PASSWORD, login_methods.POSSESSION}
 # What a login has done of the wishes of an authorization request.
 NEW_LOGIN: "tuple[Step, ...]" = ("login", "select_account")
 _FIELDS = ("action", "mobile", "captcha", "code", "username", "password", "answer", "provider")
@@ -130,14 +134,23 @@ def _at_provider(page: View, given: dict[str, str]) -> Reply:
 def finish(page: View, authenticated: Authenticated) -> Reply:
     """Log the browser in, and go on. An account that has a second factor, or needs one, is asked for it first."""
     previous = page.browser.session if page.browser else None
-    if prompts.needs_two(page.services, page.asked, authenticated):
-        return _to_second_step(page, authenticated)
     try:
+        if prompts.needs_two(page.services, page.asked, authenticated):
+            return _to_second_step(page, authenticated)
         return go_on(page, open_session(page, authenticated, previous))
     except LingpaiError as error:
+        if error.reason == "account_closing" and KEEPING.intersection(authenticated.methods):
+            return offer_to_keep(page, authenticated)
         if error.reason != "second_factor_required":
             raise
     return _to_second_step(page, authenticated)
+
+
+def offer_to_keep(page: View, authenticated: Authenticated) -> Reply:
+    """Use up the proof of a closed account, and send the browser to the page that offers to open it again."""
+    secret = pending_logins.begin(page.services, pending_logins.proof_of_closed(authenticated))
+    kept = cookies.keep_pending(page.request, secret, pending_logins.LIFETIME)
+    return onward.see_other(f"{DELETION}{page.tail}", kept)
 
 
 def _to_second_step(page: View, authenticated: Authenticated) -> Reply:

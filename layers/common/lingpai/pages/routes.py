@@ -3,8 +3,10 @@
 from lingpai.http.router import ANY_NAME
 from lingpai.pages import (
     account,
+    agreement,
     assets,
     authorize,
+    deletion,
     errors,
     login,
     logout,
@@ -22,12 +24,14 @@ ROUTES = (
     page_route("/oauth/logout", logout.log_out),
     page_route("/login", login.login),
     page_route(login.SECOND_STEP, second_step.second_step),
+    page_route(login.DELETION, deletion.deletion),
     page_route(
         f"{CALLBACK}{ANY_NAME}", provider_callback.callback, query_credentials=provider_callback.QUERY_CREDENTIALS
     ),
     page_route("/passkeys/options", passkey_forms.options, methods=("POST",)),
     page_route("/register", register.register),
     page_route("/reset", reset.reset),
+    page_route(agreement.AGREEMENT, agreement.agreement),
     page_route("/consent", authorize.consent),
     page_route("/account", account.account),
     page_route("/error", errors.show, methods=("GET",)),

@@ -28,6 +28,8 @@ from lingpai.services import Services
 from lingpai.sessions import factor_policy
 
 _FIELDS = ("action", "code", "answer", "login")
+# The reasons for which a login has to begin anew.
+_OVER = {"account_closing", "account_disabled", "login_expired"}
 # What verifies the code or the answer of a form, by its action.
 _VERIFIERS: Mapping[str, Callable[[Services, int, str], ProvenFactor]] = {
     "totp": second_factors.verify_totp,
@@ -61,13 +63,15 @@ def second_step(services: Services, request: Request) -> Reply:
     try:
         return _answer(page, awaited, given)
     except LingpaiError as error:
-        if error.reason not in ("account_disabled", "login_expired"):
+        if error.reason not in _OVER:
             raise
         return onward.see_other(f"{page.extendable('/login')}note=login_expired", cookies.forget_pending(request))
 
 
 def _answer(page: View, awaited: _Awaited, given: Mapping[str, str]) -> Reply:
     action = given.get("action", "")
+    if not awaited.user.second_factors and awaited.user.closes_at is not None:
+        return onward.see_other(f"{login.DELETION}{page.tail}")
     if not awaited.user.second_factors:
         return _set_up(page, awaited, given)
     if action not in _VERIFIERS:
@@ -80,7 +84,7 @@ def _answer(page: View, awaited: _Awaited, given: Mapping[str, str]) -> Reply:
         proven = _VERIFIERS[action](page.services, awaited.user.id, given.get(name, ""))
         return _complete(page, awaited, proven.methods, proven.writes)
     except LingpaiError as error:
-        if error.reason in ("account_disabled", "login_expired"):
+        if error.reason in _OVER:
             raise
         if action == "passkey" and error.reason == "bad_second_factor":
             error = passkeys.not_issued()
@@ -119,6 +123,8 @@ def _both(page: View, awaited: _Awaited, methods: tuple[str, ...], writes: tuple
 def _complete(page: View, awaited: _Awaited, methods: tuple[str, ...], writes: tuple[Write, ...]) -> Reply:
     """Open a session of two factors, and go on."""
     both, browser = _both(page, awaited, methods, writes), page.browser
+    if awaited.user.closes_at is not None and login.KEEPING.intersection(both.methods):
+        return login.offer_to_keep(page, both)
     forgotten = cookies.forget_pending(page.request)
     if awaited.pending is not None or browser is None:
         cookie = login.open_session(page, both, browser.session if browser else None)

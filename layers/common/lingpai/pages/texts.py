@@ -134,6 +134,18 @@ TEXTS: dict[str, tuple[str, str]] = {
     # consent
     "consent": ("{client} 请求访问你的账号", "{client} asks for access to your account"),
     "consent_intro": ("允许后，{client} 可以：", "If you allow it, {client} can:"),
+    "agreement": ("服务条款与隐私政策", "Terms and privacy policy"),
+    "agreement_intro": ("继续之前，请阅读并同意：", "Before you go on, read and accept:"),
+    "agreement_again": (
+        "以下文件已更新。继续之前，请阅读并同意新版本：",
+        "These have changed. Before you go on, read and accept the new version:",
+    ),
+    "agreement_else": (
+        "如不同意，可以退出登录；也可以先下载你的数据，或注销账号。",
+        "If you do not accept, log out. You can also download your data, or delete your account.",
+    ),
+    "version": ("版本 {version}", "version {version}"),
+    "agree": ("同意并继续", "Accept and go on"),
     "consent_later": ("你可以随时在账号中心撤销。", "You can remove this access at any time on your account page."),
     "consent_leads": ("之后将返回 {host}。", "You go back to {host}."),
     "allow": ("允许", "Allow"),
@@ -291,6 +303,39 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "delete_confirm": ("我了解账号无法恢复", "I understand that the account cannot be restored"),
     "delete_now": ("永久注销", "Delete permanently"),
+    "close_intro": (
+        "提交后账号立即关闭，所有设备都会退出登录；{days} 天后，账号及其资料将被永久删除。",
+        "The account is closed at once, and you are logged out everywhere. It is deleted {days} days later.",
+    ),
+    "close_undo": (
+        "在此之前，你可以用密码或通行密钥登录，撤销注销。",
+        "Until then you can undo this: log in with your password or a passkey.",
+    ),
+    "close_final": (
+        "你的账号没有密码和通行密钥，提交后无法自行撤销。如需保留撤销的机会，请先设置密码。",
+        "Your account has neither a password nor a passkey: to be able to undo this, set a password first.",
+    ),
+    "close_confirm": ("我了解账号将关闭并被删除", "I understand that the account is closed, then deleted"),
+    "close_now": ("注销账号", "Delete the account"),
+    "closed": ("账号已关闭", "Your account is closed"),
+    "closed_text": (
+        "账号及其资料将于 {day} 删除。在此之前用密码或通行密钥登录，即可撤销。",
+        "The account and its profile will be deleted on {day}. Until then a password or a passkey undoes it.",
+    ),
+    "closed_text_final": (
+        "账号及其资料将于 {day} 删除。",
+        "The account and its profile will be deleted on {day}.",
+    ),
+    "deletion": ("账号等待注销", "This account is to be deleted"),
+    "deletion_text": (
+        "你已申请注销此账号。账号已关闭，将于 {day} 连同资料一起删除。",
+        "You asked for its deletion. It is closed, and will be deleted with its profile on {day}.",
+    ),
+    "deletion_keep": (
+        "如果你改变了主意，可以撤销注销。账号会立即恢复，并登录此浏览器。",
+        "If you have changed your mind, you can keep it. It is open again at once, and this browser is logged in.",
+    ),
+    "keep_account": ("撤销注销并登录", "Keep the account and log in"),
     "deleted": ("账号已注销", "Your account is deleted"),
     "deleted_text": ("账号及其资料已删除。", "The account and its profile have been deleted."),
     # log out

@@ -11,13 +11,13 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from lingpai.accounts import identities
+from lingpai.accounts import closing, identities
 from lingpai.accounts import service as accounts
 from lingpai.accounts.model import User
 from lingpai.accounts.storage import CheckUser, DeleteFactor
 from lingpai.authentication import factors
 from lingpai.authentication.model import Authenticated
-from lingpai.kernel.errors import LingpaiError, conflict, forbidden, invalid_grant, not_found
+from lingpai.kernel.errors import LingpaiError, conflict, forbidden, not_found
 from lingpai.kernel.writes import Conflict, Write
 from lingpai.passkeys import ceremony
 from lingpai.passkeys.ceremony import Asserted, RelyingParty
@@ -194,7 +194,18 @@ def authenticate(services: Services, answer: str) -> Authenticated:
     user_id = int.from_bytes(presented.user_handle)
     passkey, asserted = _verify(services, user_id, presented, verified=True)
     writes = _use(services, passkey, asserted, "login", accounts.NOBODY)
-    return Authenticated(user_id, METHODS, services.clock.now(), (*writes, CheckUser(user_id)), _after_conflict)
+
+    def after_conflict(failed: Conflict) -> Authenticated:
+        """Raise the error for the write that failed: no other try of the same answer can succeed."""
+        match failed.write:
+            case UseChallenge():
+                raise not_issued()
+            case UsePasskey():
+                raise ceremony.refused("its signature counter has not grown, or it was removed")
+            case _:
+                raise closing.refusal(services, user_id)
+
+    return Authenticated(user_id, METHODS, services.clock.now(), (*writes, CheckUser(user_id)), after_conflict)
 
 
 def begin_second_factor(services: Services, user_id: int) -> Mapping[str, Any]:
@@ -219,17 +230,6 @@ def verify_second_factor(services: Services, user_id: int, answer: str) -> Prove
     passkey, asserted = _verify(services, user_id, presented, verified=False)
     methods = (login_methods.POSSESSION, login_methods.TWO_FACTORS)
     return ProvenFactor(methods, _use(services, passkey, asserted, "second-factor", user_id))
-
-
-def _after_conflict(failed: Conflict) -> Authenticated:
-    """Raise the error for the write that failed: no other try of the same answer can succeed."""
-    match failed.write:
-        case UseChallenge():
-            raise not_issued()
-        case UsePasskey():
-            raise ceremony.refused("its signature counter has not grown, or it was removed")
-        case _:
-            raise invalid_grant("account_disabled")
 
 
 def _verify(

@@ -8,7 +8,9 @@ together opens a session.
 
 import hashlib
 from contextlib import suppress
+from dataclasses import replace
 
+from lingpai.accounts import closing
 from lingpai.accounts.model import User
 from lingpai.accounts.storage import ChangeUser, CheckIdentity, CheckUser, PutIdentity
 from lingpai.authentication.model import Authenticated
@@ -103,7 +105,7 @@ def completed(
     first = login.first
     if first is None:
         raise invalid_grant("login_expired")
-    if first.password_hash is not None and first.password_hash != _hash_of(user.password):
+    if not is_good(first, user):
         raise invalid_grant("login_expired")
     still: tuple[Write, ...] = (CheckUser(user.id, user.password if first.password_hash is not None else None),)
     if first.identity is not None:
@@ -113,12 +115,48 @@ def completed(
     def refuse(conflict: Conflict) -> Authenticated:
         if conflict.write in writes:
             raise invalid_grant("bad_second_factor")
-        if isinstance(conflict.write, CheckUser) and conflict.user is not None and conflict.user.disabled:
-            raise invalid_grant("account_disabled")
+        if isinstance(conflict.write, CheckUser) and conflict.user is not None and not conflict.user.is_active:
+            raise closing.refusal_of(services, conflict.user)
         raise invalid_grant("login_expired")
 
     together = tuple(dict.fromkeys((*first.methods, *methods)))
     return Authenticated(user.id, together, first.auth_time, (use, *writes, *still), refuse)
+
+
+def of_closed(services: Services, login: PendingLogin, user: User) -> Authenticated | None:
+    """The login to a closed account, which opens the account again; None if its first factor is no longer good.
+
+    The writes delete the pending login and open the account. LingpaiError `login_expired` if one of both is done.
+    """
+    first = login.first
+    if first is None or not is_good(first, user):
+        return None
+
+    def refuse(_conflict: Conflict) -> Authenticated:
+        raise invalid_grant("login_expired")
+
+    writes = (UsePendingLogin(login.digest, services.clock.now()), closing.reopened(user))
+    return Authenticated(user.id, first.methods, first.auth_time, writes, refuse)
+
+
+def proof_of_closed(authenticated: Authenticated) -> Authenticated:
+    """The same proof, with writes that demand that the account is closed, where the others demand that it is not."""
+
+    def closed(write: Write) -> Write:
+        match write:
+            case CheckUser(user_id=user_id, password=password):
+                return CheckUser(user_id, password, closed=True)
+            case ChangeUser(before=before):
+                return CheckUser(before.id, before.password, closed=True)
+            case _:
+                return write
+
+    return replace(authenticated, writes=tuple(map(closed, authenticated.writes)))
+
+
+def is_good(first: FirstFactor, user: User) -> bool:
+    """Whether the account still has the password that was proven, if one was."""
+    return first.password_hash is None or first.password_hash == _hash_of(user.password)
 
 
 def digest(secret: bytes, *, of_app: bool = False) -> bytes:
@@ -135,7 +173,7 @@ def _proven(writes: tuple[Write, ...]) -> tuple[str | None, bytes | None]:
                 identity = identity or key
             case CheckUser(password=checked):
                 password = checked
-            case ChangeUser(before=before, after=after) if after.password != before.password:
+            case ChangeUser(before=before, after=after) if after.password != before.password or write.reopens:
                 password = after.password
             case _:
                 pass

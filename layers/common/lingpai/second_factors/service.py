@@ -247,7 +247,7 @@ def change(
     """
     for _ in range(_ATTEMPTS):
         user = services.store.get_user(user_id)
-        if user is None or user.disabled:
+        if user is None or not user.is_active:
             raise not_found("user_not_found")
         after, writes = plan(user)
         # Without a session, the operator removes as many factors as there are: the transaction has to hold them.
