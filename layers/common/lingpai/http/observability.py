@@ -114,6 +114,8 @@ def log_delivery(event_id: str, message_id: str, count: int, state: str, detail:
     """Log a try to deliver an event: the how many-th it was, and how it ended. The address may be a secret."""
     log = logger.info if state == "done" else logger.warning
     log("delivery", extra={"event": event_id, "message_id": message_id, "try": count, "state": state, "detail": detail})
+
+
 def log_deletions(accounts: int, *, more: bool) -> None:
     """Log how many accounts were deleted whose time was over, and whether some are left."""
     logger.info("deletions", extra={"accounts": accounts, "more": more})
