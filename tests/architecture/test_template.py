@@ -56,7 +56,6 @@ def test_who_may_do_what_with_the_keys() -> None:
     assert {entry for entry in on_keys if entry[1] not in plain} == {
         ("KeysFunction", "dynamodb:PutItem"),
         ("KeysFunction", "dynamodb:UpdateItem"),
-        ("KeysFunction", "dynamodb:DeleteItem"),
         ("KeysFunction", "kms:GenerateDataKeyPairWithoutPlaintext"),
         ("PagesFunction", "kms:Encrypt"),
     }

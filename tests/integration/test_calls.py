@@ -189,7 +189,7 @@ def test_theft_takes_the_verdict_and_the_end(house: House) -> None:
     ok(refresh(api, token))
     api.time.advance(601)
     api.services.clients.get_client(WEB[0])
-    assert house.calls.of(lambda: refresh(api, token)) == ["UpdateItem", "DeleteItem"]
+    assert house.calls.of(lambda: refresh(api, token)) == ["UpdateItem", "PutItem"]
 
 
 @pytest.mark.security("F16")

@@ -289,7 +289,7 @@ def test_a_users_token_costs_what_an_opaque_one_does(api_store: Any, monkeypatch
     assert calls_of(api, lambda: api.post("/user/checkOauthToken", json_body=check)) == ["GetItem"]
     assert calls_of(api, lambda: refresh(api, tokens["refresh_token"], JWT)) == ["UpdateItem"]
     revoke = {"token": tokens["refresh_token"]}
-    assert calls_of(api, lambda: api.post("/oauth/revoke", form=revoke, basic=JWT)) == ["DeleteItem"]
+    assert calls_of(api, lambda: api.post("/oauth/revoke", form=revoke, basic=JWT)) == ["PutItem"]
 
 
 # --- forgeries ------------------------------------------------------------------------------------------------

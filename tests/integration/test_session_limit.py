@@ -240,10 +240,8 @@ def test_ten_thousand_sessions_end_by_one_request(dynamodb_endpoint: str, monkey
             assert time.monotonic() - began < timeout("UsersFunction")
             store_calls.update(operations)
         assert store_calls["BatchWriteItem"] == ended_accounts.DELETED_AT_ONCE / 25
-        with monkeypatch.context() as patch:
-            reading = calls(patch, api)
-            store.session_spans(alice)
-        assert store_calls["Query"] < min(10, reading.count("Query")), "not all of them are read"
+        # None reads more, so not all of them are read.
+        assert store_calls["Query"] * ended_accounts.DELETED_AT_ONCE < MANY
         user = store.get_user(alice)
         assert user is not None
         assert user.sessions == 1

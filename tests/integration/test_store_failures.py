@@ -210,7 +210,7 @@ def test_a_theft_that_could_not_be_ended_is_ended_when_it_is_tried_again(
     second = spring_tokens(refresh(api, first["refresh_token"]))
     api.time.advance(601)
     with monkeypatch.context() as patch:
-        fail(patch, api, FAILURES["throttled"], "DeleteItem")
+        fail(patch, api, FAILURES["throttled"], "PutItem")
         assert refresh(api, first["refresh_token"]) == BUSY
     assert refresh(api, first["refresh_token"]).json["error"] == "invalid_grant"
     assert refresh(api, second["refresh_token"]).json["error"] == "invalid_grant"

@@ -75,6 +75,7 @@ def everything(api: Api) -> dict[str, list[str]]:
         name: sorted(
             str(sorted((name, str(value.value)) for name, value in item.attrs.items()))
             for item in backend.get_table(table).all_items()
+            if "deleted" not in item.attrs  # only a tombstone is left of it
         )
         for name, table in tables.items()
     }
