@@ -584,7 +584,8 @@ def test_which_tables_have_what() -> None:
 def stack(shell: Shell, cloud: aws.Aws) -> Shell:
     """A stack whose tables are those of the shell; the environment names none of them."""
     outputs = {f"{name.capitalize()}Table": getattr(shell.store.settings, f"{name}_table") for name in NAMES}
-    cloud.outputs = {"ApiUrl": "http://127.0.0.1:9", **outputs, "KeysKey": KEY_ARN}
+    queues = {name: f"http://127.0.0.1:9/{name}" for name in ("WebhooksQueue", "WebhooksFailedQueue")}
+    cloud.outputs = {"ApiUrl": "http://127.0.0.1:9", **outputs, **queues, "KeysKey": KEY_ARN}
     cloud.parameters = {"DigestLogin": "true", "SmsProvider": "console", "Stage": "dev", "WechatAppsSecret": ""}
     cleared = {name.upper(): "" for name in TABLE_FIELDS}
     shell.settings.update(
