@@ -470,6 +470,13 @@ def page_login(w: World) -> Call:
     return _sent(Visitor(w.service), "/login?way=password", {"action": "password"}, **filled)
 
 
+def page_login_among_many(w: World) -> Call:
+    person = w.somebody()
+    w.crowd(person.id)
+    filled = {"username": person.username, "password": person.password}
+    return _sent(Visitor(w.service), "/login?way=password", {"action": "password"}, **filled)
+
+
 def page_login_wrong(w: World) -> Call:
     person = w.somebody()
     filled = {"username": person.username, "password": "not the password"}
@@ -692,6 +699,7 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("TokenFunction", "SessionsTable", GET): token_check,
     ("TokenFunction", "SessionsTable", QUERY): password_login_among_many,
     ("TokenFunction", "SessionsTable", PUT): password_login,
+    ("TokenFunction", "SessionsTable", DELETE): password_login_among_many,
     ("TokenFunction", "SessionsTable", UPDATE): refresh,
     ("TokenFunction", "SessionsTable", CHECK): redeem_an_authorization_code,
     ("TokenFunction", "CodesTable", GET): redeem_an_authorization_code,
@@ -714,6 +722,7 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("MobileFunction", "UsersTable", BATCH_GET): code_login_with_claims,
     ("MobileFunction", "RolesTable", BATCH_GET): code_login_with_claims,
     ("MobileFunction", "SessionsTable", PUT): code_login,
+    ("MobileFunction", "SessionsTable", DELETE): code_login_among_many,
     ("MobileFunction", "CodePepper", SECRET): send_code,
     ("MobileFunction", "KeysTable", SCAN): signed_code_login,
     ("MobileFunction", "KeysKey", DECRYPT): signed_code_login,
@@ -727,6 +736,7 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("SignFunction", "UsersTable", BATCH_GET): sign_login_with_claims,
     ("SignFunction", "RolesTable", BATCH_GET): sign_login_with_claims,
     ("SignFunction", "SessionsTable", PUT): sign_login,
+    ("SignFunction", "SessionsTable", DELETE): sign_login_among_many,
     ("SignFunction", "KeysTable", SCAN): signed_sign_login,
     ("SignFunction", "KeysKey", DECRYPT): signed_sign_login,
     ("UsersFunction", "ClientsTable", BATCH_GET): find_by_a_machine,
@@ -761,6 +771,7 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("PagesFunction", "SessionsTable", BATCH_GET): page_account,
     ("PagesFunction", "SessionsTable", QUERY): page_password,
     ("PagesFunction", "SessionsTable", PUT): page_login,
+    ("PagesFunction", "SessionsTable", DELETE): page_login_among_many,
     ("PagesFunction", "SessionsTable", UPDATE): page_account_after_a_while,
     ("PagesFunction", "SessionsTable", BATCH_WRITE): page_end_others,
     ("PagesFunction", "UsersTable", GET): page_login,
