@@ -87,13 +87,14 @@ class Function:
 class Table:
     """One table: the arguments for `create_table`, and the attribute by which its items expire, if any.
 
-    `recoverable`: it has point-in-time recovery.
+    `recoverable`: it has point-in-time recovery. `stream` are the arguments for its stream, if it has one.
     """
 
     name: str
     create: Mapping[str, Any]
     ttl: str | None
     recoverable: bool = False
+    stream: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -282,7 +283,14 @@ def _table(name: str, given: Mapping[str, Any]) -> Table:
                 {key: index[key] for key in ("IndexName", "KeySchema", "Projection")} for index in given[kind]
             ]
     recovery = given.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled")
-    return Table(name, create, given.get("TimeToLiveSpecification", {}).get("AttributeName"), recovery is True)
+    stream = given.get("StreamSpecification")
+    return Table(
+        name,
+        create,
+        given.get("TimeToLiveSpecification", {}).get("AttributeName"),
+        recovery is True,
+        {"StreamEnabled": True, **stream} if stream else None,
+    )
 
 
 def _cors(document: Mapping[str, Any], resources: Mapping[str, Any], names: Mapping[str, str]) -> CorsRules:

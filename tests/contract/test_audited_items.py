@@ -19,12 +19,14 @@ from lingpai.kernel.writes import Conflict
 from lingpai.sessions.model import SessionKey
 from lingpai.sessions.storage import CheckSession, EndSession, PutSession
 from lingpai.signing_keys.model import StoredKey
+from lingpai.webhooks.model import Webhook
 from tests.support.samples import NOW, a_client, a_rotation, a_session, a_user, hashed
 
 FIRST = Cause("/users/save", "request-1", "192.0.2.1", "user:7", "web")
 NEXT = Cause("user disable", actor="operator:mei")
 KEY = StoredKey("ES256", 1, "kid", NOW, b"public", b"private")
 SESSION = a_session()
+WEBHOOK = Webhook("crm", "https://crm.example/", ("*",), b"wrapped", NOW)
 
 
 def in_store(store: Any, table: str) -> dict[str, Any]:
@@ -46,6 +48,7 @@ MADE: dict[str, tuple[str, Callable[[Any], object]]] = {
     "client": ("clients_table", lambda store: store.create_client(a_client())),
     "client, by the seed": ("clients_table", lambda store: store.put_client(a_client())),
     "key": ("keys_table", lambda store: store.add_key(KEY)),
+    "webhook": ("webhooks_table", lambda store: store.create_webhook(WEBHOOK)),
 }
 
 
@@ -66,6 +69,7 @@ CHANGED: dict[str, tuple[str, Callable[[Any], object]]] = {
     "roles": ("roles", lambda store: store.save_roles(RoleBook(((1, "author"),), 2, 1))),
     "client": ("client", lambda store: store.change_client(a_client(), a_client(disabled=True))),
     "private half": ("key", lambda store: store.forget_private(KEY)),
+    "webhook": ("webhook", lambda store: store.change_webhook(WEBHOOK, replace(WEBHOOK, disabled="gone"))),
 }
 
 
@@ -106,11 +110,13 @@ DELETED: dict[str, tuple[str, Callable[[Any], object]]] = {
     "one session": ("session", lambda store: store.end_sessions((SESSION.key,))),
     "session of a token": ("session", lambda store: store.delete_matching(SESSION.key, hashed("access 1"), "web")),
     "key": ("key", lambda store: store.delete_key(KEY)),
+    "webhook": ("webhook", lambda store: store.delete_webhook("crm")),
 }
 KEYS: dict[str, dict[str, Any]] = {
     "users_table": {"id": {"N": "1"}},
     "sessions_table": {"owner": {"N": "1"}, "id": {"B": SESSION.key.id}},
     "keys_table": {"algorithm": {"S": "ES256"}, "number": {"N": "1"}},
+    "webhooks_table": {"id": {"S": "crm"}},
 }
 
 
@@ -130,6 +136,7 @@ def test_deleted(reference: Any, name: str) -> None:
     assert reference.directory(1).users == {}
     assert reference.list_users(10, None).users == ()
     assert reference.load_keys() == ()
+    assert (reference.list_webhooks(), reference.get_webhook("crm")) == ((), None)
     assert (reference.get_session(SESSION.key), reference.sessions_of(1)) == (None, ())
     assert (reference.session_spans(1), reference.list_sessions(1, 10)) == ((), ())
     assert (reference.opened_at(SESSION.key), reference.is_revoked(SESSION.key)) == (None, False)

@@ -44,7 +44,7 @@ ANYTHING = "*"
 
 def is_read_once(resource: str, action: str) -> bool:
     """Whether it is read once for an execution environment: a new one has to be made to see that it is read."""
-    return action in {SECRET, DECRYPT} or (resource, action) == ("KeysTable", SCAN)
+    return action in {SECRET, DECRYPT} or (resource, action) in {("KeysTable", SCAN), ("WebhooksTable", SCAN)}
 
 
 @dataclass(frozen=True)

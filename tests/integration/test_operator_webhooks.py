@@ -2,23 +2,18 @@
 
 import json
 import re
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import standardwebhooks
 
 from lingpai.webhooks import messages
 from lingpai.webhooks.model import Webhook
-from tests.support.background import answering
 from tests.support.fake_aws import FakeAws, Told, serving
 from tests.support.shell import Ended, Shell, a_shell
-from tests.support.webhooks import hush
+from tests.support.webhooks import hook, hush
 
 URL = "https://crm.example/hooks?token=1"
 KNOWN = "the functions know it within 60 s\n"
@@ -158,36 +153,6 @@ def test_what_is_asked_first(shell: Shell) -> None:
 
 
 # --- deliveries
-
-
-@dataclass
-class Hook:
-    """A receiver on this machine, without TLS."""
-
-    url: str = ""
-    status: int = 200
-    calls: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
-    came: threading.Event = field(default_factory=threading.Event)
-
-
-@contextmanager
-def hook() -> Iterator[Hook]:
-    taken = Hook()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            taken.calls.append(({name.lower(): value for name, value in self.headers.items()}, body))
-            self.send_response(taken.status)
-            self.send_header("content-length", "0")
-            self.end_headers()
-            taken.came.set()
-
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    with answering(Handler) as taken.url:
-        yield taken
 
 
 def test_a_test_on_this_machine(shell: Shell) -> None:

@@ -1,7 +1,8 @@
 """The store in a process's memory: for tests of the core, under the same contract as DynamoDB."""
 
+import re
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -39,6 +40,8 @@ from lingpai.browser_sessions.storage import BrowserLookup, PutBrowserSession, R
 from lingpai.clients.model import Client, EndedAccount
 from lingpai.clients.storage import ClientLookup, SaveEnded
 from lingpai.consents.storage import Given, SaveConsents
+from lingpai.events.model import Event
+from lingpai.events.storage import AuditPage, AuditQuery, BadCursor
 from lingpai.identity_providers.model import AppToken
 from lingpai.kernel.writes import Conflict, Write
 from lingpai.passkeys.model import Challenge, Passkey, Passkeys
@@ -110,6 +113,8 @@ class MemoryStore:
     used_by: dict[str, str] = field(default_factory=dict)
     counters: dict[str, dict[str, int]] = field(default_factory=dict)
     webhooks: dict[str, Webhook] = field(default_factory=dict)
+    # By cursor, which is the time and the event's id.
+    events: dict[str, Event] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def contents(self) -> dict[str, Any]:
@@ -184,6 +189,25 @@ class MemoryStore:
         """See `ClientWriter`."""
         with self.lock:
             self.valid_from = max(self.valid_from, valid_from)
+
+    # --- events
+
+    def append_events(self, events: Sequence[Event]) -> None:
+        """See `AuditTrail`."""
+        with self.lock:
+            self.events |= {f"{event.at:010d}#{event.id}": event for event in events}
+
+    def find_events(self, query: AuditQuery, limit: int, after: str | None = None) -> AuditPage:
+        """See `AuditTrail`."""
+        if after is not None and not re.fullmatch(r"[0-9]{10}(#[0-9a-z-]{1,80})?", after):
+            raise BadCursor
+        with self.lock:
+            known = sorted(self.events.items(), reverse=True)
+        found = [
+            (cursor, event) for cursor, event in known if _is_asked(query, event) and (not after or cursor < after)
+        ]
+        page = found[:limit]
+        return AuditPage(tuple(event for _, event in page), page[-1][0] if len(found) > limit else None)
 
     # --- webhooks
 
@@ -841,6 +865,12 @@ def _counted(user: User, count: Count | None) -> User:
             return replace(user, sessions=(user.sessions or 0) + 1, logins=logins)
         case Recounted(_, now):
             return replace(user, sessions=now, logins=logins)
+
+
+def _is_asked(query: AuditQuery, event: Event) -> bool:
+    wanted = {"subject": query.subject, "actor": query.actor, "type": query.type}
+    in_time = (query.since or 0) <= event.at and (query.until is None or event.at < query.until)
+    return in_time and all(value is None or value == getattr(event, name) for name, value in wanted.items())
 
 
 def _span(session: Session | BrowserSession) -> SessionSpan:

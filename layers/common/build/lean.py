@@ -19,7 +19,7 @@ from py_compile import PycInvalidationMode
 from typing import Any
 
 # sts: where credentials come from a role other than the function's own.
-SERVICES = ("dynamodb", "kms", "pinpoint-sms-voice-v2", "secretsmanager", "sns", "sqs", "sts")
+SERVICES = ("dynamodb", "events", "kms", "pinpoint-sms-voice-v2", "secretsmanager", "sns", "sqs", "sts")
 # What is asked of DynamoDB, whose client has a method for each operation of the model; DescribeEndpoints is botocore's.
 OPERATIONS = (
     "BatchGetItem",

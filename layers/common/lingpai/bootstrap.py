@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from lingpai.browser_sessions.model import Place
     from lingpai.captcha.provider import Captcha
     from lingpai.captcha.settings import CaptchaProvider
+    from lingpai.events.records import Streams
+    from lingpai.events.service import EventServices
     from lingpai.identity_providers.web_login import WebLogin
     from lingpai.outbound.https import Https
     from lingpai.sms.settings import Provider
@@ -258,6 +260,41 @@ def webhook_services(services: Services) -> "WebhookServices":
         secrets=webhook_secrets(settings),
         queue=webhook_queue(settings),
     )
+
+
+def event_services(services: Services) -> "EventServices":
+    """What the function needs that keeps and sends events."""
+    from lingpai.aws.event_bus import EventBus
+    from lingpai.aws.queues import SqsQueue
+    from lingpai.events.service import EventServices
+    from lingpai.webhooks.service import enqueue
+
+    settings, webhooks = services.settings, webhook_services(services)
+    return EventServices(
+        trail=services.store,
+        streams=event_streams(settings),
+        meter=services.meter,
+        deliver=lambda events: enqueue(webhooks, events),
+        bus=EventBus(settings) if settings.event_bus else None,
+        failed=SqsQueue(settings, settings.events_failed_queue) if settings.events_failed_queue else None,
+    )
+
+
+def event_streams(settings: Settings) -> "Streams":
+    """The tables whose streams have events."""
+    from lingpai.events.counters import StopsAt
+    from lingpai.events.records import Streams
+
+    kinds = {
+        settings.users_table: "users",
+        settings.sessions_table: "sessions",
+        settings.clients_table: "clients",
+        settings.roles_table: "roles",
+        settings.keys_table: "keys",
+        settings.counters_table: "counters",
+        settings.webhooks_table: "webhooks",
+    }
+    return Streams(kinds, StopsAt(settings.sms_unproven, settings.limit_sms_day))
 
 
 def webhook_secrets(settings: Settings) -> SecretWrapper:

@@ -17,6 +17,7 @@ from lingpai.captcha import settings as captcha
 from lingpai.captcha.settings import CaptchaSettings
 from lingpai.clients.settings import ClientSettings
 from lingpai.dpop.settings import DpopSettings
+from lingpai.events.settings import EventSettings
 from lingpai.http.settings import HttpSettings
 from lingpai.identity_providers.settings import IdentityProviderSettings
 from lingpai.kernel.errors import SettingsError
@@ -37,6 +38,7 @@ from lingpai.webhooks.settings import WebhookSettings
 # pydantic lists the fields of the last base class first. docs/settings.md is written from them, in the same order.
 class Settings(
     WebhookSettings,
+    EventSettings,
     IdentityProviderSettings,
     RateLimitSettings,
     CaptchaSettings,

@@ -13,6 +13,8 @@ from lingpai.clients import dynamodb as clients
 from lingpai.clients.storage import ClientSource, EndedAccounts
 from lingpai.consents import dynamodb as consents
 from lingpai.consents.storage import Consents
+from lingpai.events import dynamodb as events
+from lingpai.events.storage import AuditTrail
 from lingpai.identity_providers import dynamodb as identity_providers
 from lingpai.identity_providers.storage import AppTokens
 from lingpai.kernel.writes import Conflict, Ledger, Write
@@ -50,6 +52,7 @@ class Store(
     AppTokens,
     Counters,
     Webhooks,
+    AuditTrail,
     Protocol,
 ):
     """The whole store interface of a deployment, except signing keys."""
@@ -85,6 +88,7 @@ class DynamoStore(
     identity_providers.DynamoAppTokens,
     rate_limits.DynamoCounters,
     webhooks.DynamoWebhooks,
+    events.DynamoEvents,
     signing_keys.DynamoKeys,
 ):
     """`Store`, `ClientWriter` and `KeyStore` on DynamoDB, made of the features' parts."""

@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 
 # The ends of addresses by region, the first that fits; botocore knows those of other regions.
 _DOMAINS = {"cn-[a-z]+-[0-9]+": "amazonaws.com.cn", "(us-gov|[a-z]{2})-[a-z]+-[0-9]+": "amazonaws.com"}
-_IDS = {"dynamodb": "DYNAMODB", "kms": "KMS", "secretsmanager": "SECRETS_MANAGER", "sqs": "SQS"}
+_IDS = {
+    "dynamodb": "DYNAMODB",
+    "kms": "KMS",
+    "secretsmanager": "SECRETS_MANAGER",
+    "sqs": "SQS",
+    "events": "EVENTBRIDGE",
+}
 # Variables that ask for other addresses than a service's ordinary one, and for another way to any address.
 _DETOURS = ("AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT")
 _PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")

@@ -24,7 +24,9 @@ class Service:
 DYNAMODB = Service("dynamodb", "DynamoDB_20120810", "1.0", ("B",))
 KMS = Service("kms", "TrentService", "1.1", ("Plaintext", "CiphertextBlob", "PublicKey", "PrivateKeyCiphertextBlob"))
 SQS = Service("sqs", "AmazonSQS", "1.0")
-SERVICES = {each.name: each for each in (DYNAMODB, KMS, SQS, Service("secretsmanager", "secretsmanager", "1.1"))}
+EVENTS = Service("events", "AWSEvents", "1.1")
+SECRETS = Service("secretsmanager", "secretsmanager", "1.1")
+SERVICES = {each.name: each for each in (DYNAMODB, KMS, SQS, EVENTS, SECRETS)}
 
 
 class UnreadableError(BotoCoreError):

@@ -37,19 +37,22 @@ class AuditPage:
 
 
 class BadCursor(ValueError):
-    """The cursor is none that a page of this query has given."""
+    """The cursor is none that a page has given."""
+
+    def __init__(self) -> None:
+        super().__init__("no cursor of a page of events")
 
 
 class AuditTrail(Protocol):
     """The events that are kept."""
 
-    def append(self, events: Sequence[Event]) -> None:
+    def append_events(self, events: Sequence[Event]) -> None:
         """Keep these events. One that is kept already stays as it is, so this can be repeated."""
         ...
 
-    def find(self, query: AuditQuery, limit: int, after: str | None = None) -> AuditPage:
+    def find_events(self, query: AuditQuery, limit: int, after: str | None = None) -> AuditPage:
         """At most `limit` events, the newest first: the first ones, or those behind the cursor `after`.
 
-        Raises BadCursor for a cursor of another query, and for any other text.
+        A cursor is a place in time, good for any query; BadCursor for any other text.
         """
         ...

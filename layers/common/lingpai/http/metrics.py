@@ -35,6 +35,8 @@ DIMENSIONS: Mapping[str, tuple[str, ...]] = {
     "CaptchasSolved": (),
     "CaptchasUnchecked": (),
     "NoticesLost": (),
+    "EventsKept": (),
+    "EventsFailed": (),
     "WebhooksDelivered": (),
     "WebhooksFailed": (),
     "SmsSent": ("provider",),

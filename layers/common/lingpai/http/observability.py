@@ -110,6 +110,16 @@ def log_key_maintenance(done: Mapping[str, object]) -> None:
     logger.info("keys", extra={"keys": done})
 
 
+def log_event_failure(sequence_number: str, error: Exception) -> None:
+    """Log a record of a stream that could not be read, without anything of it."""
+    logger.error("event unread", extra={"sequence_number": sequence_number, **_place(error)})
+
+
+def log_events_unkept(count: int, error: LingpaiError) -> None:
+    """Log that so many events could not be kept or sent, and why."""
+    logger.error("events unkept", extra={"count": count, "reason": error.reason, "detail": error.detail})
+
+
 def log_delivery(event_id: str, message_id: str, count: int, state: str, detail: str) -> None:
     """Log a try to deliver an event: the how many-th it was, and how it ended. The address may be a secret."""
     log = logger.info if state == "done" else logger.warning

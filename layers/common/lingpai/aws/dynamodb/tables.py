@@ -176,6 +176,12 @@ class DynamoTables:
             ]
             self._write_batch({table: requests})
 
+    def put_all(self, table: str, items: tuple[Item, ...]) -> None:
+        """Put these items, each of another key, without a condition; one call for each 25."""
+        for start in range(0, len(items), _BATCH_WRITES):
+            batch = items[start : start + _BATCH_WRITES]
+            self._write_batch({table: [{"PutRequest": {"Item": item}} for item in batch]})
+
     def _write_batch(self, requests: Arguments) -> None:
         for attempt in range(_BATCH_ATTEMPTS):
             requests = self.call("BatchWriteItem", RequestItems=requests).get("UnprocessedItems") or {}
