@@ -2,7 +2,19 @@
 
 import typer
 
-from local.operator import clients, consents, doctor, keys, prefixes, seeding, sessions, transfer, user_lists, users
+from local.operator import (
+    clients,
+    compliance,
+    consents,
+    doctor,
+    keys,
+    prefixes,
+    seeding,
+    sessions,
+    transfer,
+    user_lists,
+    users,
+)
 from local.operator.command_context import accept_options, command, version_option
 
 _CODES = (
@@ -22,6 +34,7 @@ app = typer.Typer(
 accept_options(app, version_option)
 command(app, "seed")(seeding.seed_deployment)
 command(app, "doctor")(doctor.doctor)
+command(app, "compliance")(compliance.report)
 command(users.group, "list")(user_lists.list_users)
 command(users.group, "find")(user_lists.find_users)
 for group in (clients.group, users.group, sessions.group, consents.group, keys.group, prefixes.group, transfer.group):
