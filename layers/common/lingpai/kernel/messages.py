@@ -113,6 +113,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "id_token_expired": ("ID Token 已过期或尚未生效", "The ID token has expired or is not good yet"),
     "id_token_used": ("ID Token 已被使用", "The ID token was used before: get a new one"),
     "bad_nonce": ("nonce 不匹配", "The nonce is not that of the ID token"),
+    "bad_notice": ("不是微信发送的通知", "WeChat has not sent this"),
     "provider_busy": ("登录过于频繁，请稍后再试", "Too many logins at the provider: wait before the next"),
     "provider_unavailable": (
         "第三方登录暂时不可用，请稍后再试",
