@@ -225,6 +225,10 @@ security-page: $(VENV) ## Write docs/security.md: requirements and the tests tha
 picture: $(VENV) ## Draw docs/architecture-light.svg and -dark.svg from the template
 	@.venv/bin/python -m tools.architecture_picture
 
+.PHONY: compliance
+compliance: $(VENV) ## Write docs/compliance.md: laws and standards, each requirement with its evidence
+	@.venv/bin/python -m tools.compliance_page
+
 .PHONY: cost
 cost: $(VENV) ## Write docs/cost.md: what a deployment costs and how it scales
 	@.venv/bin/python -m tools.cost

@@ -4,6 +4,7 @@ import typer
 
 from local.operator import (
     clients,
+    compliance,
     consents,
     doctor,
     keys,
@@ -34,6 +35,7 @@ app = typer.Typer(
 accept_options(app, version_option)
 command(app, "seed")(seeding.seed_deployment)
 command(app, "doctor")(doctor.doctor)
+command(app, "compliance")(compliance.report)
 command(users.group, "list")(user_lists.list_users)
 command(users.group, "find")(user_lists.find_users)
 for group in (

@@ -243,3 +243,11 @@ def test_the_time_out_is_longer_than_what_may_take_long_by_itself() -> None:
     for function in TEMPLATE.functions:
         if function.name not in ("KeysFunction", "DeletionsFunction"):
             assert longest < function.timeout < 30
+
+
+def test_tables_are_encrypted() -> None:
+    """All of them; those that people would miss can be restored to any point of the last 35 days."""
+    tables = {name: found["Properties"] for name, found in RESOURCES.items() if found["Type"] == "AWS::DynamoDB::Table"}
+    assert all(table["SSESpecification"] == {"SSEEnabled": True} for table in tables.values())
+    recovered = {name for name, table in tables.items() if "PointInTimeRecoverySpecification" in table}
+    assert {"ClientsTable", "UsersTable", "IdentitiesTable", "RolesTable", "FactorsTable"} <= recovered

@@ -234,3 +234,9 @@ def test_a_number_is_taken_away(service: Service, admin: str) -> None:
     succeeds(service.post("/users/phone/remove", json_body=body, bearer=mine["access_token"]))
     assert gives(service.get("/users/current", bearer=mine["access_token"]))["phone"] is None
     assert service.get("/users/current", bearer=elsewhere["access_token"]).status == 401
+
+
+def test_notices_of_wechat_are_signed(service: Service) -> None:
+    path = "/wechat/notices/wx0123456789abcdef?signature=x&timestamp=1&nonce=1"
+    assert service.get(path).status == 403
+    refuses(service.post(path, json_body={"Event": "user_authorization_revoke"}), 403, "不是微信发送的通知")

@@ -246,7 +246,9 @@ def test_the_account_page(site: Site, chromium: Chromium, setting: Setting) -> N
         send(page)
         page.goto(f"{site.url}/account")
         assert urlsplit(page.url).path == "/login"
-        assert site.api.services.store.find_user_id(f"username:{name}") is None
+        user = site.api.services.store.get_user(site.api.user_id(name))
+        assert user is not None
+        assert user.closes_at is not None
 
 
 def go_back(page: Page) -> None:

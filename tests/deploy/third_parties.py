@@ -5,6 +5,7 @@ of their secrets) is deployed; where the fakes are is set on the functions after
 """
 
 import dataclasses
+import hashlib
 import json
 import re
 import secrets
@@ -61,6 +62,8 @@ def _settings_by_parameter() -> dict[str, str]:
 
 
 _PARAMETERS = _settings_by_parameter()
+NOTICE_APP, NOTICE_TOKEN = "wx0123456789abcdef", "tokenOfNotices"
+NOTICES = f"{NOTICE_APP}:{NOTICE_TOKEN}"
 _BREAKER = "sms:breaker:aliyun"
 # Five within a minute open it; where a new minute begins in between, it takes a few more.
 _FAILURES_MOST = 10
@@ -177,6 +180,7 @@ def _parameters(stack: Stack, issuer: str) -> dict[str, str]:
         "SmsProvider": ",".join(vendor.name for vendor in (*_VENDORS, AWS, SNS)),
         "AwsSmsOrigination": POOL,
         "WechatAppsSecret": secret("WechatApps", wechat.APPS),
+        "WechatNoticesSecret": secret("WechatNotices", NOTICES),
         "TrustedProxySecret": secret("TrustedProxy", PROXY_SECRET),
         "OidcProviders": openid.setting(issuer, client_id=OTHER_AUDIENCE),
         "OidcClientSecrets": secret("OidcClients", json.dumps({"google": openid.SECRET})),
@@ -248,6 +252,14 @@ def extension_id_token(t: Town) -> Call:
 
 def link_wechat(t: Town) -> Call:
     return t.link(t.wechat.log_in(new_name(), unionid=new_name()), t.by_wechat())
+
+
+def wechat_notice(t: Town) -> Call:
+    """WeChat's check of the address."""
+    at, nonce = str(int(time.time())), "n"
+    signature = hashlib.sha1("".join(sorted((NOTICE_TOKEN, at, nonce))).encode()).hexdigest()  # noqa: S324
+    query = f"signature={signature}&timestamp={at}&nonce={nonce}&echostr=hello"
+    return lambda: t.service.get(f"/wechat/notices/{NOTICE_APP}?{query}")
 
 
 def link_an_id_token(t: Town) -> Call:
@@ -358,6 +370,7 @@ NEEDED: dict[Line, Callable[[Town], Call]] = {
     ("SignFunction", "UsersTable", UPDATE): wechat_login_with_a_second_id,
     ("SignFunction", "CountersTable", UPDATE): id_token_login,
     ("UsersFunction", "WechatAppsSecret", SECRET): link_wechat,
+    ("UsersFunction", "WechatNoticesSecret", SECRET): wechat_notice,
     ("TokenFunction", "TrustedProxySecret", SECRET): token_by_cloudfront,
     ("MobileFunction", "TrustedProxySecret", SECRET): code_by_cloudfront,
     ("SignFunction", "TrustedProxySecret", SECRET): sign_by_cloudfront,

@@ -9,11 +9,14 @@ from lingpai.accounts import closing
 from lingpai.accounts import service as accounts
 from lingpai.accounts.closing import Deleted
 from lingpai.kernel.errors import LingpaiError
+from local import functions
+from tests.support import deadlines
 from tests.support.api import Answer, Api, make_api
 from tests.support.authenticator import set_up
 from tests.support.browsers import request_pairs, web_app
 from tests.support.memory_store import MemoryStore
 from tests.support.pages import Browser, Page, path
+from tests.support.stores import ROOT, TEMPLATE
 
 PASSWORD = "correct horse battery"
 NUMBER = "13312341234"
@@ -210,6 +213,25 @@ def test_deleted_when_due(api: Api) -> None:
     assert store.find_user_ids("username:alice", f"mobile:+86{NUMBER}") == {}
     page = by_code(Browser(api))
     assert (page.status, page.target) == (200, "/account")
+
+
+def test_the_function_of_the_schedule(api: Api) -> None:
+    closed(api)
+    user_id = api.user_id("alice")
+    invoke = functions.load(TEMPLATE, ROOT)
+    assert invoke("DeletionsFunction", {}) == {"ids": (), "more": False}
+    api.time.advance(WEEK)
+    assert invoke("DeletionsFunction", {}) == {"ids": (user_id,), "more": False}
+    assert invoke("DeletionsFunction", {}) == {"ids": (), "more": False}
+
+
+def test_without_time_for_all_it_says_so(api: Api) -> None:
+    """What is left is done by the next run."""
+    closed(api)
+    api.time.advance(WEEK)
+    with deadlines.within(4):
+        assert closing.delete_due(api.services) == Deleted((), more=True)
+    assert len(closing.delete_due(api.services).ids) == 1
 
 
 def test_a_new_account_of_the_number_is_another_one(api: Api) -> None:

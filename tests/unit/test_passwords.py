@@ -164,3 +164,21 @@ def test_the_own_name_is_refused(name: str) -> None:
     assert refused("margaret-hamilton", name) == ("password_is_name", {})
     assert refused("margaret-hamilton-", name) is None
     assert refused("margaret-hamilton", None) is None
+
+
+@pytest.mark.parametrize(
+    ("password", "classes"),
+    [
+        ("plumblossom", 1),
+        ("plum blossom", 2),
+        ("Plum blossom", 3),
+        ("Plum blossom 7", 4),
+        ("梅花梅花梅花梅花", 1),
+        ("PLUM7PLUM7", 2),
+    ],
+)
+def test_classes_of_characters(password: str, classes: int) -> None:
+    """PASSWORD_CLASSES, which is off by default."""
+    for wanted in range(5):
+        reason = refused(password, settings=stores.settings(password_classes=wanted))
+        assert reason == (None if wanted <= classes else ("password_too_plain", {"classes": wanted}))

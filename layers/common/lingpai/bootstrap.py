@@ -86,6 +86,7 @@ def build(
         page_captcha=captcha(settings, _ON_PAGES[settings.captcha], pepper, clock),
         find_place=_find_place(settings),
         proxy_secret=secrets.optional(settings, "trusted_proxy_secret"),
+        wechat_notices=secrets.optional(settings, "wechat_notices"),
     )
 
 

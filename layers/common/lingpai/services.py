@@ -33,6 +33,7 @@ class Services:
     for none.
     `find_place` finds the place of an address; None without a database of places.
     `proxy_secret` returns the secret that authenticates a trusted proxy; None if there is no such proxy.
+    `wechat_notices` returns what WeChat signs its notices with; None where none are taken.
     """
 
     settings: "Settings"
@@ -53,3 +54,4 @@ class Services:
     find_place: "Callable[[str], Place | None] | None" = None
     waiting_clients: "dict[str, WaitingClient]" = field(default_factory=dict, repr=False)
     proxy_secret: Callable[[], str] | None = field(default=None, repr=False)
+    wechat_notices: Callable[[], str] | None = field(default=None, repr=False)

@@ -54,7 +54,7 @@ def close(services: Services, user_id: int, session: "SessionKey", *checks: Writ
             raise not_found("user_not_found")
         if user.closes_at is not None:
             return user.closes_at
-        closes_at = services.clock.now() + services.settings.deletion_days * _DAY
+        closes_at = time_of(services)
         writes = (ChangeUser(user, replace(user, closes_at=closes_at), alone=True), *checks)
         ended = ended_accounts.ending(services, user_id)
         try:
@@ -65,6 +65,11 @@ def close(services: Services, user_id: int, session: "SessionKey", *checks: Writ
             continue
         return closes_at
     raise conflict("changed_meanwhile")
+
+
+def time_of(services: Services) -> int:
+    """When an account is deleted that is closed now."""
+    return services.clock.now() + services.settings.deletion_days * _DAY
 
 
 def reopened(user: User) -> ChangeUser:

@@ -6,8 +6,18 @@ from typing import Annotated
 from pydantic import Field
 
 from lingpai.accounts.api import GivenId, Id, Password, RoleName, Username
-from lingpai.authentication import identity_routes, routes
-from lingpai.http.api import Answer, Body, ClientFields, Done, Message, Operation, bearer_refusals, legacy_refusals
+from lingpai.authentication import identity_routes, routes, wechat_notices
+from lingpai.http.api import (
+    Answer,
+    Body,
+    ClientFields,
+    Done,
+    Message,
+    Operation,
+    PlainText,
+    bearer_refusals,
+    legacy_refusals,
+)
 from lingpai.http.example import ADMIN, CODE_FIELDS, NONCE, READER, WEB, Account, Example, SentCode, called
 from lingpai.http.router import Endpoint
 
@@ -117,6 +127,7 @@ OPERATIONS: Mapping[Endpoint, Operation] = {
         "Set a password by a code", Done, legacy_refusals(401), PasswordReset, form=True, client="required"
     ),
     routes.remove_phone: Operation("Remove the number of an account", Done, bearer_refusals(404, 409), NumberRemoval),
+    wechat_notices.notice: Operation("Take a notice of WeChat", PlainText, legacy_refusals(403)),
     identity_routes.current: Operation(
         "Return the login methods of one's own account", Message[LoginMethods], bearer_refusals()
     ),
@@ -157,6 +168,7 @@ EXAMPLES: Mapping[str, Example] = {
         code=SentCode("+8613312341246", purpose="reset"),
     ),
     "users-phone-remove": called("/users/phone/remove", _MOVER, {"id": "{id}"}),
+    "wechat-notices": Example("/wechat/notices/wx0123456789abcdef", method="GET", status=403),
     "users-identities": called("/users/identities", READER, method="GET"),
     "users-identities-link": called(
         "/users/identities/link", _LINKER, {"provider": "example", "sign": "{id_token}", "nonce": NONCE}

@@ -25,6 +25,7 @@ Resource = Annotated[
 Html = NewType("Html", str)
 Css = NewType("Css", str)
 JavaScript = NewType("JavaScript", str)
+PlainText = NewType("PlainText", str)
 # An answer without a body, whose `Location` leads on.
 Redirect = NewType("Redirect", str)
 # An answer without a body, since the caller has it already.

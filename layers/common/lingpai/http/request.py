@@ -213,6 +213,29 @@ def form_text(request: Request) -> str:
         raise _malformed("不是 UTF-8 表单", "it is no UTF-8 form") from None
 
 
+def query_parameters(request: Request, longest: Mapping[str, int]) -> dict[str, str]:
+    """The parameters of the query that have a name in `longest`, which has the most characters of each.
+
+    LingpaiError for one that is repeated or too long, and for a query that is not UTF-8.
+    """
+    given: dict[str, str] = {}
+    for name, value in _form(request.query.encode(), longest):
+        if name in given:
+            raise _repeated(name)
+        if len(value) > longest[name]:
+            raise invalid_request("too_long", name=name, limit=longest[name])
+        given[name] = value
+    return given
+
+
+def body_text(request: Request) -> str:
+    """The body as text; LingpaiError for one that is not UTF-8."""
+    try:
+        return _body(request).decode()
+    except UnicodeDecodeError:
+        raise _malformed("不是 UTF-8", "it is not UTF-8") from None
+
+
 def require(given: Mapping[str, str], *names: str) -> None:
     """LingpaiError for the first of these parameters that is missing."""
     for name in names:

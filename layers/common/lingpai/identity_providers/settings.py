@@ -1,7 +1,9 @@
 """The settings of identity providers."""
 
+import base64
 import json
 import re
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -23,6 +25,9 @@ _WECHAT_APP = re.compile(r"wx[0-9A-Za-z]{4,62}")
 _SCOPE = r"^([!#-\[\]-~]+ )*openid( [!#-\[\]-~]+)*$"
 _PROVIDER_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 # Names with another meaning: the other two identity providers, and the one that OpenID identities are stored under.
+# What an app's settings at WeChat take as the token of its notices, and as their EncodingAESKey.
+_NOTICE_TOKEN = re.compile(r"[0-9A-Za-z]{3,32}")
+_NOTICE_KEY = re.compile(r"[0-9A-Za-z]{43}")
 _NOT_OPENID = {"oidc", "trusted", "wechat"}
 
 
@@ -40,6 +45,29 @@ def wechat_apps(text: str) -> dict[str, str]:
             )
         if found.setdefault(app, secret) != secret:
             raise ValueError(f"entry {number} gives {app} another secret")
+    return found
+
+
+@dataclass(frozen=True)
+class NoticeSecrets:
+    """What WeChat signs the notices of a mini-program with and, where they are encrypted, their AES key."""
+
+    token: str = field(repr=False)
+    key: bytes | None = field(default=None, repr=False)
+
+
+def notice_secrets(text: str) -> dict[str, NoticeSecrets]:
+    """Split `wx123:token,wx456:token:EncodingAESKey` into the secrets of notices by app id.
+
+    The text of a ValueError has the number of the wrong entry, not its content.
+    """
+    found: dict[str, NoticeSecrets] = {}
+    for number, entry in enumerate((word for word in text.split(",") if word.strip()), start=1):
+        app, token, key = ([part.strip() for part in entry.split(":")] + ["", ""])[:3]
+        is_sound = _WECHAT_APP.fullmatch(app) and _NOTICE_TOKEN.fullmatch(token) and entry.count(":") < 3
+        if not is_sound or (key and not _NOTICE_KEY.fullmatch(key)):
+            raise ValueError(f"entry {number} is not an app id, its token and its EncodingAESKey or none")
+        found[app] = NoticeSecrets(token, base64.b64decode(f"{key}=") if key else None)
     return found
 
 
@@ -179,6 +207,12 @@ class IdentityProviderSettings(FeatureSettings):
     """text: mini-programs and their secrets, as `appid:secret` with commas between; takes precedence over the next"""
     wechat_apps_secret: str = ""
     """ARN: the Secrets Manager secret that holds them, in that form"""
+    wechat_notices: SecretStr = SecretStr("")
+    """text: what WeChat signs its [notices](identities.md#notices-of-wechat) with, as `app:token` or
+    `app:token:EncodingAESKey`, with commas between; takes precedence over the next
+    """
+    wechat_notices_secret: SecretArn = ""
+    """ARN: the Secrets Manager secret that holds it, in that form"""
     wechat_url: Url = "https://api.weixin.qq.com"
     """URL: where WeChat is asked"""
     wechat_open_url: Url = "https://open.weixin.qq.com"
@@ -213,6 +247,12 @@ class IdentityProviderSettings(FeatureSettings):
     def _readable(cls, apps: SecretStr) -> SecretStr:
         wechat_apps(apps.get_secret_value())
         return apps
+
+    @field_validator("wechat_notices")
+    @classmethod
+    def _readable_notices(cls, notices: SecretStr) -> SecretStr:
+        notice_secrets(notices.get_secret_value())
+        return notices
 
     @field_validator("oidc_client_secrets")
     @classmethod

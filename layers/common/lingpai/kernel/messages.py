@@ -113,6 +113,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "id_token_expired": ("ID Token 已过期或尚未生效", "The ID token has expired or is not good yet"),
     "id_token_used": ("ID Token 已被使用", "The ID token was used before: get a new one"),
     "bad_nonce": ("nonce 不匹配", "The nonce is not that of the ID token"),
+    "bad_notice": ("不是微信发送的通知", "WeChat has not sent this"),
     "provider_busy": ("登录过于频繁，请稍后再试", "Too many logins at the provider: wait before the next"),
     "provider_unavailable": (
         "第三方登录暂时不可用，请稍后再试",
@@ -160,6 +161,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "mobile_taken": ("该手机号已属于另一个账号", "This number belongs to another account"),
     "email_taken": ("该电子邮箱已属于另一个账号", "This e-mail address belongs to another account"),
     "openid_taken": ("该 openId 已属于另一个账号", "This openId belongs to another account"),
+    "password_too_plain": (
+        "密码须包含小写字母、大写字母、数字、其他字符中的至少 {classes} 种",
+        "The password needs {classes} kinds at least of: lower case, upper case, digits, other characters",
+    ),
     "password_too_short": ("密码至少 {limit} 个字符", "A password needs at least {limit} characters"),
     "password_too_long": ("密码最多 {limit} 个字符", "A password has at most {limit} characters"),
     "password_common": (

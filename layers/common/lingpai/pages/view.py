@@ -34,6 +34,7 @@ _FIELDS = {
     "wrong_old_password": "oldPassword",
     "password_too_short": "newPassword",
     "password_too_long": "newPassword",
+    "password_too_plain": "newPassword",
     "password_common": "newPassword",
     "password_is_name": "newPassword",
     "password_unreadable": "newPassword",

@@ -95,7 +95,8 @@ def needs_rehash(stored: str, settings: "PasswordSettings") -> bool:
 def check_new(password: str, username: str | None, settings: "PasswordSettings") -> None:
     """Refuse a new password that is too short or long, the account's own name, or one that is common or has leaked.
 
-    Lengths are counted in code points after NFKC; there are no rules of composition (NIST SP 800-63B-4, 3.1.1.2).
+    Lengths are counted in code points after NFKC. There are no rules of composition (NIST SP 800-63B-4, 3.1.1.2), but
+    for those of PASSWORD_CLASSES.
     Where the filter of common ones cannot be read, every new password is refused with 503.
     """
     if len(password) > LONGEST:
@@ -107,10 +108,23 @@ def check_new(password: str, username: str | None, settings: "PasswordSettings")
         raise invalid_request("password_too_long", limit=MAX_LENGTH)
     if any(unicodedata.category(character) in ("Cc", "Cs", "Cn") for character in normalised):
         raise invalid_request("password_unreadable")
+    if _classes(normalised) < settings.password_classes:
+        raise invalid_request("password_too_plain", classes=settings.password_classes)
     if username is not None and normalised.casefold() == normalise(username).casefold():
         raise invalid_request("password_is_name")
     if _filter(settings).refuses(password):
         raise invalid_request("password_common")
+
+
+def _classes(password: str) -> int:
+    """How many of these classes its characters are of: lower case, upper case, digits, and all others."""
+    kinds = (
+        str.islower,
+        str.isupper,
+        str.isdigit,
+        lambda each: not (each.islower() or each.isupper() or each.isdigit()),
+    )
+    return sum(any(map(kind, password)) for kind in kinds)
 
 
 def filter_path(settings: "PasswordSettings") -> Path:

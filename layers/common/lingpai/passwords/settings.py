@@ -14,6 +14,10 @@ class PasswordSettings(FeatureSettings):
     """path: the filter of [refused passwords](passwords.md); without it, the shipped one"""
     password_min_length: Annotated[int, Field(ge=1, le=128)] = 8
     """characters: the shortest new password"""
+    password_classes: Annotated[int, Field(ge=0, le=4)] = 0
+    """classes: how many of lower case, upper case, digits and other characters a new password must have; 0 for any, as
+    NIST SP 800-63B-4 wants it
+    """
     argon2_memory_kib: Annotated[int, Field(ge=8)] = 19456
     """KiB: memory of a password hash; old hashes are renewed at login"""
     argon2_time: Annotated[int, Field(ge=1)] = 2
