@@ -50,13 +50,19 @@ class Found:
 
 
 def change_of(record: Mapping[str, Any]) -> Change | None:
-    """The change in a record; None where it has none: the item was removed, or there was and is no item."""
-    stream = record["dynamodb"]
-    new = stream.get("NewImage")
-    if record["eventName"] not in {"INSERT", "MODIFY"} or new is None:
+    """The change in a record; None where it has none: the item has expired, or there was and is no item."""
+    if record["eventName"] not in {"INSERT", "MODIFY", "REMOVE"} or _has_expired(record):
         return None
+    stream = record["dynamodb"]
+    new = stream.get("NewImage") or _NOTHING
     before, after = _item(stream.get("OldImage") or _NOTHING), _item(new)
     return Change(before, after, cause.read(text(new, "cause"))) if before or after else None
+
+
+def _has_expired(record: Mapping[str, Any]) -> bool:
+    """Whether DynamoDB has removed the item by its time to live, and nobody asked for it."""
+    principal: str = (record.get("userIdentity") or {}).get("principalId", "")
+    return principal == "dynamodb.amazonaws.com"
 
 
 def _item(image: Image) -> Image:

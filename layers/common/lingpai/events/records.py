@@ -1,7 +1,7 @@
 """Records of the tables' streams, and the events in them: pure functions.
 
-A removed item is no event: DynamoDB removes what has expired. What somebody deletes leaves a tombstone, and the record
-of that has the item before.
+What has expired is no event. What somebody deletes leaves a tombstone, and the record of that has the item before and
+the cause. Many sessions that end together, and those that make room for another, are removed: nothing tells the cause.
 """
 
 from collections.abc import Callable, Iterable, Mapping
