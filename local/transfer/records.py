@@ -13,7 +13,7 @@ from math import floor, isfinite
 from typing import Any
 
 from lingpai.accounts import identities, profile_names
-from lingpai.accounts.model import Profile, RoleBook, User
+from lingpai.accounts.model import Agreement, Profile, RoleBook, User
 from lingpai.accounts.roles import check_name
 from lingpai.http import fields
 from lingpai.identity_providers.model import OPENID_MAX
@@ -33,6 +33,8 @@ FIELDS = (
     "digests",
     "roles",
     "disabled",
+    "closes_at",
+    "agreements",
     "profile",
 )
 # Additional columns of a file of refused lines. An import ignores them.
@@ -129,6 +131,8 @@ def read(record: Mapping[str, Any], rules: Rules, line: int = 0, size: int = 0) 
         password=_password(given),
         digests=_digests(given),
         disabled=_flag(given, "disabled"),
+        closes_at=_number(given, "closes_at", 1, _LAST_SECOND),
+        agreements=_agreements(given),
         profile=_profile(given, settings.utc_offset_minutes),
     )
     user = _named(user, rules)
@@ -168,6 +172,8 @@ def written(user: User, book: RoleBook) -> dict[str, Any]:
         "digests": user.digests,
         "roles": sorted(names[role_id] for role_id in user.roles if role_id in names) or None,
         "disabled": user.disabled or None,
+        "closes_at": user.closes_at,
+        "agreements": [[*vars(agreement).values()] for agreement in user.agreements] or None,
         "profile": {name: text for name, text in profile_names.by_seed_names(user.profile).items() if text is not None}
         or None,
     }
@@ -253,6 +259,24 @@ def _roles(given: Mapping[str, Any]) -> tuple[str, ...]:
     if not isinstance(value, list | tuple) or not all(isinstance(role, str) for role in value):
         raise Refused("roles: is no list of names")
     return _allowed("roles", lambda: tuple(dict.fromkeys(check_name(role) for role in value if role.strip())))
+
+
+def _agreements(given: Mapping[str, Any]) -> tuple[Agreement, ...]:
+    """Read a list of document, version, time, address and client, each a list, or that list in JSON as text."""
+    value = given.get("agreements", ())
+    if isinstance(value, str):
+        value = _json("agreements", value)
+    if not isinstance(value, list | tuple) or not all(map(_is_agreement, value)):
+        raise Refused("agreements: is no list of [document, version, time, address, client]")
+    return tuple(Agreement(*entry) for entry in value)
+
+
+def _is_agreement(entry: object) -> bool:
+    match entry:
+        case ["terms" | "policy", str() as version, int() as at, str() as address, str() as client]:
+            return not isinstance(at, bool) and at >= 0 and all(len(text) <= 256 for text in (version, address, client))
+        case _:
+            return False
 
 
 def _profile(given: Mapping[str, Any], utc_offset_minutes: int) -> Profile:

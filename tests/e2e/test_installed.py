@@ -81,6 +81,14 @@ def test_what_else_it_has_from_the_repository(lingpai: Path, shell: Shell) -> No
     assert run(lingpai, shell, "user", "create", "mei", "--password-stdin", given="correct horse battery\n").code == 0
 
 
+def test_the_requirements_are_in_the_wheel(lingpai: Path, shell: Shell) -> None:
+    report = run(lingpai, shell, "compliance", "--json")
+    assert (report.code, report.err) == (0, "")
+    assert (
+        len(report.json["requirements"]) == report.json["met"] + report.json["not_met"] + report.json["operator"] > 100
+    )
+
+
 def test_without_a_local_server_it_says_how_to_start_one(lingpai: Path, shell: Shell) -> None:
     alone = Shell(shell.store, "", shell.folder, {"PORT": "1"})
     ended = run(lingpai, alone, "doctor", "--local")

@@ -103,6 +103,14 @@ def _let_in(house: House) -> State:
     return _kept(browser, browser.get("/account").form(action="revoke"))
 
 
+def _closed(house: House) -> State:
+    """The account is closed, and its password proven; the page that offers to keep it is open."""
+    browser = _browser(house)
+    browser.log_in(ALICE, ALICES)
+    browser.submit(browser.get("/account?edit=delete").form(action="delete"), confirm="yes")
+    return _kept(browser, browser.log_in(ALICE, ALICES).form(action="keep"))
+
+
 def _asked_for_passkey(browser: Browser, form: Form) -> Any:
     page = browser.send(Form("/passkeys/options", form.fields))
     assert page.status == 200, page.text
@@ -254,5 +262,6 @@ PAGE_SCENARIOS = [
         _form_of("/account?edit=delete", True, action="delete"),
         once_done=403,
     ),
+    Scenario("keep", "/login/deletion", _send(), _closed, 303),
     Scenario("confirm", "/oauth/logout", _send(), _form_of("/oauth/logout", True, action="confirm"), once_done=403),
 ]

@@ -98,6 +98,14 @@ def test_an_account_without_another_way_in_is_closed(api: Api) -> None:
     assert (user.openids, user.closes_at) == ((), api.services.clock.now() + WEEK)
 
 
+def test_an_admin_is_not_closed(api: Api) -> None:
+    """It could be the last one: the operator sees to it."""
+    user_id = holder(api, roles=frozenset({1}))
+    assert success(send(api, told(api, "user_authorization_cancellation")))
+    user = stored(api, user_id)
+    assert (user.openids, user.closes_at) == ((), None)
+
+
 @pytest.mark.parametrize(
     "content", [{"RevokeInfo": "8"}, {"RevokeInfo": ""}, {"event": "user_info_modified"}, {"RevokeInfo": "3010"}]
 )

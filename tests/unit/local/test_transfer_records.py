@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lingpai.accounts.model import Profile, RoleBook, User
+from lingpai.accounts.model import Agreement, Profile, RoleBook, User
 from lingpai.passwords import service as passwords
 from local.transfer import records
 from local.transfer.records import Refused
@@ -22,6 +22,8 @@ def read(**record: Any) -> User:
     return records.read(record, RULES, 1).user
 
 
+NO_AGREEMENTS: list[Any] = [{}, [1], [["terms"]], [["other", "1", 1, "", ""]], [["terms", "1", True, "", ""]]]
+
 FULL = User(
     id=2**53 - 1,
     created_at=1_700_000_000,
@@ -32,6 +34,8 @@ FULL = User(
     digests=ARGON2,
     roles=frozenset({1, 2}),
     disabled=True,
+    closes_at=1_800_000_000,
+    agreements=(Agreement("terms", "第二版", 1_700_000_000, "2001:db8::1", "web-client"),),
     profile=Profile(
         name="王小明",
         age="",
@@ -272,6 +276,14 @@ def test_digests_are_hashed_and_fast_hashes_wrapped() -> None:
         ({"username": "a", "roles": "[oops"}, "roles: is not JSON"),
         ({"username": "a", "disabled": "maybe"}, "disabled: is neither true nor false"),
         ({"username": "a", "disabled": 2}, "disabled: is neither true nor false"),
+        ({"username": "a", "agreements": "{"}, "agreements: is not JSON"),
+        *(
+            (
+                {"username": "a", "agreements": value},
+                "agreements: is no list of [document, version, time, address, client]",
+            )
+            for value in NO_AGREEMENTS
+        ),
         ({"username": "a", "profile": {"shoe": "43"}}, "profile: no such field: shoe"),
         ({"username": "a", "profile": {"name": ["x"]}}, "profile.name: is not text"),
         ({"username": "a", "profile": {"name": "\ud800"}}, "profile.name: is not UTF-8"),

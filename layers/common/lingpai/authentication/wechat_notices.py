@@ -53,13 +53,16 @@ def withdraw(services: Services, told: Notice) -> None:
     if user_id is None:
         return
 
+    # An admin is never deleted by a notice: it could be the last one.
+    admin_role = services.store.directory().roles.id_of(services.settings.admin_role)
+
     def edit(user: User) -> User:
         left = tuple(pair for pair in user.openids if pair != (issuer, openid))
         # The id for all apps came from WeChat, too: without an app of it there it is of no use.
         if not any(name.startswith(f"{NAME}:") and not is_union(name) for name, _ in left):
             left = tuple(pair for pair in left if pair[0] != union_issuer(NAME))
         after = replace(user, openids=left)
-        if factors.has_way_in(services, after) or after == user:
+        if factors.has_way_in(services, after) or after == user or admin_role in user.roles:
             return after
         return replace(after, closes_at=closing.time_of(services))
 
