@@ -24,9 +24,15 @@ _PARAMETERS = {
     "OidcProviders": "OIDC_PROVIDERS",
     "Issuer": "ISSUER",
     "WebhookPorts": "WEBHOOK_PORTS",
+    "AuditDays": "AUDIT_DAYS",
 }
 # The stack's outputs that are settings of the command, beside the tables.
-_QUEUES = {"WEBHOOKS_QUEUE": "WebhooksQueue", "WEBHOOKS_FAILED_QUEUE": "WebhooksFailedQueue"}
+_QUEUES = {
+    "WEBHOOKS_QUEUE": "WebhooksQueue",
+    "WEBHOOKS_FAILED_QUEUE": "WebhooksFailedQueue",
+    "EVENTS_FAILED_QUEUE": "EventsFailedQueue",
+    "EVENT_BUS": "EventBus",
+}
 # The template's names of the tables, which are the settings' defaults, by setting.
 _TABLES = {name: str(field.default) for name, field in Settings.model_fields.items() if name.endswith("_table")}
 _SENDERS = "SmsProvider"
@@ -40,8 +46,8 @@ class DeploymentError(LocalError):
 class Deployment:
     """What CloudFormation tells about a stack. `tables` and `parameters` have the names of settings.
 
-    `queues` are the addresses of its queues, by setting. `keys_key` is the ARN of the KMS key that wraps signing keys;
-    `senders` is the functions' SMS_PROVIDER. `given` has all parameters of the template, by their names there.
+    `queues` are the addresses of its queues and the name of its event bus, by setting. `keys_key` is the ARN of the
+    KMS key that wraps signing keys; `senders` is the functions' SMS_PROVIDER. `given` has all parameters of the template, by their names there.
     """
 
     stack: str
