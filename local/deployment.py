@@ -27,9 +27,15 @@ _PARAMETERS = {
     "OidcProviders": "OIDC_PROVIDERS",
     "Issuer": "ISSUER",
     "WebhookPorts": "WEBHOOK_PORTS",
+    "AuditDays": "AUDIT_DAYS",
 }
 # The stack's outputs that are settings of the command, beside the tables.
-_QUEUES = {"WEBHOOKS_QUEUE": "WebhooksQueue", "WEBHOOKS_FAILED_QUEUE": "WebhooksFailedQueue"}
+_QUEUES = {
+    "WEBHOOKS_QUEUE": "WebhooksQueue",
+    "WEBHOOKS_FAILED_QUEUE": "WebhooksFailedQueue",
+    "EVENTS_FAILED_QUEUE": "EventsFailedQueue",
+    "EVENT_BUS": "EventBus",
+}
 # The template's names of the tables, which are the settings' defaults, by setting.
 _TABLES = {name: str(field.default) for name, field in Settings.model_fields.items() if name.endswith("_table")}
 _SENDERS = "SmsProvider"
@@ -43,8 +49,9 @@ class DeploymentError(LocalError):
 class Deployment:
     """What CloudFormation tells about a stack. `tables` and `parameters` have the names of settings.
 
-    `queues` are the addresses of its queues, by setting. `keys_key` is the ARN of the KMS key that wraps signing keys;
-    `senders` is the functions' SMS_PROVIDER. `given` has all parameters of the template, by their names there.
+    `queues` are the addresses of its queues and the name of its event bus, by setting. `keys_key` is the ARN of the
+    KMS key that wraps signing keys; `senders` is the functions' SMS_PROVIDER. `given` has all parameters of the
+    template, by their names there.
     """
 
     stack: str
@@ -79,7 +86,7 @@ def find(stack: str) -> Deployment:
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
         raise DeploymentError(f"{stack}: {error}") from error
     outputs = {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
-    wanted = ["ApiUrl", *_TABLES.values(), *_QUEUES.values(), "KeysKey"]
+    wanted = ["ApiUrl", *_TABLES.values(), "KeysKey"]
     missing = [name for name in wanted if name not in outputs]
     if missing:
         raise DeploymentError(f"{stack}: is no stack of this service: it has no output {missing[0]}")
@@ -90,7 +97,7 @@ def find(stack: str) -> Deployment:
         region=client.meta.region_name,
         tables={name.upper(): outputs[table] for name, table in _TABLES.items()},
         parameters={setting: given[name] for name, setting in _PARAMETERS.items() if name in given},
-        queues={name: outputs[queue] for name, queue in _QUEUES.items()},
+        queues={name: outputs[queue] for name, queue in _QUEUES.items() if queue in outputs},
         keys_key=outputs["KeysKey"],
         senders=given.get(_SENDERS, "console"),
         given=given,

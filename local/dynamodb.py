@@ -108,20 +108,23 @@ def connect(region: str | None = None) -> "DynamoDBClient":
     return boto3.session.Session(region_name=region).client("dynamodb", config=config)
 
 
-def create_tables(client: "DynamoDBClient", tables: Iterable[Table], prefix: str = "") -> list[str]:
-    """Create the missing ones of `tables`, each named `prefix` + its name; return all names.
+def create_tables(
+    client: "DynamoDBClient", tables: Iterable[Table], prefix: str = "", *, streams: bool = False
+) -> list[str]:
+    """Create the missing ones of `tables`, each named `prefix` + its name, with `streams` or without; return all names.
 
     Existing tables are left alone. Raises StoreError when the store does not answer.
     """
     try:
-        return [_create(client, table, prefix + table.name) for table in tables]
+        return [_create(client, table, prefix + table.name, streams=streams) for table in tables]
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
         raise StoreError(f"cannot create the tables: {error}") from error
 
 
-def _create(client: "DynamoDBClient", table: Table, name: str) -> str:
+def _create(client: "DynamoDBClient", table: Table, name: str, *, streams: bool) -> str:
+    stream = {"StreamSpecification": table.stream} if streams and table.stream else {}
     try:
-        client.create_table(**{**table.create, "TableName": name})
+        client.create_table(**{**table.create, **stream, "TableName": name})
     except client.exceptions.ResourceInUseException:
         return name
     client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30})

@@ -56,6 +56,7 @@ def _with_rollback(transact: Transact) -> Transact:
     """Wrap `transact` so that its items are restored when it fails."""
 
     def transact_or_roll_back(backend: Any, items: list[dict[str, Any]]) -> None:
+        streams = [(table.stream_shard, len(table.stream_shard.items)) for table in _streaming(backend)]
         before = [
             (table, hash_key, range_key, copy.deepcopy(table.get_item(hash_key, range_key)))
             for table, hash_key, range_key in _written(backend, items)
@@ -63,6 +64,8 @@ def _with_rollback(transact: Transact) -> Transact:
         try:
             transact(backend, items)
         except BaseException:
+            for shard, length in streams:
+                del shard.items[length:]
             for table, hash_key, range_key, item in before:
                 entries, key = (table.items, hash_key) if range_key is None else (table.items[hash_key], range_key)
                 entries.pop(key, None)
@@ -73,6 +76,10 @@ def _with_rollback(transact: Transact) -> Transact:
     return transact_or_roll_back
 
 
+def _streaming(backend: Any) -> list[Any]:
+    return [table for table in backend.tables.values() if table.stream_shard is not None]
+
+
 def _written(backend: Any, items: list[dict[str, Any]]) -> Iterator[tuple[Any, Any, Any]]:
     """Yield the table and key of each write. moto refuses malformed ones before it writes."""
     for kind, write in (pair for item in items for pair in item.items()):
@@ -80,3 +87,22 @@ def _written(backend: Any, items: list[dict[str, Any]]) -> Iterator[tuple[Any, A
         attributes = write.get("Item" if kind == "Put" else "Key", {})
         if table is not None and kind != "ConditionCheck" and set(table.table_key_attrs) <= set(attributes):
             yield table, *backend.get_keys_value(table, attributes)
+
+
+def take_records(name: str) -> tuple[list[dict[str, Any]], str]:
+    """Take all records of a table's stream out of it; gives them, and the stream's ARN."""
+    from moto.core.models import DEFAULT_ACCOUNT_ID
+    from moto.dynamodb.models import dynamodb_backends
+
+    tables = (
+        backend.tables[name] for backend in dynamodb_backends[DEFAULT_ACCOUNT_ID].values() if name in backend.tables
+    )
+    table = next(tables)
+    shard = table.stream_shard
+    if shard is None:
+        return [], ""
+    taken = shard.items
+    # Numbers go on where they were.
+    shard.starting_sequence_number += len(taken)
+    shard.items = []
+    return [record.to_json() for record in taken], f"{table.table_arn}/stream/{table.latest_stream_label}"

@@ -56,13 +56,19 @@ def _run(environ: MutableMapping[str, str]) -> int:
         from lingpai.kernel.errors import SettingsError
         from lingpai.settings import from_environment
         from lingpai.signing_keys import service as signing_keys
-        from local import containers, deliveries, examples, seed
+        from local import containers, deliveries, examples, seed, streams
 
         try:
             demo = seed.load(environ.get("SEED") or None, from_environment(environ))
             with dynamodb.open_store(environ.get("DYNAMODB_ENDPOINT"), environ) as store:
                 services = bootstrap.services()
-                dynamodb.create_tables(dynamodb.connect(), named(described.tables, services.settings))
+                tables, turn = named(described.tables, services.settings), threading.Lock()
+                dynamodb.create_tables(dynamodb.connect(), tables, streams=True)
+                readers = (
+                    streams.open_streams(dynamodb.connect(), tables, say, environ["DYNAMODB_ENDPOINT"])
+                    if store.kept
+                    else [streams.EmbeddedReader(table.name, turn) for table in tables if table.stream]
+                )
                 invoke = functions.load(described, ROOT)
                 signing_keys.first_keys(
                     bootstrap.key_store(services.settings), bootstrap.key_wrapper(services.settings), services.clock
@@ -81,13 +87,14 @@ def _run(environ: MutableMapping[str, str]) -> int:
                     port=port,
                     cors=replace(described.cors, headers=services.settings.cors_headers),
                     origins=services.settings.cors_origins,
-                    turn=threading.Lock() if store.serial else nullcontext(),
+                    turn=turn if store.serial else nullcontext(),
                 )
                 # Only the console sender has an outbox.
                 answer = make_answer(api, lambda: getattr(services.sms, "outbox", ()))
                 # Only the embedded store needs an address at this server.
                 answer = for_this_machine(answer if store.kept else with_store(answer, api))
                 with ExitStack() as stack:
+                    stack.enter_context(streams.pumping(readers, invoke, say))
                     stack.enter_context(deliveries.delivering(bootstrap.process_queue(), invoke, say))
                     if for_containers and not store.kept:
                         store_port = read_port(environ, "DYNAMODB_PORT", 8000)

@@ -3,10 +3,12 @@
 import typer
 
 from local.operator import (
+    audit,
     clients,
     compliance,
     consents,
     doctor,
+    events,
     keys,
     prefixes,
     seeding,
@@ -36,10 +38,12 @@ accept_options(app, version_option)
 command(app, "seed")(seeding.seed_deployment)
 command(app, "doctor")(doctor.doctor)
 command(app, "compliance")(compliance.report)
+command(app, "audit")(audit.audit)
 command(users.group, "list")(user_lists.list_users)
 command(users.group, "find")(user_lists.find_users)
 for group in (
-    *(clients.group, users.group, sessions.group, consents.group, keys.group, prefixes.group, webhooks.group),
+    *(clients.group, users.group, sessions.group, consents.group, keys.group, prefixes.group),
+    *(events.group, webhooks.group),
     transfer.group,
 ):
     accept_options(group)

@@ -35,6 +35,8 @@ KEY_AGE = 180 * 24 * 3600
 # In seconds. AWS refuses requests whose clock is five minutes off.
 _SKEW_WARN, _SKEW_FAIL = 30, 300
 _SHORTEST_PEPPER = 16
+# Six months, which the Cybersecurity Law of China (article 21) wants of logs.
+_AUDIT_DAYS = 180
 _DENIED = {"AccessDenied", "AccessDeniedException"}
 _ABSENT_KEY: Mapping[str, Any] = {"S": "doctor:nobody", "N": "0", "B": b"\0"}
 
@@ -212,6 +214,13 @@ def signing_keys(case: Case) -> Iterator[Finding]:
         yield verdict(check, following or age <= oldest, text + after, mend)
 
 
+def audit(case: Case) -> Iterator[Finding]:
+    """Check how long events are kept: MLPS wants six months at least."""
+    days = case.services.settings.audit_days
+    mend = f"events are kept for {days} days: AUDIT_DAYS (AuditDays) of {_AUDIT_DAYS} at least, where MLPS holds"
+    yield verdict("audit", days >= _AUDIT_DAYS, f"events are kept for {days} days", mend)
+
+
 def pepper(case: Case) -> Iterator[Finding]:
     """Check that the key of the codes' hashes can be read. It is not shown."""
     if case.target.stack is not None:
@@ -337,6 +346,7 @@ _CHECKS: Mapping[str, Check] = {
     "clients": clients,
     "addresses": addresses,
     "keys": signing_keys,
+    "audit": audit,
     "pepper": pepper,
     "sms": sms,
     "region": china_checks.region,

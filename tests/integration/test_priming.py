@@ -311,11 +311,17 @@ def test_a_failure_is_logged_and_stops_nothing(aws: Aws) -> None:
 
 
 def test_every_import_in_a_function_is_loaded() -> None:
-    """But for those of a sender, provider, captcha or database that the settings have to choose."""
+    """But for those of a sender, provider, captcha or database that the settings have to choose.
+
+    And for those of events and deliveries, whose functions start from no snapshot.
+    """
     providers = ("oidc", "oidc_web", "wechat", "wechat_api", "wechat_tokens", "wechat_web")
     chosen = {f"lingpai.identity_providers.{name}" for name in providers}
     chosen |= {f"lingpai.captcha.{name}" for name in ("aliyun", "altcha", "geetest", "turnstile")}
     chosen.add("lingpai.browser_sessions.places")
+    chosen |= {f"lingpai.aws.{name}" for name in ("event_bus", "queues")}
+    chosen |= {f"lingpai.events.{name}" for name in ("counters", "records", "service")}
+    chosen |= {f"lingpai.webhooks.{name}" for name in ("queue", "service")}
     wanted = set()
     for path in (ROOT / "layers" / "common" / "lingpai").rglob("*.py"):
         for function in ast.walk(ast.parse(path.read_text("utf-8"))):
