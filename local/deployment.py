@@ -47,7 +47,8 @@ class Deployment:
     """What CloudFormation tells about a stack. `tables` and `parameters` have the names of settings.
 
     `queues` are the addresses of its queues and the name of its event bus, by setting. `keys_key` is the ARN of the
-    KMS key that wraps signing keys; `senders` is the functions' SMS_PROVIDER. `given` has all parameters of the template, by their names there.
+    KMS key that wraps signing keys; `senders` is the functions' SMS_PROVIDER. `given` has all parameters of the
+    template, by their names there.
     """
 
     stack: str
