@@ -83,7 +83,7 @@ def find(stack: str) -> Deployment:
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
         raise DeploymentError(f"{stack}: {error}") from error
     outputs = {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
-    wanted = ["ApiUrl", *_TABLES.values(), *_QUEUES.values(), "KeysKey"]
+    wanted = ["ApiUrl", *_TABLES.values(), "KeysKey"]
     missing = [name for name in wanted if name not in outputs]
     if missing:
         raise DeploymentError(f"{stack}: is no stack of this service: it has no output {missing[0]}")
@@ -94,7 +94,7 @@ def find(stack: str) -> Deployment:
         region=client.meta.region_name,
         tables={name.upper(): outputs[table] for name, table in _TABLES.items()},
         parameters={setting: given[name] for name, setting in _PARAMETERS.items() if name in given},
-        queues={name: outputs[queue] for name, queue in _QUEUES.items()},
+        queues={name: outputs[queue] for name, queue in _QUEUES.items() if queue in outputs},
         keys_key=outputs["KeysKey"],
         senders=given.get(_SENDERS, "console"),
         given=given,

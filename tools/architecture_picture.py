@@ -47,7 +47,7 @@ def _of_type(resources: Mapping[str, Any], kind: str) -> Iterator[tuple[str, Any
             yield name.removesuffix(kind.rpartition(":")[2]), resource["Properties"]
 
 
-def _column(name: str, properties: Mapping[str, Any], rows: set[str], queues: Mapping[str, str]) -> Column:
+def _column(name: str, properties: Mapping[str, Any], rows: set[str], sources: Mapping[str, tuple[str, ...]]) -> Column:
     uses: dict[str, str] = {}
     for service, operation, resource in _allowed(properties["Policies"]):
         row = SERVICES.get(service, resource)
@@ -55,7 +55,7 @@ def _column(name: str, properties: Mapping[str, Any], rows: set[str], queues: Ma
             uses[row] = "writes" if operation in WRITING or uses.get(row) == "writes" else "reads"
     settings = properties.get("Environment", {}).get("Variables", {})
     uses |= {row: "calls" for row, setting in CALLS.items() if setting in settings}
-    callers = tuple(_callers(properties.get("Events", {}).values())) or ("queue:", queues[name])
+    callers = tuple(_callers(properties.get("Events", {}).values())) or sources[name]
     return Column(name, properties["Description"], callers, uses)
 
 
@@ -85,14 +85,16 @@ def _callers(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         yield paths[0] if len(paths) == 1 else f"/{folder}/*"
 
 
-def _queues(resources: Mapping[str, Any]) -> dict[str, str]:
-    """The queue that each function is called by, by the function's name."""
-    sources = (properties for _, properties in _of_type(resources, "AWS::Lambda::EventSourceMapping"))
+def _sources(resources: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """What calls each function beside routes and schedules, by the function's name: a queue, or streams of tables."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for _, source in _of_type(resources, "AWS::Lambda::EventSourceMapping"):
+        found[source["FunctionName"].argument.removesuffix("Function.Alias")].append(source["EventSourceArn"].argument)
     return {
-        source["FunctionName"].argument.removesuffix("Function.Alias"): source["EventSourceArn"].argument.removesuffix(
-            "Queue.Arn"
-        )
-        for source in sources
+        name: ("queue:", arns[0].removesuffix("Queue.Arn"))
+        if arns[0].endswith("Queue.Arn")
+        else ("streams of", f"{len(arns)} tables")
+        for name, arns in found.items()
     }
 
 
@@ -114,11 +116,11 @@ def pictures() -> dict[Path, str]:
         "Third parties": dict.fromkeys(CALLS, ""),
     }
     rows = {name for group in groups.values() for name in group}
-    queues = _queues(resources)
+    sources = _sources(resources)
     loader = jinja2.FileSystemLoader(TOOLS)
     layout = jinja2.Environment(loader=loader, autoescape=True).get_template("architecture.svg.jinja")
     given = {
-        "columns": [_column(*function, rows, queues) for function in _of_type(resources, "AWS::Serverless::Function")],
+        "columns": [_column(*function, rows, sources) for function in _of_type(resources, "AWS::Serverless::Function")],
         "groups": groups,
         "layer_description": resources["CommonLayer"]["Properties"]["Description"],
         "runtime": document["Globals"]["Function"]["Runtime"],

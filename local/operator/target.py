@@ -20,7 +20,10 @@ from local.operator.console import Failed
 _STORE_TIMEOUTS = {"store_connect_timeout": 5.0, "store_read_timeout": 20.0}
 _ANSWERS_WITHIN = 5.0
 # Variables that would name another deployment than the stack, and the sender, which the stack's functions have.
-_NOT_THE_STACKS = ("DYNAMODB_ENDPOINT", "KEYS_FILE", "CODE_PEPPER", "CODE_PEPPER_SECRET", "SMS_PROVIDER", "ISSUER")
+_NOT_THE_STACKS = (
+    *("DYNAMODB_ENDPOINT", "KEYS_FILE", "CODE_PEPPER", "CODE_PEPPER_SECRET", "SMS_PROVIDER", "ISSUER"),
+    *("WEBHOOKS_QUEUE", "WEBHOOKS_FAILED_QUEUE", "WEBHOOK_LOOPBACK"),
+)
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,20 @@
 Each of these functions sets up what its call needs while nothing is missing, and gives the call itself.
 """
 
+import functools
 import json
 import secrets
+import threading
 import time
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlencode
 
 from lingpai.accounts.ended_accounts import DELETED_AT_ONCE
 from lingpai.sessions import service as sessions
+from lingpai.webhooks import messages
+from lingpai.webhooks.messages import EventMessage, LogoutMessage, Message
 from tests.blackbox.service import Person, new_name, new_number, new_password
 from tests.blackbox.visitor import Visitor
 from tests.deploy.permissions import (
@@ -20,17 +25,22 @@ from tests.deploy.permissions import (
     CHECK,
     DECRYPT,
     DELETE,
+    DELETE_MESSAGE,
     ENCRYPT,
     GET,
+    LOOK_AT_QUEUE,
     MAKE_PAIR,
+    POSTPONE,
     PUT,
     QUERY,
+    RECEIVE,
     SCAN,
     SECRET,
     UPDATE,
     Call,
     Line,
     World,
+    renew,
 )
 from tests.deploy.stack import ALIAS
 from tests.support.api import Answer
@@ -243,6 +253,91 @@ def _by_schedule(w: World, *rotate: str) -> Call:
     return call
 
 
+def deliver_to_a_webhook_that_is_gone(w: World) -> Call:
+    """Its list is read, and there is nothing to do."""
+    return _delivery(w, EventMessage("no-such-webhook", {"id": new_name()}))
+
+
+def deliver_to_who_answers_gone(w: World) -> Call:
+    """The webhook is disabled."""
+    _call_this_machine(w)
+    name = new_name()
+    wrapped = w.stack.client("kms").encrypt(
+        KeyId=w.table("KeysKey"),
+        Plaintext=bytes(32),
+        EncryptionContext={"purpose": "lingpai webhook secret", "webhook": name},
+    )["CiphertextBlob"]
+    item = {
+        "id": {"S": name},
+        "url": {"S": _receiver(410)},
+        "types": {"L": [{"S": "*"}]},
+        "secret": {"B": wrapped},
+        "created_at": {"N": "1"},
+    }
+    w.stack.client("dynamodb").put_item(TableName=w.table("WebhooksTable"), Item=item)
+    return _delivery(w, EventMessage(name, {"id": new_name()}))
+
+
+def tell_an_unknown_client_of_a_logout(w: World) -> Call:
+    return _delivery(w, LogoutMessage(new_name(), new_name(), 1, "sid"))
+
+
+def tell_a_client_of_a_logout(w: World) -> Call:
+    """By a token that is signed."""
+    _call_this_machine(w)
+    client_id, _ = w.copy("standard-client", backchannel_logout_uri={"S": _receiver(200)})
+    return _delivery(w, LogoutMessage(new_name(), client_id, 1, "sid"))
+
+
+def _call_this_machine(w: World) -> None:
+    """Let the function call receivers here, unless it does already."""
+    client, name = w.stack.client("lambda"), w.table("WebhooksFunction")
+    known = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    if known.get("WEBHOOK_LOOPBACK") != "1":
+        renew(w.stack, "WebhooksFunction", {"WEBHOOK_LOOPBACK": "1"})
+
+
+@functools.cache
+def _receiver(status: int) -> str:
+    """The address of a receiver that answers with this status, as long as the process lives."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(status)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{server.server_port}/"
+
+
+def _delivery(w: World, message: Message) -> Call:
+    """The call of the function that a queue calls. A message that is to come again is a 503."""
+
+    def call() -> Answer:
+        record = {
+            "messageId": "m",
+            "receiptHandle": "r",
+            "body": messages.write(message),
+            "attributes": {"ApproximateReceiveCount": "1"},
+        }
+        payload = json.dumps({"Records": [record]}).encode()
+        answer = w.stack.client("lambda").invoke(
+            FunctionName=w.table("WebhooksFunction"), Qualifier=ALIAS, Payload=payload
+        )
+        said = answer["Payload"].read().decode()
+        if "FunctionError" in answer:
+            return Answer(500, {}, said)
+        return Answer(503 if json.loads(said)["batchItemFailures"] else 200, {}, said)
+
+    return call
+
+
 def find_by_a_machine(w: World) -> Call:
     return w.post("/users/find", json_body={"username": new_name()}, bearer=_machine_token(w))
 
@@ -371,6 +466,13 @@ def _sent(visitor: Visitor, target: str, known: dict[str, str], **filled: str) -
 
 def page_login(w: World) -> Call:
     person = w.somebody()
+    filled = {"username": person.username, "password": person.password}
+    return _sent(Visitor(w.service), "/login?way=password", {"action": "password"}, **filled)
+
+
+def page_login_among_many(w: World) -> Call:
+    person = w.somebody()
+    w.crowd(person.id)
     filled = {"username": person.username, "password": person.password}
     return _sent(Visitor(w.service), "/login?way=password", {"action": "password"}, **filled)
 
@@ -597,6 +699,7 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("TokenFunction", "SessionsTable", GET): token_check,
     ("TokenFunction", "SessionsTable", QUERY): password_login_among_many,
     ("TokenFunction", "SessionsTable", PUT): password_login,
+    ("TokenFunction", "SessionsTable", DELETE): password_login_among_many,
     ("TokenFunction", "SessionsTable", UPDATE): refresh,
     ("TokenFunction", "SessionsTable", CHECK): redeem_an_authorization_code,
     ("TokenFunction", "CodesTable", GET): redeem_an_authorization_code,
@@ -619,6 +722,7 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("MobileFunction", "UsersTable", BATCH_GET): code_login_with_claims,
     ("MobileFunction", "RolesTable", BATCH_GET): code_login_with_claims,
     ("MobileFunction", "SessionsTable", PUT): code_login,
+    ("MobileFunction", "SessionsTable", DELETE): code_login_among_many,
     ("MobileFunction", "CodePepper", SECRET): send_code,
     ("MobileFunction", "KeysTable", SCAN): signed_code_login,
     ("MobileFunction", "KeysKey", DECRYPT): signed_code_login,
@@ -632,6 +736,7 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("SignFunction", "UsersTable", BATCH_GET): sign_login_with_claims,
     ("SignFunction", "RolesTable", BATCH_GET): sign_login_with_claims,
     ("SignFunction", "SessionsTable", PUT): sign_login,
+    ("SignFunction", "SessionsTable", DELETE): sign_login_among_many,
     ("SignFunction", "KeysTable", SCAN): signed_sign_login,
     ("SignFunction", "KeysKey", DECRYPT): signed_sign_login,
     ("UsersFunction", "ClientsTable", BATCH_GET): find_by_a_machine,
@@ -666,6 +771,7 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("PagesFunction", "SessionsTable", BATCH_GET): page_account,
     ("PagesFunction", "SessionsTable", QUERY): page_password,
     ("PagesFunction", "SessionsTable", PUT): page_login,
+    ("PagesFunction", "SessionsTable", DELETE): page_login_among_many,
     ("PagesFunction", "SessionsTable", UPDATE): page_account_after_a_while,
     ("PagesFunction", "SessionsTable", BATCH_WRITE): page_end_others,
     ("PagesFunction", "UsersTable", GET): page_login,
@@ -709,11 +815,18 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("KeysFunction", "KeysTable", PUT): rotate_keys,
     ("KeysFunction", "KeysTable", UPDATE): take_away_a_private_half,
     ("KeysFunction", "KeysKey", MAKE_PAIR): rotate_keys,
+    ("WebhooksFunction", "WebhooksTable", SCAN): deliver_to_a_webhook_that_is_gone,
+    ("WebhooksFunction", "WebhooksTable", UPDATE): deliver_to_who_answers_gone,
+    ("WebhooksFunction", "ClientsTable", BATCH_GET): tell_an_unknown_client_of_a_logout,
+    ("WebhooksFunction", "KeysTable", SCAN): tell_a_client_of_a_logout,
+    ("WebhooksFunction", "KeysKey", DECRYPT): tell_a_client_of_a_logout,
 }
 
 # A busy store leaves a note by the first, for the repeat of a save that was answered 503, and the others are for such
-# repeats. The stand-in's store is never busy.
+# repeats. The stand-in's store is never busy. It also looks into the queue by itself, where Lambda does so by the role
+# of the function. Where that may not postpone a message, the message comes again all the same.
 NOTES: tuple[Line, ...] = (
     ("RolesFunction", "CountersTable", UPDATE),
     ("PagesFunction", "IdentitiesTable", GET),
+    *(("WebhooksFunction", "WebhooksQueue", action) for action in (RECEIVE, DELETE_MESSAGE, POSTPONE, LOOK_AT_QUEUE)),
 )

@@ -36,13 +36,15 @@ BATCH_WRITE, CHECK = "dynamodb:BatchWriteItem", "dynamodb:ConditionCheckItem"
 SECRET = "secretsmanager:GetSecretValue"
 ENCRYPT, DECRYPT, MAKE_PAIR = "kms:Encrypt", "kms:Decrypt", "kms:GenerateDataKeyPairWithoutPlaintext"
 SEND_TEXT, PUBLISH = "sms-voice:SendTextMessage", "sns:Publish"
+RECEIVE, DELETE_MESSAGE = "sqs:ReceiveMessage", "sqs:DeleteMessage"
+POSTPONE, LOOK_AT_QUEUE = "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"
 # To IAM a phone number is no resource of SNS.
 ANYTHING = "*"
 
 
 def is_read_once(resource: str, action: str) -> bool:
     """Whether it is read once for an execution environment: a new one has to be made to see that it is read."""
-    return action in {SECRET, DECRYPT} or (resource, action) == ("KeysTable", SCAN)
+    return action in {SECRET, DECRYPT} or (resource, action) in {("KeysTable", SCAN), ("WebhooksTable", SCAN)}
 
 
 @dataclass(frozen=True)
@@ -189,7 +191,12 @@ def arns(stack: Stack) -> dict[str, str]:
     named = {name: value for name, value in stack.parameters().items() if value.startswith("arn:")}
     secret = stack.client("secretsmanager").describe_secret(SecretId=stack.physical("CodePepper"))
     key = stack.client("kms").describe_key(KeyId=stack.physical("KeysKey"))["KeyMetadata"]
-    return {**found, **named, "CodePepper": secret["ARN"], "KeysKey": key["Arn"], ANYTHING: ANYTHING}
+    # Of a queue CloudFormation tells the address.
+    queues = {
+        name: f"arn:aws:sqs:{REGION}:{ACCOUNT}:{stack.physical(name).rpartition('/')[2]}"
+        for name in ("WebhooksQueue", "WebhooksFailedQueue")
+    }
+    return {**found, **named, **queues, "CodePepper": secret["ARN"], "KeysKey": key["Arn"], ANYTHING: ANYTHING}
 
 
 @contextlib.contextmanager

@@ -49,6 +49,13 @@ def of_request(service, action, body, parameters):
     named = {f"kms:EncryptionContext:{name}": value for name, value in said.items()}
     return {**of_tags(service, action, body, parameters), **named}
 iam_actions.request_tag_context = of_request
+in_target = iam_actions._action_from_target
+def of_target(headers):
+    # A batch has no action of its own: that of a single message allows it.
+    action = in_target(headers)
+    is_batch = headers.get("x-amz-target", "").startswith("AmazonSQS.") and action.endswith("MessageBatch")
+    return action.removesuffix("Batch") if is_batch else action
+iam_actions._action_from_target = of_target
 app.main()
 """
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.deploy import calls, third_parties
-from tests.deploy.permissions import Line, World, check_needed, forget_counts, granted, without
+from tests.deploy.permissions import Line, World, arns, check_needed, forget_counts, granted, without
 from tests.deploy.stack import Stack
 from tests.deploy.stand_in import ACCOUNT, REGION
 from tests.support.stores import TEMPLATE
@@ -41,13 +41,13 @@ def test_it_is_needed(world: World, line: Line) -> None:
 @pytest.mark.parametrize("line", calls.NOTES, ids=" ".join)
 def test_notes_are_allowed(stack: Stack, line: Line) -> None:
     """No call can show it here; `tests/faults` shows what they are for."""
-    function, table, action = line
+    function, resource, action = line
 
     def decision() -> str:
         (found,) = stack.client("iam").simulate_principal_policy(
             PolicySourceArn=f"arn:aws:iam::{ACCOUNT}:role/{stack.physical(f'{function}Role')}",
             ActionNames=[action],
-            ResourceArns=[f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{stack.physical(table)}"],
+            ResourceArns=[arns(stack)[resource]],
         )["EvaluationResults"]
         return str(found["EvalDecision"])
 
@@ -73,7 +73,9 @@ def test_a_function_writes_to_its_own_log_alone(stack: Stack, function: str) -> 
 
     assert decisions(f"{log}/{own}") == {"allowed"}
     others = [
-        f"{log}/{other}" for other in ("api", "token", "mobile", "sign", "users", "roles", "keys") if other != own
+        f"{log}/{other}"
+        for other in ("api", "token", "mobile", "sign", "users", "roles", "keys", "webhooks")
+        if other != own
     ]
     others.append(f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/something-else")
     assert {decision for other in others for decision in decisions(other)} == {"explicitDeny"}

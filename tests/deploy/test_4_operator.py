@@ -1,14 +1,18 @@
-"""What the policy of the stack's operator says of KMS: keys are made for signing alone, and none is opened."""
+"""What the policy of the stack's operator says: keys are made for signing alone, none is opened; webhooks are kept."""
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import botocore.exceptions
 import pytest
+import standardwebhooks
 
+from tests.deploy.permissions import renew
 from tests.deploy.stack import Stack, policy
+from tests.support.webhooks import Hook, hook, hush
 
 STATEMENT = "ToMakeKeysAndOpenNone"
 
@@ -68,3 +72,71 @@ def test_no_key_is_opened(stack: Stack) -> None:
     with pytest.raises(botocore.exceptions.ClientError) as refused:
         kms.decrypt(CiphertextBlob=blob, EncryptionContext=context)
     assert refused.value.response["Error"]["Code"] == "AccessDeniedException"
+
+
+# Seconds: the stand-in looks into queues now and then.
+PATIENCE = 60
+
+
+def until(done: Callable[[], object]) -> None:
+    ends = time.monotonic() + PATIENCE
+    while not done():
+        assert time.monotonic() < ends
+        time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def webhook(stack: Stack) -> Iterator[tuple[Hook, str]]:
+    """A webhook of the operator's, and its secret. The receiver is on this machine, which the command would refuse."""
+    with hook() as taken:
+        made = stack.command("webhook", "create", "crm", "https://crm.example/hooks", "--json")
+        assert made.returncode == 0, made
+        secret = json.loads(made.stdout)["secret"]
+        hush(secret)
+        renew(stack, "WebhooksFunction", {"WEBHOOK_LOOPBACK": "1"})
+        stack.client("dynamodb").update_item(
+            TableName=stack.physical("WebhooksTable"),
+            Key={"id": {"S": "crm"}},
+            UpdateExpression="SET #url = :url",
+            ExpressionAttributeNames={"#url": "url"},
+            ExpressionAttributeValues={":url": {"S": taken.url}},
+        )
+        yield taken, secret
+        assert stack.command("webhook", "delete", "crm", "--yes").returncode == 0
+
+
+def test_an_event_goes_its_whole_way(stack: Stack, webhook: tuple[Hook, str]) -> None:
+    """From the command into the queue, to the function, which opens the secret, to the receiver, which verifies it."""
+    taken, secret = webhook
+    sent = stack.command("webhook", "test", "crm", "--json")
+    assert sent.returncode == 0, sent
+    event = json.loads(sent.stdout)["event"]
+    until(lambda: taken.calls)
+    headers, body = taken.calls[-1]
+    assert standardwebhooks.Webhook(secret).verify(body, headers)["id"] == headers["webhook-id"] == event
+
+
+def test_what_was_given_up_is_brought_back(stack: Stack, webhook: tuple[Hook, str]) -> None:
+    taken, _ = webhook
+    sqs, failed = stack.client("sqs"), stack.physical("WebhooksFailedQueue")
+    message = {"kind": "event", "webhook": "crm", "event": {"id": "given-up"}}
+    sqs.send_message(QueueUrl=failed, MessageBody=json.dumps(message))
+    with without(stack, "ToBringBackWhatWasGivenUp"):
+        assert stack.command("webhook", "redrive").returncode == 2
+    done = stack.command("webhook", "redrive", "--json")
+    assert (done.returncode, json.loads(done.stdout)) == (0, {"redriven": 1}), done
+    until(lambda: any(headers["webhook-id"] == "given-up" for headers, _ in taken.calls))
+
+
+@pytest.mark.parametrize(
+    ("sid", "words"),
+    [
+        ("ToMakeSecretsOfWebhooks", ("rotate-secret", "crm", "--yes")),
+        ("ToQueueDeliveries", ("test", "crm")),
+    ],
+)
+def test_webhooks_need_each_statement(
+    stack: Stack, webhook: tuple[Hook, str], sid: str, words: tuple[str, ...]
+) -> None:
+    with without(stack, sid):
+        assert stack.command("webhook", *words).returncode == 2

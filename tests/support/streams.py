@@ -12,6 +12,7 @@ KINDS = {
     "ClientsTable": "clients",
     "RolesTable": "roles",
     "KeysTable": "keys",
+    "WebhooksTable": "webhooks",
     "CountersTable": "counters",
 }
 STREAMS = Streams(KINDS, StopsAt(unproven=100, day=10_000))

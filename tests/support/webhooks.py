@@ -1,10 +1,12 @@
 """Webhooks and their deliveries in this process: real HTTPS to receivers on 127.0.0.1, by a clock that a test turns."""
 
 import base64
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from lingpai.webhooks.model import Webhook
 from lingpai.webhooks.queue import MemoryQueue
 from lingpai.webhooks.service import Subscribers, WebhookServices
 from tests.support.api import signing_keys
+from tests.support.background import answering
 from tests.support.fake_web import Call, Certificate, Reply, Web
 from tests.support.logs import LOGS
 from tests.support.memory_store import MemoryStore
@@ -153,3 +156,33 @@ def receiver(
 
     with Web(certificate, answer, **given).running() as web:
         yield web
+
+
+@dataclass
+class Hook:
+    """A receiver on this machine, without TLS."""
+
+    url: str = ""
+    status: int = 200
+    calls: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    came: threading.Event = field(default_factory=threading.Event)
+
+
+@contextmanager
+def hook() -> Iterator[Hook]:
+    taken = Hook()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            taken.calls.append(({name.lower(): value for name, value in self.headers.items()}, body))
+            self.send_response(taken.status)
+            self.send_header("content-length", "0")
+            self.end_headers()
+            taken.came.set()
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    with answering(Handler) as taken.url:
+        yield taken

@@ -304,6 +304,16 @@ def test_signing_keys() -> None:
     assert found("KeysTable", bare, gone) == [("key.deleted", "key:KID", data)]
 
 
+def test_webhooks() -> None:
+    """Neither addresses nor secrets are told."""
+    item = {"id": {"S": "crm"}, "url": {"S": "https://crm.example/?token=1"}, "secret": {"B": b"wrapped"}}
+    changed = {**item, "url": {"S": "https://crm.example/"}, "disabled": {"S": "gone"}}
+    assert found("WebhooksTable", None, caused(item)) == [("webhook.created", "webhook:crm", {})]
+    data = {"changed": ["disabled", "url"]}
+    assert found("WebhooksTable", item, caused(changed)) == [("webhook.updated", "webhook:crm", data)]
+    assert found("WebhooksTable", changed, tombstone({"id": item["id"]})) == [("webhook.deleted", "webhook:crm", {})]
+
+
 def counts(key: str, name: str, before: int, after: int) -> list[tuple[str, str, Mapping[str, Any]]]:
     item = {"key": {"S": key}}
     return found("CountersTable", {**item, name: {"N": str(before)}}, {**item, name: {"N": str(after)}})

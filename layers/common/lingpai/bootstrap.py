@@ -292,6 +292,7 @@ def event_streams(settings: Settings) -> "Streams":
         settings.roles_table: "roles",
         settings.keys_table: "keys",
         settings.counters_table: "counters",
+        settings.webhooks_table: "webhooks",
     }
     return Streams(kinds, StopsAt(settings.sms_unproven, settings.limit_sms_day))
 

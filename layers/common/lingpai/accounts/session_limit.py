@@ -100,5 +100,7 @@ def _make_room(
         if span.key not in leaving and span.over_at > now and not services.clients.has_ended(span.key, span.opened_at)
     ]
     alive.sort(key=lambda span: (span.opened_at, span.key.id))
-    ended = tuple(EndSession(span.key) for span in alive[: max(0, len(alive) + 1 - most)][:_ENDED_AT_ONCE])
+    ended = tuple(
+        EndSession(span.key, evicted=True) for span in alive[: max(0, len(alive) + 1 - most)][:_ENDED_AT_ONCE]
+    )
     return Recounted(user.logins, len(alive) + 1 - len(ended), opened_at), ended

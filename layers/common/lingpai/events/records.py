@@ -17,6 +17,7 @@ from lingpai.events.roles import role_events
 from lingpai.events.sessions import session_events
 from lingpai.events.signing_keys import key_events
 from lingpai.events.users import user_events
+from lingpai.events.webhooks import webhook_events
 
 _SEQUENCE_DIGITS = 40
 _OF_ITEMS: Mapping[str, Callable[[Change], Iterable[Found]]] = {
@@ -25,6 +26,7 @@ _OF_ITEMS: Mapping[str, Callable[[Change], Iterable[Found]]] = {
     "clients": client_events,
     "roles": role_events,
     "keys": key_events,
+    "webhooks": webhook_events,
 }
 
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from pynamodb.attributes import BinaryAttribute, UnicodeAttribute
 
-from lingpai.aws.dynamodb.actions import Action, Actions, put, update
+from lingpai.aws.dynamodb.actions import Action, Actions, delete, put, update
 from lingpai.aws.dynamodb.attributes import Integer, Item, Record
-from lingpai.aws.dynamodb.audited import bury, keep_cause, present, tombstone, with_cause
+from lingpai.aws.dynamodb.audited import bury, mark_deleted, present, tombstone, with_cause
 from lingpai.aws.dynamodb.expressions import Arguments, expressions
 from lingpai.aws.dynamodb.reading import read_bytes, read_list, read_number, read_text, read_texts
 from lingpai.aws.dynamodb.tables import DynamoTables, Refused
@@ -183,7 +183,7 @@ class DynamoSessions(DynamoTables):
         if client_id is not None:
             condition &= item.client_id == client_id
         if key.user_id is None:
-            changes = (item.client_id.remove(), item.access_hash.remove(), keep_cause())
+            changes = (item.client_id.remove(), item.access_hash.remove(), *mark_deleted())
             operation, arguments = "UpdateItem", {"Key": session_key(key), **expressions(condition, *changes)}
         else:
             operation, arguments = "PutItem", {"Item": tombstone(session_key(key)), **expressions(condition)}
@@ -243,7 +243,8 @@ def _put_session(settings: "Settings", write: PutSession) -> Action:
 
 def _end_session(settings: "Settings", write: EndSession) -> Action:
     there = present(SessionItem.owner) if write.must_exist else None
-    return bury(settings.sessions_table, session_key(write.key), there)
+    end = delete if write.evicted else bury
+    return end(settings.sessions_table, session_key(write.key), there)
 
 
 def _check_session(settings: "Settings", write: CheckSession) -> Action:

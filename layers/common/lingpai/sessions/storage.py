@@ -22,10 +22,14 @@ class PutSession(Write):
 
 @dataclass(frozen=True)
 class EndSession(Write):
-    """Delete the session, if it exists. With `must_exist`, fails unless it does."""
+    """Delete the session, if it exists. With `must_exist`, fails unless it does.
+
+    One that is `evicted` makes room for another, and leaves no tombstone: its owner would have one more by each login.
+    """
 
     key: SessionKey
     must_exist: bool = False
+    evicted: bool = False
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 from pynamodb.attributes import BinaryAttribute, UnicodeAttribute
 
-from lingpai.aws.dynamodb.actions import delete, put, update
+from lingpai.aws.dynamodb.actions import put, update
 from lingpai.aws.dynamodb.attributes import Integer, Item, Record, Texts
+from lingpai.aws.dynamodb.audited import absent, bury, keep_cause, present, with_cause
 from lingpai.aws.dynamodb.expressions import changes
 from lingpai.aws.dynamodb.reading import read_bytes, read_number, read_text, read_texts
 from lingpai.aws.dynamodb.tables import DynamoTables
@@ -75,17 +76,18 @@ class DynamoWebhooks(DynamoTables):
 
     def create_webhook(self, webhook: Webhook) -> bool:
         """See `Webhooks`."""
-        item = _serialize(webhook).serialize()
-        absent = WebhookItem.id.does_not_exist()
-        return self.transact(put(self.settings.webhooks_table, webhook_key(webhook.id), item, absent)) is None
+        item = with_cause(_serialize(webhook).serialize())
+        action = put(self.settings.webhooks_table, webhook_key(webhook.id), item, absent(WebhookItem.id))
+        return self.transact(action) is None
 
     def change_webhook(self, before: Webhook, after: Webhook) -> bool:
         """See `Webhooks`."""
-        actions, condition = changes(_serialize(before), _serialize(after), WebhookItem.id.exists())
-        action = update(self.settings.webhooks_table, webhook_key(before.id), condition, *actions)
+        actions, condition = changes(_serialize(before), _serialize(after), present(WebhookItem.id))
+        kept = (keep_cause(),) if actions else ()
+        action = update(self.settings.webhooks_table, webhook_key(before.id), condition, *actions, *kept)
         return self.transact(action) is None
 
     def delete_webhook(self, webhook_id: str) -> bool:
         """See `Webhooks`."""
-        exists = WebhookItem.id.exists()
-        return self.transact(delete(self.settings.webhooks_table, webhook_key(webhook_id), exists)) is None
+        action = bury(self.settings.webhooks_table, webhook_key(webhook_id), present(WebhookItem.id))
+        return self.transact(action) is None

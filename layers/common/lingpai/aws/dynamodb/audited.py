@@ -2,7 +2,8 @@
 
 The stream of a table has the item before and after each change, but not who asked for it. So each change writes the
 cause with it, and what would delete the item puts a tombstone in its place: its key and the cause, without anything of
-what it held. DynamoDB removes the tombstone a day later. Reads take it for no item (`DynamoTables`).
+what it held. Once it is in the stream nobody needs it, so DynamoDB may remove it at once. Reads take it for no item
+(`DynamoTables`), but a Query is charged for it as long as it is there.
 """
 
 from typing import Any
@@ -18,8 +19,6 @@ from lingpai.kernel import cause
 from lingpai.kernel.clock import Clock
 
 _DELETED = "deleted"
-# Seconds until DynamoDB may remove a tombstone: as long as a stream keeps what happened.
-_KEPT = 86400
 _clock = Clock()
 
 
@@ -33,6 +32,11 @@ def with_cause(item: Item) -> Item:
     return {**item, "cause": _written()}
 
 
+def mark_deleted() -> tuple[Change, Change]:
+    """The updates that make a tombstone of an item, for one that has to stay until its own `ttl`."""
+    return Path([_DELETED]).set({"BOOL": True}), keep_cause()
+
+
 def keep_cause() -> Change:
     """The update that leaves the cause of the change in the item."""
     return Path(["cause"]).set(_written())
@@ -40,7 +44,7 @@ def keep_cause() -> Change:
 
 def tombstone(key: Item) -> Item:
     """What is left of the item of this key."""
-    return with_cause({**key, _DELETED: {"BOOL": True}, "ttl": {"N": str(_clock.now() + _KEPT)}})
+    return with_cause({**key, _DELETED: {"BOOL": True}, "ttl": {"N": str(_clock.now())}})
 
 
 def bury(table: str, key: Item, condition: Condition | None = None) -> Action:

@@ -163,14 +163,18 @@ class DynamoTables:
     def delete_all(self, table: str, keys: tuple[Item, ...]) -> None:
         """Delete these items of an audited table; one call for one item, or for each 25.
 
-        One leaves a tombstone. Many leave none: who lists the items of an owner would read them all for a day.
+        Up to 25 leave tombstones. More leave none, since who lists the items of an owner would read them all.
         """
         if len(keys) == 1:
             self.call("PutItem", TableName=table, Item=tombstone(keys[0]))
             return
+        few = len(keys) <= _BATCH_WRITES
         for start in range(0, len(keys), _BATCH_WRITES):
             batch = keys[start : start + _BATCH_WRITES]
-            self._write_batch({table: [{"DeleteRequest": {"Key": key}} for key in batch]})
+            requests = [
+                {"PutRequest": {"Item": tombstone(key)}} if few else {"DeleteRequest": {"Key": key}} for key in batch
+            ]
+            self._write_batch({table: requests})
 
     def put_all(self, table: str, items: tuple[Item, ...]) -> None:
         """Put these items, each of another key, without a condition; one call for each 25."""
