@@ -79,6 +79,14 @@ test-fast: $(VENV) ## Run the tests that need neither DynamoDB Local nor a serve
 test-faults-full: $(VENV) dynamodb-local ## Run tests/faults with each fault, not one for each outcome (minutes; needs Java 17)
 	@FAULTS=full exec .venv/bin/pytest --numprocesses $(WORKERS) tests/faults $(ARGS)
 
+.PHONY: test-events
+test-events: $(VENV) dynamodb-local ## Make 10,000 changes while the function of events is killed, and compare the audit table (two minutes; needs Java 17)
+	@EVENT_OPERATIONS=10000 exec .venv/bin/pytest --numprocesses 1 tests/contract/test_event_stream.py $(ARGS)
+
+.PHONY: events-page
+events-page: $(VENV) ## Write the types into docs/events.md, and docs/events.schema.json
+	@.venv/bin/python -m tools.events_page
+
 .PHONY: schemathesis
 schemathesis: $(VENV) $(SCHEMATHESIS) ## Send made-up requests for all of docs/openapi.yaml, and compare the answers (EXAMPLES, ARGS='--seed 2')
 	@exec .venv/bin/python -m tools.fuzzing.run $(or $(EXAMPLES),1000) $(ARGS)

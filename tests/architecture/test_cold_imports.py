@@ -96,10 +96,10 @@ def test_what_is_imported_cold(path: Path) -> None:
     modules = set(answer["modules"])
     packages = {name.partition(".")[0] for name in modules if not name.startswith(("_", "sitecustomize"))}
     others = packages - sys.stdlib_module_names - {"lingpai", "__main__"}
-    primed = set() if path.parent.name in ("keys", "deletions", "webhooks") else {"snapshot_restore_py"}
+    primed = set() if path.parent.name in ("keys", "deletions", "webhooks", "events") else {"snapshot_restore_py"}
     of_pages = {"jinja2", "markupsafe", "pyotp", "segno"} if path.parent.name == "pages" else set()
     assert others == COLD | primed | of_pages
-    added = {"pages": OF_TEMPLATES | OF_APPS, "webhooks": OF_DELIVERIES}
+    added = {"pages": OF_TEMPLATES | OF_APPS, "webhooks": OF_DELIVERIES, "events": {"heapq"}}
     standard = STANDARD | added.get(path.parent.name, set())
     assert packages & sys.stdlib_module_names - standard == set()
     assert modules & LATER == (CALLING if path.parent.name == "webhooks" else set())

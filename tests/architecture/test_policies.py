@@ -15,9 +15,11 @@ from tests.support.stores import ROOT
 DOCUMENT: Any = yaml.load((ROOT / "template.yaml").read_text("utf-8"), Loader=_Loader)  # noqa: S506  a SafeLoader
 RESOURCES: dict[str, Any] = DOCUMENT["Resources"]
 FUNCTIONS = [name for name, found in RESOURCES.items() if found["Type"] == "AWS::Serverless::Function"]
-KNOWN = ("dynamodb:", "kms:", "secretsmanager:", "sms-voice:", "sqs:")
+KNOWN = ("dynamodb:", "kms:", "secretsmanager:", "sms-voice:", "sqs:", "events:")
 # To IAM a phone number is no resource of SNS: the one thing that needs a star, and what it must not mean is denied.
 MESSAGES = {"Effect": "Allow", "Action": ["sns:Publish"], "Resource": "*"}
+# So is the list of streams, of which Lambda wants to know the names.
+STREAMS = {"Effect": "Allow", "Action": ["dynamodb:ListStreams"], "Resource": "*"}
 # The one write to the clients' table: the list of ended accounts.
 ENDED = {
     "Effect": "Allow",
@@ -84,6 +86,9 @@ def test_nothing_is_allowed_with_a_star(function: str) -> None:
     if WEBHOOK_SECRETS in allowed:
         assert function == "WebhooksFunction"
         allowed.remove(WEBHOOK_SECRETS)
+    if STREAMS in allowed:
+        assert function == "EventsFunction"
+        allowed.remove(STREAMS)
     for statement in allowed:
         assert set(statement) == {"Effect", "Action", "Resource"}, statement
         for action in statement["Action"]:
@@ -96,7 +101,8 @@ def test_nothing_is_allowed_with_a_star(function: str) -> None:
                 assert (function, statement["Action"]) == ("DeletionsFunction", ["dynamodb:Query"])
                 continue
             assert resource.name in {"GetAtt", "Ref"}, resource
-            assert str(resource.argument).removesuffix(".Arn") in {**RESOURCES, **DOCUMENT["Parameters"]}, resource
+            of = str(resource.argument).removesuffix(".Arn").removesuffix(".StreamArn")
+            assert of in {**RESOURCES, **DOCUMENT["Parameters"]}, resource
 
 
 def test_who_opens_secrets_of_apps_opens_no_signing_key() -> None:

@@ -49,7 +49,7 @@ def test_who_may_do_what_with_the_keys() -> None:
     by the secrets of webhooks (`test_policies`).
     """
     assert who_may("kms:Decrypt", "KeysKey") == {*ISSUING, "PagesFunction", "WebhooksFunction"}
-    assert who_may("dynamodb:Scan", "KeysTable") == set(FUNCTIONS) - {"DeletionsFunction"}
+    assert who_may("dynamodb:Scan", "KeysTable") == set(FUNCTIONS) - {"DeletionsFunction", "EventsFunction"}
     everything = {(function, *entry) for function in FUNCTIONS for entry in allowed(function)}
     on_keys = {(function, action) for function, action, name in everything if name in ("KeysTable", "KeysKey")}
     plain = {"dynamodb:Scan", "kms:Decrypt"}
