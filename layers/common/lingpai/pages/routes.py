@@ -1,9 +1,9 @@
 """The routes of the pages."""
 
+from lingpai.html import assets
 from lingpai.http.router import ANY_NAME
 from lingpai.pages import (
     account,
-    assets,
     authorize,
     errors,
     login,

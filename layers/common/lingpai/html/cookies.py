@@ -6,10 +6,10 @@ it over the plain HTTP of the local server.
 
 from lingpai.browser_sessions import service as browser_sessions
 from lingpai.browser_sessions.service import Browser
+from lingpai.html import language
 from lingpai.http import cookies
 from lingpai.http.request import Request
 from lingpai.kernel import base64url
-from lingpai.pages import language
 from lingpai.services import Services
 
 LOGIN, FORM, PROVIDER, PENDING = "lingpai", "lingpai-form", "lingpai-provider", "lingpai-pending"

@@ -10,9 +10,9 @@ from collections.abc import Collection
 from urllib.parse import urlsplit
 
 from lingpai.browser_sessions.service import Browser, message_code
+from lingpai.html import cookies
 from lingpai.http.request import Request, all_parameters
 from lingpai.kernel.errors import forbidden
-from lingpai.pages import cookies
 from lingpai.services import Services
 
 TOKEN = "csrf"
