@@ -17,12 +17,13 @@ from lingpai.browser_sessions import service as browser_sessions
 from lingpai.browser_sessions.model import BrowserSession
 from lingpai.browser_sessions.service import Browser
 from lingpai.consents import service as consents
+from lingpai.html import cookies, forms
 from lingpai.http.request import Request
 from lingpai.http.response import Reply
 from lingpai.kernel import phone_numbers
 from lingpai.kernel.errors import LingpaiError, invalid_request
 from lingpai.kernel.writes import Write
-from lingpai.pages import codes, cookies, forms, login, onward, passkey_forms, providers, second_factors, view
+from lingpai.pages import codes, login, onward, passkey_forms, providers, second_factors, view
 from lingpai.pages.agreement import AGREEMENT
 from lingpai.pages.client import CLIENT
 from lingpai.pages.providers import Way

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from lingpai.html import assets
 from lingpai.http.api import Answer, Body, Css, Html, JavaScript, Operation, Redirect
 from lingpai.http.example import Example
 from lingpai.http.router import Endpoint
 from lingpai.pages import (
     account,
     agreement,
-    assets,
     authorize,
     deletion,
     errors,

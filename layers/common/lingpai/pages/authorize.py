@@ -14,11 +14,12 @@ from lingpai.browser_sessions.service import Browser
 from lingpai.browser_sessions.storage import TouchBrowserSession
 from lingpai.clients.model import Client
 from lingpai.consents import service as consents
+from lingpai.html import cookies
 from lingpai.http.request import Request, form_text
 from lingpai.http.response import Reply
 from lingpai.kernel.errors import forbidden
 from lingpai.kernel.writes import Conflict
-from lingpai.pages import cookies, onward, view
+from lingpai.pages import onward, view
 from lingpai.pages.agreement import AGREEMENT
 from lingpai.pages.login import SECOND_STEP
 from lingpai.services import Services

@@ -7,10 +7,11 @@ too, before anything is offered.
 from lingpai.accounts import closing
 from lingpai.accounts.model import User
 from lingpai.browser_sessions.service import message_code
+from lingpai.html import cookies
 from lingpai.http.request import Request
 from lingpai.http.response import Reply
 from lingpai.kernel.errors import LingpaiError
-from lingpai.pages import cookies, login, onward, view
+from lingpai.pages import login, onward, view
 from lingpai.pages.view import View
 from lingpai.pending_logins import service as pending_logins
 from lingpai.pending_logins.model import FirstFactor, PendingLogin

@@ -2,11 +2,12 @@
 
 from urllib.parse import parse_qsl
 
+from lingpai.html import language
 from lingpai.http.request import Request, form_text
 from lingpai.http.response import Reply, error_headers
 from lingpai.http.router import Endpoint, Route
 from lingpai.kernel.errors import LingpaiError
-from lingpai.pages import language, onward, rendering
+from lingpai.pages import onward, rendering
 from lingpai.pages.texts import Texts
 from lingpai.services import Services
 

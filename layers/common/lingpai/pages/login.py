@@ -9,11 +9,12 @@ from lingpai.browser_sessions import devices
 from lingpai.browser_sessions import service as browser_sessions
 from lingpai.browser_sessions.model import BrowserSession
 from lingpai.browser_sessions.service import Browser
+from lingpai.html import cookies
 from lingpai.http.request import Request
 from lingpai.http.response import Reply
 from lingpai.kernel import phone_numbers
 from lingpai.kernel.errors import LingpaiError
-from lingpai.pages import codes, cookies, onward, providers, view
+from lingpai.pages import codes, onward, providers, view
 from lingpai.pages.client import CLIENT
 from lingpai.pages.view import View
 from lingpai.passkeys import service as passkeys

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 
 from lingpai.browser_sessions.service import Browser
 from lingpai.clients import redirect_uris
+from lingpai.html import cookies, forms
 from lingpai.http.request import Request, form_text
 from lingpai.http.response import Reply, with_query
 from lingpai.kernel.errors import LingpaiError
-from lingpai.pages import cookies, forms, onward, view
+from lingpai.pages import onward, view
 from lingpai.pages.view import View
 from lingpai.services import Services
 from lingpai.sessions import id_tokens

@@ -8,11 +8,12 @@ from lingpai.authentication import recent_login
 from lingpai.browser_sessions import devices
 from lingpai.browser_sessions import service as browser_sessions
 from lingpai.browser_sessions.service import Browser
+from lingpai.html import cookies, forms
 from lingpai.http.request import Request
 from lingpai.http.response import Reply, json_reply
 from lingpai.kernel import base64url
 from lingpai.kernel.errors import LingpaiError, forbidden
-from lingpai.pages import cookies, forms, second_step, view
+from lingpai.pages import second_step, view
 from lingpai.pages.view import View
 from lingpai.passkeys import service as passkeys
 from lingpai.services import Services

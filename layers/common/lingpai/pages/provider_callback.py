@@ -7,12 +7,13 @@ from urllib.parse import quote, urlencode
 from lingpai.authentication import factors, federated, recent_login
 from lingpai.authentication.factors import Owner
 from lingpai.browser_sessions.service import Browser
+from lingpai.html import cookies
 from lingpai.http.request import Request, form_text
 from lingpai.http.response import Reply
 from lingpai.identity_providers import service as identity_providers
 from lingpai.identity_providers.model import Identity
 from lingpai.kernel.errors import LingpaiError, forbidden, unavailable
-from lingpai.pages import cookies, login, onward, providers, view
+from lingpai.pages import login, onward, providers, view
 from lingpai.pages.client import CLIENT
 from lingpai.pages.providers import CALLBACK, Started
 from lingpai.pages.view import View

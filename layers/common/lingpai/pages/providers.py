@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from lingpai.authorization.model import PushedRequest
 from lingpai.authorization.storage import PutPushedRequest, UsePushedRequest
 from lingpai.browser_sessions.service import message_code
+from lingpai.html import cookies
 from lingpai.http.request import Request
 from lingpai.http.response import Reply
 from lingpai.identity_providers.web_login import Flow
 from lingpai.kernel.errors import forbidden
 from lingpai.kernel.writes import Conflict
-from lingpai.pages import cookies, onward
+from lingpai.pages import onward
 from lingpai.pages.client import CLIENT
 from lingpai.pages.texts import Texts
 from lingpai.pages.view import View

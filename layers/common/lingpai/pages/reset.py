@@ -1,11 +1,12 @@
 """`/reset`: the first password, or a new one for a forgotten one, by a code sent to the account's number."""
 
 from lingpai.authentication import password_change
+from lingpai.html import cookies
 from lingpai.http.request import Request
 from lingpai.http.response import Reply
 from lingpai.kernel import phone_numbers
 from lingpai.kernel.errors import LingpaiError, invalid_request
-from lingpai.pages import codes, cookies, onward, view
+from lingpai.pages import codes, onward, view
 from lingpai.pages.view import View
 from lingpai.services import Services
 

@@ -1,10 +1,10 @@
 """The routes of the pages."""
 
+from lingpai.html import assets
 from lingpai.http.router import ANY_NAME
 from lingpai.pages import (
     account,
     agreement,
-    assets,
     authorize,
     deletion,
     errors,

@@ -12,11 +12,12 @@ from lingpai.accounts.model import User
 from lingpai.authentication.model import Authenticated
 from lingpai.browser_sessions import service as browser_sessions
 from lingpai.browser_sessions.service import message_code
+from lingpai.html import cookies
 from lingpai.http.request import Request
 from lingpai.http.response import Reply
 from lingpai.kernel.errors import LingpaiError, invalid_grant, invalid_request
 from lingpai.kernel.writes import Write
-from lingpai.pages import cookies, login, onward, view
+from lingpai.pages import login, onward, view
 from lingpai.pages.second_factors import Place, again, confirmed, show_codes, show_secret
 from lingpai.pages.view import View
 from lingpai.passkeys import service as passkeys

@@ -10,12 +10,13 @@ from lingpai.authorization.model import AuthorizationRequest
 from lingpai.authorization.request import read
 from lingpai.browser_sessions.service import Browser
 from lingpai.clients.model import Client
+from lingpai.html import cookies, forms, language
 from lingpai.http import fields
 from lingpai.http.request import Request
 from lingpai.http.response import Reply, error_headers
 from lingpai.kernel.errors import LingpaiError
 from lingpai.kernel.language import Language
-from lingpai.pages import cookies, forms, language, onward, rendering
+from lingpai.pages import onward, rendering
 from lingpai.pages.texts import Texts
 from lingpai.services import Services
 

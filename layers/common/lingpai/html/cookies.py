@@ -6,10 +6,10 @@ it over the plain HTTP of the local server.
 
 from lingpai.browser_sessions import service as browser_sessions
 from lingpai.browser_sessions.service import Browser
+from lingpai.html import language
 from lingpai.http import cookies
 from lingpai.http.request import Request
 from lingpai.kernel import base64url
-from lingpai.pages import language
 from lingpai.services import Services
 
 LOGIN, FORM, PROVIDER, PENDING = "lingpai", "lingpai-form", "lingpai-provider", "lingpai-pending"
@@ -75,6 +75,16 @@ def forget_pending(request: Request) -> str:
 def keep_language(request: Request, chosen: str) -> str:
     """The header that keeps the language that the reader has chosen. It is no secret, and needs no prefix."""
     return cookies.set_cookie(language.COOKIE, chosen, 365 * _DAY, secure=is_secure(request))
+
+
+def value_of(request: Request, name: str) -> str:
+    """The value of another cookie of ours; empty without it."""
+    return request.cookies.get(_name(request, name), "")
+
+
+def keep(request: Request, name: str, value: str, seconds: int) -> str:
+    """The header that keeps such a cookie for so many seconds; 0 deletes it."""
+    return _set(request, name, value, seconds)
 
 
 def _secret(request: Request, name: str) -> bytes | None:

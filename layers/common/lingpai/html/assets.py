@@ -31,33 +31,34 @@ class Asset:
         return f"{self.path}?v={self.version}"
 
 
-def _read(name: str, content_type: str) -> Asset:
-    content = (_FOLDER / name).read_text("utf-8")
+def read(folder: Path, name: str, content_type: str) -> Asset:
+    """The file of this name in a folder."""
+    content = (folder / name).read_text("utf-8")
     version = hashlib.sha256(content.encode()).hexdigest()[:16]
     return Asset(f"/assets/{name}", content_type, version, content)
 
 
-STYLE = _read("pages.css", "text/css; charset=utf-8")
-SCRIPT = _read("pages.js", "text/javascript; charset=utf-8")
-PASSKEYS = _read("passkeys.js", "text/javascript; charset=utf-8")
+STYLE = read(_FOLDER, "pages.css", "text/css; charset=utf-8")
+SCRIPT = read(_FOLDER, "pages.js", "text/javascript; charset=utf-8")
+PASSKEYS = read(_FOLDER, "passkeys.js", "text/javascript; charset=utf-8")
 
 
 def style(_services: Services, request: Request) -> Reply:
     """The stylesheet of the pages."""
-    return _answer(STYLE, request)
+    return answer(STYLE, request)
 
 
 def script(_services: Services, request: Request) -> Reply:
     """The script of the pages, which all work without it."""
-    return _answer(SCRIPT, request)
+    return answer(SCRIPT, request)
 
 
 def passkeys(_services: Services, request: Request) -> Reply:
     """The script of the pages that ask for passkeys."""
-    return _answer(PASSKEYS, request)
+    return answer(PASSKEYS, request)
 
 
-def _answer(asset: Asset, request: Request) -> Reply:
+def answer(asset: Asset, request: Request) -> Reply:
     """The asset. Under the address of another version, which a page of that one has named, it is not kept."""
     is_current = parse_qs(request.query).get("v") == [asset.version]
     return Reply(

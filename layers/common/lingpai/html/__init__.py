@@ -1,0 +1,1 @@
+"""What all HTML pages share: templates, texts, stylesheet, cookies, and the protection of their forms."""
