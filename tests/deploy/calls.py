@@ -8,6 +8,7 @@ import json
 import secrets
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -20,6 +21,7 @@ from lingpai.webhooks.messages import EventMessage, LogoutMessage, Message
 from tests.blackbox.service import Person, new_name, new_number, new_password
 from tests.blackbox.visitor import Visitor
 from tests.deploy.permissions import (
+    ANYTHING,
     BATCH_GET,
     BATCH_WRITE,
     CHECK,
@@ -28,19 +30,24 @@ from tests.deploy.permissions import (
     DELETE_MESSAGE,
     ENCRYPT,
     GET,
+    LIST_STREAMS,
     LOOK_AT_QUEUE,
     MAKE_PAIR,
     POSTPONE,
     PUT,
+    PUT_EVENTS,
     QUERY,
+    READ_STREAM,
     RECEIVE,
     SCAN,
     SECRET,
+    SEND_MESSAGE,
     UPDATE,
     Call,
     Line,
     World,
     renew,
+    streams,
 )
 from tests.deploy.stack import ALIAS
 from tests.support.api import Answer
@@ -48,6 +55,7 @@ from tests.support.authenticator import app_of
 from tests.support.browsers import VERIFIER, request_pairs
 from tests.support.pages import Form
 from tests.support.passkeys import Authenticator as Passkeys
+from tests.support.stores import TEMPLATE
 
 # By the parameters of the stack (`stack.PARAMETERS`).
 PASSKEY_ORIGIN = "https://login.example"
@@ -355,6 +363,90 @@ def delete_a_closed_account(w: World) -> Call:
         return Answer(500 if "FunctionError" in answer else 200, {}, answer["Payload"].read().decode())
 
     return call
+
+
+def keep_an_event(w: World) -> Call:
+    return _events(w, new_number_of_account())
+
+
+def end_a_session_of_a_client(w: World) -> Call:
+    """Its record says whether it is told."""
+    owner, key = new_number_of_account(), b64encode(secrets.token_bytes(8)).decode()
+    before = {"owner": {"N": owner}, "id": {"B": key}, "client_id": {"S": new_name()}}
+    after = {"owner": {"N": owner}, "id": {"B": key}, "deleted": {"BOOL": True}}
+    return _events(w, owner, "SessionsTable", before, after)
+
+
+def end_a_browser_session(w: World) -> Call:
+    """The sessions that are left of its account say who is told."""
+    owner, key = new_number_of_account(), b64encode(secrets.token_bytes(8)).decode()
+    before = {"owner": {"N": owner}, "id": {"B": key}, "browser_hash": {"B": key}}
+    after = {"owner": {"N": owner}, "id": {"B": key}, "deleted": {"BOOL": True}}
+    return _events(w, owner, "SessionsTable", before, after)
+
+
+def tell_a_webhook_of_an_event(w: World) -> Call:
+    """One more that wants all events. It is told of them in vain."""
+    item = {
+        "id": {"S": new_name()},
+        "url": {"S": "https://receiver.invalid/"},
+        "types": {"L": [{"S": "user.disabled"}]},
+        "secret": {"B": bytes(32)},
+        "created_at": {"N": "1"},
+    }
+    w.stack.client("dynamodb").put_item(TableName=w.table("WebhooksTable"), Item=item)
+    renew(w.stack, "EventsFunction", {})
+    return keep_an_event(w)
+
+
+def set_an_unreadable_record_aside(w: World) -> Call:
+    return _events(w, "unread", after={"id": {"N": "1"}, "email": {"S": "{"}})
+
+
+def new_number_of_account() -> str:
+    """An id that no account has."""
+    return str(secrets.randbelow(2**40))
+
+
+def _events(
+    w: World,
+    account: str,
+    table: str = "UsersTable",
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
+) -> Call:
+    """The call of the function that streams call. A record that is to come again, or is set aside, is a 503."""
+    old = before or {"id": {"N": account}, "created_at": {"N": "1"}}
+    new = after or {**old, "disabled": {"BOOL": True}}
+    stream = {
+        "ApproximateCreationDateTime": int(time.time()),
+        "SequenceNumber": str(secrets.randbelow(10**20)),
+        "OldImage": {"id": {"N": "1"}} if account == "unread" else old,
+        "NewImage": new,
+    }
+    record = {"eventName": "MODIFY", "eventSourceARN": streams(w.stack)[f"{table}.StreamArn"], "dynamodb": stream}
+
+    def call() -> Answer:
+        answer = w.stack.client("lambda").invoke(
+            FunctionName=w.table("EventsFunction"), Qualifier=ALIAS, Payload=json.dumps({"Records": [record]}).encode()
+        )
+        said = answer["Payload"].read().decode()
+        if "FunctionError" in answer:
+            return Answer(500, {}, said)
+        again = json.loads(said)["batchItemFailures"] or (account != "unread" and _is_aside(w, account))
+        return Answer(503 if again else 200, {}, said)
+
+    return call
+
+
+def _is_aside(w: World, account: str) -> bool:
+    """Whether an event of this account is in the queue of failed events, which is empty then."""
+    sqs, url, found = w.stack.client("sqs"), w.table("EventsFailedQueue"), False
+    while messages_there := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+        for waiting in messages_there:
+            found = found or f'"user:{account}"' in waiting["Body"]
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=waiting["ReceiptHandle"])
+    return found
 
 
 def find_by_a_machine(w: World) -> Call:
@@ -1040,6 +1132,13 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("KeysFunction", "KeysTable", PUT): rotate_keys,
     ("KeysFunction", "KeysTable", UPDATE): take_away_a_private_half,
     ("KeysFunction", "KeysKey", MAKE_PAIR): rotate_keys,
+    ("EventsFunction", "AuditTable", BATCH_WRITE): keep_an_event,
+    ("EventsFunction", "EventBus", PUT_EVENTS): keep_an_event,
+    ("EventsFunction", "EventsFailedQueue", SEND_MESSAGE): set_an_unreadable_record_aside,
+    ("EventsFunction", "WebhooksQueue", SEND_MESSAGE): tell_a_webhook_of_an_event,
+    ("EventsFunction", "WebhooksTable", SCAN): keep_an_event,
+    ("EventsFunction", "ClientsTable", BATCH_GET): end_a_session_of_a_client,
+    ("EventsFunction", "SessionsTable", QUERY): end_a_browser_session,
     ("WebhooksFunction", "WebhooksTable", SCAN): deliver_to_a_webhook_that_is_gone,
     ("WebhooksFunction", "WebhooksTable", UPDATE): deliver_to_who_answers_gone,
     ("WebhooksFunction", "ClientsTable", BATCH_GET): tell_an_unknown_client_of_a_logout,
@@ -1053,5 +1152,12 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
 NOTES: tuple[Line, ...] = (
     ("RolesFunction", "CountersTable", UPDATE),
     ("PagesFunction", "IdentitiesTable", GET),
+    *(
+        ("EventsFunction", f"{table.name}.StreamArn", action)
+        for table in TEMPLATE.tables
+        if table.stream
+        for action in READ_STREAM
+    ),
+    ("EventsFunction", ANYTHING, LIST_STREAMS),
     *(("WebhooksFunction", "WebhooksQueue", action) for action in (RECEIVE, DELETE_MESSAGE, POSTPONE, LOOK_AT_QUEUE)),
 )

@@ -37,6 +37,9 @@ SECRET = "secretsmanager:GetSecretValue"
 ENCRYPT, DECRYPT, MAKE_PAIR = "kms:Encrypt", "kms:Decrypt", "kms:GenerateDataKeyPairWithoutPlaintext"
 SEND_TEXT, PUBLISH = "sms-voice:SendTextMessage", "sns:Publish"
 RECEIVE, DELETE_MESSAGE = "sqs:ReceiveMessage", "sqs:DeleteMessage"
+SEND_MESSAGE, PUT_EVENTS = "sqs:SendMessage", "events:PutEvents"
+READ_STREAM = ("dynamodb:DescribeStream", "dynamodb:GetShardIterator", "dynamodb:GetRecords")
+LIST_STREAMS = "dynamodb:ListStreams"
 POSTPONE, LOOK_AT_QUEUE = "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"
 # To IAM a phone number is no resource of SNS.
 ANYTHING = "*"
@@ -197,9 +200,31 @@ def arns(stack: Stack) -> dict[str, str]:
     # Of a queue CloudFormation tells the address.
     queues = {
         name: f"arn:aws:sqs:{REGION}:{ACCOUNT}:{stack.physical(name).rpartition('/')[2]}"
-        for name in ("WebhooksQueue", "WebhooksFailedQueue")
+        for name in ("WebhooksQueue", "WebhooksFailedQueue", "EventsFailedQueue")
     }
-    return {**found, **named, **queues, "CodePepper": secret["ARN"], "KeysKey": key["Arn"], ANYTHING: ANYTHING}
+    bus = {"EventBus": f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/{stack.physical('EventBus')}"}
+    return {
+        **found,
+        **named,
+        **queues,
+        **streams(stack),
+        **bus,
+        "CodePepper": secret["ARN"],
+        "KeysKey": key["Arn"],
+        ANYTHING: ANYTHING,
+    }
+
+
+def streams(stack: Stack) -> dict[str, str]:
+    """The streams of the tables, by the table's name and `.StreamArn`."""
+    client = stack.client("dynamodb")
+    return {
+        f"{table.name}.StreamArn": client.describe_table(TableName=stack.physical(table.name))["Table"][
+            "LatestStreamArn"
+        ]
+        for table in TEMPLATE.tables
+        if table.stream
+    }
 
 
 @contextlib.contextmanager

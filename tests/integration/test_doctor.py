@@ -81,6 +81,16 @@ def healthy_tables(shell: Shell) -> list[str]:
     return ["|".join(line) for line in lines]
 
 
+def test_events_that_are_not_kept_for_long(shell: Shell) -> None:
+    shell.settings["AUDIT_DAYS"] = "179"
+    found = {check["check"]: check for check in shell.call("doctor", "--json").json["checks"]}
+    assert found["audit"] == {
+        "check": "audit",
+        "state": "warn",
+        "text": "events are kept for 179 days: AUDIT_DAYS (AuditDays) of 180 at least, where MLPS holds",
+    }
+
+
 # --- the local server --------------------------------------------------------------------------------------
 
 
@@ -105,6 +115,7 @@ def test_the_local_server_is_well(shell: Shell, tmp_path: Path) -> None:
         "ok|addresses|0 that clients may redirect to can be used",
         "ok|keys ES256|the key has signed for 0 days",
         "ok|keys RS256|the key has signed for 0 days",
+        "ok|audit|events are kept for 400 days",
         "ok|pepper|can be read",
         "ok|sms|console: no message is delivered; SMS_PROVIDER names who shall",
         f"ok|health|{server.url} answers",
@@ -502,7 +513,7 @@ def test_a_store_that_is_not_there(shell: Shell) -> None:
     assert ended.code == 1
     found = findings(ended)
     assert found["store"] == ("fail", 'Could not connect to the endpoint URL: "http://127.0.0.1:9/"')
-    assert set(found) == {"store", "keys", "pepper", "sms", "health"}
+    assert set(found) == {"store", "keys", "audit", "pepper", "sms", "health"}
 
 
 def test_credentials_that_are_wrong(shell: Shell, cloud: aws.Aws) -> None:

@@ -83,7 +83,8 @@ def test_the_examples(dynamodb_endpoint: str, tmp_path: Path, monkeypatch: pytes
     # A deployment's queues, of which this is no test.
     monkeypatch.setattr(SqsQueue, "send", lambda *_: None)
     monkeypatch.setattr(SqsQueue, "receive_all", lambda _: iter(()))
-    queues = {"WEBHOOKS_QUEUE": "https://sqs.example/queue", "WEBHOOKS_FAILED_QUEUE": "https://sqs.example/failed"}
+    names = ("WEBHOOKS_QUEUE", "WEBHOOKS_FAILED_QUEUE", "EVENTS_FAILED_QUEUE")
+    queues = {name: f"https://sqs.example/{name.lower()}" for name in names}
     with a_shell(
         dynamodb_endpoint, tmp_path, KEYS_FILE=str(keys_file), CODE_PEPPER="a pepper for these examples", **queues
     ) as shell:
