@@ -177,6 +177,14 @@ swagger-ui: .cache/swagger-ui/.installed $(VENV) ## Put Swagger UI, which shows 
 	$(call say,installing Swagger UI into .cache/swagger-ui)
 	@$(npm-install)
 
+.PHONY: htmx
+htmx: .cache/htmx/.installed $(VENV) ## Put htmx, by which the console asks for parts of pages, into the layer (needs npm)
+	@.venv/bin/python -m tools.htmx_script $(<D)/node_modules/htmx.org
+
+.cache/htmx/.installed: tools/htmx/package.json tools/htmx/package-lock.json
+	$(call say,installing htmx into .cache/htmx)
+	@$(npm-install)
+
 .PHONY: sdk-check
 sdk-check: $(VENV) .cache/sdk-check/.installed ## Make a client from docs/openapi.yaml, check its types, and call a local server by it (needs npm)
 	@cp tools/sdk-check/check.ts tools/sdk-check/tsconfig.json .cache/sdk-check
@@ -268,8 +276,9 @@ e2e-browser: $(BROWSER) .cache/npm-browser/.installed ## Log in by Chromium, at 
 	@exec $(dir $(BROWSER))bin/pytest tests/browser $(ARGS)
 
 .PHONY: screenshots
-screenshots: $(BROWSER) ## Take a picture of every page, into docs/pages (needs chromium)
-	@exec $(dir $(BROWSER))bin/python -m tests.browser.screenshots
+screenshots: $(BROWSER) ## Take a picture of every page, into docs/pages and docs/console (needs chromium)
+	@$(dir $(BROWSER))bin/python -m tests.browser.screenshots
+	@$(dir $(BROWSER))bin/python -m tests.browser.console_screenshots
 
 $(BROWSER): pyproject.toml uv.lock $(UV)
 	$(call say,installing the project with playwright and OpenID Connect clients into $(@D))

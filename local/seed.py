@@ -10,24 +10,22 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from lingpai.accounts import identities
 from lingpai.accounts import service as accounts
 from lingpai.accounts.model import RoleBook, User
 from lingpai.accounts.roles import check_name
 from lingpai.clients import epochs
-from lingpai.clients.model import CHALLENGE, Client, ExtraClaim, Right
-from lingpai.clients.service import DialectName, inconsistency, new_client
+from lingpai.clients.model import Client
 from lingpai.http.fields import has_control
 from lingpai.identity_providers.model import OPENID_MAX
-from lingpai.identity_providers.settings import wechat_apps
 from lingpai.kernel import messages, phone_numbers, typed_text
 from lingpai.kernel.errors import LingpaiError
 from lingpai.kernel.validation_errors import error_text
-from lingpai.oauth.grants import GRANT_TYPES, REGISTRY
+from lingpai.oauth.client_records import ENTRY, ClientEntry, Text, as_text, to_client, unusable
 from lingpai.passwords import service as passwords
 from lingpai.services import Services
 from lingpai.settings import Settings
@@ -36,22 +34,6 @@ from local.errors import LocalError
 if TYPE_CHECKING:
     from lingpai.clients.storage import ClientWriter
 
-GRANTS = sorted({CHALLENGE, *(grant.PERMISSION for grant in REGISTRY.values())})
-# Fields of a file that a client's record calls otherwise.
-_OTHERWISE = {
-    "client_id": "id",
-    "grant_types": "grants",
-    "access_token_ttl": "access_ttl",
-    "refresh_token_ttl": "refresh_ttl",
-}
-# What is shown of a client, in this order.
-_SHOWN = """
-    client_id dialect confidential disabled grant_types scopes access_token_ttl refresh_token_ttl session_ttl
-    token_format token_alg roles sign_provider sign_app api introspect claims valid_from codes_from forwards_address
-    redirect_uris post_logout_redirect_uris first_party name logo colour terms policy id_token_alg resources
-    dpop_bound_access_tokens
-    mfa backchannel_logout_uri backchannel_logout_session_required
-"""
 ROLE_ID_MAX = 2**53 - 1
 # Secrets are stored as a fast hash, which protects only secrets that cannot be guessed.
 SECRET_MIN = 16
@@ -65,77 +47,15 @@ class SeedError(LocalError):
         return "\n".join(self.args[0])
 
 
-def _grant(name: object) -> object:
-    """Return the grant's name; also accepts the URN of an extension grant."""
-    known = GRANT_TYPES.get(str(name), name)
-    if not isinstance(known, str) or known not in GRANTS:
-        raise ValueError(f"there is no grant {name!r}; there are: {', '.join(GRANTS)}")
-    return known
-
-
-def _words(value: object) -> object:
-    """Split words, the form in which OAuth writes scopes."""
-    return value.split() if isinstance(value, str) else value
-
-
-def _as_text(value: object) -> object:
-    """Accept a whole number as text."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
 def _unpadded(value: object) -> object:
     """Remove the blanks of a fixed-width column, and base64 padding, from a hash."""
     return passwords.without_padding(value) if isinstance(value, str) else value
 
 
-Text = Annotated[str, Field(min_length=1)]
-Seconds = Annotated[int, Field(gt=0)]
-_ENTRY = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-class SeedClient(BaseModel):
-    """A client, with lifetimes in seconds. Without a secret it is public."""
-
-    model_config = _ENTRY
-
-    client_id: Annotated[Text, BeforeValidator(_as_text)]
-    dialect: DialectName
-    client_secret: Annotated[Text | None, Field(repr=False)] = None
-    grant_types: tuple[Annotated[str, BeforeValidator(_grant)], ...] | None = None
-    scopes: Annotated[tuple[Text, ...] | None, BeforeValidator(_words)] = None
-    access_token_ttl: Seconds | None = None
-    refresh_token_ttl: Seconds | None = None
-    session_ttl: Seconds | None = None
-    token_format: Literal["opaque", "jwt"] | None = None
-    token_alg: Literal["ES256", "RS256"] | None = None
-    roles: tuple[Text, ...] = ()
-    sign_provider: Text | None = None
-    sign_app: Annotated[str, Field(pattern=r"^[^:\s]+$")] = "default"
-    api: Right | None = None
-    introspect: bool = False
-    claims: tuple[ExtraClaim, ...] = ()
-    codes_from: tuple[Annotated[Text, BeforeValidator(_as_text)], ...] = ()
-    forwards_address: bool = False
-    redirect_uris: tuple[Text, ...] = ()
-    post_logout_redirect_uris: tuple[Text, ...] = ()
-    first_party: bool = False
-    name: Text | None = None
-    logo: Text | None = None
-    colour: Text | None = None
-    terms: Text | None = None
-    policy: Text | None = None
-    id_token_alg: Literal["ES256", "RS256"] | None = None
-    resources: tuple[Text, ...] = ()
-    dpop_bound_access_tokens: bool = False
-    mfa: Literal["ignore"] | None = None
-    backchannel_logout_uri: Text | None = None
-    backchannel_logout_session_required: bool = False
-
-
 class SeedRole(BaseModel):
     """A role, by the names of seed 003."""
 
-    model_config = _ENTRY
+    model_config = ENTRY
 
     id: Annotated[int, Field(gt=0, lt=ROLE_ID_MAX)]
     roleName: Text  # noqa: N815  the name on the wire
@@ -144,12 +64,12 @@ class SeedRole(BaseModel):
 class SeedUser(BaseModel):
     """A user; `mobile` is taken as proven, `password_hash` may stand in place of `password`."""
 
-    model_config = _ENTRY
+    model_config = ENTRY
 
     username: Text | None = None
     password: Annotated[Text | None, Field(repr=False)] = None
     password_hash: Annotated[Text | None, BeforeValidator(_unpadded), Field(repr=False)] = None
-    mobile: Annotated[Text | None, BeforeValidator(_as_text)] = None
+    mobile: Annotated[Text | None, BeforeValidator(as_text)] = None
     openid: Annotated[Text | None, Field(max_length=OPENID_MAX)] = None
     roles: tuple[Text, ...] = ()
 
@@ -162,9 +82,9 @@ class SeedUser(BaseModel):
 class Seed(BaseModel):
     """What a seed file holds."""
 
-    model_config = _ENTRY
+    model_config = ENTRY
 
-    clients: tuple[SeedClient, ...] = ()
+    clients: tuple[ClientEntry, ...] = ()
     roles: tuple[SeedRole, ...] = ()
     users: tuple[SeedUser, ...] = ()
 
@@ -249,24 +169,9 @@ def apply(seed: Seed, services: Services, *, overwrite: bool = False) -> Applied
     return Applied(tuple(kept), new_ids, tuple(lacking))
 
 
-def to_client(entry: SeedClient) -> Client:
-    """Return the entry as a client's record."""
-    given = entry.model_dump(exclude={"client_id", "dialect", "client_secret"})
-    named = {_OTHERWISE.get(name, name): value for name, value in given.items()}
-    return new_client(entry.client_id, entry.dialect, entry.client_secret, **named)
-
-
-def client_document(client: Client) -> dict[str, Any]:
-    """Return the record as JSON, with the field names of a seed file, and without its secret."""
-    values = {name: getattr(client, _OTHERWISE.get(name, name)) for name in _SHOWN.split()}
-    lists = {name: sorted(value) for name, value in values.items() if isinstance(value, frozenset)}
-    return {**values, **lists, "scopes": list(client.scopes)}
-
-
 def clients_of(services: Services) -> "ClientWriter":
     """Return the services' store, by which an operator also writes clients."""
-    writer: ClientWriter = services.store  # type: ignore[assignment]  # every store of an operator is one
-    return writer
+    return services.store
 
 
 def _put_client(services: Services, client: Client, *, overwrite: bool) -> bool:
@@ -407,27 +312,6 @@ def _refused(check: Callable[..., object], *given: object, **named: object) -> s
         check(*given, **named)
     except LingpaiError as error:
         return messages.text(error.reason, "en", error.values)
-    return None
-
-
-def unusable(client: SeedClient, settings: Settings) -> str | None:
-    """Return why the entry cannot be a client of this deployment, as `field: reason`; None if it can."""
-    return inconsistency(to_client(client)) or _unprovided(client, settings)
-
-
-def _unprovided(client: SeedClient, settings: Settings) -> str | None:
-    """Return what is wrong with the client's identity provider in this deployment; None if nothing is."""
-    wechat = bool(settings.wechat_apps.get_secret_value() or settings.wechat_apps_secret)
-    audiences = {provider.name: provider.audiences for provider in settings.oidc_providers}
-    name, app = client.sign_provider, client.sign_app
-    known = ["trusted", *(["wechat"] if wechat else []), *audiences]
-    if name is not None and name not in known:
-        return f"sign_provider: there is no {name!r} in this deployment's settings; there are: {', '.join(known)}"
-    if name == "wechat" and not settings.wechat_apps_secret:
-        apps = wechat_apps(settings.wechat_apps.get_secret_value())
-        return None if app in apps else f"sign_app: WECHAT_APPS has no {app!r}"
-    if name in audiences and app not in ("default", *audiences[name]):
-        return f"sign_app: {app!r} is none of the audiences of {name}"
     return None
 
 

@@ -16,7 +16,7 @@ import yaml
 from pydantic import TypeAdapter
 
 from lingpai.api_docs import routes as api_docs
-from lingpai.http.api import Css, Html, JavaScript, NotModified, Operation, Redirect
+from lingpai.http.api import Css, Csv, Html, JavaScript, NotModified, Operation, Redirect
 from lingpai.http.example import Example
 from lingpai.http.router import ANY_NAME, Endpoint, Route
 from lingpai.legacy import usercenter
@@ -32,7 +32,7 @@ HEADER = "# Written by `make openapi` from the modules `api` of layers/common/li
 # What stands in it besides.
 HEAD = ROOT / "tools" / "openapi-head.yaml"
 # The media types of answers that are no JSON.
-TEXTS: Mapping[Any, str] = {Html: "text/html", Css: "text/css", JavaScript: "text/javascript"}
+TEXTS: Mapping[Any, str] = {Html: "text/html", Css: "text/css", JavaScript: "text/javascript", Csv: "text/csv"}
 type _Mode = Literal["validation", "serialization"]
 # By the type and whether it is a body (`validation`) or an answer (`serialization`).
 type _Schemas = Mapping[tuple[str, _Mode], dict[str, Any]]

@@ -10,8 +10,9 @@ import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
+from lingpai.signing_keys.service import standing
 from local.operator.findings import Case, Finding, State, verdict
-from local.operator.keys import place_of, standing
+from local.operator.keys import place_of
 
 _ANSWERS_WITHIN = 5.0
 _LONGEST_ANSWER = 1 << 20

@@ -17,7 +17,7 @@ from lingpai.clients import redirect_uris
 from lingpai.kernel import messages, phone_numbers
 from lingpai.kernel.errors import LingpaiError, SettingsError
 from lingpai.settings import Settings, from_environment
-from lingpai.signing_keys.service import ALGORITHMS
+from lingpai.signing_keys.service import ALGORITHMS, standing
 from lingpai.sms import texts
 from lingpai.sms.model import Message
 from lingpai.sms.sender import MaybeSent, NotSent, Sender
@@ -25,7 +25,7 @@ from local import deployment, template
 from local.errors import LocalError
 from local.operator import api_checks, china_checks, credentials
 from local.operator.findings import Case, Finding, State, verdict
-from local.operator.keys import place_of, standing
+from local.operator.keys import place_of
 from local.seed import clients_of
 
 type Check = Callable[[Case], Iterator[Finding]]

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 from typer import Option
 
 from lingpai.clients.model import Client, Right
+from lingpai.oauth.client_records import client_document
 from lingpai.oauth.grants import GRANT_TYPES
 from local.operator.console import Failed
-from local.seed import client_document
 
 # The options whose fields of a record have other names (docs/seed.md).
 _OTHERWISE = {

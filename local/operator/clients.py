@@ -14,13 +14,13 @@ from lingpai.clients.service import ID_MAX, JOINED_FIELDS, DialectName, hash_sec
 from lingpai.kernel import base64url
 from lingpai.kernel.clock import Clock
 from lingpai.kernel.validation_errors import error_text
+from lingpai.oauth.client_records import ClientEntry, client_document, to_client, unusable
 from lingpai.services import Services
-from local import seed
 from local.operator import client_fields
 from local.operator.client_fields import ClientFields, Words
 from local.operator.command_context import CommandContext, command
 from local.operator.console import Failed, Missing, Refused, field_table, finish_first, say, table
-from local.seed import SeedClient, client_document, clients_of
+from local.seed import clients_of
 
 group = typer.Typer(name="client", no_args_is_help=True, help="The applications that may ask for tokens.")
 
@@ -50,9 +50,9 @@ def create(
         raise Failed(f"ID: must have 1 to {ID_MAX} characters")
     secret = None if public else new_secret(Clock())
     entry = _checked({"client_id": client_id, "client_secret": secret, "dialect": dialect, **fields.given()})
-    client = seed.to_client(entry)
+    client = to_client(entry)
     with context.services() as services, finish_first():
-        if reason := seed.unusable(entry, services.settings):
+        if reason := unusable(entry, services.settings):
             raise Failed(reason)
         _warn_of_roles(services, client)
         if not clients_of(services).create_client(client):
@@ -83,7 +83,7 @@ def update(
         before = found(services, client_id)
         entry = _checked({**client_fields.entry_of(before), **edit.of(before)})
         after = replace(
-            seed.to_client(entry),
+            to_client(entry),
             secret_hash=before.secret_hash,
             disabled=before.disabled,
             valid_from=before.valid_from,
@@ -164,20 +164,20 @@ def new_secret(clock: Clock) -> str:
     return base64url.encode(clock.new_secret())
 
 
-def _checked(given: Mapping[str, Any]) -> SeedClient:
+def _checked(given: Mapping[str, Any]) -> ClientEntry:
     """Check the fields of a record by a seed's rules, None for a default; raises Failed with a line for each fault."""
     try:
-        return SeedClient.model_validate({name: value for name, value in given.items() if value is not None})
+        return ClientEntry.model_validate({name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         lines = (f"{problem['loc'][0]}: {error_text(problem)}" for problem in error.errors())
         raise Failed("\n".join(lines)) from None
 
 
-def _unusable(before: Client, after: Client, entry: SeedClient, services: Services) -> str | None:
+def _unusable(before: Client, after: Client, entry: ClientEntry, services: Services) -> str | None:
     """Why the client cannot become like that, or None. The deployment's providers count where its own is changed."""
     if (before.sign_provider, before.sign_app) == (after.sign_provider, after.sign_app):
         return inconsistency(after)
-    return seed.unusable(entry, services.settings)
+    return unusable(entry, services.settings)
 
 
 def found(services: Services, client_id: str) -> Client:

@@ -1,7 +1,5 @@
 """`lingpai keys`: the keys that sign tokens."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +9,7 @@ from lingpai import bootstrap
 from lingpai.services import Services
 from lingpai.signing_keys import service as signing_keys
 from lingpai.signing_keys.model import StoredKey
+from lingpai.signing_keys.service import Known
 from lingpai.signing_keys.storage import KeyStore
 from lingpai.signing_keys.stores import MemoryKeys
 from lingpai.store import DynamoStore
@@ -20,30 +19,12 @@ from local.operator.console import Failed, Refused, format_time, table
 
 group = typer.Typer(name="keys", no_args_is_help=True, help="The keys that sign tokens.")
 
-# The value of `signing_keys.retired_at` for a key that no other follows.
-_FOREVER = 2**62
-
-
-@dataclass(frozen=True)
-class Known:
-    """A key and its state: next, signing, retired (still published) or gone. Times in seconds since 1970."""
-
-    key: StoredKey
-    state: str
-    retires_at: int | None
-    published_until: int | None
-
-    def document(self) -> dict[str, Any]:
-        """The key as JSON."""
-        ends = {"signs_until": self.retires_at, "published_until": self.published_until}
-        return {**_document(self.key), "state": self.state, **ends}
-
 
 @command(group, "list")
 def list_keys(context: CommandContext) -> None:
     """List the keys: which one signs, which one comes next, and until when the others are published."""
     with context.services() as services:
-        known = standing(store_of(services).load_keys(), services.clock.now())
+        known = signing_keys.standing(store_of(services).load_keys(), services.clock.now())
     rows = [
         (
             signing_keys.named(each.key),
@@ -54,7 +35,7 @@ def list_keys(context: CommandContext) -> None:
         for each in known
     ]
     columns = ("key", "kid", "state", "signs from", "signs until", "published until")
-    context.show({"keys": [each.document() for each in known]}, table(columns, rows))
+    context.show({"keys": [_known(each) for each in known]}, table(columns, rows))
 
 
 @command(group, "rotate", asks=True)
@@ -78,7 +59,7 @@ def rotate(
         store, wrapper = store_of(services), bootstrap.key_wrapper(services.settings)
         usual = services.settings.key_lead
         wait = usual if lead is None else lead
-        known = standing(store.load_keys(), services.clock.now())
+        known = signing_keys.standing(store.load_keys(), services.clock.now())
         signing = {each.key.algorithm for each in known if each.state == "signing"}
         waiting = sorted({each.key.algorithm for each in known if each.state == "next"} & set(wanted))
         if waiting:
@@ -97,6 +78,11 @@ def rotate(
         raise Refused(f"somebody else made the next key meanwhile, and none was added: {', '.join(late)}")
 
 
+def _known(known: Known) -> dict[str, Any]:
+    ends = {"signs_until": known.retires_at, "published_until": known.published_until}
+    return {**_document(known.key), "state": known.state, **ends}
+
+
 def _document(key: StoredKey) -> dict[str, Any]:
     return {"kid": key.kid, "algorithm": key.algorithm, "number": key.number, "signs_from": key.signs_from}
 
@@ -113,23 +99,3 @@ def place_of(services: Services) -> KeyStore | None:
     tables = services.store if isinstance(services.store, DynamoStore) else None
     store = bootstrap.key_store(services.settings, tables)
     return None if isinstance(store, MemoryKeys) else store
-
-
-def standing(stored: Iterable[StoredKey], now: int) -> list[Known]:
-    """Return each key with its state (see `lingpai.signing_keys.service`), ordered by algorithm and time."""
-    ordered = sorted(stored, key=lambda key: (key.algorithm, key.signs_from, key.number))
-    # Of two that begin at the same moment the later one signs.
-    signing = {key.algorithm: key.kid for key in ordered if key.signs_from <= now}
-    known = []
-    for key in ordered:
-        retires_at = signing_keys.retired_at(key, ordered)
-        gone_at = retires_at + signing_keys.RETENTION
-        if key.signs_from > now:
-            state = "next"
-        elif signing[key.algorithm] == key.kid:
-            state = "signing"
-        else:
-            state = "retired" if now < gone_at else "gone"
-        ends = retires_at != _FOREVER
-        known.append(Known(key, state, retires_at if ends else None, gone_at if ends else None))
-    return known

@@ -97,9 +97,13 @@ def test_what_is_imported_cold(path: Path) -> None:
     packages = {name.partition(".")[0] for name in modules if not name.startswith(("_", "sitecustomize"))}
     others = packages - sys.stdlib_module_names - {"lingpai", "__main__"}
     primed = set() if path.parent.name in ("keys", "webhooks") else {"snapshot_restore_py"}
-    of_pages = {"jinja2", "markupsafe", "pyotp", "segno"} if path.parent.name == "pages" else set()
-    assert others == COLD | primed | of_pages
-    added = {"pages": OF_TEMPLATES | OF_APPS, "webhooks": OF_DELIVERIES}
+    of_pages = {"pages": {"jinja2", "markupsafe", "pyotp", "segno"}, "console": {"jinja2", "markupsafe", "pyotp"}}
+    assert others == COLD | primed | of_pages.get(path.parent.name, set())
+    added = {
+        "pages": OF_TEMPLATES | OF_APPS,
+        "console": OF_TEMPLATES | OF_APPS | {"csv"},
+        "webhooks": OF_DELIVERIES,
+    }
     standard = STANDARD | added.get(path.parent.name, set())
     assert packages & sys.stdlib_module_names - standard == set()
     assert modules & LATER == (CALLING if path.parent.name == "webhooks" else set())

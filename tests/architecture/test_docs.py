@@ -15,6 +15,7 @@ import pytest
 from lingpai import bootstrap
 from lingpai.http.reasons import REASONS
 from lingpai.http.router import ANY_NAME
+from lingpai.oauth.client_records import ClientEntry
 from lingpai.settings import Settings, from_environment
 from local import demo, environment, seed
 from tests.support.api import make_api
@@ -231,7 +232,7 @@ def test_seed_example(tmp_path: Path) -> None:
     seed.apply(wanted, services)
 
     content = json.loads(example)
-    for kind, model in (("clients", seed.SeedClient), ("roles", seed.SeedRole), ("users", seed.SeedUser)):
+    for kind, model in (("clients", ClientEntry), ("roles", seed.SeedRole), ("users", seed.SeedUser)):
         assert {field for entry in content[kind] for field in entry} == set(model.model_fields)
     names = [user.username for user in services.store.list_users(10, None).users]
     assert sorted(filter(None, names)) == ["alice", "moved-here", "root"]
@@ -243,7 +244,7 @@ def test_seed_example(tmp_path: Path) -> None:
 def test_seed_fields() -> None:
     """The table of a seed's fields has each field, in its order, and says which are needed."""
     told = [(row[0], row[1], row[2] == "needed") for row in table(SEED, "Of")]
-    models: dict[str, type[BaseModel]] = {"client": seed.SeedClient, "role": seed.SeedRole, "user": seed.SeedUser}
+    models: dict[str, type[BaseModel]] = {"client": ClientEntry, "role": seed.SeedRole, "user": seed.SeedUser}
     fields = {
         (kind, name, field.is_required())
         for kind, model in models.items()

@@ -59,6 +59,8 @@ def test_who_may_do_what_with_the_keys() -> None:
         ("KeysFunction", "dynamodb:DeleteItem"),
         ("KeysFunction", "kms:GenerateDataKeyPairWithoutPlaintext"),
         ("PagesFunction", "kms:Encrypt"),
+        ("ConsoleFunction", "dynamodb:PutItem"),
+        ("ConsoleFunction", "kms:GenerateDataKeyPairWithoutPlaintext"),
     }
     assert {name for function, _, name in everything if function == "KeysFunction"} == {"KeysTable", "KeysKey"}
 
@@ -184,14 +186,21 @@ def test_a_domain_of_ones_own() -> None:
 
 @pytest.mark.security("F39")
 def test_who_may_read_the_secret_of_the_proxy() -> None:
-    """Whoever is told where it is: those whose limits count addresses."""
+    """Whoever is told where it is: those whose limits count addresses, or whose changes name them."""
     told = {
         function
         for function, given in FUNCTIONS.items()
         if "TRUSTED_PROXY_SECRET_SECRET" in given.get("Environment", {}).get("Variables", {})
     }
     assert told == who_may("secretsmanager:GetSecretValue", "TrustedProxySecret")
-    assert told == {"TokenFunction", "MobileFunction", "SignFunction", "UsersFunction", "PagesFunction"}
+    assert told == {
+        "TokenFunction",
+        "MobileFunction",
+        "SignFunction",
+        "UsersFunction",
+        "PagesFunction",
+        "ConsoleFunction",
+    }
 
 
 def test_the_first_keys_are_made_at_once() -> None:

@@ -224,7 +224,13 @@ class Visit:
         long = [secret for secret in secrets if len(secret) > 2]
         for url in self.asked:
             parts = urlsplit(url)
-            is_answer = url.startswith((f"{self.site.url}/callback", f"{self.site.third_url}/callback"))
+            # The console is a client, too.
+            callbacks = (
+                f"{self.site.url}/callback",
+                f"{self.site.third_url}/callback",
+                f"{self.site.url}/console/callback",
+            )
+            is_answer = url.startswith(callbacks)
             assert is_answer or url.startswith((f"{self.site.url}/", "data:")), url
             names = [name for name, _ in parse_qsl(parts.query)]
             assert not [name for name in names if "token" in name or name in ("csrf", "password", "mobile")], url

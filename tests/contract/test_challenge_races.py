@@ -52,7 +52,7 @@ def services(request: pytest.FixtureRequest, reference: DynamoStore) -> Services
 def api(services: Services, monkeypatch: pytest.MonkeyPatch) -> Api:
     """The API on their store, with an app that logs its users in without a browser."""
     api = make_api(monkeypatch, services.store, **GUARDED)
-    api.services.store.put_client(mobile_app())  # type: ignore[attr-defined]  # the operator's port
+    api.services.store.put_client(mobile_app())
     return api
 
 

@@ -212,3 +212,22 @@ def test_the_deployments_valid_from_is_read_with_a_record(store: WholeStore) -> 
     assert store.get_client("lingpai:deployment") is None
     for client_id in ("", "nobody", "lingpai:deployment", "x" * 2049):
         assert store.look_up_client(client_id).client is None
+
+
+def test_pages_of_clients(store: WholeStore) -> None:
+    """Pages go through all records once, and through nothing else: the deployment's record is none."""
+    ids = {f"client-{number}" for number in range(7)}
+    for client_id in ids:
+        store.put_client(replace(a_client(), id=client_id))
+    store.move_valid_from(5)
+    seen: list[str] = []
+    after: str | None = None
+    pages = 0
+    while True:
+        page = store.page_clients(3, after)
+        seen += [client.id for client in page.clients]
+        after, pages = page.next, pages + 1
+        assert len(page.clients) <= 3
+        if after is None:
+            break
+    assert (sorted(seen), pages >= 3) == (sorted(ids), True)

@@ -94,3 +94,10 @@ def test_what_a_write_has_added_is_taken_back(store: WholeStore) -> None:
     store.commit(other)
     store.undo_increment(mine)
     assert store.counts("k") == {"all": 1, "mine": 0, "other": 1}
+
+
+def test_many_counters_in_one_call(store: WholeStore) -> None:
+    store.increment("a", {"sent": 9}, NOW, amount=3)
+    store.increment("b", {"sent": 9, "+861331": 9}, NOW)
+    assert store.counts_of(["a", "b", "none", "a"]) == {"a": {"sent": 3}, "b": {"sent": 1, "+861331": 1}}
+    assert store.counts_of([]) == {}

@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from lingpai.accounts.ended_accounts import DELETED_AT_ONCE
 from lingpai.sessions import service as sessions
@@ -577,6 +577,171 @@ def page_authorize(w: World) -> Call:
     return lambda: visitor.get(f"/oauth/authorize?{query}").answer
 
 
+# --- the console ----------------------------------------------------------------------------------------------------
+
+
+def _follow(visitor: Visitor, target: str) -> Answer:
+    """The page at `target`, or what it leads to."""
+    page = visitor.get(target)
+    for _ in range(5):
+        if not page.location:
+            break
+        parts = urlsplit(page.location)
+        page = visitor.get(f"{parts.path}?{parts.query}" if parts.query else parts.path)
+    return page.answer
+
+
+def _admin(w: World) -> Visitor:
+    """An admin who is logged in at the pages."""
+    visitor, person = _at_the_pages(w)
+    body = {"id": person.id, "roleList": [{"id": 1}]}
+    assert w.service.post("/users/role/update", json_body=body, bearer=w.admin).status == 200
+    return visitor
+
+
+def _at_the_console(w: World) -> Visitor:
+    """An admin at the console."""
+    visitor = _admin(w)
+    assert _follow(visitor, "/console").status == 200
+    return visitor
+
+
+def _console_page(w: World, target: str) -> Call:
+    visitor = _at_the_console(w)
+    return lambda: visitor.get(target).answer
+
+
+def _console_change(w: World, what: str, **asked: object) -> Call:
+    """A change that is asked about, to be made later."""
+    visitor = _at_the_console(w)
+    page = visitor.get(f"/console/{what}?{urlencode(asked)}")
+    form = next(form for form in page.forms if form.action == f"/console/{what}")
+    return lambda: visitor.send(form, confirm="yes").answer
+
+
+def console_login(w: World) -> Call:
+    visitor = _admin(w)
+    return lambda: _follow(visitor, "/console")
+
+
+def console_log_out(w: World) -> Call:
+    visitor = _at_the_console(w)
+    form = next(form for form in visitor.get("/console").forms if form.action == "/console/logout")
+    return lambda: visitor.send(form).answer
+
+
+def console_overview(w: World) -> Call:
+    return _console_page(w, "/console")
+
+
+def console_user(w: World) -> Call:
+    return _console_page(w, f"/console/user?id={w.somebody().id}")
+
+
+def console_users(w: World) -> Call:
+    return _console_page(w, "/console/users")
+
+
+def console_search(w: World) -> Call:
+    person, visitor = w.somebody(), _at_the_console(w)
+    form = next(form for form in visitor.get("/console/users").forms if "q" in form.fields)
+    return lambda: visitor.send(form, q=person.username).answer
+
+
+def console_disable(w: World) -> Call:
+    return _console_change(w, "user/change", id=w.somebody().id, action="disable")
+
+
+def console_grant(w: World) -> Call:
+    return _console_change(w, "user/change", id=w.somebody().id, action="grant_role", role=2)
+
+
+def console_end_all(w: World) -> Call:
+    person = w.somebody()
+    for _ in range(2):
+        Visitor(w.service).log_in(person)
+    return _console_change(w, "user/change", id=person.id, action="end_all")
+
+
+def console_delete(w: World) -> Call:
+    return _console_change(w, "user/change", id=w.somebody().id, action="delete")
+
+
+def console_remove_factors(w: World) -> Call:
+    person = w.somebody()
+    item = {"user_id": {"N": str(person.id)}, "id": {"S": "totp"}}
+    w.stack.client("dynamodb").put_item(TableName=w.table("FactorsTable"), Item=item)
+    return _console_change(w, "user/change", id=person.id, action="remove_factors")
+
+
+def console_consent_of_an_unknown_client(w: World) -> Call:
+    """Its name is looked for."""
+    return _console_page(w, f"/console/user/change?id={w.somebody().id}&action=revoke_consent&client={new_name()}")
+
+
+def console_client(w: World) -> Call:
+    return _console_page(w, "/console/client?id=web-client")
+
+
+def console_clients(w: World) -> Call:
+    return _console_page(w, "/console/clients")
+
+
+def console_create_client(w: World) -> Call:
+    visitor = _at_the_console(w)
+    form = next(form for form in visitor.get("/console/client/edit").forms if form.action == "/console/client/edit")
+    filled = {"client_id": new_name(), "dialect": "django", "grant_types.password": "yes"}
+    return lambda: visitor.send(Form(form.action, {**filled, "csrf": form.fields["csrf"]})).answer
+
+
+def console_disable_client(w: World) -> Call:
+    client_id, _ = w.copy("standard-client")
+    return _console_change(w, "client/change", id=client_id, action="disable")
+
+
+def console_create_role(w: World) -> Call:
+    visitor = _at_the_console(w)
+    page = visitor.get("/console/role/change?action=create")
+    form = next(form for form in page.forms if form.action == "/console/role/change")
+    return lambda: visitor.send(form, name=new_name()).answer
+
+
+def console_keys(w: World) -> Call:
+    return _console_page(w, "/console/keys")
+
+
+def console_rotate_a_key(w: World) -> Call:
+    return _console_change(w, "keys/rotate", algorithm="ES256")
+
+
+def console_sms(w: World) -> Call:
+    return _console_page(w, "/console/sms")
+
+
+def console_lift(w: World) -> Call:
+    """A prefix of no country's mobile numbers, which has used up its messages."""
+    day = int(time.time()) // 86400 * 86400
+    item = {"key": {"S": f"sms:prefix:+861990:86400:{day}"}, "n:sent": {"N": "100"}, "n:unproven": {"N": "100"}}
+    w.stack.client("dynamodb").put_item(TableName=w.table("CountersTable"), Item=item)
+    return _console_change(w, "sms/lift", prefix="+861990")
+
+
+def console_audit(w: World) -> Call:
+    return _console_page(w, "/console/audit?by=subject&value=user:1")
+
+
+def console_audit_by_actor(w: World) -> Call:
+    return _console_page(w, "/console/audit?by=actor&value=user:1")
+
+
+def console_audit_by_type(w: World) -> Call:
+    return _console_page(w, "/console/audit?by=type&value=user.created")
+
+
+def console_audit_by_day(w: World) -> Call:
+    return _console_page(w, "/console/audit")
+
+
 # --- the table ------------------------------------------------------------------------------------------------------
 
 NEEDED: dict[Line, Callable[[World], Call]] = {
@@ -697,6 +862,41 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("PagesFunction", "KeysTable", SCAN): page_logout_with_a_hint,
     ("PagesFunction", "KeysKey", ENCRYPT): page_begin_app,
     ("PagesFunction", "KeysKey", DECRYPT): page_confirm_app,
+    ("ConsoleFunction", "ClientsTable", GET): console_client,
+    ("ConsoleFunction", "ClientsTable", BATCH_GET): console_consent_of_an_unknown_client,
+    ("ConsoleFunction", "ClientsTable", SCAN): console_clients,
+    ("ConsoleFunction", "ClientsTable", PUT): console_create_client,
+    ("ConsoleFunction", "ClientsTable", UPDATE): console_disable_client,
+    ("ConsoleFunction", "SessionsTable", GET): console_overview,
+    ("ConsoleFunction", "SessionsTable", QUERY): console_user,
+    ("ConsoleFunction", "SessionsTable", PUT): console_login,
+    ("ConsoleFunction", "SessionsTable", DELETE): console_log_out,
+    ("ConsoleFunction", "SessionsTable", CHECK): console_login,
+    ("ConsoleFunction", "SessionsTable", BATCH_WRITE): console_end_all,
+    ("ConsoleFunction", "UsersTable", GET): console_user,
+    ("ConsoleFunction", "UsersTable", BATCH_GET): console_overview,
+    ("ConsoleFunction", "UsersTable", SCAN): console_users,
+    ("ConsoleFunction", "UsersTable", UPDATE): console_grant,
+    ("ConsoleFunction", "UsersTable", DELETE): console_delete,
+    ("ConsoleFunction", "UsersTable", CHECK): console_disable,
+    ("ConsoleFunction", "IdentitiesTable", BATCH_GET): console_search,
+    ("ConsoleFunction", "IdentitiesTable", DELETE): console_delete,
+    ("ConsoleFunction", "RolesTable", BATCH_GET): console_overview,
+    ("ConsoleFunction", "RolesTable", PUT): console_create_role,
+    ("ConsoleFunction", "FactorsTable", QUERY): console_delete,
+    ("ConsoleFunction", "FactorsTable", DELETE): console_remove_factors,
+    ("ConsoleFunction", "CodesTable", GET): console_login,
+    ("ConsoleFunction", "CodesTable", UPDATE): console_login,
+    ("ConsoleFunction", "CountersTable", GET): console_sms,
+    ("ConsoleFunction", "CountersTable", BATCH_GET): console_overview,
+    ("ConsoleFunction", "CountersTable", UPDATE): console_lift,
+    ("ConsoleFunction", "AuditTable", QUERY): console_audit,
+    ("ConsoleFunction", "AuditTable.by_actor", QUERY): console_audit_by_actor,
+    ("ConsoleFunction", "AuditTable.by_type", QUERY): console_audit_by_type,
+    ("ConsoleFunction", "AuditTable.by_day", QUERY): console_audit_by_day,
+    ("ConsoleFunction", "KeysTable", SCAN): console_keys,
+    ("ConsoleFunction", "KeysTable", PUT): console_rotate_a_key,
+    ("ConsoleFunction", "KeysKey", MAKE_PAIR): console_rotate_a_key,
     ("RolesFunction", "ClientsTable", BATCH_GET): list_roles_by_a_machine,
     ("RolesFunction", "SessionsTable", GET): list_roles,
     ("RolesFunction", "UsersTable", BATCH_GET): list_roles,

@@ -186,6 +186,8 @@ def arns(stack: Stack) -> dict[str, str]:
     """What policies can name, by its name in the template."""
     tables = [table.name for table in TEMPLATE.tables]
     found = {name: f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{stack.physical(name)}" for name in tables}
+    for index in ("by_actor", "by_type", "by_day"):
+        found[f"AuditTable.{index}"] = f"{found['AuditTable']}/index/{index}"
     named = {name: value for name, value in stack.parameters().items() if value.startswith("arn:")}
     secret = stack.client("secretsmanager").describe_secret(SecretId=stack.physical("CodePepper"))
     key = stack.client("kms").describe_key(KeyId=stack.physical("KeysKey"))["KeyMetadata"]

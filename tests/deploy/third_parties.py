@@ -332,6 +332,10 @@ def page_by_cloudfront(t: Town) -> Call:
     return _by_cloudfront(t, "/login")
 
 
+def console_by_cloudfront(t: Town) -> Call:
+    return _by_cloudfront(t, "/console")
+
+
 def _by_cloudfront(t: Town, path: str) -> Call:
     """A call that is refused for its lack of parameters, after its address was looked at."""
     return t.post(path, json_body={}, headers={"X-Origin-Verify": PROXY_SECRET, "X-Forwarded-For": "203.0.113.1"})
@@ -363,6 +367,7 @@ NEEDED: dict[Line, Callable[[Town], Call]] = {
     ("SignFunction", "TrustedProxySecret", SECRET): sign_by_cloudfront,
     ("UsersFunction", "TrustedProxySecret", SECRET): register_by_cloudfront,
     ("PagesFunction", "TrustedProxySecret", SECRET): page_by_cloudfront,
+    ("ConsoleFunction", "TrustedProxySecret", SECRET): console_by_cloudfront,
     ("PagesFunction", "OidcClientSecrets", SECRET): page_login_at_google,
 }
 # What a notice to a number needs: where it lacks that nothing is sent, and no request fails.

@@ -74,14 +74,14 @@ def opened(endpoint: str, transport: Transport) -> Iterator[House]:
             (*MINI_CLIENT, "wechat", MINI),
         ):
             record = new_client(name, "spring", secret, scopes=("web",), sign_provider=provider, sign_app=app)
-            api.services.store.put_client(record)  # type: ignore[attr-defined]  # the operator's port
+            api.services.store.put_client(record)
         for client in (
             browsers.web_app(first_party=False),
             mobile_app(),
             mobile_app(MINI_PROGRAM, sign_provider="wechat", sign_app=MINI),
             mobile_app(GOOGLE_APP, sign_provider="google"),
         ):
-            api.services.store.put_client(client)  # type: ignore[attr-defined]
+            api.services.store.put_client(client)
         tables = Tables(direct.client, direct.settings)
         yield House(api, proxy, tables, google, chat, transport)
 

@@ -249,7 +249,7 @@ def test_tables_that_are_missing_or_others(shell: Shell) -> None:
 
 def test_keys_that_are_missing_or_old(shell: Shell, tmp_path: Path) -> None:
     services = services_on(shell.store)
-    services.store.put_client(new_client("p", "passport", "s"))  # type: ignore[attr-defined]
+    services.store.put_client(new_client("p", "passport", "s"))
     found = findings(shell.call("doctor", "--json"))
     said = "there is no place for keys, and clients are to get JWTs (RS256): name one by KEYS_KMS_KEY or KEYS_FILE"
     assert found["keys"] == ("fail", said)
@@ -373,14 +373,14 @@ def test_algorithms_without_a_published_key(shell: Shell, tmp_path: Path) -> Non
     writer = services_on(shell.store).store
     back = ("https://shop.example/callback",)
     shop = new_client("shop", "standard", "s", grants=["authorization_code"], scopes=("openid",), redirect_uris=back)
-    writer.put_client(shop)  # type: ignore[attr-defined]
-    writer.put_client(replace(new_client("p", "passport", "s"), token_alg="ES256", disabled=True))  # type: ignore[attr-defined]
+    writer.put_client(shop)
+    writer.put_client(replace(new_client("p", "passport", "s"), token_alg="ES256", disabled=True))
     keys = '{"keys": [{"kid": "one", "alg": "ES256"}]}'
     with answering_like({JWKS: ("application/json", keys)}) as url:
         told = findings(shell.call("doctor", "--url", url, "--json"))["jwks"]
         said = "no key of RS256 is published, and clients are to get tokens signed by it: `lingpai keys rotate"
         assert told == ("fail", f"{said} --algorithm RS256`")
-        writer.put_client(replace(shop, id_token_alg="ES256"))  # type: ignore[attr-defined]
+        writer.put_client(replace(shop, id_token_alg="ES256"))
         assert findings(shell.call("doctor", "--url", url, "--json"))["jwks"] == ("ok", "1 keys are published")
     with answering_like({JWKS: ("application/json", '{"keys": ["one"]}')}) as url:
         told = findings(shell.call("doctor", "--url", url, "--json"))["jwks"]
@@ -425,11 +425,11 @@ def test_addresses_that_no_record_may_have(shell: Shell, secret: str | None, uri
     writer = services_on(shell.store).store
     shop = new_client("shop", "standard", secret, redirect_uris=("https://shop.example/callback",))
     for changed in (replace(shop, redirect_uris=(uri,)), replace(shop, post_logout_redirect_uris=(uri,))):
-        writer.put_client(changed)  # type: ignore[attr-defined]
+        writer.put_client(changed)
         ended = shell.call("doctor", "--json")
         said = f"shop: {uri!r} {reason}: correct it in the seed file, and `lingpai seed`"
         assert (ended.code, findings(ended)["addresses"]) == (1, ("fail", said))
-    writer.put_client(replace(shop, redirect_uris=(uri,), disabled=True))  # type: ignore[attr-defined]
+    writer.put_client(replace(shop, redirect_uris=(uri,), disabled=True))
     assert findings(shell.call("doctor", "--json"))["addresses"][0] == "ok"
 
 
@@ -437,11 +437,11 @@ def test_addresses_for_development(stack: Shell) -> None:
     """In a deployment a back end is not on its users' own machines; a native app is, and has no secret."""
     writer = services_on(stack.store).store
     here = ("http://127.0.0.1:8000/callback",)
-    writer.put_client(new_client("native", "standard", None, redirect_uris=("com.example.app:/callback", *here)))  # type: ignore[attr-defined]
+    writer.put_client(new_client("native", "standard", None, redirect_uris=("com.example.app:/callback", *here)))
     arguments = ("doctor", "--stack", aws.STACK, "--json")
     ok = ("ok", "2 that clients may redirect to can be used")
     assert findings(stack.call(*arguments))["addresses"] == ok
-    writer.put_client(new_client("shop", "standard", "s", redirect_uris=here))  # type: ignore[attr-defined]
+    writer.put_client(new_client("shop", "standard", "s", redirect_uris=here))
     said = "shop: http://127.0.0.1:8000/callback: it is for development: take it out of the record in a deployment"
     assert findings(stack.call(*arguments))["addresses"] == ("warn", said)
 

@@ -53,7 +53,7 @@ quick = settings(max_examples=200, deadline=None, suppress_health_check=[HealthC
 @pytest.fixture(scope="module")
 def api() -> Iterator[Api]:
     with standing_api(webauthn_rp_id="login.example", webauthn_origins="https://login.example") as opened:
-        opened.services.store.put_client(mobile_app())  # type: ignore[attr-defined]  # the operator's port
+        opened.services.store.put_client(mobile_app())
         yield opened
 
 

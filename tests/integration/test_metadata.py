@@ -113,7 +113,7 @@ def test_every_grant_in_it_is_known_and_no_other(api: Api, metadata: Any) -> Non
     """Section 2: `grant_types_supported`. A known one fails for what it lacks, not for its name."""
     every = {grant.PERMISSION for grant in REGISTRY.values()}
     record = new_client("every-grant", "standard", "the-secret-of-every-grant", grants=every, sign_provider="trusted")
-    api.services.store.put_client(record)  # type: ignore[attr-defined]  # the operator's port
+    api.services.store.put_client(record)
 
     def refusal(grant: str) -> str:
         client = ("every-grant", "the-secret-of-every-grant")

@@ -38,7 +38,6 @@ from lingpai.signing_keys.model import StoredKey
 from lingpai.signing_keys.stores import FileKeys, LocalKeyWrapper
 from lingpai.sms import budget
 from lingpai.store import DynamoStore
-from local.operator.keys import standing
 from tests.support import logins
 from tests.support.authenticator import set_up
 from tests.support.logs import LOGS
@@ -827,7 +826,7 @@ ASKING = {
 @pytest.fixture
 def inhabited(shell: Shell, services: Services) -> Shell:
     """With the client web, the role admin, and mei who has it, logged in once, and lets the client read."""
-    services.store.put_client(WEB)  # type: ignore[attr-defined]
+    services.store.put_client(WEB)
     roles.save(services, "admin")
     accounts.add(services, User(7, 1, "mei", roles=frozenset({1})))
     sessions.issue(services, WEB, (), 7)
@@ -1033,16 +1032,16 @@ def test_where_a_key_stands() -> None:
     other = StoredKey("RS256", 1, "r", 0, b"", None)
 
     def states(now: int) -> dict[str, str]:
-        return {each.key.kid: each.state for each in standing([*reversed(made), other], now)}
+        return {each.key.kid: each.state for each in signing_keys.standing([*reversed(made), other], now)}
 
     assert states(day) == {"k0": "signing", "k2": "next", "k10": "next", "r": "signing"}
     assert states(2 * day) == {"k0": "retired", "k2": "signing", "k10": "next", "r": "signing"}
     assert states(10 * day) == {"k0": "retired", "k2": "retired", "k10": "signing", "r": "signing"}
     assert states(2 * day + signing_keys.RETENTION - 1)["k0"] == "retired"
     assert states(2 * day + signing_keys.RETENTION) == {"k0": "gone", "k2": "retired", "k10": "signing", "r": "signing"}
-    assert standing([], 0) == []
+    assert signing_keys.standing([], 0) == []
     twin = replace(made[1], number=4, kid="twin")
-    of_twins = {each.key.kid: each.state for each in standing([twin, *made], 3 * day)}
+    of_twins = {each.key.kid: each.state for each in signing_keys.standing([twin, *made], 3 * day)}
     assert of_twins == {"k0": "retired", "k2": "retired", "twin": "signing", "k10": "next"}, "as the key ring has it"
 
 

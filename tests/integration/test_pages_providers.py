@@ -154,7 +154,7 @@ def test_the_calls_to_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_back_to_the_app(here: Town) -> None:
     """From an authorization request to the provider and back, and on to the client with a code; `prompt` is met."""
-    here.api.services.store.put_client(web_app())  # type: ignore[attr-defined]
+    here.api.services.store.put_client(web_app())
     browser = Browser(here.api)
     page = browser.get(authorization(prompt="login"))
     assert page.target.startswith("/login?continue=")

@@ -104,7 +104,7 @@ def test_client_that_tells_whom_it_registers(monkeypatch: pytest.MonkeyPatch, st
     api = make_api(monkeypatch, store, registration="client", limit_register_ip=1)
     web = api.services.store.get_client("web-client")
     assert web is not None
-    api.services.store.put_client(replace(web, forwards_address=forwards))  # type: ignore[attr-defined]
+    api.services.store.put_client(replace(web, forwards_address=forwards))
     told = [{"X-End-User-Address": address} for address in ("198.51.100.1", "203.0.113.1", "198.51.100.1")]
     answers = [by_spring(api, new_name(), basic=WEB, headers=headers).status for headers in told]
     assert answers == ([200, 200, 429] if forwards else [200, 429, 429])

@@ -38,7 +38,7 @@ from lingpai.authorization.storage import (
 from lingpai.browser_sessions.model import BrowserSession
 from lingpai.browser_sessions.storage import BrowserLookup, PutBrowserSession, RaiseBrowserSession, TouchBrowserSession
 from lingpai.clients.model import Client, EndedAccount
-from lingpai.clients.storage import ClientLookup, SaveEnded
+from lingpai.clients.storage import ClientLookup, ClientPage, SaveEnded
 from lingpai.consents.storage import Given, SaveConsents
 from lingpai.events.model import Event
 from lingpai.events.storage import AuditPage, AuditQuery, BadCursor
@@ -180,6 +180,13 @@ class MemoryStore:
         """See `ClientWriter`."""
         with self.lock:
             return tuple(self.clients.values())
+
+    def page_clients(self, limit: int, after: str | None) -> ClientPage:
+        """See `ClientWriter`; here the order is that of the ids."""
+        with self.lock:
+            ids = sorted(client_id for client_id in self.clients if after is None or client_id > after)
+            shown = ids[:limit]
+            return ClientPage(tuple(self.clients[i] for i in shown), shown[-1] if len(ids) > limit else None)
 
     def get_valid_from(self) -> int:
         """See `ClientWriter`."""
@@ -538,6 +545,10 @@ class MemoryStore:
     def counts(self, key: str) -> Mapping[str, int]:
         """See `Counters`."""
         return dict(self.counters.get(key, {}))
+
+    def counts_of(self, keys: Sequence[str]) -> Mapping[str, Mapping[str, int]]:
+        """See `Counters`."""
+        return {key: dict(self.counters[key]) for key in keys if key in self.counters}
 
     def clear(self, key: str) -> None:
         """See `Counters`."""

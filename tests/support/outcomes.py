@@ -40,8 +40,9 @@ _DRAWN = {
 _DRAWN_WHERE_LONG = {"result", "user", "message"}
 # A function gives its cookies beside its headers.
 _OF_THE_WAY = {"apigw-requestid", "connection", "content-length", "date", "server", "set-cookie"}
-# What a page draws: its nonces, in its markup and in a header, and the token of its forms.
-_DRAWN_IN_PAGES = re.compile(r"""(nonce=["']|'nonce-|name="csrf" value=")[\w.-]+""")
+# What a page draws: its nonces, in its markup and in a header, the token of its forms, and what binds the console's
+# login to a browser.
+_DRAWN_IN_PAGES = re.compile(r"""(nonce=["']|'nonce-|name="csrf" value="|[?&](?:code_challenge|state)=)[\w.-]+""")
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ def populate() -> None:
     for workload, form in forms.items():
         client = new_client(CLIENTS[workload], "standard", secret(), scopes=("read",), **form)
         # The operator's side of the store, which the service's own port does not have.
-        store.put_client(client)  # type: ignore[attr-defined]
+        store.put_client(client)
 
 
 def open_sessions(count: int = TOKENS) -> list[str]:

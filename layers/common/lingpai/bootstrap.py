@@ -3,12 +3,13 @@
 import functools
 import os
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lingpai.aws import secrets
 from lingpai.aws.secret_wrapping import Kind, KmsSecretWrapper, LocalSecretWrapper, SecretWrapper
+from lingpai.clients.builtin import builtin
 from lingpai.clients.service import Registry
 from lingpai.http import metrics, router
 from lingpai.identity_providers import trusted
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from lingpai.browser_sessions.model import Place
     from lingpai.captcha.provider import Captcha
     from lingpai.captcha.settings import CaptchaProvider
+    from lingpai.events.model import Event
     from lingpai.events.records import Streams
     from lingpai.events.service import EventServices
     from lingpai.identity_providers.web_login import WebLogin
@@ -70,7 +72,7 @@ def build(
         settings=settings,
         clock=clock,
         store=store,
-        clients=Registry(store, clock, settings.client_cache_ttl),
+        clients=Registry(store, clock, settings.client_cache_ttl, builtin=builtin(settings)),
         sms=sender(settings, store, clock, meter),
         meter=meter,
         identity_providers=providers,
@@ -266,15 +268,21 @@ def event_services(services: Services) -> "EventServices":
     """What the function needs that keeps and sends events."""
     from lingpai.aws.event_bus import EventBus
     from lingpai.aws.queues import SqsQueue
+    from lingpai.events import figures
     from lingpai.events.service import EventServices
     from lingpai.webhooks.service import enqueue
 
     settings, webhooks = services.settings, webhook_services(services)
+
+    def deliver(events: "Sequence[Event]") -> None:
+        enqueue(webhooks, events)
+        figures.count(services, events)
+
     return EventServices(
         trail=services.store,
         streams=event_streams(settings),
         meter=services.meter,
-        deliver=lambda events: enqueue(webhooks, events),
+        deliver=deliver,
         bus=EventBus(settings) if settings.event_bus else None,
         failed=SqsQueue(settings, settings.events_failed_queue) if settings.events_failed_queue else None,
     )

@@ -10,7 +10,7 @@ from lingpai.aws.dynamodb.actions import Actions
 from lingpai.browser_sessions import dynamodb as browser_sessions
 from lingpai.browser_sessions.storage import BrowserSessions
 from lingpai.clients import dynamodb as clients
-from lingpai.clients.storage import ClientSource, EndedAccounts
+from lingpai.clients.storage import ClientWriter, EndedAccounts
 from lingpai.consents import dynamodb as consents
 from lingpai.consents.storage import Consents
 from lingpai.events import dynamodb as events
@@ -37,7 +37,7 @@ from lingpai.webhooks.storage import Webhooks
 
 class Store(
     Ledger,
-    ClientSource,
+    ClientWriter,
     EndedAccounts,
     Accounts,
     Roles,

@@ -96,7 +96,7 @@ def check(
     redirect_uri = _single(sent, "redirect_uri")
     if redirect_uri is None:
         raise invalid_request("missing_parameter", name="redirect_uri")
-    if not redirect_uris.matches(client.redirect_uris, redirect_uri):
+    if not redirect_uris.matches(redirect_uris.absolute(client.redirect_uris, services.issuer), redirect_uri):
         raise invalid_request("bad_redirect_uri")
     # What is sent twice is refused below; until then it counts as not sent.
     times = Counter(name for name, _ in sent)

@@ -13,7 +13,7 @@ from lingpai.aws.dynamodb.expressions import changes, expressions, unchanged
 from lingpai.aws.dynamodb.reading import read_bytes, read_flag, read_json, read_number, read_text, read_texts
 from lingpai.aws.dynamodb.tables import DynamoTables, Refused, may_be_key
 from lingpai.clients.model import ID_TOKEN_ALG, Client, EndedAccount
-from lingpai.clients.storage import ClientLookup, SaveEnded
+from lingpai.clients.storage import ClientLookup, ClientPage, SaveEnded
 
 if TYPE_CHECKING:
     from pynamodb.expressions.condition import Condition
@@ -209,6 +209,15 @@ class DynamoClients(DynamoTables):
         """See `ClientWriter`; one call for each megabyte of records."""
         items = self.read_all("Scan", TableName=self.settings.clients_table, ConsistentRead=True)
         return tuple(_deserialize_client(item) for item in items if _is_client(item))
+
+    def page_clients(self, limit: int, after: str | None) -> ClientPage:
+        """See `ClientWriter`."""
+        start = {} if after is None else {"ExclusiveStartKey": client_key(after)}
+        table = self.settings.clients_table
+        answer = self.call("Scan", TableName=table, Limit=limit, ConsistentRead=True, **start)
+        last = answer.get("LastEvaluatedKey")
+        found = tuple(_deserialize_client(item) for item in answer["Items"] if _is_client(item))
+        return ClientPage(found, last["client_id"]["S"] if last else None)
 
     def get_valid_from(self) -> int:
         """See `ClientWriter`."""

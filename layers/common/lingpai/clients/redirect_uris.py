@@ -51,6 +51,11 @@ def matches(registered: Collection[str], uri: str) -> bool:
     return plain is not None and any(plain == _without_port(known) for known in registered)
 
 
+def absolute(registered: Collection[str], issuer: str) -> tuple[str, ...]:
+    """The addresses of the record; those of a built-in client are paths under the issuer."""
+    return tuple(f"{issuer}{uri}" if uri.startswith("/") else uri for uri in registered)
+
+
 def _check_http(found: "re.Match[str]") -> None:
     scheme, authority, _, query = found.groups()
     if "@" in authority:

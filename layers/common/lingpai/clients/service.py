@@ -179,11 +179,20 @@ class Credentials:
 class Registry:
     """A cache of client records: a record is read again after `ttl` seconds.
 
-    Only existing records are cached, at most `size` of them, so that made-up ids cannot evict real ones.
+    Only existing records are cached, at most `size` of them, so that made-up ids cannot evict real ones. The `builtin`
+    clients, by id, have no records.
     """
 
-    def __init__(self, source: ClientSource, clock: Clock, ttl: int, size: int = CACHE_SIZE) -> None:
+    def __init__(
+        self,
+        source: ClientSource,
+        clock: Clock,
+        ttl: int,
+        size: int = CACHE_SIZE,
+        builtin: Mapping[str, Client] | None = None,
+    ) -> None:
         self._source = source
+        self._builtin = builtin or {}
         self._clock = clock
         self._ttl = ttl
         self._size = size
@@ -202,7 +211,7 @@ class Registry:
         if found.ended is not None:
             self._ended = {account.user_id: account for account in found.ended}
             self._valid_from, self._deployment_read_at = found.valid_from, now
-        client = found.client
+        client = self._builtin.get(client_id, found.client)
         if client is not None and client.valid_from < found.valid_from:
             client = replace(client, valid_from=found.valid_from)
         self._known.pop(client_id, None)

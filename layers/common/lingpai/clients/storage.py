@@ -55,6 +55,14 @@ class ClientLookup:
     ended: tuple[EndedAccount, ...] | None = ()
 
 
+@dataclass(frozen=True)
+class ClientPage:
+    """Some records, in an order that holds; `next` is where the next page starts, None after the last."""
+
+    clients: tuple[Client, ...]
+    next: str | None
+
+
 class ClientSource(Clients, Protocol):
     """The clients' records as a store has them."""
 
@@ -72,7 +80,7 @@ class EndedAccounts(Protocol):
 
 
 class ClientWriter(ClientSource, Protocol):
-    """For the operator's tools: the functions only read clients."""
+    """For the operator's tools and the console: other functions only read clients."""
 
     def put_client(self, client: Client) -> None:
         """Keep the record, in place of one of the same id."""
@@ -92,6 +100,10 @@ class ClientWriter(ClientSource, Protocol):
 
     def list_clients(self) -> tuple[Client, ...]:
         """All records, in any order."""
+        ...
+
+    def page_clients(self, limit: int, after: str | None) -> ClientPage:
+        """At most `limit` records: the first ones, or those behind the client id `after`."""
         ...
 
     def get_valid_from(self) -> int:

@@ -77,6 +77,16 @@ def keep_language(request: Request, chosen: str) -> str:
     return cookies.set_cookie(language.COOKIE, chosen, 365 * _DAY, secure=is_secure(request))
 
 
+def value_of(request: Request, name: str) -> str:
+    """The value of another cookie of ours; empty without it."""
+    return request.cookies.get(_name(request, name), "")
+
+
+def keep(request: Request, name: str, value: str, seconds: int) -> str:
+    """The header that keeps such a cookie for so many seconds; 0 deletes it."""
+    return _set(request, name, value, seconds)
+
+
 def _secret(request: Request, name: str) -> bytes | None:
     try:
         secret = base64url.decode(request.cookies.get(_name(request, name), ""))

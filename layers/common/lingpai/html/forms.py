@@ -36,14 +36,24 @@ def read(services: Services, request: Request, browser: Browser | None, names: C
 
     LingpaiError `form_expired` for any other form: another site's, one of an earlier login, or no form at all.
     """
-    if not is_same_site(services, request) or _content_type(request) != _FORM:
-        raise forbidden("form_expired")
-    given = all_parameters(request, {TOKEN, *names})
     secret = cookies.form_secret(request)
     expected = browser.mac(_PURPOSE) if browser else message_code(secret, _PURPOSE) if secret else None
+    return {name: value for name, value in read_all(services, request, expected, names).items() if value}
+
+
+def read_all(
+    services: Services, request: Request, expected: str | None, names: Collection[str], lines: Collection[str] = ()
+) -> dict[str, str]:
+    """As `read`, with the empty fields, where the form has to bring the token `expected`; None if there is none.
+
+    The fields `lines` may have more than one line.
+    """
+    if not is_same_site(services, request) or _content_type(request) != _FORM:
+        raise forbidden("form_expired")
+    given = all_parameters(request, {TOKEN, *names, *lines}, lines=lines)
     if expected is None or not hmac.compare_digest(given.pop(TOKEN, "").encode(), expected.encode()):
         raise forbidden("form_expired")
-    return {name: value for name, value in given.items() if value}
+    return given
 
 
 def is_same_site(services: Services, request: Request) -> bool:

@@ -25,6 +25,8 @@ Resource = Annotated[
 Html = NewType("Html", str)
 Css = NewType("Css", str)
 JavaScript = NewType("JavaScript", str)
+# A table as text (RFC 4180).
+Csv = NewType("Csv", str)
 # An answer without a body, whose `Location` leads on.
 Redirect = NewType("Redirect", str)
 # An answer without a body, since the caller has it already.

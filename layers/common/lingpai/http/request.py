@@ -163,8 +163,10 @@ def parameters(request: Request, known: Collection[str], *, trailing_commas: boo
     return {name: value for name, value in given.items() if value}
 
 
-def all_parameters(request: Request, known: Collection[str], *, trailing_commas: bool = False) -> dict[str, str]:
-    """As `parameters`, but with the empty ones."""
+def all_parameters(
+    request: Request, known: Collection[str], *, trailing_commas: bool = False, lines: Collection[str] = ()
+) -> dict[str, str]:
+    """As `parameters`, but with the empty ones. The fields `lines` may have more than one line."""
     body = _body(request)
     content_type = request.headers.get("content-type", "")
     kind = content_type.partition(";")[0].strip().lower()
@@ -179,10 +181,15 @@ def all_parameters(request: Request, known: Collection[str], *, trailing_commas:
     for name, value in pairs:
         if name in result and name not in _REPEATABLE:
             raise _repeated(name)
-        if name not in _OPAQUE and CONTROL.search(value):
+        if name not in _OPAQUE and CONTROL.search(_joined(value) if name in lines else value):
             raise invalid_request("control_character", name=name)
         result[name] = f"{result[name]}\n{value}" if name in result else value
     return result
+
+
+def _joined(lines: str) -> str:
+    """The text of a field with lines, in one line."""
+    return lines.replace("\r\n", " ").replace("\n", " ")
 
 
 def _forgiven(body: bytes) -> bytes:

@@ -213,6 +213,18 @@ TEXTS: dict[str, tuple[str, str]] = {
     "role_not_found": ("角色不存在：{role}", "There is no such role: {role}"),
     "bad_role_name": ("角色名为空或含有不可见字符", "This role name is empty or holds an invisible character"),
     "too_many_roles": ("角色最多 {limit} 个", "There can be {limit} roles at most"),
+    "session_not_found": ("没有这个登录", "There is no such session"),
+    "user_is_disabled": ("账号已停用，请先启用", "The account is disabled: enable it first"),
+    "no_login_name": (
+        "账号没有用户名和手机号，不能用密码登录",
+        "It has no name or number for a password",
+    ),
+    "own_account": ("不能对自己的账号这样做", "An admin may not do this to their own account"),
+    "client_not_found": ("没有这个应用", "There is no such client"),
+    "client_is_public": ("该应用没有密钥", "The client is public: it has no secret"),
+    "next_key_waits": ("已有待用的密钥", "A next key is there already"),
+    "prefix_not_stopped": ("该号段没有停发", "The prefix is not stopped"),
+    "login_unconfirmed": ("登录未得到确认，请重试", "The login was not confirmed: begin it again"),
     "role_missing": ("角色不存在", "There is no such role"),
     "role_taken": ("角色名已被使用", "This role name is taken"),
     "last_admin": (

@@ -2,7 +2,7 @@
 
 import functools
 import operator
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -83,6 +83,14 @@ class DynamoCounters(DynamoTables):
     def counts(self, key: str) -> Mapping[str, int]:
         """See `Counters`."""
         return deserialize_counts(self.get(self.settings.counters_table, counter_key(key)))
+
+    def counts_of(self, keys: Sequence[str]) -> Mapping[str, Mapping[str, int]]:
+        """See `Counters`."""
+        if not keys:
+            return {}
+        table = self.settings.counters_table
+        found = self.get_batch({table: [counter_key(key) for key in dict.fromkeys(keys)]})[table]
+        return {item["key"]["S"]: deserialize_counts(item) for item in found}
 
     def clear(self, key: str) -> None:
         """See `Counters`; a read and, where there are counts, a write.

@@ -22,6 +22,8 @@ Counted = Literal["client", "sms", "login", "verify", "register", "sign"]
 
 HOUR = 3600
 DAY = 86400
+# How long the day's count of messages is kept: the console shows so many days.
+DAYS_KEPT = 31
 # Prefix lengths of the networks that one subscriber or rented machine typically has.
 _NETWORK_BITS = {4: 24, 6: 64}
 
@@ -109,10 +111,9 @@ def client_limit(
 
 def message_limits(settings: "RateLimitSettings", client_id: str, now: int) -> tuple[Limit | None, ...]:
     """The limits that all numbers share: the client's hourly one, the deployment's daily one."""
-    return (
-        client_limit(settings, "sms", client_id, now),
-        limit_of("sms:all", {"all": settings.limit_sms_day}, DAY, now),
-    )
+    of_day = limit_of("sms:all", {"all": settings.limit_sms_day}, DAY, now)
+    kept = replace(of_day, ttl=of_day.ends_at + DAYS_KEPT * DAY) if of_day else None
+    return (client_limit(settings, "sms", client_id, now), kept)
 
 
 def increment(services: Services, wanted: Limit | None, reason: str = "limit_reached", amount: int = 1) -> Limit | None:

@@ -1,6 +1,6 @@
 """The store interface of rate limits."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -61,6 +61,10 @@ class Counters(Protocol):
 
     def counts(self, key: str) -> Mapping[str, int]:
         """All counts under this key; sees all writes before it."""
+        ...
+
+    def counts_of(self, keys: Sequence[str]) -> Mapping[str, Mapping[str, int]]:
+        """The counts of these keys (at most 100), by key, in one call; sees all writes before it."""
         ...
 
     def clear(self, key: str) -> None:

@@ -6,9 +6,9 @@ its generation until all tokens that it signed have expired, so everyone knows a
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from lingpai.kernel import base64url
 from lingpai.kernel.clock import Clock
@@ -17,6 +17,7 @@ from lingpai.signing_keys.model import Key, SigningKey, StoredKey
 from lingpai.signing_keys.storage import KeyStore, KeyWrapper
 
 ALGORITHMS = ("ES256", "RS256")
+KeyState = Literal["next", "signing", "retired", "gone"]
 
 # How long a key is published before it signs: longer than anyone keeps a copy of the JWKS.
 LEAD = 24 * 3600
@@ -26,6 +27,8 @@ PERIOD = 90 * 24 * 3600
 PRIVATE_RETENTION = 24 * 3600
 # How long a retired key is still published: the longest life of an access token (a year) and a day.
 RETENTION = 366 * 24 * 3600
+# What `retired_at` is for a key that no other follows.
+_FOREVER = 2**62
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,14 @@ class KeyRing:
             found = self._published(kid)
         return found
 
+    def stored(self) -> tuple[StoredKey, ...]:
+        """See `Keys`."""
+        return self._store.load_keys()
+
+    def rotate(self, algorithm: str, lead: int) -> StoredKey | None:
+        """See `Keys`."""
+        return rotate(self._store, self._wrapper, self._clock, algorithm, lead)
+
     def _begun(self, algorithm: str, at: int) -> list[_Ready]:
         return [entry for entry in self._all() if entry.stored.algorithm == algorithm and entry.stored.signs_from <= at]
 
@@ -112,6 +123,16 @@ class KeyRing:
 
 
 # --- making them, and taking them away ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Known:
+    """A key and its state: next, signing, retired (still published) or gone. Times in seconds since 1970."""
+
+    key: StoredKey
+    state: KeyState
+    retires_at: int | None
+    published_until: int | None
 
 
 @dataclass(frozen=True)
@@ -167,7 +188,28 @@ def maintain(store: KeyStore, wrapper: KeyWrapper, clock: Clock, period: int = P
 def retired_at(key: StoredKey, stored: Sequence[StoredKey]) -> int:
     """When a later key of the same algorithm takes over; 2^62 if there is none."""
     later = (other.signs_from for other in stored if other.algorithm == key.algorithm)
-    return min((at for at in later if at > key.signs_from), default=2**62)
+    return min((at for at in later if at > key.signs_from), default=_FOREVER)
+
+
+def standing(stored: Iterable[StoredKey], now: int) -> list[Known]:
+    """Each key with its state, ordered by algorithm and time."""
+    ordered = sorted(stored, key=lambda key: (key.algorithm, key.signs_from, key.number))
+    # Of two that begin at the same moment the later one signs.
+    signing = {key.algorithm: key.kid for key in ordered if key.signs_from <= now}
+    known = []
+    for key in ordered:
+        retires_at = retired_at(key, ordered)
+        gone_at = retires_at + RETENTION
+        state: KeyState
+        if key.signs_from > now:
+            state = "next"
+        elif signing[key.algorithm] == key.kid:
+            state = "signing"
+        else:
+            state = "retired" if now < gone_at else "gone"
+        ends = retires_at != _FOREVER
+        known.append(Known(key, state, retires_at if ends else None, gone_at if ends else None))
+    return known
 
 
 def named(key: StoredKey) -> str:

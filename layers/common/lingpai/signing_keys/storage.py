@@ -51,3 +51,11 @@ class Keys(Protocol):
     def find(self, kid: str) -> Key | None:
         """The published key of this id."""
         ...
+
+    def stored(self) -> tuple[StoredKey, ...]:
+        """All keys as they are kept, in any order; sees all writes before it."""
+        ...
+
+    def rotate(self, algorithm: str, lead: int) -> StoredKey | None:
+        """Make the next key of the algorithm, which signs after `lead` seconds; None where another was made at once."""
+        ...

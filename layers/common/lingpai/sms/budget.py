@@ -8,7 +8,7 @@ and a reserve for a stopped prefix are for requests with a solved captcha.
 """
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lingpai.kernel import phone_numbers
@@ -18,6 +18,11 @@ from lingpai.rate_limits.service import Limit
 from lingpai.services import Services
 
 _SENT, _UNPROVEN, _VERIFIED = "sent", "unproven", "verified"
+# A prefix is listed when so many messages were sent to it in a day: only those are shown without being asked for, and
+# few messages cost a further write.
+LISTED_AT = 10
+# More than a list of a day can hold.
+_NO_LIMIT = 2**53
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,8 @@ def increment(services: Services, to: Destination, percent: int = 100) -> Taken:
     guarded = not counted.done and not used_up and _UNPROVEN in maxima and unproven >= maxima[_UNPROVEN]
     if not counted.done and not used_up and not guarded:
         raise limit.refusal(now, detail=f"{to.country} {to.prefix}: {_traffic(counted.counts)}")
+    if counted.done and counted.counts.get(_SENT) == LISTED_AT:
+        _list(services, to.prefix, now)
     if counted.done and used_up:
         # Exactly one message uses up the allowance, so each stop is reported once.
         services.meter.count("PrefixStopped", country=to.country, prefix=to.prefix)
@@ -120,11 +127,45 @@ def traffic(services: Services, prefix: str) -> Traffic:
     return _traffic(services.store.counts(limit.key) if limit else {})
 
 
+def stands(services: Services, traffic: Traffic) -> bool:
+    """Whether a prefix with these counts still gets codes for all numbers."""
+    settings = services.settings
+    pairs = ((traffic.sent, settings.limit_sms_prefix), (traffic.unproven, settings.sms_unproven))
+    return not any(0 < limit <= count for count, limit in pairs)
+
+
+def listed(services: Services, *also: str, most: int = 100) -> Mapping[str, Traffic]:
+    """The counts of today of the prefixes with LISTED_AT messages or more, and of `also`, `most` in all. Two calls."""
+    now = services.clock.now()
+    names = [*also, *sorted(services.store.counts(_list_key(now)))]
+    keys = {limit.key: name for name in dict.fromkeys(names) if (limit := _limit(services, name, now)) is not None}
+    chosen = list(keys)[:most]
+    found = services.store.counts_of(chosen)
+    return {keys[key]: _traffic(found.get(key, {})) for key in chosen}
+
+
+def by_day(services: Services, days: Sequence[int]) -> tuple[int, ...]:
+    """The messages of the deployment on the days that begin at these times, as far as they are still kept. One call."""
+    keys = [f"sms:all:{rate_limits.DAY}:{day}" for day in days]
+    found = services.store.counts_of(keys)
+    return tuple(found.get(key, {}).get("all", 0) for key in keys)
+
+
 def lift(services: Services, prefix: str) -> None:
     """End the stop of a prefix by resetting its counts."""
     limit = _limit(services, prefix, services.clock.now())
     if limit is not None:
         services.store.clear(limit.key)
+
+
+def _list(services: Services, prefix: str, now: int) -> None:
+    """Add the prefix to the list of today. A failure of the store is ignored: it is for those who look at it."""
+    with contextlib.suppress(LingpaiError):
+        services.store.increment(_list_key(now), {prefix: _NO_LIMIT}, now + 2 * rate_limits.DAY)
+
+
+def _list_key(now: int) -> str:
+    return f"sms:prefixes:{now - now % rate_limits.DAY}"
 
 
 def _limit(services: Services, prefix: str, at: int) -> Limit | None:

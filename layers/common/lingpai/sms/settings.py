@@ -126,6 +126,10 @@ class SmsSettings(FeatureSettings):
     sms_proof: Annotated[int, Field(ge=1)] = 4
     """codes: subtracted from that count for a code that comes back right, once a day for each number"""
 
+    sms_price: Annotated[float, Field(ge=0)] = 0
+    """price: of a message, in any currency: the console multiplies it with the messages of the day; 0 for none
+    """
+
     # Texts for senders that have no templates.
     sms_text_zh_login: SmsText = ""
     """text: a Chinese message with a login code, with the places `{code}` and `{minutes}`; for providers that take

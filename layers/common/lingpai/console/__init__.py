@@ -1,0 +1,1 @@
+"""The console: pages for admins, in Chinese and English."""

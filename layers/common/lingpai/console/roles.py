@@ -1,0 +1,75 @@
+"""`/console/roles`: the roles of the deployment, made, renamed and deleted."""
+
+from collections.abc import Mapping
+
+from lingpai.accounts.roles import delete, save
+from lingpai.console import changes
+from lingpai.console.changes import Question, noted
+from lingpai.console.view import View, address, admins
+from lingpai.http.response import Reply
+from lingpai.kernel.errors import invalid_request, not_found
+
+PATH, CHANGE = "/console/roles", "/console/role/change"
+_NOTES = ("role_created", "role_renamed", "role_deleted")
+
+
+@admins()
+def roles(view: View) -> Reply:
+    """All roles: they are one item, which was read with the admin."""
+    note, book = view.query.get("note", ""), view.admin.book
+    kept = view.services.settings.admin_role
+    values = {
+        "title": view.texts("roles"),
+        "roles": [
+            {"id": role_id, "name": name, "is_kept": name == kept, "mfa": name in view.services.settings.mfa_roles}
+            for role_id, name in book.names
+        ],
+        "change": lambda action, role_id=None: address(CHANGE, action=action, id=role_id),
+        "note": note if note in _NOTES else "",
+        "undo": _undo(view.query) if note == "role_renamed" else {},
+    }
+    return view.page("roles.html", values)
+
+
+def _undo(query: Mapping[str, str]) -> dict[str, str]:
+    """The fields of the form that gives a role its name of before."""
+    if not query.get("role", "").isdecimal() or not query.get("was"):
+        return {}
+    return {"to": CHANGE, "action": "rename", "id": query["role"], "name": query["was"]}
+
+
+@admins(recent=True)
+def change(view: View) -> Reply:
+    """Ask about a role that is to be made, renamed or deleted, or do it."""
+    is_sent = view.request.method == "POST"
+    given = view.form(("action", "id", "name", "confirm")) if is_sent else view.query
+    action = given.get("action", "")
+    if action not in ("create", "rename", "delete"):
+        raise invalid_request("bad_parameter", name="action")
+    role_id = None if action == "create" else _known(view, given.get("id", ""))
+    name = view.admin.book.name_of(role_id) or "" if role_id else ""
+    question = Question(
+        action=CHANGE,
+        title=view.texts(f"ask_role_{action}", name=name),
+        texts=(view.texts(f"tell_role_{action}"),),
+        button=view.texts(f"do_role_{action}"),
+        fields={"action": action, **({"id": str(role_id)} if role_id else {})},
+        back=PATH,
+        danger=action == "delete",
+        asks={} if action == "delete" else {"name": view.texts("role_name")},
+        typed={"name": given.get("name", name)},
+    )
+    if not is_sent:
+        return changes.ask(view, question)
+    if action == "delete":
+        assert role_id is not None  # noqa: S101  only a new role has no id
+        return changes.make(view, question, given, lambda: delete(view.services, role_id), noted(PATH, "role_deleted"))
+    done = noted(PATH, "role_created") if role_id is None else noted(PATH, "role_renamed", role=role_id, was=name)
+    wanted = given.get("name", "")
+    return changes.make(view, question, given, lambda: save(view.services, wanted, role_id), done)
+
+
+def _known(view: View, text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 17) or view.admin.book.name_of(int(text)) is None:
+        raise not_found("role_missing")
+    return int(text)

@@ -1,0 +1,88 @@
+"""The audit trail as the console shows it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import orjson
+
+from lingpai.console.view import View
+from lingpai.events import service as events
+from lingpai.events.model import Event
+from lingpai.events.storage import AuditQuery, BadCursor
+from lingpai.events.types import TYPES
+from lingpai.kernel.errors import invalid_request
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is looked for: `by` says what `value` is; times in seconds, both included; None for any."""
+
+    by: str = ""
+    value: str = ""
+    since: int | None = None
+    until: int | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """An event for people."""
+
+    time: str
+    type: str
+    what: str
+    subject: str
+    actor: str
+    client: str
+    address: str
+    request_id: str
+    data: str
+
+
+def types(view: View) -> Mapping[str, str]:
+    """The types of events, with what they mean."""
+    return {name: kind.zh if view.language == "zh" else kind.en for name, kind in TYPES.items()}
+
+
+def find(view: View, wanted: Wanted, limit: int, after: str | None) -> tuple[list[Row], str | None]:
+    """Events, the newest first, and where the next page starts. LingpaiError for a cursor that is none."""
+    query = AuditQuery(
+        subject=wanted.value if wanted.by == "subject" else None,
+        actor=wanted.value if wanted.by == "actor" else None,
+        type=wanted.value if wanted.by == "type" else None,
+        since=wanted.since,
+        until=None if wanted.until is None else wanted.until + 1,
+    )
+    try:
+        page = events.find(view.services, query, limit, after)
+    except BadCursor:
+        raise invalid_request("bad_parameter", name="after") from None
+    meanings = types(view)
+    return [_row(view, event, meanings) for event in page.events], page.next
+
+
+def latest(view: View, subject: str) -> list[Row]:
+    """The latest events of a subject. One call."""
+    return find(view, Wanted("subject", subject), 10, None)[0]
+
+
+def newest(view: View) -> list[Row]:
+    """The latest events of all."""
+    return find(view, Wanted(), 10, None)[0]
+
+
+def _row(view: View, event: Event, meanings: Mapping[str, str]) -> Row:
+    return Row(
+        time=view.moment(event.at),
+        type=event.type,
+        what=meanings.get(event.type, event.type),
+        subject=event.subject,
+        actor=event.actor,
+        client=event.client,
+        address=event.address,
+        request_id=event.request_id,
+        data=", ".join(f"{name}={_text(value)}" for name, value in event.data.items() if value not in ("", [], None)),
+    )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()

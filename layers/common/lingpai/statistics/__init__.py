@@ -1,0 +1,1 @@
+"""What happens in a deployment, counted for each day."""

@@ -1,0 +1,669 @@
+"""The console: who may see it, and what it changes."""
+
+import csv
+import io
+import re
+from dataclasses import replace
+from html import unescape
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
+import pytest
+
+from lingpai.accounts import service as accounts
+from lingpai.accounts.model import User
+from lingpai.clients.builtin import CONSOLE
+from lingpai.clients.service import hash_secret
+from lingpai.events.model import Event
+from lingpai.kernel import cause
+from lingpai.kernel.writes import Write
+from lingpai.sessions import session_id
+from lingpai.sessions.model import Session
+from lingpai.sms import budget
+from lingpai.statistics import service as statistics
+from tests.support.api import Api, make_api
+from tests.support.console import ConsoleBrowser
+from tests.support.logs import LOGS
+from tests.support.memory_store import MemoryStore
+from tests.support.pages import Browser, Form, Page
+
+ISSUER = "https://login.example"
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> Api:
+    return make_api(monkeypatch, MemoryStore(), issuer=ISSUER)
+
+
+@pytest.fixture
+def console(api: Api) -> ConsoleBrowser:
+    browser = ConsoleBrowser(api)
+    assert browser.log_in_at_console().status == 200
+    return browser
+
+
+def test_pages(console: ConsoleBrowser) -> None:
+    alice = console.api.user_id("alice")
+    for path in (
+        "/console",
+        "/console/users",
+        f"/console/user?id={alice}",
+        "/console/clients",
+        "/console/client?id=web-client",
+        "/console/client/edit?id=web-client",
+        "/console/client/edit",
+        "/console/roles",
+        "/console/keys",
+        "/console/sms",
+        "/console/audit",
+        "/console/health",
+    ):
+        page = console.open(path)
+        assert (path, page.status) == (path, 200), page.answer.body
+
+
+# --- who may see it ---------------------------------------------------------------------------------------
+
+PAGES = (
+    "/console",
+    "/console/users",
+    "/console/user?id=1",
+    "/console/user/change?id=1&action=disable",
+    "/console/clients",
+    "/console/client?id=web-client",
+    "/console/client/edit?id=web-client",
+    "/console/client/change?id=web-client&action=rotate",
+    "/console/roles",
+    "/console/role/change?action=create",
+    "/console/keys",
+    "/console/keys/rotate?algorithm=ES256",
+    "/console/sms",
+    "/console/sms/lift?prefix=%2B861331",
+    "/console/audit",
+    "/console/audit.csv",
+    "/console/health",
+)
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.security("CON-login")
+def test_nobody_is_sent_to_log_in(api: Api, path: str) -> None:
+    """By PKCE, a state and a greatest age; back to the page that was asked for."""
+    page = ConsoleBrowser(api).call("GET", path)
+    assert page.status == 303
+    asked = dict(parse_qsl(urlsplit(page.location).query))
+    assert page.location.startswith(f"{ISSUER}/oauth/authorize?")
+    assert asked["redirect_uri"] == f"{ISSUER}/console/callback"
+    assert (asked["client_id"], asked["code_challenge_method"]) == ("lingpai:console", "S256")
+    assert (len(asked["code_challenge"]), len(asked["state"])) == (43, 43)
+    is_change = any(word in path for word in ("change", "edit", "keys/rotate", "lift"))
+    assert asked["max_age"] == ("600" if is_change else "28800")
+
+
+def test_login_comes_back_to_the_page_that_was_asked_for(api: Api) -> None:
+    page = ConsoleBrowser(api).log_in_at_console(target="/console/client?id=web-client&note=x")
+    assert (page.status, page.target) == (200, "/console/client?id=web-client&note=x")
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.security("CON-admin")
+def test_an_account_that_is_no_admin_is_refused(api: Api, path: str) -> None:
+    """And its session at the console ends."""
+    browser = ConsoleBrowser(api)
+    page = browser.log_in_at_console("alice", "correct horse battery", target=path)
+    assert (page.status, "Only admins" in page.text) == (403, True)
+    assert browser.call("GET", path).status == 303
+    assert sessions_at_console(api, "alice") == []
+
+
+@pytest.mark.security("CON-admin")
+def test_an_account_that_is_no_admin_any_more_is_refused(console: ConsoleBrowser) -> None:
+    """From the next request on."""
+    services, admin = console.api.services, console.api.user_id("admin")
+    accounts.change(services, admin, lambda user: replace(user, roles=frozenset()))
+    for path in PAGES:
+        assert (path, console.call("GET", path).status) == (path, 403)
+
+
+@pytest.mark.security("CON-admin")
+def test_an_account_that_is_disabled_meanwhile_is_sent_to_log_in(console: ConsoleBrowser) -> None:
+    """And cannot."""
+    accounts.disable(console.api.services, console.api.user_id("admin"))
+    assert console.call("GET", "/console").status == 303
+    page = console.log_in_at_console()
+    assert (page.status, "console" in path_of(page.target)) == (400, False)
+
+
+@pytest.mark.security("CON-age")
+def test_an_expired_login_is_refused(console: ConsoleBrowser) -> None:
+    """After CONSOLE_LOGIN_MAX the admin logs in again, though the browser's own session is alive."""
+    console.api.time.advance(8 * 3600 - 1)
+    assert console.call("GET", "/console").status == 200
+    console.api.time.advance(2)
+    page = console.open("/console")
+    assert path_of(page.target) == "/login"
+
+
+@pytest.mark.security("CON-age")
+def test_a_change_needs_a_recent_login(console: ConsoleBrowser) -> None:
+    """The form leads to the login, and nothing is changed; then back to the question."""
+    alice = console.api.user_id("alice")
+    target = f"/console/user/change?id={alice}&action=disable"
+    asked = console.open(target)
+    assert asked.status == 200
+    console.api.time.advance(601)
+    late = console.send(question(asked))
+    assert late.status == 303
+    assert urlsplit(late.location).path == "/oauth/authorize"
+    assert not user_of(console.api, "alice").disabled
+    page = console.log_in_at_console(target=target)
+    assert (page.status, page.target) == (200, target)
+
+
+@pytest.mark.security("CON-csrf")
+def test_a_forged_form_is_refused(console: ConsoleBrowser) -> None:
+    """One of another site, without the token, with that of another session, and with no form's content type."""
+    alice = console.api.user_id("alice")
+    form = question(console.open(f"/console/user/change?id={alice}&action=disable"))
+    other = ConsoleBrowser(console.api)
+    other.log_in_at_console()
+    foreign = question(other.open(f"/console/user/change?id={alice}&action=disable")).fields["csrf"]
+    own = {"sec-fetch-site": "same-origin", "origin": "null"}
+    for fields, headers in (
+        (form.fields, {"sec-fetch-site": "cross-site"}),
+        (form.fields, {"origin": "https://evil.example"}),
+        ({**form.fields, "csrf": ""}, own),
+        ({**form.fields, "csrf": foreign}, own),
+        ({**form.fields, "csrf": "x" * 43}, own),
+    ):
+        answer = console.call("POST", form.action, fields, headers)
+        assert (answer.status, "page has expired" in answer.text) == (403, True)
+    assert not user_of(console.api, "alice").disabled
+    assert console.send(form).status == 303
+    assert user_of(console.api, "alice").disabled
+
+
+@pytest.mark.security("CON-login")
+def test_a_login_that_the_browser_has_not_begun_is_refused(api: Api) -> None:
+    """A code that somebody else's login has brought opens nothing here (login CSRF)."""
+    victim, attacker = ConsoleBrowser(api), ConsoleBrowser(api)
+    begun = attacker.call("GET", "/console")
+    attacker.log_in(username="admin", password="admin-of-the-gate")
+    answer = attacker.call("GET", "/oauth/authorize?" + urlsplit(begun.location).query)
+    assert answer.status in (302, 303)
+    back = urlsplit(answer.location)
+    for browser in (victim, begin(ConsoleBrowser(api))):
+        page = browser.call("GET", f"{back.path}?{back.query}")
+        assert (page.status, "not confirmed" in page.text) == (403, True)
+    assert attacker.call("GET", f"{back.path}?{back.query}").status == 303
+
+
+@pytest.mark.parametrize(
+    "then", ["https://evil.example", "//evil.example", "/console\\@evil.example", "/account", "/console/../account"]
+)
+@pytest.mark.security("CON-onward")
+def test_a_login_leads_nowhere_else(api: Api, then: str) -> None:
+    page = ConsoleBrowser(api).log_in_at_console(target=f"/console/login?then={quote(then, safe='')}")
+    assert page.status == 200
+    assert path_of(page.target) in ("/console", "/console/")
+
+
+@pytest.mark.security("CON-factor")
+def test_a_second_factor_where_the_account_has_one(api: Api) -> None:
+    """A session of one factor is refused, from the moment on that the account has a second one."""
+    browser = ConsoleBrowser(api)
+    browser.log_in_at_console()
+    admin = api.user_id("admin")
+    accounts.change(api.services, admin, lambda user: replace(user, second_factors=frozenset({"totp"})))
+    assert browser.call("GET", "/console").status == 403
+    fresh = ConsoleBrowser(api)
+    page = fresh.log_in_at_console()
+    assert path_of(page.target) == "/login/second-factor"
+
+
+@pytest.mark.security("CON-token")
+def test_the_token_of_the_console_opens_nothing_else(console: ConsoleBrowser) -> None:
+    """It has no scope, so Lingpai's own API refuses it; and no other token opens the console."""
+    token = cookie(console, "lingpai-console")
+    for path in ("/users/current", "/users/list", "/roles/list"):
+        assert console.api.post(path, bearer=token).status == 403
+    other = console.api.token()
+    console.cookies[next(name for name in console.cookies if name.endswith("lingpai-console"))] = other
+    assert console.call("GET", "/console").status == 303
+
+
+def test_log_out(console: ConsoleBrowser) -> None:
+    page = console.open("/console")
+    form = next(form for form in page.forms if form.action == "/console/logout")
+    before = dict(console.cookies)
+    assert console.send(form).location == "/oauth/logout"
+    assert not [name for name in console.cookies if name.endswith("lingpai-console")]
+    console.cookies = before
+    assert console.call("GET", "/console").status == 303
+    assert sessions_at_console(console.api, "admin") == []
+
+
+@pytest.mark.security("CON-off")
+def test_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    api = make_api(monkeypatch, MemoryStore(), issuer=ISSUER, console=False)
+    for path in PAGES:
+        assert ConsoleBrowser(api).call("GET", path).status == 404
+    asked = {"client_id": "lingpai:console", "response_type": "code", "redirect_uri": f"{ISSUER}/console/callback"}
+    assert api.call("GET", f"/oauth/authorize?{urlencode(asked)}").status == 400
+
+
+# --- users ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["alice", "Alice", "13312341234", "+86 133 1234 1234", "id"])
+def test_find_a_user(console: ConsoleBrowser, text: str) -> None:
+    alice = console.api.user_id("alice")
+    page = search(console, str(alice) if text == "id" else text)
+    assert page.target == f"/console/user?id={alice}"
+
+
+def test_find_a_user_by_openid(console: ConsoleBrowser) -> None:
+    alice = console.api.user_id("alice")
+    openids = (("trusted:default", "openid-of-alice"),)
+    accounts.change(console.api.services, alice, lambda user: replace(user, openids=openids))
+    for text in ("openid-of-alice", "trusted:default=openid-of-alice"):
+        assert search(console, text).target == f"/console/user?id={alice}"
+    assert "No account was found" in search(console, "nobody-of-this-name").text
+
+
+def test_pages_of_users(console: ConsoleBrowser) -> None:
+    """Each account stands on one of them, and htmx gets the rows alone."""
+    names = {f"user-{number:03d}" for number in range(60)}
+    for name in names:
+        accounts.add(console.api.services, User(console.api.services.clock.new_user_id(), 0, name))
+    seen, target, pages = "", "/console/users", 0
+    while target:
+        headers = {"hx-request": "true"} if pages else {}
+        page = console.call("GET", target, headers=headers)
+        assert ("<html" in page.answer.body) == (not pages)
+        seen, pages = seen + page.text, pages + 1
+        target = next((link for link in page.links if link.startswith("/console/users?after=")), "")
+    assert all(name in seen for name in names)
+    assert pages == 3
+
+
+def test_disable_and_undo(console: ConsoleBrowser) -> None:
+    alice = console.api.user_id("alice")
+    page = change(console, "user", id=alice, action="disable")
+    assert (page.target, "account is disabled" in page.text) == (f"/console/user?id={alice}&note=user_disabled", True)
+    assert user_of(console.api, "alice").disabled
+    page = console.follow(console.send(undo(page)))
+    assert page.target == f"/console/user?id={alice}&note=user_enabled"
+    assert not user_of(console.api, "alice").disabled
+
+
+def test_roles_and_undo(console: ConsoleBrowser) -> None:
+    alice = console.api.user_id("alice")
+    book = console.api.services.store.directory().roles
+    admin = book.id_of("admin")
+    page = change(console, "user", id=alice, action="grant_role", role=admin)
+    assert admin in user_of(console.api, "alice").roles
+    page = console.follow(console.send(undo(page)))
+    assert admin not in user_of(console.api, "alice").roles
+    console.follow(console.send(undo(page)))
+    assert admin in user_of(console.api, "alice").roles
+
+
+def test_reset_a_password(console: ConsoleBrowser) -> None:
+    """The new one is shown once, opens the account, and the sessions of before have ended."""
+    alice, token = console.api.user_id("alice"), console.api.token()
+    page = change(console, "user", id=alice, action="reset")
+    password = page.text.split("Password")[1].split()[0]
+    LOGS.hush("password", password)
+    assert console.api.post("/users/current", bearer=token).status == 401
+    browser = Browser(console.api)
+    browser.log_in(password=password)
+    assert browser.is_logged_in
+
+
+def test_end_sessions(console: ConsoleBrowser) -> None:
+    alice = console.api.user_id("alice")
+    first, second = Browser(console.api), Browser(console.api)
+    first.log_in()
+    second.log_in()
+    page = console.open(f"/console/user?id={alice}")
+    link = next(link for link in page.links if "action=end&" in link)
+    asked = console.open(link)
+    assert console.follow(console.send(question(asked))).target == f"/console/user?id={alice}&note=session_ended"
+    assert sorted([first.is_logged_in, second.is_logged_in]) == [False, True]
+    change(console, "user", id=alice, action="end_all")
+    assert [first.is_logged_in, second.is_logged_in] == [False, False]
+
+
+def test_a_session_of_another_account_is_left_alone(console: ConsoleBrowser) -> None:
+    alice, admin = console.api.user_id("alice"), console.api.user_id("admin")
+    key = console.api.services.store.list_sessions(admin, 1)[0].key
+    page = change(console, "user", id=alice, action="end", session=session_id.of(key))
+    assert page.status == 404
+    assert console.call("GET", "/console").status == 200
+
+
+def test_delete_needs_a_tick(console: ConsoleBrowser) -> None:
+    alice = console.api.user_id("alice")
+    form = question(console.open(f"/console/user/change?id={alice}&action=delete"))
+    page = console.send(form)
+    assert (page.status, "#confirm" in page.links) == (400, True)
+    assert console.api.services.store.get_user(alice) is not None
+    page = console.follow(console.send(form, confirm="yes"))
+    assert page.target == "/console/users?note=user_deleted"
+    assert console.api.services.store.get_user(alice) is None
+
+
+@pytest.mark.parametrize("action", ["disable", "delete", "reset", "remove_factors", "revoke_role"])
+@pytest.mark.security("CON-own")
+def test_the_own_account(console: ConsoleBrowser, action: str) -> None:
+    """Nobody locks themselves out, and no deployment loses its last admin."""
+    admin = console.api.user_id("admin")
+    role = console.api.services.store.directory().roles.id_of("admin")
+    page = change(console, "user", id=admin, action=action, role=role)
+    assert (page.status, "your own account" in page.text) == (403, True)
+    assert console.call("GET", "/console").status == 200
+
+
+@pytest.mark.parametrize(
+    "target", ["/console/user?id=999", "/console/user?id=x", "/console/user", "/console/client?id=no"]
+)
+def test_what_is_not_there(console: ConsoleBrowser, target: str) -> None:
+    assert console.call("GET", target).status == 404
+
+
+# --- clients ----------------------------------------------------------------------------------------------
+
+
+def test_create_a_client(console: ConsoleBrowser) -> None:
+    form = record(console.open("/console/client/edit"))
+    page = console.send(
+        form,
+        client_id="shop",
+        name="Shop",
+        redirect_uris="https://shop.example/a\r\nhttps://shop.example/b",
+        scopes="openid\nprofile",
+    )
+    assert page.status == 200, page.text
+    secret = page.text.split("client_secret")[1].split()[0]
+    LOGS.hush("secret", secret)
+    made = console.api.services.store.get_client("shop")
+    assert made is not None
+    assert (made.name, made.redirect_uris) == ("Shop", ("https://shop.example/a", "https://shop.example/b"))
+    assert made.secret_hash == hash_secret(secret)
+    assert console.send(form, client_id="shop", name="Other", redirect_uris="https://x.example/a").status == 400
+
+
+def test_what_is_wrong_with_a_client(console: ConsoleBrowser) -> None:
+    form = record(console.open("/console/client/edit"))
+    page = console.send(form, client_id="", redirect_uris="http://shop.example", access_token_ttl="soon")
+    assert page.status == 400
+    assert {"#client_id", "#access_token_ttl"} <= set(page.links)
+    page = console.send(form, client_id="shop", redirect_uris="http://shop.example")
+    assert (page.status, "#redirect_uris" in page.links) == (400, True)
+    page = console.send(form, client_id="lingpai:console", redirect_uris="https://shop.example")
+    assert (page.status, "#client_id" in page.links) == (400, True)
+
+
+@pytest.mark.security("CON-undo")
+def test_edit_a_client_and_undo(console: ConsoleBrowser) -> None:
+    before = console.api.services.store.get_client("web-client")
+    assert before is not None
+    page = console.send(record(console.open("/console/client/edit?id=web-client")), name="网站", access_token_ttl="60")
+    after = console.api.services.store.get_client("web-client")
+    assert after == replace(before, name="网站", access_ttl=60)
+    form = undo(page)
+    forged = console.send(form, before='{"introspect":true}')
+    assert forged.status == 403
+    assert console.send(form).location == "/console/client?id=web-client&note=client_undone"
+    assert console.api.services.store.get_client("web-client") == before
+
+
+def test_an_edit_that_changes_nothing(console: ConsoleBrowser) -> None:
+    """The form gives back what it shows, for every client of the demo."""
+    for client in console.api.services.store.list_clients():
+        form = record(console.open(f"/console/client/edit?id={quote(client.id)}"))
+        assert console.send(form).status == 200
+        assert console.api.services.store.get_client(client.id) == client
+
+
+def test_rotate_a_secret(console: ConsoleBrowser) -> None:
+    token = console.api.token()
+    page = change(console, "client", id="web-client", action="rotate")
+    secret = page.text.split("client_secret")[1].split()[0]
+    LOGS.hush("secret", secret)
+    made = console.api.services.store.get_client("web-client")
+    assert made is not None
+    assert made.secret_hash == hash_secret(secret)
+    console.api.time.advance(61)
+    assert console.api.post("/users/current", bearer=token).status == 401
+
+
+def test_disable_a_client_and_undo(console: ConsoleBrowser) -> None:
+    page = change(console, "client", id="web-client", action="disable")
+    found = console.api.services.store.get_client("web-client")
+    assert found is not None
+    assert found.disabled
+    console.follow(console.send(undo(page)))
+    found = console.api.services.store.get_client("web-client")
+    assert found is not None
+    assert not found.disabled
+
+
+# --- roles, keys, messages --------------------------------------------------------------------------------
+
+
+def test_roles_are_made_renamed_and_deleted(console: ConsoleBrowser) -> None:
+    def names() -> set[str]:
+        return {name for _, name in console.api.services.store.directory().roles.names}
+
+    before = names()
+    asked = question(console.open("/console/role/change?action=create"))
+    assert console.send(asked, name="").status == 400
+    assert console.send(asked, name="support").location == "/console/roles?note=role_created"
+    assert names() == {*before, "support"}
+    role = console.api.services.store.directory().roles.id_of("support")
+    asked = question(console.open(f"/console/role/change?action=rename&id={role}"))
+    page = console.follow(console.send(asked, name="helpers"))
+    assert names() == {*before, "helpers"}
+    console.follow(console.send(undo(page)))
+    assert names() == {*before, "support"}
+    change(console, "role", action="delete", id=role)
+    assert names() == before
+    admin = console.api.services.store.directory().roles.id_of("admin")
+    assert change(console, "role", action="delete", id=admin).status == 409
+
+
+def test_a_next_key(console: ConsoleBrowser) -> None:
+    before = len(console.api.services.keys.stored())
+    page = console.follow(console.send(question(console.open("/console/keys/rotate?algorithm=ES256"))))
+    assert page.target == "/console/keys?note=key_made"
+    assert len(console.api.services.keys.stored()) == before + 1
+    again = console.send(question(console.open("/console/keys/rotate?algorithm=ES256")))
+    assert (again.status, "next key is there" in again.text) == (409, True)
+
+
+def test_lift_a_stop(console: ConsoleBrowser) -> None:
+    services = console.api.services
+    to = budget.destination(services, "+8613312341234")
+    for _ in range(services.settings.sms_unproven):
+        budget.increment(services, to)
+    page = console.open("/console/sms")
+    assert "+861331" in page.text
+    assert "Stopped" in page.text
+    link = next(link for link in page.links if link.startswith("/console/sms/lift"))
+    page = console.follow(console.send(question(console.open(link))))
+    assert "stop is lifted" in page.text
+    assert budget.traffic(services, "+861331").unproven == 0
+    again = console.send(question(console.open(link)))
+    assert (again.status, "not stopped" in again.text) == (409, True)
+
+
+def test_a_number_finds_its_prefix(console: ConsoleBrowser) -> None:
+    """And stands in no address."""
+    form = next(form for form in console.open("/console/sms").forms if "prefix" in form.fields)
+    page = console.send(form, prefix="+86 133 1234 1234")
+    assert (page.status, "+861331" in page.text) == (200, True)
+    assert console.send(form, prefix="12").status == 400
+
+
+def test_health(console: ConsoleBrowser) -> None:
+    page = console.open("/console/health")
+    for text in ("the key of ES256 has signed for", "lingpai doctor", "it answers"):
+        assert text in page.text
+
+
+def test_figures(console: ConsoleBrowser) -> None:
+    """What was counted today stands in the last bar."""
+    services = console.api.services
+    statistics.count(
+        services, [("session.started", services.clock.now(), 7), ("login.refused", services.clock.now(), 3)]
+    )
+    page = console.open("/console")
+    assert "Logins 7" in page.text
+    assert "Refused logins 3" in page.text
+
+
+# --- the audit trail --------------------------------------------------------------------------------------
+
+
+def happened(api: Api, number: int, kind: str = "user.disabled", subject: str = "user:7", **more: str) -> Event:
+    """An event, which is kept."""
+    at = api.services.clock.now() - 1000 + number
+    given = {"actor": "user:8", "client": "web-client", "address": "192.0.2.9", "request_id": f"r{number}", **more}
+    event = Event(id=f"{number:040d}-000", type=kind, at=at, subject=subject, data={"changed": ["name"]}, **given)
+    api.services.store.append_events([event])
+    return event
+
+
+def test_the_audit_trail(console: ConsoleBrowser) -> None:
+    happened(console.api, 1)
+    happened(console.api, 2, "client.rotated", "client:web")
+    happened(console.api, 3, "user.enabled", actor="operator:root")
+    for query, found in (
+        ("", {"user.disabled", "client.rotated", "user.enabled"}),
+        ("by=subject&value=user:7", {"user.disabled", "user.enabled"}),
+        ("by=subject&value=7", {"user.disabled", "user.enabled"}),
+        ("by=subject&value=client:web", {"client.rotated"}),
+        ("by=actor&value=operator:root", {"user.enabled"}),
+        ("by=type&value=client.rotated", {"client.rotated"}),
+        ("by=actor&value=nobody", set()),
+    ):
+        body = console.open(f"/console/audit?{query}").answer.body.partition("<table>")[2]
+        assert {name for name in ("user.disabled", "client.rotated", "user.enabled") if name in body} == found, query
+
+
+@pytest.mark.parametrize(
+    "query", ["by=type&value=no.such", "by=subject&value=", "since=yesterday", "until=2026-13-01", "by=all", "after=x"]
+)
+def test_what_the_audit_trail_cannot_look_for(console: ConsoleBrowser, query: str) -> None:
+    assert console.call("GET", f"/console/audit?{query}").status == 400
+    if "after" not in query:
+        assert console.call("GET", f"/console/audit.csv?{query}").status == 400
+
+
+def test_pages_of_events(console: ConsoleBrowser) -> None:
+    for number in range(120):
+        happened(console.api, number)
+    target, seen = "/console/audit?by=subject&value=user:7", 0
+    while target:
+        page = console.open(target)
+        seen += page.answer.body.count('<code class="soft">user.disabled</code>')
+        target = next((link for link in page.links if "after=" in link and "lang=" not in link), "")
+    assert seen == 120
+
+
+@pytest.mark.security("CON-csv")
+def test_csv_runs_no_formula(console: ConsoleBrowser) -> None:
+    """A field that begins like one is text for a spreadsheet."""
+    happened(console.api, 1, actor="=cmd|' /C calc'!A0", client="@sum", address="+1", request_id="-1")
+    answer = console.call("GET", "/console/audit.csv").answer
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    _, row = csv.reader(io.StringIO(answer.body.removeprefix("\ufeff"), newline=""))
+    assert row[1:7] == ["user.disabled", "user:7", "'=cmd|' /C calc'!A0", "'@sum", "'+1", "'-1"]
+
+
+@pytest.mark.security("CON-trail")
+def test_a_change_tells_who_made_it(console: ConsoleBrowser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cause that is kept with it names the admin, the console, the address and the page."""
+    seen: list[cause.Cause] = []
+    commit = MemoryStore.commit
+
+    def noting(store: MemoryStore, *writes: Write) -> None:
+        seen.append(cause.current())
+        commit(store, *writes)
+
+    alice = console.api.user_id("alice")
+    form = question(console.open(f"/console/user/change?id={alice}&action=disable"))
+    monkeypatch.setattr(MemoryStore, "commit", noting)
+    console.send(form)
+    first = seen[0]
+    admin = console.api.user_id("admin")
+    assert (first.actor, first.client, first.action) == (f"user:{admin}", CONSOLE, "/console/user/change")
+    assert first.address == "192.0.2.1"
+
+
+# --- helpers ----------------------------------------------------------------------------------------------
+
+
+def question(page: Page) -> Form:
+    """The form of a question."""
+    return next(form for form in page.forms if form.action.startswith("/console/") and form.action != "/console/logout")
+
+
+def undo(page: Page) -> Form:
+    """The form that undoes what was done."""
+    return next(form for form in page.forms if form.action.endswith("/change"))
+
+
+def record(page: Page) -> Form:
+    """The form of a client's record, with its boxes as they are ticked."""
+    form = next(form for form in page.forms if form.action == "/console/client/edit")
+    ticked = re.findall(r'type="checkbox" name="([^"]+)" value="yes" checked', page.answer.body)
+    chosen = re.findall(r'<select[^>]* name="([^"]+)".*?</select>', page.answer.body, re.DOTALL)
+    for name in chosen:
+        found = re.search(
+            rf'<select[^>]* name="{name}".*?<option value="([^"]*)" selected', page.answer.body, re.DOTALL
+        )
+        form.fields[name] = found[1] if found else ""
+    areas = re.findall(r'<textarea[^>]* name="([^"]+)"[^>]*>([^<]*)</textarea>', page.answer.body)
+    form.fields.update({name: unescape(text) for name, text in areas})
+    form.fields.update(dict.fromkeys(ticked, "yes"))
+    return form
+
+
+def change(console: ConsoleBrowser, what: str, **asked: object) -> Page:
+    """Ask for a change and make it; where it is refused, the page that says so."""
+    target = f"/console/{what}/change?{urlencode(asked)}"
+    page = console.open(target)
+    return page if page.status != 200 else console.follow(console.send(question(page)))
+
+
+def search(console: ConsoleBrowser, text: str) -> Page:
+    """Find accounts."""
+    form = next(form for form in console.open("/console/users").forms if "q" in form.fields)
+    return console.follow(console.send(form, q=text))
+
+
+def begin(browser: ConsoleBrowser) -> ConsoleBrowser:
+    """A browser that has begun a login of its own."""
+    browser.call("GET", "/console")
+    return browser
+
+
+def path_of(target: str) -> str:
+    return urlsplit(target).path
+
+
+def user_of(api: Api, name: str) -> User:
+    found = api.services.store.get_user(api.user_id(name))
+    assert found is not None
+    return found
+
+
+def cookie(browser: Browser, name: str) -> str:
+    return next(value for known, value in browser.cookies.items() if known.endswith(name))
+
+
+def sessions_at_console(api: Api, name: str) -> list[Session]:
+    found = api.services.store.list_sessions(api.user_id(name), 100)
+    return [each for each in found if isinstance(each, Session) and each.client_id == CONSOLE]
