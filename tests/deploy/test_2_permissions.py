@@ -74,7 +74,19 @@ def test_a_function_writes_to_its_own_log_alone(stack: Stack, function: str) -> 
     assert decisions(f"{log}/{own}") == {"allowed"}
     others = [
         f"{log}/{other}"
-        for other in ("api", "token", "mobile", "sign", "users", "roles", "keys", "webhooks", "deletions", "events", "console")
+        for other in (
+            "api",
+            "token",
+            "mobile",
+            "sign",
+            "users",
+            "roles",
+            "keys",
+            "webhooks",
+            "deletions",
+            "events",
+            "console",
+        )
         if other != own
     ]
     others.append(f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/something-else")
