@@ -99,8 +99,8 @@ def test_without_a_bus() -> None:
 
 def test_a_batch_without_events() -> None:
     ends, store = Ends(), MemoryStore()
-    removed = record("UsersTable", {"id": {"N": "1"}}, None)
-    assert service.handle(services(ends, store), {"Records": [removed]}) == DONE
+    unchanged = record("UsersTable", {"id": {"N": "1"}}, {"id": {"N": "1"}})
+    assert service.handle(services(ends, store), {"Records": [unchanged]}) == DONE
     assert (ends.sent, ends.delivered, ends.aside, kept(store)) == ([], [], [], [])
 
 

@@ -213,10 +213,9 @@ TTL = {"userIdentity": {"type": "Service", "principalId": "dynamodb.amazonaws.co
     ],
 )
 def test_what_dynamodb_removes_is_no_event(table: str, item: Item) -> None:
-    """As AWS names it, as DynamoDB Local names it, and what was deleted past Lingpai."""
+    """As AWS names it, and as DynamoDB Local does."""
     assert found(table, item, None, **TTL) == []
     assert found(table, item, None, name="UNKNOWN_TO_SDK_VERSION") == []
-    assert found(table, item, None) == []
 
 
 def test_sessions() -> None:
