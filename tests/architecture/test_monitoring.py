@@ -12,6 +12,7 @@ from cfnlint.decode.cfn_yaml import load  # type: ignore[import-untyped]  # it h
 
 from lingpai.http.metrics import DIMENSIONS, SERVICE
 from lingpai.settings import Settings
+from tests.support import stores
 from tests.support.stores import ROOT
 
 NAMESPACE = "Lingpai/${AWS::StackName}"
@@ -111,15 +112,18 @@ def test_an_alarm_watches_what_is_counted(name: str) -> None:
 
 
 def test_all_functions_and_tables_are_watched() -> None:
-    for name, kind, metric in (
-        ("FunctionErrorsAlarm", "AWS::Serverless::Function", "FunctionName"),
-        ("FunctionThrottlesAlarm", "AWS::Serverless::Function", "FunctionName"),
-        ("ReadThrottlesAlarm", "AWS::DynamoDB::Table", "TableName"),
-        ("WriteThrottlesAlarm", "AWS::DynamoDB::Table", "TableName"),
-    ):
-        watched = {dimensions[metric][2:-1] for _, _, dimensions, _ in watched_by(ALARMS[name]["Properties"])}
+    functions, tables = set(of_type("AWS::Serverless::Function")), set(of_type("AWS::DynamoDB::Table"))
+    called = {route.function for route in stores.TEMPLATE.routes}
+
+    def watched(alarm: str, by: str) -> set[str]:
+        return {dimensions[by][2:-1] for _, _, dimensions, _ in watched_by(ALARMS[alarm]["Properties"])}
+
+    # Nobody waits for the others, and Lambda tries again what it has throttled.
+    assert watched("FunctionErrorsAlarm", "FunctionName") == watched("FunctionThrottlesAlarm", "FunctionName") == called
+    assert watched("BackgroundErrorsAlarm", "FunctionName") == functions - called
+    for name in ("ReadThrottlesAlarm", "WriteThrottlesAlarm"):
         # An alarm looks at ten metrics at most. What the audit table does not take is in the queue of failed events.
-        assert watched == set(of_type(kind)) - {"AuditTable"}, name
+        assert watched(name, "TableName") == tables - {"AuditTable"}, name
 
 
 def written_out(rows: list[list[Any]]) -> list[list[Any]]:
