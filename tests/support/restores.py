@@ -128,6 +128,14 @@ def _calls(name: str, handler: Callable[..., Any]) -> dict[str, list[Any]]:
             assert {page.target for page in pages} == {"/account"}
             nonces = [page.answer.headers["content-security-policy"] for page in pages]
             return {"cookies": [browser.cookies for browser in browsers], "nonces": nonces, "ids": _ids(api)}
+        case "console":
+            answers = [api.call("GET", "/console") for _ in range(3)]
+            assert {answer.status for answer in answers} == {303}
+            return {
+                "requests": [answer.headers["location"] for answer in answers],
+                "cookies": [answer.headers["set-cookie"] for answer in answers],
+                "ids": _ids(api),
+            }
         case _:
             # Nothing here is drawn but what came with the inhabitants.
             assert api.post("/roles/list", json_body={}).status == 401

@@ -112,6 +112,8 @@ class Metadata(Answer):
     token_endpoint: str
     userinfo_endpoint: str
     end_session_endpoint: str
+    backchannel_logout_supported: bool
+    backchannel_logout_session_supported: bool
     jwks_uri: str
     scopes_supported: list[str]
     response_types_supported: list[str]

@@ -33,7 +33,10 @@ def work(event: dict[str, Any], services: WebhookServices, courier: Courier) -> 
     for record, (message_id, outcome) in zip(records, outcomes, strict=True):
         count = int(record["attributes"]["ApproximateReceiveCount"])
         observability.log_delivery(message_id, record["messageId"], count, outcome.state, outcome.detail)
-        services.services.meter.count("WebhooksDelivered" if outcome.state == "done" else "WebhooksFailed")
+        if outcome.state == "done":
+            services.services.meter.count("WebhooksDelivered")
+        else:
+            services.services.meter.count("WebhooksFailed")
         if outcome.state == "again":
             again.append(record["messageId"])
             # Where that fails the message comes again sooner, when the queue shows it by itself.
