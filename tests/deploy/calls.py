@@ -369,6 +369,13 @@ def keep_an_event(w: World) -> Call:
     return _events(w, new_number_of_account())
 
 
+def count_an_event(w: World) -> Call:
+    """A new account, which the console's figures have."""
+    account = new_number_of_account()
+    gone = {"id": {"N": account}, "deleted": {"BOOL": True}}
+    return _events(w, account, before=gone, after={"id": {"N": account}, "created_at": {"N": "1"}})
+
+
 def end_a_session_of_a_client(w: World) -> Call:
     """Its record says whether it is told."""
     owner, key = new_number_of_account(), b64encode(secrets.token_bytes(8)).decode()
@@ -806,10 +813,14 @@ def _follow(visitor: Visitor, target: str) -> Answer:
 
 def _admin(w: World) -> Visitor:
     """An admin who is logged in at the pages."""
+    return _admin_and_who(w)[0]
+
+
+def _admin_and_who(w: World) -> tuple[Visitor, Person]:
     visitor, person = _at_the_pages(w)
     body = {"id": person.id, "roleList": [{"id": 1}]}
     assert w.service.post("/users/role/update", json_body=body, bearer=w.admin).status == 200
-    return visitor
+    return visitor, person
 
 
 def _at_the_console(w: World) -> Visitor:
@@ -837,10 +848,10 @@ def console_login(w: World) -> Call:
     return lambda: _follow(visitor, "/console")
 
 
-def console_log_out(w: World) -> Call:
-    visitor = _at_the_console(w)
-    form = next(form for form in visitor.get("/console").forms if form.action == "/console/logout")
-    return lambda: visitor.send(form).answer
+def console_login_among_many(w: World) -> Call:
+    visitor, person = _admin_and_who(w)
+    w.crowd(person.id)
+    return lambda: _follow(visitor, "/console")
 
 
 def console_overview(w: World) -> Call:
@@ -924,6 +935,11 @@ def console_keys(w: World) -> Call:
 
 
 def console_rotate_a_key(w: World) -> Call:
+    """No next key waits yet."""
+    dynamodb, table = w.stack.client("dynamodb"), w.table("KeysTable")
+    for key in dynamodb.scan(TableName=table)["Items"]:
+        if "signs_from" in key and int(key["signs_from"]["N"]) > time.time():
+            dynamodb.delete_item(TableName=table, Key={name: key[name] for name in ("algorithm", "number")})
     return _console_change(w, "keys/rotate", algorithm="ES256")
 
 
@@ -1087,14 +1103,14 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("ConsoleFunction", "SessionsTable", GET): console_overview,
     ("ConsoleFunction", "SessionsTable", QUERY): console_user,
     ("ConsoleFunction", "SessionsTable", PUT): console_login,
-    ("ConsoleFunction", "SessionsTable", DELETE): console_log_out,
+    ("ConsoleFunction", "SessionsTable", DELETE): console_login_among_many,
     ("ConsoleFunction", "SessionsTable", CHECK): console_login,
     ("ConsoleFunction", "SessionsTable", BATCH_WRITE): console_end_all,
     ("ConsoleFunction", "UsersTable", GET): console_user,
     ("ConsoleFunction", "UsersTable", BATCH_GET): console_overview,
     ("ConsoleFunction", "UsersTable", SCAN): console_users,
     ("ConsoleFunction", "UsersTable", UPDATE): console_grant,
-    ("ConsoleFunction", "UsersTable", DELETE): console_delete,
+    ("ConsoleFunction", "UsersTable", PUT): console_delete,
     ("ConsoleFunction", "UsersTable", CHECK): console_disable,
     ("ConsoleFunction", "IdentitiesTable", BATCH_GET): console_search,
     ("ConsoleFunction", "IdentitiesTable", DELETE): console_delete,
@@ -1137,6 +1153,7 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("EventsFunction", "EventsFailedQueue", SEND_MESSAGE): set_an_unreadable_record_aside,
     ("EventsFunction", "WebhooksQueue", SEND_MESSAGE): tell_a_webhook_of_an_event,
     ("EventsFunction", "WebhooksTable", SCAN): keep_an_event,
+    ("EventsFunction", "CountersTable", UPDATE): count_an_event,
     ("EventsFunction", "ClientsTable", BATCH_GET): end_a_session_of_a_client,
     ("EventsFunction", "SessionsTable", QUERY): end_a_browser_session,
     ("WebhooksFunction", "WebhooksTable", SCAN): deliver_to_a_webhook_that_is_gone,

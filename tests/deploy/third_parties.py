@@ -345,7 +345,7 @@ def page_by_cloudfront(t: Town) -> Call:
 
 
 def console_by_cloudfront(t: Town) -> Call:
-    return _by_cloudfront(t, "/console")
+    return _by_cloudfront(t, "/console/logout")
 
 
 def _by_cloudfront(t: Town, path: str) -> Call:
