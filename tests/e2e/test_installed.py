@@ -66,7 +66,7 @@ def test_doctor_knows_what_the_tables_are_to_be_like(lingpai: Path, shell: Shell
     ended = run(lingpai, shell, "doctor", "--json")
     found: dict[str, Any] = {each["check"]: each["state"] for each in ended.json["checks"]}
     tables = [table.name.removesuffix("Table").lower() for table in load(ROOT / "template.yaml").tables]
-    assert len(tables) == 9
+    assert len(tables) == 11
     assert {found[f"table {name}"] for name in tables} == {found[f"access {name}"] for name in tables} == {"ok"}
     assert {name for name, state in found.items() if state == "fail"} == set()
     assert (ended.code, ended.err) == (0, "")
