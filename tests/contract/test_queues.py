@@ -1,6 +1,7 @@
 """Queues of SQS: what is asked of it, and what becomes of what it refuses."""
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import moto
 import pytest
@@ -52,14 +53,16 @@ def fake() -> Iterator[FakeAws]:
         yield running
 
 
-def bare(fake: FakeAws) -> SqsQueue:
-    client = aws_client(settings(aws_transport="bare"), "sqs", fake.url, credentials=("id", "secret"))
-    return SqsQueue(settings(), URL, lambda: client)
+@pytest.fixture
+def bare(fake: FakeAws) -> Iterator[SqsQueue]:
+    """A queue of the fake, by the bare client."""
+    chosen = settings(aws_transport="bare")
+    with closing(aws_client(chosen, "sqs", fake.url, credentials=("id", "secret"))) as client:
+        yield SqsQueue(settings(), URL, lambda: client)
 
 
-def test_what_the_bare_client_asks(fake: FakeAws) -> None:
+def test_what_the_bare_client_asks(fake: FakeAws, bare: SqsQueue) -> None:
     """SQS's JSON protocol: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference."""
-    queue = bare(fake)
     fake.script = [
         Told(content={"Successful": [{"Id": "0"}, {"Id": "1"}]}),
         Told(content={}),
@@ -67,10 +70,10 @@ def test_what_the_bare_client_asks(fake: FakeAws) -> None:
         Told(content={}),
         Told(content={}),
     ]
-    queue.send(["a", "ü"])
-    queue.postpone("receipt", 30)
-    assert list(queue.receive_all()) == [QueuedMessage("r", "b")]
-    queue.delete("receipt")
+    bare.send(["a", "ü"])
+    bare.postpone("receipt", 30)
+    assert list(bare.receive_all()) == [QueuedMessage("r", "b")]
+    bare.delete("receipt")
     assert [(asked.headers["x-amz-target"], asked.json) for asked in fake.asked] == [
         (
             "AmazonSQS.SendMessageBatch",
@@ -88,16 +91,16 @@ def test_what_the_bare_client_asks(fake: FakeAws) -> None:
     assert all("/us-east-1/sqs/aws4_request" in asked.headers["authorization"] for asked in fake.asked)
 
 
-def test_what_sqs_refuses_of_a_batch_is_sent_again(fake: FakeAws) -> None:
+def test_what_sqs_refuses_of_a_batch_is_sent_again(fake: FakeAws, bare: SqsQueue) -> None:
     """That alone; and it is said where it is refused still."""
     failing = Told(content={"Failed": [{"Id": "1", "Code": "ServiceUnavailable", "SenderFault": False}]})
     fake.script = [failing, Told()]
-    bare(fake).send(["a", "b", "c"])
+    bare.send(["a", "b", "c"])
     sent = [[entry["MessageBody"] for entry in asked.json["Entries"]] for asked in fake.asked]
     assert sent == [["a", "b", "c"], ["b"]]
     fake.script = [failing] * 3
     with pytest.raises(LingpaiError) as refused:
-        bare(fake).send(["a", "b"])
+        bare.send(["a", "b"])
     assert (refused.value.status, refused.value.detail) == (503, "SQS SendMessageBatch: not all of it")
 
 
@@ -109,10 +112,10 @@ def test_what_sqs_refuses_of_a_batch_is_sent_again(fake: FakeAws) -> None:
         (Told(fault="cut"), "SQS DeleteMessage: ConnectionClosedError"),
     ],
 )
-def test_what_fails_is_a_503(fake: FakeAws, told: Told, detail: str) -> None:
+def test_what_fails_is_a_503(fake: FakeAws, bare: SqsQueue, told: Told, detail: str) -> None:
     fake.answer = lambda _: told
     with pytest.raises(LingpaiError) as refused:
-        bare(fake).delete("receipt")
+        bare.delete("receipt")
     assert (refused.value.status, refused.value.detail) == (503, detail)
 
 

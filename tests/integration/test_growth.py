@@ -88,6 +88,6 @@ def test_clients_are_remembered(dynamodb_endpoint: str, monkeypatch: pytest.Monk
     (clients,) = [one for one in GROWTHS if one.name.startswith("Clients")]
     (name,) = clients.operations(1)
     few = growth.count(dynamodb_endpoint, clients, 10)
-    monkeypatch.setattr("lingpai.clients.service.Registry.__init__.__defaults__", (9,))
+    monkeypatch.setattr("lingpai.clients.service.Registry.__init__.__defaults__", (9, None))
     more = growth.count(dynamodb_endpoint, clients, 10)
     assert (len(few.costs[name].units.calls), len(more.costs[name].units.calls)) == (1, 2)

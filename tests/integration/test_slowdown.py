@@ -212,7 +212,7 @@ def test_each_dialect_says_it_in_its_own_words(api: Api) -> None:
 @pytest.mark.security("ASVS-6.3.4")
 def test_digests_are_guesses_too(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     digesting = make_api(monkeypatch, api.services.store, populated=False, login_tries=3, digest_login=True)
-    form = {"client_id": "23", "username": ALICE, "md5password": "0" * 32, "shapassword": "0" * 40}
+    form = {"client_id": "23", "username": ALICE, "md5password": "f" * 32, "shapassword": "f" * 40}
     said = [digesting.post("/oauth/token", form=form, source_ip=AWAY).json["msg"] for _ in range(4)]
     assert said == [*["用户名或密码错误"] * 3, "登录失败次数过多，请稍后再试"]
     assert log_in(digesting, RIGHT) == slowed(900)

@@ -153,7 +153,7 @@ def test_a_grant_that_the_record_lacks_is_refused(api: Api) -> None:
 
 def test_only_a_usercenter_client_may_leave_out_the_grant_type(api: Api) -> None:
     """What says "password" or "code" without it elsewhere says nothing here."""
-    form = {**DJANGO, "username": "alice", "md5password": "0" * 32, "shapassword": "0" * 40}
+    form = {**DJANGO, "username": "alice", "md5password": "f" * 32, "shapassword": "f" * 40}
     assert api.post("/oauth/token", form=form) == missing("grant_type")
     assert api.post("/oauth/token", form={**DJANGO, "username": "alice", "validateCode": "123456"}) == missing(
         "grant_type"
