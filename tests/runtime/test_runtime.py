@@ -210,6 +210,13 @@ def test_the_schedule_finds_the_keys_made(emulators: Emulators) -> None:
     assert emulators.call("KeysFunction", {}) == {"made": [], "emptied": [], "deleted": []}
 
 
+def test_nothing_to_do(emulators: Emulators) -> None:
+    """What a stream, a queue and a schedule call, with no work."""
+    assert emulators.call("EventsFunction", {"Records": []}) == {"batchItemFailures": []}
+    assert emulators.call("WebhooksFunction", {"Records": []}) == {"batchItemFailures": []}
+    assert emulators.call("DeletionsFunction", {}) == {"ids": [], "more": False}
+
+
 @pytest.mark.parametrize("function", [function.name for function in TEMPLATE.functions])
 def test_it_started_from_the_artifact_alone(emulators: Emulators, code: Path, function: str) -> None:
     """One start, no complaint, and modules of nowhere but the build, the standard library and the runtime."""

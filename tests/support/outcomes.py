@@ -40,6 +40,8 @@ _DRAWN = {
 _DRAWN_WHERE_LONG = {"result", "user", "message"}
 # A function gives its cookies beside its headers.
 _OF_THE_WAY = {"apigw-requestid", "connection", "content-length", "date", "server", "set-cookie"}
+# The address of a server of ours, as it is and in a parameter.
+_OWN_ORIGIN = re.compile(r"https?(://|%3A%2F%2F)127\.0\.0\.1(?:(?::|%3A)\d+)?(?=[/%])")
 # What a page draws: its nonces, in its markup and in a header, the token of its forms, and what binds the console's
 # login to a browser.
 _DRAWN_IN_PAGES = re.compile(r"""(nonce=["']|'nonce-|name="csrf" value="|[?&](?:code_challenge|state)=)[\w.-]+""")
@@ -95,7 +97,7 @@ def built(folder: str) -> Path:
 
 def _outcome(status: int, headers: dict[str, str], text: str) -> Outcome:
     kept = {
-        name.lower(): _DRAWN_IN_PAGES.sub(r"\1drawn", value)
+        name.lower(): _OWN_ORIGIN.sub(r"https\1own", _DRAWN_IN_PAGES.sub(r"\1drawn", value))
         for name, value in headers.items()
         if name.lower() not in _OF_THE_WAY
     }
