@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from lingpai.accounts.storage import ChangeUser
 from lingpai.kernel import cause
 from lingpai.kernel.cause import Cause
+from lingpai.passwords import service as passwords
 from lingpai.sessions import service as sessions
 from lingpai.sessions.model import SessionKey
 from tests.support import stores
@@ -57,6 +60,17 @@ def test_registration(api: Api) -> None:
 
 def test_login(api: Api) -> None:
     assert of_session(api, key_of(api.token())) == Cause("/oauth/token", "", ADDRESS, "", "web-client")
+
+
+def test_login_that_hashes_the_password_anew(api: Api) -> None:
+    """So that nobody is told of another password."""
+    store: Any = api.services.store
+    user = store.get_user(api.user_id("bob"))
+    other = api.services.settings.model_copy(update={"argon2_time": 2})
+    before = passwords.hash_password("battery staple correct", other)
+    store.commit(ChangeUser(user, replace(user, password=before)))
+    api.token("bob", "battery staple correct")
+    assert of_user(api, user.id) == Cause("/oauth/token", "", ADDRESS, "", "web-client", "rehashed")
 
 
 def test_own_change(api: Api) -> None:

@@ -158,7 +158,7 @@ def test_a_password() -> None:
     assert changed(other) == [("password.changed", {"why": ""})]
     assert changed(replace(USER, password=None)) == [("password.changed", {"why": ""})]
     # A login has hashed the same password with other parameters.
-    assert changed(other, Cause("/oauth/token")) == []
+    assert changed(other, Cause("/login/second-factor", why="rehashed")) == []
 
 
 def test_consents() -> None:

@@ -280,7 +280,7 @@ def _change_user(settings: "Settings", write: ChangeUser) -> Action:
     usable = _user_enabled() if write.reopens else _user_active()
     actions, condition = changes(serialize_user(write.before), serialize_user(write.after), usable)
     if actions:
-        actions.append(keep_cause())
+        actions.append(keep_cause(write.why))
     if write.alone:
         condition &= _logins_are(write.before.logins)
     return _update_account(settings, write.before.id, write, condition, *actions)

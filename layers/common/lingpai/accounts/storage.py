@@ -57,13 +57,18 @@ class PutUser(Write):
     sessions: int = 0
 
 
+# Why a login changes the stored hash: it hashes the same password anew.
+REHASHED = "rehashed"
+
+
 @dataclass(frozen=True)
 class ChangeUser(Write):
     """Change the account from `before` to `after`.
 
     Fails if a field that differs is no longer as in `before`, or if the account is deleted, disabled or closed, unless
     the change opens a closed one again. `count` is applied with it, and may fail, too. With `one_factor`, fails also if
-    the account has a second factor; if `alone`, if a session was opened since `before` was read.
+    the account has a second factor; if `alone`, if a session was opened since `before` was read. `why` is added to the
+    cause of the change (`kernel.cause`).
     """
 
     before: User
@@ -71,6 +76,7 @@ class ChangeUser(Write):
     count: Count | None = None
     one_factor: bool = False
     alone: bool = False
+    why: str = ""
 
     @property
     def reopens(self) -> bool:

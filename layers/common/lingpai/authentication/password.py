@@ -5,7 +5,7 @@ from collections.abc import Callable
 from lingpai.accounts import closing, identities
 from lingpai.accounts import service as accounts
 from lingpai.accounts.model import User
-from lingpai.accounts.storage import ChangeUser, CheckUser, RememberAddresses
+from lingpai.accounts.storage import REHASHED, ChangeUser, CheckUser, RememberAddresses
 from lingpai.authentication import login_limits
 from lingpai.authentication.model import Authenticated
 from lingpai.kernel.errors import LingpaiError, invalid_grant
@@ -29,7 +29,7 @@ def authenticate(services: Services, name: str, password: str, address: str) -> 
         if not passwords.verify(password, stored, settings) or user is None or stored is None:
             raise invalid_grant("bad_credentials")
         if passwords.needs_rehash(stored, settings) or (settings.digest_login and not user.digests):
-            return ChangeUser(user, accounts.with_password(services, user, password))
+            return ChangeUser(user, accounts.with_password(services, user, password), why=REHASHED)
         return CheckUser(user.id, stored)
 
     return _authenticate(services, name, address, verified)

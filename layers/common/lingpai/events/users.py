@@ -5,11 +5,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lingpai.accounts.profile_names import FIELDS
+from lingpai.accounts.storage import REHASHED
 from lingpai.events import masking
 from lingpai.events.changes import Change, Found, Image, number, text, texts
 
-# Routes that change no password: where the hash is another one, the login has hashed the same password anew.
-_LOGINS = frozenset({"/oauth/token", "/oauth/token/", "/o/token", "/o/token/", "/login", "/oauth/challenge"})
 # What an account has beside what is looked at below. It tells nothing that an event is made of.
 NO_EVENT = frozenset(
     {"id", "created_at", "digests", "imported_from", "sessions", "logins", "closing", "cause", "deleted", "ttl"}
@@ -34,7 +33,7 @@ def _of_account(change: Change) -> Iterator[tuple[str, Mapping[str, Any]]]:
     yield from _sets("role.revoked", "role.granted", "role", _roles(before), _roles(after))
     factors = set(texts(before, "second_factors")), set(texts(after, "second_factors"))
     yield from _sets("factor.removed", "factor.added", "factor", *factors)
-    if change.differs("password") and not (change.cause.action in _LOGINS and "password" in before):
+    if change.differs("password") and change.cause.why != REHASHED:
         yield "password.changed", {"why": change.cause.why}
     if not change.is_new and (changed := _profile(before, after)):
         yield "user.updated", {"changed": changed}

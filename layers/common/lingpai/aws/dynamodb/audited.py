@@ -6,6 +6,7 @@ what it held. Once it is in the stream nobody needs it, so DynamoDB may remove i
 (`DynamoTables`), but a Query is charged for it as long as it is there.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from pynamodb.attributes import Attribute
@@ -37,9 +38,9 @@ def mark_deleted() -> tuple[Change, Change]:
     return Path([_DELETED]).set({"BOOL": True}), keep_cause()
 
 
-def keep_cause() -> Change:
-    """The update that leaves the cause of the change in the item."""
-    return Path(["cause"]).set(_written())
+def keep_cause(why: str = "") -> Change:
+    """The update that leaves the cause of the change in the item; `why` says more of it."""
+    return Path(["cause"]).set(_written(why))
 
 
 def tombstone(key: Item) -> Item:
@@ -64,5 +65,6 @@ def absent(key: Attribute[Any]) -> Condition:
     return none
 
 
-def _written() -> dict[str, str]:
-    return {"S": cause.written(cause.current())}
+def _written(why: str = "") -> dict[str, str]:
+    now = cause.current()
+    return {"S": cause.written(replace(now, why=why) if why else now)}
