@@ -30,7 +30,7 @@ def in_force(settings: "AccountSettings") -> Mapping[str, str]:
 
 def missing(settings: "AccountSettings", user: User) -> tuple[str, ...]:
     """The documents whose version in force the user has not accepted."""
-    accepted = {(agreement.document, agreement.version) for agreement in user.agreements}
+    accepted = _accepted(user)
     return tuple(document for document, version in in_force(settings).items() if (document, version) not in accepted)
 
 
@@ -52,8 +52,13 @@ def add(services: Services, user_id: int, agreements: tuple[Agreement, ...]) -> 
     """Add what was not accepted before; the account with it."""
 
     def edit(user: User) -> User:
-        accepted = {(agreement.document, agreement.version) for agreement in user.agreements}
+        accepted = _accepted(user)
         new = tuple(each for each in agreements if (each.document, each.version) not in accepted)
         return replace(user, agreements=(*user.agreements, *new))
 
     return accounts.change(services, user_id, edit)
+
+
+def _accepted(user: User) -> set[tuple[str, str]]:
+    """The documents and versions that the user has accepted."""
+    return {(agreement.document, agreement.version) for agreement in user.agreements}

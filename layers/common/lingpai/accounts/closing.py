@@ -11,9 +11,10 @@ account is closed. Opening and deleting are conditional writes to the same item,
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from lingpai.accounts import ended_accounts, identities
+from lingpai.accounts import ended_accounts
+from lingpai.accounts import service as accounts
 from lingpai.accounts.model import User
-from lingpai.accounts.storage import ChangeUser, DeleteFactor, DeleteIdentity, DeleteUser
+from lingpai.accounts.storage import ChangeUser, DeleteUser
 from lingpai.http import fields
 from lingpai.kernel import deadline
 from lingpai.kernel.errors import LingpaiError, account_closing, conflict, invalid_grant, not_found
@@ -143,10 +144,8 @@ def delete_closed(services: Services, user_id: int, now: int) -> bool:
         user = services.store.get_user(user_id)
         if user is None or user.closes_at is None or user.closes_at > now:
             return False
-        names = (DeleteIdentity(key, user.id) for key in identities.keys_of(user))
-        factors = (DeleteFactor(user.id, factor_id) for factor_id in services.store.list_factor_ids(user.id))
         try:
-            services.store.commit(DeleteUser(user, closed=True), *names, *factors)
+            services.store.commit(DeleteUser(user, closed=True), *accounts.names_and_factors(services, user))
         except Conflict:
             continue
         return True

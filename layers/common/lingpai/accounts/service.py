@@ -232,7 +232,7 @@ def _delete(services: Services, user_id: int, *checks: Write) -> None:
         if user is None:
             return
         try:
-            services.store.commit(DeleteUser(user), *_names_and_factors(services, user))
+            services.store.commit(DeleteUser(user), *names_and_factors(services, user))
             return
         except Conflict:
             continue
@@ -252,7 +252,7 @@ def delete_own(services: Services, user_id: int, session: "SessionKey", *checks:
         user = services.store.get_user(user_id)
         if user is None:
             return
-        writes = (DeleteUser(user, alone=True), *_names_and_factors(services, user), *checks)
+        writes = (DeleteUser(user, alone=True), *names_and_factors(services, user), *checks)
         ended = ended_accounts.ending(services, user_id)
         try:
             services.store.commit(*writes, *ended[: _WRITES_AT_ONCE - len(writes)])
@@ -268,7 +268,7 @@ def delete_own(services: Services, user_id: int, session: "SessionKey", *checks:
     raise conflict("changed_meanwhile")
 
 
-def _names_and_factors(services: Services, user: User) -> tuple[Write, ...]:
+def names_and_factors(services: Services, user: User) -> tuple[Write, ...]:
     """The writes that delete what belongs to the account in other tables, its sessions apart."""
     names = (DeleteIdentity(key, user.id) for key in identities.keys_of(user))
     factors = (DeleteFactor(user.id, factor_id) for factor_id in services.store.list_factor_ids(user.id))

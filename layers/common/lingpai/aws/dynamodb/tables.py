@@ -5,6 +5,7 @@ failed condition returns, and would import botocore's client, which the bare tra
 """
 
 import functools
+import itertools
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -167,20 +168,18 @@ class DynamoTables:
         """
         if len(keys) == 1:
             self.call("PutItem", TableName=table, Item=tombstone(keys[0]))
-            return
-        few = len(keys) <= _BATCH_WRITES
-        for start in range(0, len(keys), _BATCH_WRITES):
-            batch = keys[start : start + _BATCH_WRITES]
-            requests = [
-                {"PutRequest": {"Item": tombstone(key)}} if few else {"DeleteRequest": {"Key": key}} for key in batch
-            ]
-            self._write_batch({table: requests})
+        elif len(keys) <= _BATCH_WRITES:
+            self.put_all(table, tuple(map(tombstone, keys)))
+        else:
+            self._write_all(table, [{"DeleteRequest": {"Key": key}} for key in keys])
 
     def put_all(self, table: str, items: tuple[Item, ...]) -> None:
         """Put these items, each of another key, without a condition; one call for each 25."""
-        for start in range(0, len(items), _BATCH_WRITES):
-            batch = items[start : start + _BATCH_WRITES]
-            self._write_batch({table: [{"PutRequest": {"Item": item}} for item in batch]})
+        self._write_all(table, [{"PutRequest": {"Item": item}} for item in items])
+
+    def _write_all(self, table: str, requests: list[Arguments]) -> None:
+        for batch in itertools.batched(requests, _BATCH_WRITES, strict=False):
+            self._write_batch({table: list(batch)})
 
     def _write_batch(self, requests: Arguments) -> None:
         for attempt in range(_BATCH_ATTEMPTS):
