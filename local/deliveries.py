@@ -5,11 +5,12 @@ is gone. Here no message is kept that was given up: a line says so.
 """
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from lingpai.webhooks.worker import TRIES
+from local import background
 
 if TYPE_CHECKING:
     from lingpai.webhooks.queue import MemoryQueue, Received
@@ -21,24 +22,16 @@ _LOOK_EVERY = 0.2
 type Invoke = Callable[[str, dict[str, Any]], Any]
 
 
-@contextmanager
-def delivering(queue: "MemoryQueue", invoke: Invoke, say: Callable[[str], object]) -> Iterator[None]:
-    """Deliver what is in the queue and what comes into it."""
-    over = threading.Event()
+def delivering(queue: "MemoryQueue", invoke: Invoke, say: Callable[[str], object]) -> AbstractContextManager[None]:
+    """Deliver what is in the queue and what comes into it, as long as the context lasts."""
 
-    def run() -> None:
+    def run(over: threading.Event) -> None:
         while not over.is_set():
             if received := queue.receive(_LOOK_EVERY):
                 deliver(queue, received, invoke, say)
 
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        # A receiver that says nothing does not keep the server from ending.
-        thread.join(2)
+    # A receiver that says nothing does not keep the server from ending.
+    return background.running(run, 2)
 
 
 def deliver(queue: "MemoryQueue", received: "Received", invoke: Invoke, say: Callable[[str], object]) -> None:

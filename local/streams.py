@@ -7,12 +7,13 @@ no server runs is in no stream that it reads.
 import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from itertools import batched
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from botocore.exceptions import ClientError
 
+from local import background
 from local.template import Table
 
 if TYPE_CHECKING:
@@ -166,12 +167,10 @@ def open_streams(
     return readers
 
 
-@contextmanager
-def pumping(readers: Sequence[Reader], invoke: Invoke, say: Callable[[str], object]) -> Iterator[None]:
+def pumping(readers: Sequence[Reader], invoke: Invoke, say: Callable[[str], object]) -> AbstractContextManager[None]:
     """Hand the records of the streams to the function as long as the context lasts."""
-    over = threading.Event()
 
-    def run() -> None:
+    def run(over: threading.Event) -> None:
         while not over.wait(_LOOK_EVERY):
             for reader in readers:
                 try:
@@ -179,13 +178,7 @@ def pumping(readers: Sequence[Reader], invoke: Invoke, say: Callable[[str], obje
                 except Exception as error:  # noqa: BLE001  the thread goes on, and says what it has not done
                     say(f"  events of a table are lost: {type(error).__name__}")
 
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join(5)
+    return background.running(run, 5)
 
 
 def pump(records: Sequence[Record], invoke: Invoke, pause: Callable[[], object], attempts: int = 20) -> None:
