@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
@@ -19,6 +20,7 @@ from lingpai.sessions.token_family import digest
 from tests.support import stores
 from tests.support.api import Api, make_api
 from tests.support.authenticator import set_up
+from tests.support.browsers import CALLBACK, VERIFIER, request_pairs, web_app
 from tests.support.challenges import App, mobile_app
 from tests.support.dialects import is_good
 from tests.support.pages import Browser
@@ -102,6 +104,32 @@ def test_a_browser_session_that_is_replaced_makes_room(api_store: Any, monkeypat
     assert browser.is_logged_in
     (new,) = api_store.sessions_of(alice)
     assert new != only
+
+
+@pytest.mark.moto
+@pytest.mark.parametrize("most", [1, 2, MOST])
+def test_the_browser_that_a_code_came_from_stays_logged_in(
+    api_store: Any, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """Its session may be the oldest: another one ends, as long as there is one."""
+    api = make_api(monkeypatch, api_store, sessions_max=most)
+    api_store.put_client(web_app())
+    browser, alice = Browser(api), api.user_id("alice")
+    browser.log_in()
+    others = []
+    for _ in range(most - 1):
+        api.time.advance(1)
+        others.append(by_password(api))
+    api.time.advance(1)
+    page = browser.call("GET", f"/oauth/authorize?{urlencode(request_pairs())}")
+    code = parse_qs(urlsplit(page.location).query)["code"][0]
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": CALLBACK, "code_verifier": VERIFIER}
+    answer = api.post("/oauth/token", form=form, basic=("web-app", "web-app-secret"))
+    assert answer.status == 200, answer
+    assert is_good(api, answer.json["access_token"])
+    assert len(api_store.sessions_of(alice)) == most
+    assert [is_good(api, token) for token in others] == [False, *(True,) * (most - 2)][: most - 1]
+    assert browser.is_logged_in == (most > 1)
 
 
 def test_sessions_that_are_over_count_for_nothing(api: Api) -> None:

@@ -239,7 +239,17 @@ def test_a_webhook_of_a_moment_ago_is_known(web: Web) -> None:
     webhook, _ = webhooks.new_webhook(here.services.secrets, here.services.services.clock, "new", url(web), ("*",))
     here.store.create_webhook(webhook)
     here.queue.send([messages.write(messages.EventMessage(webhook.id, document(an_event())))])
-    here.time.advance(1)
+    assert here.deliver() == 0
+    assert len(web.calls) == 1
+
+
+def test_a_webhook_that_was_enabled_a_moment_ago_gets_events(web: Web) -> None:
+    here = office()
+    webhook, _ = here.add(url(web))
+    here.put(webhooks.switched_off(webhook, here.services.services.clock, "operator"))
+    assert here.services.subscribers.get(webhook.id) is not None
+    assert here.store.change_webhook(here.store.webhooks[webhook.id], webhook)
+    here.queue.send([messages.write(messages.EventMessage(webhook.id, document(an_event())))])
     assert here.deliver() == 0
     assert len(web.calls) == 1
 

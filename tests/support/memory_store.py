@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from lingpai import store
 from lingpai.accounts.model import KnownAddress, RoleBook, User
 from lingpai.accounts.storage import (
     ChangeUser,
@@ -35,6 +36,7 @@ from lingpai.authorization.storage import (
     UseAuthorizationCode,
     UsePushedRequest,
 )
+from lingpai.aws.dynamodb.actions import Action
 from lingpai.browser_sessions.model import BrowserSession
 from lingpai.browser_sessions.storage import BrowserLookup, PutBrowserSession, RaiseBrowserSession, TouchBrowserSession
 from lingpai.clients.model import Client, EndedAccount
@@ -81,9 +83,17 @@ from lingpai.sessions.storage import (
     Rotation,
     SessionSpan,
 )
+from lingpai.settings import Settings
 from lingpai.sms_codes.model import Code, Guess
 from lingpai.sms_codes.storage import ConsumeCode
 from lingpai.webhooks.model import Webhook
+
+_SETTINGS = Settings()
+
+
+def _dynamodb_action(write: Write) -> Action:
+    """What DynamoDB would be asked for."""
+    return store.ACTIONS[type(write)](_SETTINGS, write)
 
 
 @dataclass
@@ -125,7 +135,9 @@ class MemoryStore:
     # --- ledger
 
     def commit(self, *writes: Write) -> None:
-        """Check every write, then do them all."""
+        """Check every write, then do them all. As DynamoDB, it takes no two writes on one item."""
+        items = [(action.arguments["TableName"], repr(action.key)) for action in map(_dynamodb_action, writes)]
+        assert len(set(items)) == len(items), f"two writes on one item: {writes}"
         with self.lock:
             steps = [ACTIONS[type(write)](self, write) for write in writes]
             for write, step in zip(writes, steps, strict=True):

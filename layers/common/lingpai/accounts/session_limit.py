@@ -5,7 +5,7 @@ transaction that opens its session, which fails if the limit is reached. Only th
 are counted again, and the oldest end if there are too many. So only few logins take more calls.
 """
 
-from collections.abc import Collection
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -14,8 +14,7 @@ from lingpai.accounts.storage import ChangeUser, CheckUser, Count, OneMore, PutU
 from lingpai.kernel.errors import unavailable
 from lingpai.kernel.writes import Conflict, Write
 from lingpai.services import Services
-from lingpai.sessions.model import SessionKey
-from lingpai.sessions.storage import EndSession, PutSession
+from lingpai.sessions.storage import CheckSession, EndSession, PutSession
 
 if TYPE_CHECKING:
     from lingpai.browser_sessions.storage import PutBrowserSession
@@ -40,16 +39,16 @@ _ENDED_AT_ONCE = 50
 def commit(services: Services, put: "PutSession | PutBrowserSession", writes: tuple[Write, ...]) -> None:
     """Put a user's session together with `writes`, and count it in the account that they check, change or put.
 
-    It is not counted if no write is one of an account. A session that the writes end makes room for it. Conflict as
-    from `Store.commit`, but never for the count.
+    It is not counted if no write is one of an account. A session that the writes end makes room for it. One that they
+    check, such as the browser's that a code came from, ends last. Conflict as from `Store.commit`, but never for the
+    count.
     """
     most = services.settings.sessions_max
-    leaving = {write.key for write in writes if isinstance(write, EndSession)}
     count: Count = OneMore(most, put.session.created_at)
     ended: tuple[EndSession, ...] = ()
     for _ in range(_ATTEMPTS):
         try:
-            services.store.commit(*(_counting(write, count) for write in writes), put, *ended)
+            services.store.commit(*(_counting(write, count) for write in _unless_ended(writes, ended)), put, *ended)
             return
         except Conflict as failed:
             # If the count was allowed, another condition of the transaction failed.
@@ -61,7 +60,7 @@ def commit(services: Services, put: "PutSession | PutBrowserSession", writes: tu
             writes = tuple(write.opened_at(opened_at) if isinstance(write, _Dated) else write for write in writes)
             count, ended = OneMore(most, opened_at), ()
             if not count.allows(failed.user):
-                count, ended = _make_room(services, failed.user, leaving, most, opened_at)
+                count, ended = _make_room(services, failed.user, writes, most, opened_at)
     raise unavailable()
 
 
@@ -86,21 +85,30 @@ def _counting(write: Write, count: Count | None) -> Write:
             return write
 
 
+def _unless_ended(writes: Sequence[Write], ended: Sequence[EndSession]) -> Iterator[Write]:
+    """The writes but those that check a session which is `ended`: that fails just as the check would."""
+    keys = {write.key for write in ended}
+    return (write for write in writes if not (isinstance(write, CheckSession) and write.key in keys))
+
+
 def _make_room(
-    services: Services, user: User, leaving: Collection[SessionKey], most: int, opened_at: int
+    services: Services, user: User, writes: Sequence[Write], most: int, opened_at: int
 ) -> tuple[Recounted, tuple[EndSession, ...]]:
     """The count of the live sessions and one more, and the writes that end the oldest beyond the limit.
 
-    The sessions that are `leaving` are ended by other writes, and count no more.
+    Those that `writes` end count no more, and those that they check end last.
     """
     now = services.clock.now()
+    leaving = {write.key for write in writes if isinstance(write, EndSession)}
+    checked = {write.key for write in writes if isinstance(write, CheckSession)}
     alive = [
         span
         for span in services.store.session_spans(user.id)
         if span.key not in leaving and span.over_at > now and not services.clients.has_ended(span.key, span.opened_at)
     ]
-    alive.sort(key=lambda span: (span.opened_at, span.key.id))
+    alive.sort(key=lambda span: (span.key in checked, span.opened_at, span.key.id))
     ended = tuple(
-        EndSession(span.key, evicted=True) for span in alive[: max(0, len(alive) + 1 - most)][:_ENDED_AT_ONCE]
+        EndSession(span.key, must_exist=span.key in checked, evicted=True)
+        for span in alive[: max(0, len(alive) + 1 - most)][:_ENDED_AT_ONCE]
     )
     return Recounted(user.logins, len(alive) + 1 - len(ended), opened_at), ended

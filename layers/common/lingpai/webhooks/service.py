@@ -35,9 +35,9 @@ class Subscribers:
         return self._webhooks
 
     def get(self, webhook_id: str) -> Webhook | None:
-        """The webhook, at most `ttl` seconds old, also one that was made a moment ago; None without one."""
+        """The webhook, at most `ttl` seconds old; None without one. One made or enabled a moment ago is known too."""
         found = self._find(webhook_id)
-        if found is None and self._read_at != self._clock.elapsed():
+        if found is None or found.disabled is not None:
             self.forget()
             found = self._find(webhook_id)
         return found
