@@ -66,6 +66,16 @@ def populate(site: Site) -> None:
     if store.find_user_id("username:user-001") is None:
         for number in range(1, 41):
             accounts.add(services, User(services.clock.new_user_id(), now - number * _DAY, f"user-{number:03d}"))
+    _tell_of_accounts(site)
+
+
+def _tell_of_accounts(site: Site) -> None:
+    """The event of each account, when it was created."""
+    store: Any = site.api.services.store
+    for user in store.list_users(100, None).users:
+        told = {"why": "registered"}
+        event = Event(f"users-{user.id}-0", "user.created", user.created_at, f"user:{user.id}", "", "", "", "", told)
+        store.append_events([event])
 
 
 def tell_events(site: Site) -> None:

@@ -963,10 +963,6 @@ def console_audit_by_actor(w: World) -> Call:
     return _console_page(w, "/console/audit?by=actor&value=user:1")
 
 
-def console_audit_by_type(w: World) -> Call:
-    return _console_page(w, "/console/audit?by=type&value=user.created")
-
-
 def console_audit_by_day(w: World) -> Call:
     return _console_page(w, "/console/audit")
 
@@ -1108,7 +1104,6 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("ConsoleFunction", "SessionsTable", BATCH_WRITE): console_end_all,
     ("ConsoleFunction", "UsersTable", GET): console_user,
     ("ConsoleFunction", "UsersTable", BATCH_GET): console_overview,
-    ("ConsoleFunction", "UsersTable", SCAN): console_users,
     ("ConsoleFunction", "UsersTable", UPDATE): console_grant,
     ("ConsoleFunction", "UsersTable", PUT): console_delete,
     ("ConsoleFunction", "UsersTable", CHECK): console_disable,
@@ -1125,7 +1120,7 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("ConsoleFunction", "CountersTable", UPDATE): console_lift,
     ("ConsoleFunction", "AuditTable", QUERY): console_audit,
     ("ConsoleFunction", "AuditTable/by_actor", QUERY): console_audit_by_actor,
-    ("ConsoleFunction", "AuditTable/by_type", QUERY): console_audit_by_type,
+    ("ConsoleFunction", "AuditTable/by_type", QUERY): console_users,
     ("ConsoleFunction", "AuditTable/by_day", QUERY): console_audit_by_day,
     ("ConsoleFunction", "KeysTable", SCAN): console_keys,
     ("ConsoleFunction", "KeysTable", PUT): console_rotate_a_key,

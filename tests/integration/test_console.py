@@ -3,8 +3,10 @@
 import csv
 import io
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from html import unescape
+from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import pytest
@@ -270,11 +272,22 @@ def test_find_a_user_by_openid(console: ConsoleBrowser) -> None:
     assert "No account was found" in search(console, "nobody-of-this-name").text
 
 
+def add_accounts(api: Api, names: list[str]) -> list[int]:
+    """An account of each name, one a second, and the events that tell of them."""
+    ids = []
+    for at, name in enumerate(names, int(api.time.at) - 1000):
+        user_id = accounts.add(api.services, User(api.services.clock.new_user_id(), at, name))
+        ids.append(user_id)
+        api.services.store.append_events(
+            [Event(f"users-{user_id}-0", "user.created", at, f"user:{user_id}", "", "", "", "", {})]
+        )
+    return ids
+
+
 def test_pages_of_users(console: ConsoleBrowser) -> None:
-    """Each account stands on one of them, and htmx gets the rows alone."""
-    names = {f"user-{number:03d}" for number in range(60)}
-    for name in names:
-        accounts.add(console.api.services, User(console.api.services.clock.new_user_id(), 0, name))
+    """The newest account is first, each stands on one page, and htmx gets the rows alone."""
+    names = [f"user-{number:03d}" for number in range(60)]
+    add_accounts(console.api, names)
     seen, target, pages = "", "/console/users", 0
     while target:
         headers = {"hx-request": "true"} if pages else {}
@@ -282,8 +295,47 @@ def test_pages_of_users(console: ConsoleBrowser) -> None:
         assert ("<html" in page.answer.body) == (not pages)
         seen, pages = seen + page.text, pages + 1
         target = next((link for link in page.links if link.startswith("/console/users?after=")), "")
-    assert all(name in seen for name in names)
+    assert re.findall("user-[0-9]{3}", seen) == names[::-1]
     assert pages == 3
+
+
+def test_accounts_that_are_gone_are_left_out(console: ConsoleBrowser) -> None:
+    """Also where none of a page is left."""
+    assert "No account is on record" in console.open("/console/users").text
+    ids = add_accounts(console.api, [f"user-{number:03d}" for number in range(60)])
+    for user_id in ids[10:]:
+        accounts.delete(console.api.services, user_id)
+    page = console.open("/console/users")
+    assert "user-" not in page.text
+    page = console.open(next(link for link in page.links if link.startswith("/console/users?after=")))
+    page = console.open(next(link for link in page.links if link.startswith("/console/users?after=")))
+    assert re.findall("user-[0-9]{3}", page.text) == [f"user-{number:03d}" for number in range(9, -1, -1)]
+
+
+@pytest.mark.parametrize("cursor", ["x", "1" * 9, "1893484800#../", "%00"])
+def test_a_made_up_cursor_is_refused(console: ConsoleBrowser, cursor: str) -> None:
+    page = console.open(f"/console/users?after={quote(cursor, safe='%')}")
+    assert (page.status, "after" in page.text) == (400, True)
+
+
+def test_the_list_of_users_scans_no_table(console: ConsoleBrowser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It queries the trail by type, and reads those accounts by their ids."""
+    add_accounts(console.api, [f"user-{number:03d}" for number in range(60)])
+    used = []
+
+    def noting(name: str) -> Callable[..., Any]:
+        real = getattr(MemoryStore, name)
+
+        def call(*given: Any) -> Any:
+            used.append(name)
+            return real(*given)
+
+        return call
+
+    for name in ("list_users", "find_events"):
+        monkeypatch.setattr(MemoryStore, name, noting(name))
+    assert console.open("/console/users").status == 200
+    assert used == ["find_events"]
 
 
 def test_disable_and_undo(console: ConsoleBrowser) -> None:

@@ -67,7 +67,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "nobody_found": ("没有找到账号。", "No account was found."),
     "found_accounts": ("找到的账号", "Accounts found"),
-    "accounts": ("全部账号", "All accounts"),
+    "newest_accounts": ("最新账号", "Newest accounts"),
+    "newest_accounts_lead": (
+        "最近 {days} 天（AUDIT_DAYS）创建的账号，最新的在前；更早的请查找。",
+        "Those made in the last {days} days (AUDIT_DAYS), the newest first. Search for older ones.",
+    ),
+    "no_new_accounts": ("还没有账号记录。", "No account is on record yet."),
     "account": ("账号", "Account"),
     "account_of": ("账号 {id}", "account {id}"),
     "id": ("ID", "Id"),

@@ -8,7 +8,7 @@ import orjson
 from lingpai.console.view import View
 from lingpai.events import service as events
 from lingpai.events.model import Event
-from lingpai.events.storage import AuditQuery, BadCursor
+from lingpai.events.storage import AuditPage, AuditQuery, BadCursor
 from lingpai.events.types import TYPES
 from lingpai.kernel.errors import invalid_request
 
@@ -52,10 +52,7 @@ def find(view: View, wanted: Wanted, limit: int, after: str | None) -> tuple[lis
         since=wanted.since,
         until=None if wanted.until is None else wanted.until + 1,
     )
-    try:
-        page = events.find(view.services, query, limit, after)
-    except BadCursor:
-        raise invalid_request("bad_parameter", name="after") from None
+    page = _page(view, query, limit, after)
     meanings = types(view)
     return [_row(view, event, meanings) for event in page.events], page.next
 
@@ -68,6 +65,22 @@ def latest(view: View, subject: str) -> list[Row]:
 def newest(view: View) -> list[Row]:
     """The latest events of all."""
     return find(view, Wanted(), 10, None)[0]
+
+
+def new_accounts(view: View, limit: int, after: str | None) -> tuple[list[int], str | None]:
+    """The ids of the newest accounts, deleted ones too, and where the next page starts. One call.
+
+    LingpaiError for a cursor that is none.
+    """
+    page = _page(view, AuditQuery(type="user.created"), limit, after)
+    return [int(event.subject.removeprefix("user:")) for event in page.events], page.next
+
+
+def _page(view: View, query: AuditQuery, limit: int, after: str | None) -> AuditPage:
+    try:
+        return events.find(view.services, query, limit, after)
+    except BadCursor:
+        raise invalid_request("bad_parameter", name="after") from None
 
 
 def _row(view: View, event: Event, meanings: Mapping[str, str]) -> Row:

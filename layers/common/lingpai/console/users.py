@@ -30,15 +30,16 @@ _FIELDS = ("id", "action", "role", "session", "client", "confirm")
 
 @admins()
 def users(view: View) -> Reply:
-    """A page of accounts, or those that a text finds."""
+    """A page of accounts, the newest first, or those that a text finds."""
     if view.request.method == "POST":
         return _search(view, view.form(("q",))["q"] if view.request.raw_body else "")
-    page = view.services.store.list_users(_PAGE, _id(view.query.get("after", "")))
-    book = view.admin.book
+    ids, after = trail.new_accounts(view, _PAGE, view.query.get("after") or None)
+    known = view.services.store.directory(*ids).users if ids else {}
     values = {
         "title": view.texts("users"),
-        "users": [_row(view, user, book) for user in page.users],
-        "more": address(PATH, after=page.next) if page.next is not None else "",
+        "users": [_row(view, known[user_id], view.admin.book) for user_id in ids if user_id in known],
+        "more": address(PATH, after=after) if after is not None else "",
+        "days": view.services.settings.audit_days,
         "typed": "",
         "searched": False,
         "note": view.query.get("note", "") if view.query.get("note", "") in _NOTES else "",
