@@ -54,6 +54,7 @@ def test_an_event_comes_back_whole(store: WholeStore) -> None:
     assert store.find_events(AuditQuery(subject="user:1000"), 10).events == (event,)
 
 
+@pytest.mark.security("EVT-once")
 def test_an_event_is_kept_once(store: WholeStore) -> None:
     """In one call and in several, more than one of DynamoDB's batches."""
     events = [an_event(number, AT + number // 9) for number in range(60)]

@@ -120,6 +120,7 @@ KEYS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.security("EVT-deleted")
 @pytest.mark.parametrize("name", DELETED)
 def test_deleted(reference: Any, name: str) -> None:
     """The key and the cause are left until DynamoDB comes by, and nothing of what the item held; no read finds it."""

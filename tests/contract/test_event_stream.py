@@ -311,6 +311,7 @@ def streaming(dynamodb_endpoint: str) -> Iterator[tuple[DynamoStore, list[Stream
     streams.close()
 
 
+@pytest.mark.security("EVT-once")
 def test_every_change_is_kept_exactly_once_and_in_order(streaming: tuple[DynamoStore, list[StreamReader]]) -> None:
     store, readers = streaming
     seed = int(os.environ.get("EVENT_SEED") or random.randrange(10**9))

@@ -58,6 +58,7 @@ def test_registration(api: Api) -> None:
     assert of_user(api, api.user_id("newcomer")) == Cause("/users/register", "", ADDRESS)
 
 
+@pytest.mark.security("EVT-cause")
 def test_login(api: Api) -> None:
     assert of_session(api, key_of(api.token())) == Cause("/oauth/token", "", ADDRESS, "", "web-client")
 
@@ -80,6 +81,7 @@ def test_own_change(api: Api) -> None:
     assert of_user(api, bob) == Cause("/users/pwd/update", "", ADDRESS, f"user:{bob}", "web-client")
 
 
+@pytest.mark.security("EVT-cause")
 def test_change_by_an_admin(api: Api) -> None:
     newcomer = api.user_id("newcomer")
     given = {"id": newcomer, "username": "newcomer", "password": "one more long password"}
@@ -88,6 +90,7 @@ def test_change_by_an_admin(api: Api) -> None:
     assert of_user(api, newcomer) == expected
 
 
+@pytest.mark.security("EVT-cause")
 def test_change_by_a_client(api: Api) -> None:
     basic = ("machine-client", "machine-secret")
     form = {"grant_type": "client_credentials", "scope": "lingpai:admin"}
@@ -119,6 +122,7 @@ def test_reuse(api: Api) -> None:
     assert of_session(api, key_of(first)) == expected
 
 
+@pytest.mark.security("EVT-cause")
 def test_pages(api: Api) -> None:
     browser = Browser(api)
     browser.log_in()

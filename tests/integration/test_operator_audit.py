@@ -135,6 +135,7 @@ def test_nothing_to_redrive_from(shell: Shell) -> None:
     assert ended.err.endswith("has no queue of failed events: EVENTS_FAILED_QUEUE\n")
 
 
+@pytest.mark.security("EVT-redrive")
 def test_redrive(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     """What has no event stays where it is."""
     waiting = [QueuedMessage("1", events.message(GRANTED)), QueuedMessage("2", '{"record": {}}')]

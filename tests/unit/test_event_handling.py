@@ -104,6 +104,7 @@ def test_a_batch_without_events() -> None:
     assert (ends.sent, ends.delivered, ends.aside, kept(store)) == ([], [], [], [])
 
 
+@pytest.mark.security("EVT-aside")
 def test_an_unreadable_record_does_not_hold_up_the_others() -> None:
     ends, store = Ends(), MemoryStore()
     batch = {"Records": [disabled(1, 1), unreadable(2), disabled(3, 3)]}
@@ -116,6 +117,7 @@ def test_an_unreadable_record_does_not_hold_up_the_others() -> None:
     assert ends.counted == ["EventsKept", "EventsKept", "EventsFailed"]
 
 
+@pytest.mark.security("EVT-aside")
 @pytest.mark.parametrize("what", ["the table", "webhooks"])
 def test_what_fails_is_set_aside(what: str) -> None:
     """All of it: it is not certain what was done. Nobody is told of what is not kept."""

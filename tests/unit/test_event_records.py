@@ -81,6 +81,7 @@ def changed(after: User, by: Cause = BY, **more: Any) -> list[tuple[str, Mapping
     return [(kind, data) for kind, _, data in events]
 
 
+@pytest.mark.security("EVT-cause")
 def test_an_event_says_who_caused_it() -> None:
     given = record("UsersTable", user_item(), caused(user_item(replace(USER, disabled=True))))
     event = Event(
@@ -202,6 +203,7 @@ def test_tombstones_of_nothing_are_no_events(table: str) -> None:
 TTL = {"userIdentity": {"type": "Service", "principalId": "dynamodb.amazonaws.com"}}
 
 
+@pytest.mark.security("EVT-ttl")
 @pytest.mark.parametrize(
     ("table", "item"),
     [
@@ -322,6 +324,7 @@ def refused(kind: str, count: int) -> dict[str, Any]:
     return {"kind": kind, "limit": "all", "count": count}
 
 
+@pytest.mark.security("EVT-flood")
 @pytest.mark.parametrize(
     ("key", "event", "subject", "kind"),
     [
@@ -385,6 +388,7 @@ def test_each_attribute_of_an_account_is_thought_of() -> None:
     assert set(UserItem.get_attributes()) <= told | users.NO_EVENT
 
 
+@pytest.mark.security("EVT-secret")
 def test_nothing_in_an_event_is_a_secret() -> None:
     """No hash, no whole number, no whole address."""
     events = events_of(record("UsersTable", None, caused(user_item(replace(USER, digests="digests")))), STREAMS)
