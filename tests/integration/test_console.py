@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import pytest
 
+from lingpai.accounts import closing
 from lingpai.accounts import service as accounts
 from lingpai.accounts.model import User
 from lingpai.clients.builtin import CONSOLE
@@ -278,10 +279,14 @@ def add_accounts(api: Api, names: list[str]) -> list[int]:
     for at, name in enumerate(names, int(api.time.at) - 1000):
         user_id = accounts.add(api.services, User(api.services.clock.new_user_id(), at, name))
         ids.append(user_id)
-        api.services.store.append_events(
-            [Event(f"users-{user_id}-0", "user.created", at, f"user:{user_id}", "", "", "", "", {})]
-        )
+        tell_of(api, user_id, at)
     return ids
+
+
+def tell_of(api: Api, user_id: int, at: int) -> None:
+    """The event of a new account."""
+    event = Event(f"users-{user_id}-0", "user.created", at, f"user:{user_id}", "", "", "", "", {})
+    api.services.store.append_events([event])
 
 
 def test_pages_of_users(console: ConsoleBrowser) -> None:
@@ -310,6 +315,20 @@ def test_accounts_that_are_gone_are_left_out(console: ConsoleBrowser) -> None:
     page = console.open(next(link for link in page.links if link.startswith("/console/users?after=")))
     page = console.open(next(link for link in page.links if link.startswith("/console/users?after=")))
     assert re.findall("user-[0-9]{3}", page.text) == [f"user-{number:03d}" for number in range(9, -1, -1)]
+
+
+def test_an_account_whose_owner_deletes_it(console: ConsoleBrowser) -> None:
+    """It is closed, and says when it will be gone."""
+    owner = Browser(console.api)
+    owner.log_in()
+    alice = console.api.user_id("alice")
+    (session,) = console.api.services.store.sessions_of(alice)
+    closing.close(console.api.services, alice, session)
+    tell_of(console.api, alice, int(console.api.time.at))
+    assert "To be deleted" in console.open("/console/users").text
+    page = console.open(f"/console/user?id={alice}")
+    assert "alice To be deleted" in page.text
+    assert "Deleted on 2030-01-08" in page.text
 
 
 @pytest.mark.parametrize("cursor", ["x", "1" * 9, "1893484800#../", "%00"])

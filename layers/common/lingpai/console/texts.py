@@ -82,6 +82,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "password": ("密码", "Password"),
     "second_factors": ("两步验证", "Second factors"),
     "created": ("创建时间", "Created"),
+    "closing": ("等待注销", "To be deleted"),
+    "closes": ("注销时间", "Deleted on"),
     "profile_name": ("姓名", "Name"),
     "gender": ("性别", "Gender"),
     "birthdate": ("出生日期", "Date of birth"),
@@ -314,11 +316,20 @@ TEXTS: dict[str, tuple[str, str]] = {
     "client_id_token_alg": ("ID 令牌签名算法", "Algorithm of ID tokens"),
     "client_id_token_alg_hint": ("OpenID Connect 应用都支持 RS256。", "Every client of OpenID Connect knows RS256."),
     "client_access_token_ttl": ("访问令牌有效期", "Life of access tokens"),
-    "client_access_token_ttl_hint": ("以秒为单位；留空为协议风格的默认值。", "In seconds. Empty for the default of the dialect."),
+    "client_access_token_ttl_hint": (
+        "以秒为单位；留空为协议风格的默认值。",
+        "In seconds. Empty for the default of the dialect.",
+    ),
     "client_refresh_token_ttl": ("刷新令牌有效期", "Life of refresh tokens"),
-    "client_refresh_token_ttl_hint": ("以秒为单位；这么久不使用就须重新登录。", "In seconds. Without use for so long, users log in again."),
+    "client_refresh_token_ttl_hint": (
+        "以秒为单位；这么久不使用就须重新登录。",
+        "In seconds. Without use for so long, users log in again.",
+    ),
     "client_session_ttl": ("登录有效期", "Life of sessions"),
-    "client_session_ttl_hint": ("以秒为单位；到期后一定要重新登录。", "In seconds. After this, users log in again in any case."),
+    "client_session_ttl_hint": (
+        "以秒为单位；到期后一定要重新登录。",
+        "In seconds. After this, users log in again in any case.",
+    ),
     "client_dpop_bound_access_tokens": ("必须使用 DPoP", "DPoP only"),
     "client_dpop_bound_access_tokens_hint": (
         "没有 DPoP 证明（RFC 9449）不签发令牌。",

@@ -88,6 +88,7 @@ def _row(view: View, user: User, book: RoleBook) -> dict[str, Any]:
         "roles": sorted(book.names_of(user.roles)),
         "created": view.moment(user.created_at),
         "disabled": user.disabled,
+        "closing": user.closes_at is not None,
     }
 
 
@@ -105,6 +106,7 @@ def user(view: View) -> Reply:
         "user": found,
         "name": _name(view, found),
         "created": view.moment(found.created_at),
+        "closes": view.moment(found.closes_at) if found.closes_at is not None else "",
         "roles": held,
         "free": free,
         "is_self": found.id == view.admin.user.id,
