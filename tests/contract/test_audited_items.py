@@ -180,7 +180,7 @@ def test_what_was_deleted_may_be_made_anew(reference: Any) -> None:
         reference.delete_key(KEY)
 
 
-@pytest.mark.parametrize("count", [1, 2, 25])
+@pytest.mark.parametrize("count", [1, 2, 25, 26, 100])
 def test_sessions_that_end_together(reference: Any, count: int) -> None:
     keys = put_sessions(reference, count)
     with cause.caused_by(NEXT):
@@ -192,7 +192,7 @@ def test_sessions_that_end_together(reference: Any, count: int) -> None:
 
 def test_what_leaves_nothing(reference: Any) -> None:
     """Many sessions that end together, and those that make room: whoever lists an account's would read them all."""
-    reference.end_sessions(put_sessions(reference, 26))
+    reference.end_sessions(put_sessions(reference, 101))
     (evicted,) = put_sessions(reference, 1)
     reference.commit(PutUser(a_user()), EndSession(evicted, evicted=True))
     assert reference.call("Scan", TableName=reference.settings.sessions_table, ConsistentRead=True)["Items"] == []

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _CONFLICT_ATTEMPTS = 20
 _BATCH_ATTEMPTS = 8
 _BATCH_WRITES = 25
+# As many as an account has sessions by default.
+_TOMBSTONES_AT_ONCE = 100
 # The most bytes of UTF-8 that a partition key may have.
 _LONGEST_KEY = 2048
 # What every answer to a read of several items holds. An answer without it is not DynamoDB's.
@@ -164,11 +166,11 @@ class DynamoTables:
     def delete_all(self, table: str, keys: tuple[Item, ...]) -> None:
         """Delete these items of an audited table; one call for one item, or for each 25.
 
-        Up to 25 leave tombstones. More leave none, since who lists the items of an owner would read them all.
+        Up to 100 leave tombstones. More leave none, since who lists the items of an owner would read them all.
         """
         if len(keys) == 1:
             self.call("PutItem", TableName=table, Item=tombstone(keys[0]))
-        elif len(keys) <= _BATCH_WRITES:
+        elif len(keys) <= _TOMBSTONES_AT_ONCE:
             self.put_all(table, tuple(map(tombstone, keys)))
         else:
             self._write_all(table, [{"DeleteRequest": {"Key": key}} for key in keys])
