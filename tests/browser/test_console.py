@@ -27,6 +27,8 @@ TARGETS = (
     "/console/audit",
     "/console/health",
 )
+# The addresses that a page had fetched from the server, beside its own: those that the browser had take no bytes.
+FETCHED = """performance.getEntriesByType('resource').filter(each => each.transferSize > 0).map(each => each.name)"""
 SAID = {
     "zh": {"disabled": "账号已停用。", "enabled": "账号已启用。", "lifted": "已恢复发送。", "saved": "已保存。"},
     "en": {
@@ -222,6 +224,32 @@ def test_lift_a_stop(at: Visit) -> None:
     page.wait_for_selector(".notice")
     assert said(at, "lifted") in page.inner_text(".notice")
     assert budget.traffic(site.api.services, "+861331").unproven == 0
+
+
+def test_far_from_the_server(site: Site, chromium: Chromium) -> None:
+    """At 200 ms to the server and back: each page is one request, and a second click on a button does no harm."""
+    with visit(site, chromium, "desktop", "en") as found:
+        populate(site)
+        page = found.page
+        open_console(site, page)
+        connection = {"offline": False, "latency": 200, "downloadThroughput": -1, "uploadThroughput": -1}
+        browser = page.context.new_cdp_session(page)
+        browser.send("Network.enable")
+        browser.send("Network.emulateNetworkConditions", connection)
+        for target in TARGETS:
+            page.goto(site.url + target.format(alice=site.api.user_id(NAME)))
+            page.wait_for_load_state("networkidle")
+            assert page.evaluate(FETCHED) == []
+        page.goto(f"{site.url}/console/users")
+        page.dblclick("tr.more a")
+        page.wait_for_selector("#rows tr:nth-child(27)")
+        names = page.locator("#rows th a").all_inner_texts()
+        assert len(names) == len(set(names))
+        page.goto(f"{site.url}/console/user?id={site.api.user_id(NAME)}")
+        page.dblclick("a[href*='action=disable']")
+        page.dblclick("dialog button.main")
+        page.wait_for_selector(".notice")
+        assert SAID["en"]["disabled"] in page.inner_text(".notice")
 
 
 @pytest.mark.parametrize("language", LOCALES)

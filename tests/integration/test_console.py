@@ -3,7 +3,6 @@
 import csv
 import io
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from html import unescape
 from typing import Any
@@ -28,6 +27,7 @@ from tests.support.console import ConsoleBrowser
 from tests.support.logs import LOGS
 from tests.support.memory_store import MemoryStore
 from tests.support.pages import Browser, Form, Page
+from tests.support.tokens import calls
 
 ISSUER = "https://login.example"
 
@@ -44,22 +44,29 @@ def console(api: Api) -> ConsoleBrowser:
     return browser
 
 
+SHOWN = (
+    "/console",
+    "/console/users",
+    "/console/user?id={alice}",
+    "/console/clients",
+    "/console/client?id=web-client",
+    "/console/client/edit?id=web-client",
+    "/console/client/edit",
+    "/console/roles",
+    "/console/keys",
+    "/console/sms",
+    "/console/audit",
+    "/console/health",
+)
+
+
+def shown(console: ConsoleBrowser) -> list[str]:
+    """The pages that show something."""
+    return [path.format(alice=console.api.user_id("alice")) for path in SHOWN]
+
+
 def test_pages(console: ConsoleBrowser) -> None:
-    alice = console.api.user_id("alice")
-    for path in (
-        "/console",
-        "/console/users",
-        f"/console/user?id={alice}",
-        "/console/clients",
-        "/console/client?id=web-client",
-        "/console/client/edit?id=web-client",
-        "/console/client/edit",
-        "/console/roles",
-        "/console/keys",
-        "/console/sms",
-        "/console/audit",
-        "/console/health",
-    ):
+    for path in shown(console):
         page = console.open(path)
         assert (path, page.status) == (path, 200), page.answer.body
 
@@ -337,24 +344,28 @@ def test_a_made_up_cursor_is_refused(console: ConsoleBrowser, cursor: str) -> No
     assert (page.status, "after" in page.text) == (400, True)
 
 
-def test_the_list_of_users_scans_no_table(console: ConsoleBrowser, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It queries the trail by type, and reads those accounts by their ids."""
+def test_what_the_list_of_users_reads(console: ConsoleBrowser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The trail by type, and those accounts by their ids: as much, however many accounts there are."""
     add_accounts(console.api, [f"user-{number:03d}" for number in range(60)])
-    used = []
-
-    def noting(name: str) -> Callable[..., Any]:
-        real = getattr(MemoryStore, name)
-
-        def call(*given: Any) -> Any:
-            used.append(name)
-            return real(*given)
-
-        return call
-
-    for name in ("list_users", "find_events"):
-        monkeypatch.setattr(MemoryStore, name, noting(name))
+    operations = calls(monkeypatch, console.api)
     assert console.open("/console/users").status == 200
-    assert used == ["find_events"]
+    assert operations == ["get_session", "directory", "find_events", "directory"]
+
+
+@pytest.mark.moto
+def test_no_page_reads_all_accounts(api_store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tables of keys and of clients are small, and a page of clients has a limit. Events are looked for by day."""
+    console = ConsoleBrowser(make_api(monkeypatch, api_store, issuer=ISSUER))
+    monkeypatch.setattr("lingpai.events.dynamodb._clock", console.api.services.clock)
+    assert console.log_in_at_console().status == 200
+    operations, scans, most = calls(monkeypatch, console.api), {}, {}
+    for path in shown(console):
+        operations.clear()
+        assert console.open(path).status == 200
+        scans[path], most[path] = operations.count("Scan"), len(operations)
+    assert {path: count for path, count in scans.items() if count} == {"/console/clients": 1, "/console/health": 1}
+    # Two are for the admin.
+    assert {path: count - 2 for path, count in most.items() if count > 7} == {"/console": 10, "/console/audit": 31}
 
 
 def test_disable_and_undo(console: ConsoleBrowser) -> None:

@@ -57,7 +57,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "as_table": ("以表格显示", "Show as a table"),
     "day": ("项目", "Item"),
     "count": ("数量", "Number"),
-    "latest": ("最新记录", "Latest events"),
+    "latest": ("最近 {days} 天的最新记录", "Latest events of {days} days"),
     # users
     "users": ("用户", "Users"),
     "search_user": ("查找用户", "Find a user"),

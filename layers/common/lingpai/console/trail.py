@@ -12,6 +12,8 @@ from lingpai.events.storage import AuditPage, AuditQuery, BadCursor
 from lingpai.events.types import TYPES
 from lingpai.kernel.errors import invalid_request
 
+_DAY = 86400
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -62,9 +64,10 @@ def latest(view: View, subject: str) -> list[Row]:
     return find(view, Wanted("subject", subject), 10, None)[0]
 
 
-def newest(view: View) -> list[Row]:
-    """The latest events of all."""
-    return find(view, Wanted(), 10, None)[0]
+def newest(view: View, days: int) -> list[Row]:
+    """The latest events of so many days. One call for each day, until ten events are found."""
+    since = view.services.clock.now() // _DAY * _DAY - (days - 1) * _DAY
+    return find(view, Wanted(since=since), 10, None)[0]
 
 
 def new_accounts(view: View, limit: int, after: str | None) -> tuple[list[int], str | None]:
