@@ -25,10 +25,10 @@ compliance` compares a deployment's settings with it and [prints the report](ope
 Chinese with `--chinese`; the third column says what the defaults give. `make compliance` writes this page from
 `local/requirements.toml`.
 
-It is no certificate: an assessor looks at your whole system, and at what you do. The numbers of NIST, MLPS and laws
-were taken from copies and secondary sources, not from the originals: check them before you cite one. Where two
-contradict each other (NIST forbids rules of composition and changes by the calendar, MLPS asks for them), the
-defaults follow NIST."""
+It is no certificate: an assessor looks at your whole system, and at what you do. Of ASVS it has all requirements of
+levels 1 and 2 in these chapters, compared with the original (tag v5.0.0). The numbers of NIST, MLPS and laws were
+taken from copies and secondary sources: check them before you cite one. Where two contradict each other (NIST forbids
+rules of composition and changes by the calendar, MLPS asks for them), the defaults follow NIST."""
 
 _STATUS = {"met": "met", "not met": "**not met**", "operator": "yours"}
 
