@@ -251,6 +251,14 @@ def test_off(monkeypatch: pytest.MonkeyPatch) -> None:
     assert api.call("GET", f"/oauth/authorize?{urlencode(asked)}").status == 400
 
 
+@pytest.mark.parametrize(("path", "field", "status"), [("/console/users", "q", 200), ("/console/sms", "prefix", 400)])
+def test_a_search_without_its_field(console: ConsoleBrowser, path: str, field: str, status: int) -> None:
+    """Is a search for nothing, and no fault of the server."""
+    form = next(form for form in console.open(path).forms if field in form.fields)
+    del form.fields[field]
+    assert console.send(form).status == status
+
+
 # --- users ------------------------------------------------------------------------------------------------
 
 

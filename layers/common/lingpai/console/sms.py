@@ -23,7 +23,7 @@ def sms(view: View) -> Reply:
     """The prefixes with many messages today, and the one that is asked for. Three calls beside those of every page."""
     if view.request.method == "POST":
         # A number may stand here, which no address is to hold.
-        typed = view.form(("prefix",))["prefix"]
+        typed = view.form(("prefix",)).get("prefix", "")
         wanted = _prefix(view, typed)
         return _show(view, wanted, {} if wanted else {"prefix": view.texts("bad_prefix")})
     return _show(view, _prefix(view, view.query.get("prefix", "")), {})

@@ -32,7 +32,7 @@ _FIELDS = ("id", "action", "role", "session", "client", "confirm")
 def users(view: View) -> Reply:
     """A page of accounts, or those that a text finds."""
     if view.request.method == "POST":
-        return _search(view, view.form(("q",))["q"] if view.request.raw_body else "")
+        return _search(view, view.form(("q",)).get("q", "") if view.request.raw_body else "")
     page = view.services.store.list_users(_PAGE, _id(view.query.get("after", "")))
     book = view.admin.book
     values = {
