@@ -297,10 +297,13 @@ def test_pages_of_users(console: ConsoleBrowser) -> None:
 def test_disable_and_undo(console: ConsoleBrowser) -> None:
     alice = console.api.user_id("alice")
     page = change(console, "user", id=alice, action="disable")
-    assert (page.target, "account is disabled" in page.text) == (f"/console/user?id={alice}&note=user_disabled", True)
+    assert (told(page.target), "account is disabled" in page.text) == (
+        f"/console/user?id={alice}&note=user_disabled",
+        True,
+    )
     assert user_of(console.api, "alice").disabled
     page = console.follow(console.send(undo(page)))
-    assert page.target == f"/console/user?id={alice}&note=user_enabled"
+    assert told(page.target) == f"/console/user?id={alice}&note=user_enabled"
     assert not user_of(console.api, "alice").disabled
 
 
@@ -336,7 +339,7 @@ def test_end_sessions(console: ConsoleBrowser) -> None:
     page = console.open(f"/console/user?id={alice}")
     link = next(link for link in page.links if "action=end&" in link)
     asked = console.open(link)
-    assert console.follow(console.send(question(asked))).target == f"/console/user?id={alice}&note=session_ended"
+    assert told(console.follow(console.send(question(asked))).target) == f"/console/user?id={alice}&note=session_ended"
     assert sorted([first.is_logged_in, second.is_logged_in]) == [False, True]
     change(console, "user", id=alice, action="end_all")
     assert [first.is_logged_in, second.is_logged_in] == [False, False]
@@ -357,7 +360,7 @@ def test_delete_needs_a_tick(console: ConsoleBrowser) -> None:
     assert (page.status, "#confirm" in page.links) == (400, True)
     assert console.api.services.store.get_user(alice) is not None
     page = console.follow(console.send(form, confirm="yes"))
-    assert page.target == "/console/users?note=user_deleted"
+    assert told(page.target) == "/console/users?note=user_deleted"
     assert console.api.services.store.get_user(alice) is None
 
 
@@ -377,6 +380,29 @@ def test_the_own_account(console: ConsoleBrowser, action: str) -> None:
 )
 def test_what_is_not_there(console: ConsoleBrowser, target: str) -> None:
     assert console.call("GET", target).status == 404
+
+
+@pytest.mark.parametrize(
+    ("page", "note", "field"),
+    [
+        ("/console/user?id={alice}&role=1", "role_revoked", "role"),
+        ("/console/user?id={alice}", "user_disabled", "action"),
+        ("/console/client?id=web-client", "client_disabled", "action"),
+        ("/console/roles?role=2&was=admins", "role_renamed", "name"),
+    ],
+)
+@pytest.mark.security("CON-note")
+def test_a_link_of_somebody_else_claims_no_change(console: ConsoleBrowser, page: str, note: str, field: str) -> None:
+    """Its button would grant a role or enable an account without a question. A seal of another page is none, either."""
+    alice = console.api.user_id("alice")
+    sealed = console.call("GET", change(console, "user", id=alice, action="end_all").target)
+    assert "All sessions have ended" in sealed.text
+    seal = sealed.target.partition("&seal=")[2]
+    for more in ("", f"&seal={seal}", "&seal=%C3%A9"):
+        shown = console.open(f"{page.format(alice=alice)}&note={note}{more}")
+        assert shown.status == 200
+        assert not [form for form in shown.forms if field in form.fields]
+        assert 'class="notice"' not in shown.answer.body
 
 
 # --- clients ----------------------------------------------------------------------------------------------
@@ -422,7 +448,7 @@ def test_edit_a_client_and_undo(console: ConsoleBrowser) -> None:
     form = undo(page)
     forged = console.send(form, before='{"introspect":true}')
     assert forged.status == 403
-    assert console.send(form).location == "/console/client?id=web-client&note=client_undone"
+    assert told(console.send(form).location) == "/console/client?id=web-client&note=client_undone"
     assert console.api.services.store.get_client("web-client") == before
 
 
@@ -467,7 +493,7 @@ def test_roles_are_made_renamed_and_deleted(console: ConsoleBrowser) -> None:
     before = names()
     asked = question(console.open("/console/role/change?action=create"))
     assert console.send(asked, name="").status == 400
-    assert console.send(asked, name="support").location == "/console/roles?note=role_created"
+    assert told(console.send(asked, name="support").location) == "/console/roles?note=role_created"
     assert names() == {*before, "support"}
     role = console.api.services.store.directory().roles.id_of("support")
     asked = question(console.open(f"/console/role/change?action=rename&id={role}"))
@@ -484,7 +510,7 @@ def test_roles_are_made_renamed_and_deleted(console: ConsoleBrowser) -> None:
 def test_a_next_key(console: ConsoleBrowser) -> None:
     before = len(console.api.services.keys.stored())
     page = console.follow(console.send(question(console.open("/console/keys/rotate?algorithm=ES256"))))
-    assert page.target == "/console/keys?note=key_made"
+    assert told(page.target) == "/console/keys?note=key_made"
     assert len(console.api.services.keys.stored()) == before + 1
     again = console.send(question(console.open("/console/keys/rotate?algorithm=ES256")))
     assert (again.status, "next key is there" in again.text) == (409, True)
@@ -644,6 +670,13 @@ def change(console: ConsoleBrowser, what: str, **asked: object) -> Page:
     target = f"/console/{what}/change?{urlencode(asked)}"
     page = console.open(target)
     return page if page.status != 200 else console.follow(console.send(question(page)))
+
+
+def told(address: str) -> str:
+    """The address of a page that says what was done, without its seal."""
+    plain, _, seal = address.partition("&seal=")
+    assert len(seal) == 43, address
+    return plain
 
 
 def search(console: ConsoleBrowser, text: str) -> Page:

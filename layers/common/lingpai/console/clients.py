@@ -10,7 +10,7 @@ from lingpai.clients import epochs
 from lingpai.clients.model import Client
 from lingpai.clients.service import ID_MAX, JOINED_FIELDS, hash_secret, inconsistency
 from lingpai.console import changes, client_form, trail
-from lingpai.console.changes import Question, noted
+from lingpai.console.changes import Question, note_of, noted
 from lingpai.console.client_form import FORM
 from lingpai.console.session import see_other
 from lingpai.console.view import View, address, admins
@@ -54,8 +54,8 @@ def _row(client: Client) -> dict[str, Any]:
 def client(view: View) -> Reply:
     """One client: its record, and how to try it."""
     found = _client(view, view.query.get("id", ""))
-    note = view.query.get("note", "")
-    return _show(view, found, note if note in _NOTES else "", _undo_of(found, note))
+    note = note_of(view, _NOTES, "id")
+    return _show(view, found, note, _undo_of(found, note))
 
 
 def _show(view: View, found: Client, note: str, undo: Mapping[str, str]) -> Reply:
@@ -124,7 +124,7 @@ def _create(view: View, given: Mapping[str, str]) -> Reply:
     if not services.store.create_client(made):
         return _form(view, None, given, {"client_id": view.texts("client_taken")})
     if secret is None:
-        return see_other(noted(ONE, "client_created", id=made.id))
+        return see_other(noted(view, ONE, "client_created", id=made.id))
     return _secret(view, made, secret, "client_created_text")
 
 
@@ -210,7 +210,7 @@ def change(view: View) -> Reply:
         return changes.ask(view, question)
     if action == "rotate":
         return _rotate(view, found)
-    done = noted(ONE, wanted.note, id=found.id)
+    done = noted(view, ONE, wanted.note, id=found.id)
     return changes.make(view, question, given, lambda: _save(view, found, _changed(view, found, action)), done)
 
 
@@ -261,7 +261,7 @@ def _undo(view: View, found: Client, given: Mapping[str, str]) -> Reply:
     if inconsistency(after):
         raise conflict("changed_meanwhile")
     _save(view, found, after)
-    return see_other(noted(ONE, "client_undone", id=found.id))
+    return see_other(noted(view, ONE, "client_undone", id=found.id))
 
 
 def _client(view: View, client_id: str) -> Client:

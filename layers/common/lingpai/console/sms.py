@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lingpai.console import changes
-from lingpai.console.changes import Question, noted
+from lingpai.console.changes import Question, note_of, noted
 from lingpai.console.view import View, address, admins
 from lingpai.http.response import Reply
 from lingpai.kernel import phone_numbers
@@ -49,7 +49,7 @@ def _show(view: View, wanted: str, errors: Mapping[str, str]) -> Reply:
         "wanted": wanted,
         "least": budget.LISTED_AT,
         "most": settings.sms_unproven,
-        "note": "stop_lifted" if view.query.get("note") == "stop_lifted" else "",
+        "note": note_of(view, ("stop_lifted",), "prefix"),
     }
     return view.page("sms.html", values, errors, status=400 if errors else 200)
 
@@ -92,7 +92,7 @@ def lift(view: View) -> Reply:
             raise conflict("prefix_not_stopped")
         budget.lift(view.services, prefix)
 
-    return changes.make(view, question, given, make, noted(PATH, "stop_lifted", prefix=prefix))
+    return changes.make(view, question, given, make, noted(view, PATH, "stop_lifted", prefix=prefix))
 
 
 def _prefix(view: View, text: str) -> str:

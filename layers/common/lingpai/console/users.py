@@ -10,7 +10,7 @@ from lingpai.accounts.model import RoleBook, User
 from lingpai.browser_sessions.model import BrowserSession
 from lingpai.consents import service as consents
 from lingpai.console import changes, trail
-from lingpai.console.changes import Question, noted
+from lingpai.console.changes import Question, note_of, noted
 from lingpai.console.session import see_other
 from lingpai.console.view import View, address, admins
 from lingpai.http.response import Reply
@@ -41,7 +41,7 @@ def users(view: View) -> Reply:
         "more": address(PATH, after=page.next) if page.next is not None else "",
         "typed": "",
         "searched": False,
-        "note": view.query.get("note", "") if view.query.get("note", "") in _NOTES else "",
+        "note": note_of(view, _NOTES),
     }
     return view.page("users_rows.html" if view.is_part else "users.html", values)
 
@@ -97,7 +97,7 @@ def user(view: View) -> Reply:
     services, book = view.services, view.admin.book
     held = sorted((name, role_id) for role_id, name in book.names if role_id in found.roles)
     free = sorted((name, role_id) for role_id, name in book.names if role_id not in found.roles)
-    note = view.query.get("note", "")
+    note = note_of(view, _NOTES, "id", "role")
     profile = found.profile
     values = {
         "title": found.username or str(found.id),
@@ -125,7 +125,7 @@ def user(view: View) -> Reply:
         ],
         "latest": trail.latest(view, f"user:{found.id}"),
         "audit": address("/console/audit", by="subject", value=f"user:{found.id}"),
-        "note": note if note in _NOTES else "",
+        "note": note,
         "undo": _undo(view, found, note),
         "change": lambda action, **more: address(CHANGE, id=found.id, action=action, **more),
     }
@@ -293,9 +293,11 @@ def change(view: View) -> Reply:
     if make is None:
         return _reset_password(view, found)
     done = (
-        noted(PATH, wanted.note)
+        noted(view, PATH, wanted.note)
         if action == "delete"
-        else noted(ONE, wanted.note, id=found.id, role=given.get("role") if wanted.undo.endswith("role") else None)
+        else noted(
+            view, ONE, wanted.note, id=found.id, role=given.get("role") if wanted.undo.endswith("role") else None
+        )
     )
     return changes.make(view, question, given, lambda: make(view, found, given), done)
 
