@@ -452,6 +452,41 @@ def test_edit_a_client_and_undo(console: ConsoleBrowser) -> None:
     assert console.api.services.store.get_client("web-client") == before
 
 
+def test_a_form_that_was_open_for_long_takes_nothing_back(console: ConsoleBrowser) -> None:
+    """What another admin has changed meanwhile is shown, with a text, and is still there."""
+    form = record(console.open("/console/client/edit?id=web-client"))
+    other = ConsoleBrowser(console.api)
+    other.log_in_at_console()
+    other.send(record(other.open("/console/client/edit?id=web-client")), scopes="web\nmore")
+    page = console.send(form, name="Site")
+    assert (page.status, "changed in the meantime" in page.text) == (409, True)
+    after = console.api.services.store.get_client("web-client")
+    assert after is not None
+    assert (after.scopes, after.name) == (("web", "more"), None)
+    assert record(page).fields["scopes"].split() == ["web", "more"]
+    assert console.send(record(page), name="Site").status == 200
+    after = console.api.services.store.get_client("web-client")
+    assert after is not None
+    assert (after.scopes, after.name) == (("web", "more"), "Site")
+
+
+def test_an_undo_takes_back_no_later_change(console: ConsoleBrowser) -> None:
+    """Of the same field by another admin; what else was changed meanwhile stays."""
+    saved = console.send(record(console.open("/console/client/edit?id=web-client")), scopes="first", name="Site")
+    other = ConsoleBrowser(console.api)
+    other.log_in_at_console()
+    other.send(record(other.open("/console/client/edit?id=web-client")), scopes="second")
+    before = console.api.services.store.get_client("web-client")
+    page = console.send(undo(saved))
+    assert (page.status, "changed in the meantime" in page.text) == (409, True)
+    assert console.api.services.store.get_client("web-client") == before
+    other.send(record(other.open("/console/client/edit?id=web-client")), scopes="first", access_token_ttl="60")
+    assert console.send(undo(saved)).status == 303
+    after = console.api.services.store.get_client("web-client")
+    assert after is not None
+    assert (after.scopes, after.name, after.access_ttl) == (("web",), None, 60)
+
+
 def test_an_edit_that_changes_nothing(console: ConsoleBrowser) -> None:
     """The form gives back what it shows, for every client of the demo."""
     for client in console.api.services.store.list_clients():

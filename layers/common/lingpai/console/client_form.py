@@ -1,10 +1,12 @@
 """The form of a client's record: its fields in groups, what is typed, and what is wrong with it."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlencode
 
+import orjson
 from pydantic import ValidationError
 
 from lingpai.clients.model import Client
@@ -80,6 +82,13 @@ FORM = _Form(
     ),
     lines=tuple(field.name for field in _FIELDS if field.kind == "lines"),
 )
+
+
+def version(client: Client) -> str:
+    """What differs as soon as a field of the form does: by it a form tells for which record it was filled in."""
+    document = client_document(client)
+    values = orjson.dumps([document[field.name] for field in _FIELDS])
+    return hashlib.sha256(values).hexdigest()
 
 
 def typed(client: Client | None) -> dict[str, str]:

@@ -86,7 +86,7 @@ def _undo_of(found: Client, note: str) -> dict[str, str]:
 def edit(view: View) -> Reply:
     """The form of a record, a new one without `id`; or its fields, as they are sent."""
     if view.request.method == "POST":
-        given = view.form(("id", *FORM.names), FORM.lines)
+        given = view.form(("id", "version", *FORM.names), FORM.lines)
         found = _client(view, given["id"]) if given.get("id") else None
         return _create(view, given) if found is None else _update(view, found, given)
     client_id = view.query.get("id", "")
@@ -104,6 +104,7 @@ def _form(
     values = {
         "title": view.texts("edit_client" if found else "new_client"),
         "client": found,
+        "version": client_form.version(found) if found else "",
         "groups": client_form.groups(view, found, typed),
         "back": address(ONE, id=found.id) if found else PATH,
     }
@@ -129,7 +130,13 @@ def _create(view: View, given: Mapping[str, str]) -> Reply:
 
 
 def _update(view: View, before: Client, given: Mapping[str, str]) -> Reply:
-    """Change the fields of the record. What undoes it is sealed into the page that says that it is done."""
+    """Change the fields of the record. What undoes it is sealed into the page that says that it is done.
+
+    A form that was filled in for an earlier record is shown anew: it would take back what has changed since.
+    """
+    if given.get("version") != client_form.version(before):
+        error = conflict("changed_meanwhile")
+        return _form(view, before, client_form.typed(before), {"": view.texts.refusal(error)}, error)
     entry, errors = client_form.entry(view, given, before.id, before.dialect, None)
     if entry is None:
         return _form(view, before, given, errors)
@@ -155,14 +162,23 @@ def _save(view: View, before: Client, after: Client) -> None:
 
 
 def _sealed(view: View, before: Client, after: Client) -> dict[str, str]:
-    """The fields of the form that undoes the edit: the values of before, which only this session can have sealed."""
-    old, new = client_document(before), client_document(after)
-    changed = {name: old[name] for name in old if old[name] != new[name]}
+    """The fields of the form that undoes the edit: the values of before, which only this session can have sealed.
+
+    Beside them those of after: an undo takes back nothing that was changed later.
+    """
+    old, new = _document(before), _document(after)
+    changed = {name: (old[name], new[name]) for name in old if old[name] != new[name]}
     if not changed:
         return {}
     text = orjson.dumps(changed).decode()
     seal = view.admin.mac(_UNDO, f"{before.id}\0{text}")
     return {"to": CHANGE, "id": before.id, "action": "undo", "before": text, "seal": seal}
+
+
+def _document(client: Client) -> dict[str, Any]:
+    """The record as JSON has it: lists, and no tuples."""
+    found: dict[str, Any] = orjson.loads(orjson.dumps(client_document(client)))
+    return found
 
 
 # --- changes ----------------------------------------------------------------------------------------------
@@ -253,8 +269,10 @@ def _undo(view: View, found: Client, given: Mapping[str, str]) -> Reply:
     text = given.get("before", "")
     if not view.admin.seals(_UNDO, f"{found.id}\0{text}", given.get("seal", "")):
         raise forbidden("form_expired")
-    fields = {**client_document(found), **orjson.loads(text)}
-    entry, _ = client_form.entry_of(fields)
+    changed, now = orjson.loads(text), _document(found)
+    if any(now[name] != new for name, (_, new) in changed.items()):
+        raise conflict("changed_meanwhile")
+    entry, _ = client_form.entry_of({**now, **{name: old for name, (old, _) in changed.items()}})
     if entry is None:
         raise conflict("changed_meanwhile")
     after = _kept(client_form.record(entry), found)
