@@ -319,6 +319,17 @@ def test_roles_and_undo(console: ConsoleBrowser) -> None:
     assert admin in user_of(console.api, "alice").roles
 
 
+def test_the_only_admin_lays_down_another_role(console: ConsoleBrowser) -> None:
+    """Which needs no second admin."""
+    admin = console.api.user_id("admin")
+    user = console.api.services.store.directory().roles.id_of("user")
+    change(console, "user", id=admin, action="grant_role", role=user)
+    assert user in user_of(console.api, "admin").roles
+    page = change(console, "user", id=admin, action="revoke_role", role=user)
+    assert told(page.target) == f"/console/user?id={admin}&role={user}&note=role_revoked"
+    assert user not in user_of(console.api, "admin").roles
+
+
 def test_reset_a_password(console: ConsoleBrowser) -> None:
     """The new one is shown once, opens the account, and the sessions of before have ended."""
     alice, token = console.api.user_id("alice"), console.api.token()

@@ -237,14 +237,11 @@ def _grant(view: View, found: User, given: Mapping[str, str]) -> None:
 
 def _revoke(view: View, found: User, given: Mapping[str, str]) -> None:
     role_id = _role(view, given)
-    if found.id == view.admin.user.id and view.admin.book.name_of(role_id) == view.services.settings.admin_role:
+    is_admins = view.admin.book.name_of(role_id) == view.services.settings.admin_role
+    if is_admins and found.id == view.admin.user.id:
         raise forbidden("own_account")
-    accounts.change(
-        view.services,
-        found.id,
-        lambda now: replace(now, roles=now.roles - {role_id}),
-        *_still_admin(view, found),
-    )
+    checks = _still_admin(view, found) if is_admins else ()
+    accounts.change(view.services, found.id, lambda now: replace(now, roles=now.roles - {role_id}), *checks)
 
 
 def _role(view: View, given: Mapping[str, str]) -> int:
