@@ -155,8 +155,51 @@ def test_a_change_needs_a_recent_login(console: ConsoleBrowser) -> None:
     assert late.status == 303
     assert urlsplit(late.location).path == "/oauth/authorize"
     assert not user_of(console.api, "alice").disabled
-    page = console.log_in_at_console(target=target)
+    page = console.log_in_at_console(target=late.location.removeprefix(ISSUER))
     assert (page.status, page.target) == (200, target)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "/console/user/change?id={alice}&action=grant_role&role=1",
+        "/console/client/edit?id=web-client",
+        "/console/client/edit",
+        "/console/client/change?id=web-client&action=disable",
+        "/console/role/change?action=rename&id=2",
+        "/console/keys/rotate?algorithm=ES256",
+        "/console/sms/lift?prefix=%2B861331",
+    ],
+)
+def test_a_form_that_is_sent_too_late_is_there_again_after_the_login(console: ConsoleBrowser, question: str) -> None:
+    """Not a page that says that a parameter is missing."""
+    target = question.format(alice=console.api.user_id("alice"))
+    asked = console.open(target)
+    console.api.time.advance(601)
+    late = console.send(next(form for form in asked.forms if form.action.startswith(target)))
+    page = console.log_in_at_console(target=late.location.removeprefix(ISSUER))
+    assert (page.status, page.target) == (200, target)
+
+
+def test_an_undo_that_is_sent_too_late_is_asked_about_after_the_login(console: ConsoleBrowser) -> None:
+    """That of an edit leads to the client, which is as it was saved."""
+    alice = console.api.user_id("alice")
+    for page, target in (
+        (change(console, "user", id=alice, action="disable"), f"/console/user/change?id={alice}&action=enable"),
+        (
+            change(console, "client", id="web-client", action="disable"),
+            "/console/client/change?id=web-client&action=enable",
+        ),
+        (
+            console.send(record(console.open("/console/client/edit?id=web-client")), name="Site"),
+            "/console/client?id=web-client",
+        ),
+    ):
+        console.api.time.advance(601)
+        late = console.send(undo(page))
+        shown = console.log_in_at_console(target=late.location.removeprefix(ISSUER))
+        assert (shown.status, shown.target) == (200, target)
+    assert user_of(console.api, "alice").disabled
 
 
 @pytest.mark.security("CON-csrf")
@@ -692,12 +735,12 @@ def question(page: Page) -> Form:
 
 def undo(page: Page) -> Form:
     """The form that undoes what was done."""
-    return next(form for form in page.forms if form.action.endswith("/change"))
+    return next(form for form in page.forms if "/change?" in form.action)
 
 
 def record(page: Page) -> Form:
     """The form of a client's record, with its boxes as they are ticked."""
-    form = next(form for form in page.forms if form.action == "/console/client/edit")
+    form = next(form for form in page.forms if form.action.partition("?")[0] == "/console/client/edit")
     ticked = re.findall(r'type="checkbox" name="([^"]+)" value="yes" checked', page.answer.body)
     chosen = re.findall(r'<select[^>]* name="([^"]+)".*?</select>', page.answer.body, re.DOTALL)
     for name in chosen:

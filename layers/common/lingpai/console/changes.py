@@ -16,8 +16,9 @@ _NOTE = "note"
 class Question:
     """What is asked before a change: the texts, the button, and the fields that the form sends.
 
-    `back` is the page that it leads back to. `tick` is a text to tick first, for what cannot be undone; `asks` are
-    fields to fill in, by name, with their texts.
+    The fields stand in the address that the form is sent to, too: where it is sent too late, a login leads back to the
+    question. `back` is the page that it leads back to. `tick` is a text to tick first, for what cannot be undone;
+    `asks` are fields to fill in, by name, with their texts.
     """
 
     action: str
@@ -30,6 +31,11 @@ class Question:
     tick: str = ""
     asks: Mapping[str, str] = field(default_factory=dict)
     typed: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def target(self) -> str:
+        """Where the form is sent to."""
+        return address(self.action, **self.fields)
 
 
 def ask(

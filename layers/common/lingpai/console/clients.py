@@ -76,7 +76,8 @@ def _show(view: View, found: Client, note: str, undo: Mapping[str, str]) -> Repl
 
 def _undo_of(found: Client, note: str) -> dict[str, str]:
     inverse = {"client_disabled": "enable", "client_enabled": "disable"}.get(note, "")
-    return {"to": CHANGE, "id": found.id, "action": inverse} if inverse else {}
+    fields = {"id": found.id, "action": inverse}
+    return {"to": address(CHANGE, **fields), **fields} if inverse else {}
 
 
 # --- creating and editing ---------------------------------------------------------------------------------
@@ -107,6 +108,7 @@ def _form(
         "version": client_form.version(found) if found else "",
         "groups": client_form.groups(view, found, typed),
         "back": address(ONE, id=found.id) if found else PATH,
+        "action": address(EDIT, id=found.id if found else ""),
     }
     return view.page("client_edit.html", values, errors, error, 400 if errors else 200)
 
@@ -172,7 +174,8 @@ def _sealed(view: View, before: Client, after: Client) -> dict[str, str]:
         return {}
     text = orjson.dumps(changed).decode()
     seal = view.admin.mac(_UNDO, f"{before.id}\0{text}")
-    return {"to": CHANGE, "id": before.id, "action": "undo", "before": text, "seal": seal}
+    fields = {"id": before.id, "action": "undo"}
+    return {"to": address(CHANGE, **fields), **fields, "before": text, "seal": seal}
 
 
 def _document(client: Client) -> dict[str, Any]:
@@ -207,8 +210,9 @@ def change(view: View) -> Reply:
     is_sent = view.request.method == "POST"
     given = view.form(("id", "action", "before", "seal", "confirm")) if is_sent else view.query
     action, found = given.get("action", ""), _client(view, given.get("id", ""))
-    if action == "undo" and is_sent:
-        return _undo(view, found, given)
+    if action == "undo":
+        # What was sealed is lost where a login came between.
+        return _undo(view, found, given) if is_sent else see_other(address(ONE, id=found.id))
     wanted = _CHANGES.get(action)
     if wanted is None:
         raise invalid_request("bad_parameter", name="action")

@@ -35,7 +35,8 @@ def _undo(query: Mapping[str, str]) -> dict[str, str]:
     """The fields of the form that gives a role its name of before."""
     if not query.get("role", "").isdecimal() or not query.get("was"):
         return {}
-    return {"to": CHANGE, "action": "rename", "id": query["role"], "name": query["was"]}
+    fields = {"action": "rename", "id": query["role"], "name": query["was"]}
+    return {"to": address(CHANGE, **fields), **fields}
 
 
 @admins(recent=True)

@@ -139,7 +139,8 @@ def _undo(view: View, found: User, note: str) -> dict[str, str]:
     if not inverse or (inverse.endswith("role") and not role.isdecimal()):
         return {}
     more = {"role": role} if inverse.endswith("role") else {}
-    return {"to": CHANGE, "id": str(found.id), "action": inverse, **more}
+    fields = {"id": str(found.id), "action": inverse, **more}
+    return {"to": address(CHANGE, **fields), **fields}
 
 
 def _alive(view: View, user_id: int) -> list[Session | BrowserSession]:
