@@ -385,6 +385,21 @@ def test_reset_a_password(console: ConsoleBrowser) -> None:
     assert browser.is_logged_in
 
 
+@pytest.mark.parametrize("settings", [{"password_min_length": 128}, {"password_classes": 4}])
+def test_a_new_password_is_one_that_the_settings_allow(
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, int]
+) -> None:
+    """Each time, whatever characters chance brings."""
+    api = make_api(monkeypatch, MemoryStore(), issuer=ISSUER, **settings)
+    console = ConsoleBrowser(api)
+    console.log_in_at_console()
+    for _ in range(5):
+        page = change(console, "user", id=api.user_id("alice"), action="reset")
+        password = page.text.split("Password")[1].split()[0]
+        LOGS.hush("password", password)
+        assert (page.status, "alice has a new password" in page.text) == (200, True)
+
+
 def test_end_sessions(console: ConsoleBrowser) -> None:
     alice = console.api.user_id("alice")
     first, second = Browser(console.api), Browser(console.api)

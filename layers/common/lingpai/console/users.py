@@ -24,6 +24,8 @@ PATH, ONE, CHANGE = "/console/users", "/console/user", "/console/user/change"
 _PAGE = 25
 _SESSIONS = 100
 _ID_MAX = 2**53
+# How long a new password is at least, and the random bytes of the longest one.
+_PASSWORD, _PASSWORD_BYTES = 24, 96
 # The fields of the forms of `CHANGE`.
 _FIELDS = ("id", "action", "role", "session", "client", "confirm")
 
@@ -322,7 +324,7 @@ def _reset_password(view: View, found: User) -> Reply:
         raise conflict("user_is_disabled")
     if found.username is None and found.mobile is None:
         raise conflict("no_login_name")
-    password = base64url.encode(view.services.clock.new_secret())[:20]
+    password = _new_password(view)
     accounts.save(view.services, found.id, None, password, None, *_still_admin(view, found))
     values = {
         "title": view.texts("new_password"),
@@ -332,6 +334,13 @@ def _reset_password(view: View, found: User) -> Reply:
         "back": address(ONE, id=found.id),
     }
     return view.page("secret.html", values)
+
+
+def _new_password(view: View) -> str:
+    """A random password that the settings allow: long enough, and with all kinds of characters at its end."""
+    length = max(_PASSWORD, view.services.settings.password_min_length)
+    kinds = "-aA0"
+    return base64url.encode(view.services.clock.random_bytes(_PASSWORD_BYTES))[: length - len(kinds)] + kinds
 
 
 def _user(view: View, text: str) -> User:
