@@ -433,6 +433,28 @@ def test_delete_needs_a_tick(console: ConsoleBrowser) -> None:
     assert console.api.services.store.get_user(alice) is None
 
 
+def test_an_account_that_waits_for_its_deletion(console: ConsoleBrowser) -> None:
+    """It shows its day, and nothing that is refused; the deletion can be undone, once and not of a disabled one."""
+    services, alice = console.api.services, console.api.user_id("alice")
+    browser = Browser(console.api)
+    browser.log_in()
+    browser.submit(browser.get("/account?edit=delete").form(action="delete"), confirm="yes")
+    assert "To be deleted on 2030-01-08" in console.open("/console/users").text
+    page = console.open(f"/console/user?id={alice}")
+    assert "To be deleted on 2030-01-08" in page.text
+    asked = {dict(parse_qsl(urlsplit(link).query)).get("action") for link in page.links if "/change?" in link}
+    assert asked == {"undo_deletion", "disable", "delete"}
+    for link in page.links:
+        if "action=undo_deletion" in link:
+            page = console.follow(console.send(question(console.open(link))))
+    assert "deletion is undone" in page.text
+    assert user_of(console.api, "alice").is_active
+    browser.log_in()
+    assert browser.is_logged_in
+    accounts.disable(services, alice)
+    assert change(console, "user", id=alice, action="undo_deletion").status == 404
+
+
 @pytest.mark.parametrize("action", ["disable", "delete", "reset", "remove_factors", "revoke_role"])
 @pytest.mark.security("CON-own")
 def test_the_own_account(console: ConsoleBrowser, action: str) -> None:

@@ -152,6 +152,13 @@ TEXTS: dict[str, tuple[str, str]] = {
     "ask_revoke_role": ("撤销 {name} 的角色 {role}？", "Revoke the role {role} of {name}?"),
     "tell_revoke_role": ("从下一个请求起生效。", "It holds from the next request on."),
     "do_revoke_role": ("撤销角色", "Revoke the role"),
+    "deleted_on": ("将于 {day} 删除", "To be deleted on {day}"),
+    "ask_undo_deletion": ("撤销 {name} 的删除？", "Undo the deletion of {name}?"),
+    "tell_undo_deletion": (
+        "请先确认是本人提出的：手机号可能已换了主人。之后此账号可以再次登录。",
+        "Make sure that it is the owner who asks: the number may have a new holder. The account can be used again.",
+    ),
+    "do_undo_deletion": ("撤销删除", "Undo the deletion"),
     "ask_delete": ("永久删除 {name}？", "Delete {name} for good?"),
     "tell_delete": (
         "账号、资料和登录方式将被永久删除，无法撤销。如果只是不让其登录，请停用。",
@@ -167,6 +174,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "done_consent_revoked": ("已撤销访问。", "The access is revoked."),
     "done_role_granted": ("已授予角色。", "The role is granted."),
     "done_role_revoked": ("已撤销角色。", "The role is revoked."),
+    "done_deletion_undone": ("已撤销删除，账号可以再次登录。", "The deletion is undone."),
     "done_user_deleted": ("账号已删除。", "The account is deleted."),
     # clients
     "clients": ("应用", "Clients"),

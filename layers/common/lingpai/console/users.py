@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lingpai.accounts import ended_accounts, identities, last_admin
+from lingpai.accounts import closing, ended_accounts, identities, last_admin
 from lingpai.accounts import service as accounts
 from lingpai.accounts.model import RoleBook, User
 from lingpai.browser_sessions.model import BrowserSession
@@ -89,7 +89,13 @@ def _row(view: View, user: User, book: RoleBook) -> dict[str, Any]:
         "roles": sorted(book.names_of(user.roles)),
         "created": view.moment(user.created_at),
         "disabled": user.disabled,
+        "closing": _deleted_on(view, user),
     }
+
+
+def _deleted_on(view: View, user: User) -> str:
+    """The day of the deletion that the account's owner has asked for; empty for none."""
+    return closing.day_of(view.services, user.closes_at) if user.closes_at is not None else ""
 
 
 @admins()
@@ -106,6 +112,7 @@ def user(view: View) -> Reply:
         "user": found,
         "name": _name(view, found),
         "created": view.moment(found.created_at),
+        "closing": _deleted_on(view, found),
         "roles": held,
         "free": free,
         "is_self": found.id == view.admin.user.id,
@@ -209,6 +216,10 @@ def _enable(view: View, found: User, _given: Mapping[str, str]) -> None:
     accounts.enable(view.services, found.id)
 
 
+def _undo_deletion(view: View, found: User, _given: Mapping[str, str]) -> None:
+    closing.reopen(view.services, found.id)
+
+
 def _delete(view: View, found: User, _given: Mapping[str, str]) -> None:
     accounts.delete(view.services, found.id, *_still_admin(view, found))
 
@@ -269,6 +280,7 @@ _CHANGES: Mapping[str, _Change] = {
     "revoke_consent": _Change(_revoke_consent, "consent_revoked"),
     "grant_role": _Change(_grant, "role_granted", undo="revoke_role", danger=False),
     "revoke_role": _Change(_revoke, "role_revoked", undo="grant_role"),
+    "undo_deletion": _Change(_undo_deletion, "deletion_undone", danger=False, of_others=True),
     "delete": _Change(_delete, "user_deleted", tick=True, of_others=True),
 }
 # What undoes the change of each note.
