@@ -529,6 +529,21 @@ def test_what_is_wrong_with_a_client(console: ConsoleBrowser) -> None:
     assert (page.status, "#client_id" in page.links) == (400, True)
 
 
+@pytest.mark.parametrize(
+    ("typed", "made"), [(" shop", "shop"), ("shop\u3000", "shop"), ("sh\u200bop", None), ("  ", None)]
+)
+def test_no_id_of_a_client_is_invisible(console: ConsoleBrowser, typed: str, made: str | None) -> None:
+    """One that was pasted with spaces would stand beside the one that was meant, and look like it."""
+    before = {client.id for client in console.api.services.store.list_clients()}
+    form = record(console.open("/console/client/edit"))
+    page = console.send(form, client_id=typed, redirect_uris="https://shop.example/a")
+    assert page.status == (200 if made else 400)
+    assert ("#client_id" in page.links) == (made is None)
+    assert {client.id for client in console.api.services.store.list_clients()} - before == ({made} if made else set())
+    if made:
+        LOGS.hush("secret", page.text.split("client_secret")[1].split()[0])
+
+
 @pytest.mark.security("CON-undo")
 def test_edit_a_client_and_undo(console: ConsoleBrowser) -> None:
     before = console.api.services.store.get_client("web-client")

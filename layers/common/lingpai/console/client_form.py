@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from lingpai.clients.model import Client
 from lingpai.clients.service import DEFAULTS
 from lingpai.console.view import View
+from lingpai.kernel import names
 from lingpai.kernel.validation_errors import error_text
 from lingpai.oauth.client_records import GRANTS, ClientEntry, client_document, to_client
 
@@ -159,7 +160,8 @@ def fault(text: str) -> dict[str, str]:
 
 def id_fault(view: View, client_id: str, most: int) -> dict[str, str]:
     """What is wrong with the id of a new client."""
-    return {} if 0 < len(client_id) <= most else {"client_id": view.texts("bad_client_id", limit=most)}
+    is_good = 0 < len(client_id) <= most and names.is_visible(client_id)
+    return {} if is_good else {"client_id": view.texts("bad_client_id", limit=most)}
 
 
 def groups(view: View, client: Client | None, filled: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from lingpai.console.client_form import FORM
 from lingpai.console.session import see_other
 from lingpai.console.view import View, address, admins
 from lingpai.http.response import Reply
-from lingpai.kernel import base64url
+from lingpai.kernel import base64url, typed_text
 from lingpai.kernel.errors import LingpaiError, conflict, forbidden, invalid_request, not_found
 from lingpai.oauth.client_records import client_document, unusable
 
@@ -116,8 +116,9 @@ def _form(
 def _create(view: View, given: Mapping[str, str]) -> Reply:
     services = view.services
     secret = None if given.get("public") == "yes" else base64url.encode(services.clock.new_secret())
-    wrong = client_form.id_fault(view, given.get("client_id", ""), ID_MAX)
-    entry, errors = client_form.entry(view, given, given.get("client_id", ""), given.get("dialect", ""), secret)
+    client_id = typed_text.trimmed(given.get("client_id", ""))
+    wrong = client_form.id_fault(view, client_id, ID_MAX)
+    entry, errors = client_form.entry(view, given, client_id, given.get("dialect", ""), secret)
     errors = {**wrong, **errors}
     if entry is None or errors:
         return _form(view, None, given, errors)
