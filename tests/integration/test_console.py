@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import shlex
 from dataclasses import replace
 from html import unescape
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
@@ -12,7 +13,7 @@ import pytest
 from lingpai.accounts import service as accounts
 from lingpai.accounts.model import User
 from lingpai.clients.builtin import CONSOLE
-from lingpai.clients.service import hash_secret
+from lingpai.clients.service import hash_secret, new_client
 from lingpai.events.model import Event
 from lingpai.kernel import cause
 from lingpai.kernel.writes import Write
@@ -542,6 +543,32 @@ def test_no_id_of_a_client_is_invisible(console: ConsoleBrowser, typed: str, mad
     assert {client.id for client in console.api.services.store.list_clients()} - before == ({made} if made else set())
     if made:
         LOGS.hush("secret", page.text.split("client_secret")[1].split()[0])
+
+
+@pytest.mark.security("CON-shell")
+def test_the_commands_to_try_a_client_run_nothing_else(console: ConsoleBrowser) -> None:
+    """Whatever stands in its id and addresses, a shell takes each argument as it is meant."""
+    address = "https://shop.example/a?x=1&y=$(reboot)"
+    made = new_client(
+        "it's; $(reboot)", "standard", grants=("authorization_code",), redirect_uris=(address,), first_party=True
+    )
+    console.api.services.store.put_client(made)
+    body = console.open(f"/console/client?id={quote(made.id, safe='')}").answer.body
+    (command,) = re.findall(r"<code>(curl [^<]*)</code>", body)
+    assert shlex.split(unescape(command)) == [
+        "curl",
+        f"{ISSUER}/oauth/token",
+        "--data-urlencode",
+        "client_id=it's; $(reboot)",
+        "--data-urlencode",
+        "grant_type=authorization_code",
+        "--data-urlencode",
+        "code=CODE",
+        "--data-urlencode",
+        f"redirect_uri={address}",
+        "--data-urlencode",
+        "code_verifier=dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
+    ]
 
 
 @pytest.mark.security("CON-undo")

@@ -1,6 +1,7 @@
 """The form of a client's record: its fields in groups, what is typed, and what is wrong with it."""
 
 import hashlib
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -226,27 +227,35 @@ def _value(view: View, field: Field, value: Any) -> list[str]:
 def tries(view: View, client: Client) -> list[dict[str, str]]:
     """How to try the client by hand: a command, or an address. It holds no secret."""
     issuer, found = view.services.issuer, []
-    user = f" -u '{client.id}:CLIENT_SECRET'" if client.confidential else ""
-    own = "" if client.confidential else f" -d client_id={client.id}"
-    token = f"curl{user} {issuer}/oauth/token{own}"
+    user = ("-u", f"{client.id}:CLIENT_SECRET") if client.confidential else ()
+    own = () if client.confidential else _fields(client_id=client.id)
+
+    def token(**fields: str) -> str:
+        # Quoted for a shell: an address may hold `&` and `$(…)`.
+        return shlex.join(("curl", *user, f"{issuer}/oauth/token", *own, *_fields(**fields)))
+
     if "client_credentials" in client.grants:
-        found.append({"title": view.texts("try_credentials"), "text": f"{token} -d grant_type=client_credentials"})
+        found.append({"title": view.texts("try_credentials"), "text": token(grant_type="client_credentials")})
     if "password" in client.grants and client.dialect != "usercenter":
-        text = f"{token} -d grant_type=password -d username=NAME -d password=PASSWORD"
+        text = token(grant_type="password", username="NAME", password="PASSWORD")
         found.append({"title": view.texts("try_password"), "text": text})
     if "authorization_code" in client.grants and client.redirect_uris:
+        redirect_uri = client.redirect_uris[0]
         asked = {
             "response_type": "code",
             "client_id": client.id,
-            "redirect_uri": client.redirect_uris[0],
+            "redirect_uri": redirect_uri,
             "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
             "code_challenge_method": "S256",
             "state": "try",
         }
         found.append({"title": view.texts("try_code"), "text": f"{issuer}/oauth/authorize?{urlencode(asked)}"})
-        redeem = (
-            f"{token} -d grant_type=authorization_code -d code=CODE -d redirect_uri={client.redirect_uris[0]}"
-            " -d code_verifier=dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
-        )
+        verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+        redeem = token(grant_type="authorization_code", code="CODE", redirect_uri=redirect_uri, code_verifier=verifier)
         found.append({"title": view.texts("try_redeem"), "text": redeem})
     return found
+
+
+def _fields(**fields: str) -> tuple[str, ...]:
+    """The arguments by which curl sends these fields."""
+    return tuple(text for name, value in fields.items() for text in ("--data-urlencode", f"{name}={value}"))
