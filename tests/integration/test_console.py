@@ -21,6 +21,7 @@ from lingpai.sessions import session_id
 from lingpai.sessions.model import Session
 from lingpai.sms import budget
 from lingpai.statistics import service as statistics
+from lingpai.store import DynamoStore
 from tests.support.api import Api, make_api
 from tests.support.console import ConsoleBrowser
 from tests.support.logs import LOGS
@@ -772,6 +773,29 @@ def test_pages_of_events(console: ConsoleBrowser) -> None:
         seen += page.answer.body.count('<code class="soft">user.disabled</code>')
         target = next((link for link in page.links if "after=" in link and "lang=" not in link), "")
     assert seen == 120
+
+
+@pytest.mark.moto
+def test_events_before_a_quiet_time(api_store: DynamoStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page has no event of the last month then, but leads on; the export has what is before it."""
+    api = make_api(monkeypatch, api_store, issuer=ISSUER)
+    console = ConsoleBrowser(api)
+    console.log_in_at_console()
+    # 2029-11-01 and 2029-09-01.
+    for number, at in ((1, 1_888_185_600), (2, 1_882_915_200)):
+        event = Event(f"{number:040d}-users-000", "role.granted", at, "user:7", "", "", "", f"r{number}", {})
+        api_store.append_events([event])
+    page = console.open("/console/audit?until=2029-12-31")
+    assert "No events" not in page.text
+    seen = 0
+    while following := [link for link in page.links if "after=" in link and "lang=" not in link]:
+        page = console.open(following[0])
+        seen += page.answer.body.count('<code class="soft">role.granted</code>')
+    assert seen == 2
+    for until in ("2029-12-31", "9999-12-31"):
+        answer = console.call("GET", f"/console/audit.csv?until={until}").answer
+        rows = list(csv.reader(io.StringIO(answer.body.removeprefix("\ufeff"), newline="")))[1:]
+        assert [row[6] for row in rows] == ["r1", "r2"]
 
 
 @pytest.mark.security("CON-csv")
