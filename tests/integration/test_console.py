@@ -520,6 +520,17 @@ def test_create_a_client(console: ConsoleBrowser) -> None:
     assert console.send(form, client_id="shop", name="Other", redirect_uris="https://x.example/a").status == 400
 
 
+@pytest.mark.parametrize("dialect", ["standard", "passport", "usercenter", "django"])
+def test_a_new_client_has_the_defaults_of_its_dialect(console: ConsoleBrowser, dialect: str) -> None:
+    """As far as nothing else is chosen: a browser sends the first option of each list."""
+    form = record(console.open("/console/client/edit"))
+    del form.fields["grant_types.authorization_code"]
+    page = console.send(form, client_id="shop", dialect=dialect, public="yes", **{"grant_types.password": "yes"})
+    assert page.status == 303, page.text
+    expected = new_client("shop", dialect, grants=("password", "refresh_token"))
+    assert console.api.services.store.get_client("shop") == expected
+
+
 def test_what_is_wrong_with_a_client(console: ConsoleBrowser) -> None:
     form = record(console.open("/console/client/edit"))
     page = console.send(form, client_id="", redirect_uris="http://shop.example", access_token_ttl="soon")
@@ -847,10 +858,11 @@ def record(page: Page) -> Form:
     ticked = re.findall(r'type="checkbox" name="([^"]+)" value="yes" checked', page.answer.body)
     chosen = re.findall(r'<select[^>]* name="([^"]+)".*?</select>', page.answer.body, re.DOTALL)
     for name in chosen:
-        found = re.search(
-            rf'<select[^>]* name="{name}".*?<option value="([^"]*)" selected', page.answer.body, re.DOTALL
-        )
-        form.fields[name] = found[1] if found else ""
+        (options,) = re.findall(rf'<select[^>]* name="{name}".*?</select>', page.answer.body, re.DOTALL)
+        # A browser sends the first option where none is selected.
+        found = re.search(r'<option value="([^"]*)" selected', options) or re.search(r'value="([^"]*)"', options)
+        assert found is not None
+        form.fields[name] = found[1]
     areas = re.findall(r'<textarea[^>]* name="([^"]+)"[^>]*>([^<]*)</textarea>', page.answer.body)
     form.fields.update({name: unescape(text) for name, text in areas})
     form.fields.update(dict.fromkeys(ticked, "yes"))

@@ -29,7 +29,8 @@ class Field:
     options: tuple[str, ...] = ()
 
 
-_ALGORITHMS = ("ES256", "RS256")
+# An empty option is the default of the dialect.
+_ALGORITHMS = ("", "ES256", "RS256")
 # The groups by the names of their texts.
 _GROUPS: Mapping[str, tuple[Field, ...]] = {
     "group_looks": (Field("name"), Field("logo"), Field("colour"), Field("terms"), Field("policy")),
@@ -53,7 +54,7 @@ _GROUPS: Mapping[str, tuple[Field, ...]] = {
         Field("forwards_address", "flag"),
     ),
     "group_tokens": (
-        Field("token_format", "choice", ("opaque", "jwt")),
+        Field("token_format", "choice", ("", "opaque", "jwt")),
         Field("token_alg", "choice", _ALGORITHMS),
         Field("id_token_alg", "choice", _ALGORITHMS),
         Field("access_token_ttl", "seconds"),
@@ -114,9 +115,12 @@ def typed(client: Client | None) -> dict[str, str]:
 
 
 def entry(
-    view: View, given: Mapping[str, str], client_id: str, dialect: str, secret: str | None
+    view: View, given: Mapping[str, str], client_id: str, dialect: str, secret: str | None, *, is_new: bool = False
 ) -> tuple[ClientEntry | None, dict[str, str]]:
-    """The record that the form asks for; None, and a text for each field, where it is wrong."""
+    """The record that the form asks for; None, and a text for each field, where it is wrong.
+
+    Without scopes a new client gets those of its dialect.
+    """
     fields: dict[str, Any] = {"client_id": client_id, "dialect": dialect, "client_secret": secret}
     wrong: dict[str, str] = {}
     for field in _FIELDS:
@@ -135,6 +139,8 @@ def entry(
                 fields[field.name] = int(text) if text else None
             case _:
                 fields[field.name] = text or None
+    if is_new and not fields["scopes"]:
+        fields["scopes"] = None
     found, errors = entry_of(fields)
     return (None if wrong else found), {**errors, **wrong}
 

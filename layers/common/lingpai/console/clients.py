@@ -118,7 +118,7 @@ def _create(view: View, given: Mapping[str, str]) -> Reply:
     secret = None if given.get("public") == "yes" else base64url.encode(services.clock.new_secret())
     client_id = typed_text.trimmed(given.get("client_id", ""))
     wrong = client_form.id_fault(view, client_id, ID_MAX)
-    entry, errors = client_form.entry(view, given, client_id, given.get("dialect", ""), secret)
+    entry, errors = client_form.entry(view, given, client_id, given.get("dialect", ""), secret, is_new=True)
     errors = {**wrong, **errors}
     if entry is None or errors:
         return _form(view, None, given, errors)

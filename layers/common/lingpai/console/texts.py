@@ -271,7 +271,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Where it is ignored, one factor is enough at this client: a risk that you accept.",
     ),
     "client_scopes": ("权限范围", "Scopes"),
-    "client_scopes_hint": ("可以申请的 scope，每行一个。", "What it may ask for. One on each line."),
+    "client_scopes_hint": (
+        "可以申请的 scope，每行一个。新应用留空则为协议风格的默认值。",
+        "What it may ask for. One on each line. A new client without any gets those of its dialect.",
+    ),
     "client_roles": ("应用的角色", "Roles of its own"),
     "client_roles_hint": (
         "以应用自己的身份（client_credentials）行事时的角色，每行一个。",
