@@ -531,6 +531,15 @@ def test_a_new_client_has_the_defaults_of_its_dialect(console: ConsoleBrowser, d
     assert console.api.services.store.get_client("shop") == expected
 
 
+def test_scopes_between_spaces(console: ConsoleBrowser) -> None:
+    """As OAuth writes them: one scope with a space could never be asked for."""
+    page = console.send(record(console.open("/console/client/edit?id=web-client")), scopes="web  more\r\nthird\r\n")
+    assert page.status == 200
+    after = console.api.services.store.get_client("web-client")
+    assert after is not None
+    assert after.scopes == ("web", "more", "third")
+
+
 def test_what_is_wrong_with_a_client(console: ConsoleBrowser) -> None:
     form = record(console.open("/console/client/edit"))
     page = console.send(form, client_id="", redirect_uris="http://shop.example", access_token_ttl="soon")

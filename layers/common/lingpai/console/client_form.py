@@ -126,6 +126,9 @@ def entry(
     for field in _FIELDS:
         text = given.get(field.name, "").strip()
         match field.kind:
+            case "lines" if field.name == "scopes":
+                # No scope holds a space (RFC 6749 section 3.3): several on one line are several.
+                fields[field.name] = tuple(text.split())
             case "lines":
                 fields[field.name] = tuple(line.strip() for line in text.splitlines() if line.strip())
             case "checks":

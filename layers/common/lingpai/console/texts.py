@@ -272,8 +272,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "client_scopes": ("权限范围", "Scopes"),
     "client_scopes_hint": (
-        "可以申请的 scope，每行一个。新应用留空则为协议风格的默认值。",
-        "What it may ask for. One on each line. A new client without any gets those of its dialect.",
+        "可以申请的 scope，每行一个，或用空格分隔。新应用留空则为协议风格的默认值。",
+        "What it may ask for, on lines or between spaces. A new client without any gets those of its dialect.",
     ),
     "client_roles": ("应用的角色", "Roles of its own"),
     "client_roles_hint": (
