@@ -540,6 +540,17 @@ def test_scopes_between_spaces(console: ConsoleBrowser) -> None:
     assert after.scopes == ("web", "more", "third")
 
 
+@pytest.mark.parametrize("provider", ["", "trusted"])
+def test_no_client_with_a_secret_gets_the_address_of_an_app(console: ConsoleBrowser, provider: str) -> None:
+    """Whatever else is changed with it."""
+    made = new_client("shop", "standard", "secret-of-the-shop", redirect_uris=("https://shop.example/a",))
+    console.api.services.store.put_client(made)
+    form = record(console.open("/console/client/edit?id=shop"))
+    page = console.send(form, redirect_uris="com.example.shop:/a", sign_provider=provider)
+    assert (page.status, "#redirect_uris" in page.links) == (400, True)
+    assert console.api.services.store.get_client("shop") == made
+
+
 def test_what_is_wrong_with_a_client(console: ConsoleBrowser) -> None:
     form = record(console.open("/console/client/edit"))
     page = console.send(form, client_id="", redirect_uris="http://shop.example", access_token_ttl="soon")

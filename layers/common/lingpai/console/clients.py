@@ -145,7 +145,7 @@ def _update(view: View, before: Client, given: Mapping[str, str]) -> Reply:
         return _form(view, before, given, errors)
     after = _kept(client_form.record(entry), before)
     same_provider = (before.sign_provider, before.sign_app) == (after.sign_provider, after.sign_app)
-    if fault := inconsistency(after) if same_provider else unusable(entry, view.services.settings):
+    if fault := inconsistency(after) or (None if same_provider else unusable(entry, view.services.settings)):
         return _form(view, before, given, client_form.fault(fault))
     try:
         _save(view, before, after)
