@@ -22,7 +22,8 @@ from lingpai.sessions.model import Session
 
 PATH, ONE, CHANGE = "/console/users", "/console/user", "/console/user/change"
 _PAGE = 25
-_SESSIONS = 100
+# How many sessions are shown, and read: what is over stays in the table for a while.
+_SESSIONS, _READ = 100, 1100
 _ID_MAX = 2**53
 # How long a new password is at least, and the random bytes of the longest one.
 _PASSWORD, _PASSWORD_BYTES = 24, 96
@@ -155,12 +156,12 @@ def _undo(view: View, found: User, note: str) -> dict[str, str]:
 def _alive(view: View, user_id: int) -> list[Session | BrowserSession]:
     """The newest sessions of the account that are alive, _SESSIONS at most."""
     now = view.services.clock.now()
-    found = view.services.store.list_sessions(user_id, _SESSIONS)
+    found = view.services.store.list_sessions(user_id, _READ)
     marked = ended_accounts.of(view.services.store.list_ended(), user_id)
     alive = [
         each for each in found if each.over_at > now and not (marked and marked.has_ended(each.key, each.created_at))
     ]
-    return sorted(alive, key=lambda each: each.created_at, reverse=True)
+    return sorted(alive, key=lambda each: each.created_at, reverse=True)[:_SESSIONS]
 
 
 def _session(view: View, each: Session | BrowserSession) -> dict[str, Any]:
