@@ -707,6 +707,17 @@ def test_roles_are_made_renamed_and_deleted(console: ConsoleBrowser) -> None:
     assert change(console, "role", action="delete", id=admin).status == 409
 
 
+def test_renaming_a_role_that_needs_two_factors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The setting names the role: the question says what that means."""
+    console = ConsoleBrowser(make_api(monkeypatch, MemoryStore(), issuer=ISSUER, mfa_roles="user"))
+    console.log_in_at_console()
+    warning = "its holders need no second factor"
+    assert warning in console.open("/console/role/change?action=rename&id=2").text
+    assert warning not in console.open("/console/role/change?action=delete&id=2").text
+    other = change(console, "role", action="create")
+    assert (other.status, warning in other.text) == (400, False)
+
+
 def test_a_next_key(console: ConsoleBrowser) -> None:
     before = len(console.api.services.keys.stored())
     page = console.follow(console.send(question(console.open("/console/keys/rotate?algorithm=ES256"))))

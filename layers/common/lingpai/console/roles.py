@@ -52,7 +52,7 @@ def change(view: View) -> Reply:
     question = Question(
         action=CHANGE,
         title=view.texts(f"ask_role_{action}", name=name),
-        texts=(view.texts(f"tell_role_{action}"),),
+        texts=tuple(view.texts(text) for text in (f"tell_role_{action}", *_warnings(view, action, name))),
         button=view.texts(f"do_role_{action}"),
         fields={"action": action, **({"id": str(role_id)} if role_id else {})},
         back=PATH,
@@ -74,6 +74,11 @@ def change(view: View) -> Reply:
     )
     wanted = given.get("name", "")
     return changes.make(view, question, given, lambda: save(view.services, wanted, role_id), done)
+
+
+def _warnings(view: View, action: str, name: str) -> tuple[str, ...]:
+    """The names of the texts that warn of this change."""
+    return ("tell_role_mfa",) if action == "rename" and name in view.services.settings.mfa_roles else ()
 
 
 def _known(view: View, text: str) -> int:

@@ -388,6 +388,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "拥有此角色的账号保留它；按名称判断的应用须一起修改。",
         "Its holders keep it. Apps that look for the name have to be changed, too.",
     ),
+    "tell_role_mfa": (
+        "MFA_ROLES 中有此名称：改名后，在新名称加入该设置之前，拥有者不再需要两步验证。",
+        "MFA_ROLES names it: under another name its holders need no second factor, until the setting names that.",
+    ),
     "do_role_rename": ("重命名", "Rename"),
     "ask_role_delete": ("删除角色 {name}？", "Delete the role {name}?"),
     "tell_role_delete": (
