@@ -175,9 +175,9 @@ def _checked(given: Mapping[str, Any]) -> ClientEntry:
 
 def _unusable(before: Client, after: Client, entry: ClientEntry, services: Services) -> str | None:
     """Why the client cannot become like that, or None. The deployment's providers count where its own is changed."""
-    if (before.sign_provider, before.sign_app) == (after.sign_provider, after.sign_app):
-        return inconsistency(after)
-    return unusable(entry, services.settings)
+    same_provider = (before.sign_provider, before.sign_app) == (after.sign_provider, after.sign_app)
+    # The entry has no secret: what a client with one may not have is found in `after` alone.
+    return inconsistency(after) or (None if same_provider else unusable(entry, services.settings))
 
 
 def found(services: Services, client_id: str) -> Client:

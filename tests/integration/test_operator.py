@@ -379,6 +379,8 @@ def test_entries_are_added_to_lists_and_taken_from_them(shell: Shell) -> None:
         (("--api", "admin"), "api: the tokens of a standard client open what their scopes say: lingpai:account, "),
         (("--redirect-uri", "http://shop.example/"), "redirect_uris: 'http://shop.example/' is no"),
         (("--sign-provider", "wechat"), "sign_provider: there is no 'wechat' in this deployment's settings; there are"),
+        (("--redirect-uri", "com.example:/a"), "redirect_uris: 'com.example:/a' is no"),
+        (("--redirect-uri", "com.example:/a", "--sign-provider", "trusted"), "redirect_uris: 'com.example:/a' is no"),
         (("--scope", ""), "scopes"),
         (("--access-ttl", "0"), "must be at least 1"),
         (("--dialect", "spring"), "No such option: --dialect"),

@@ -10,9 +10,13 @@ import pytest
 
 from lingpai.accounts import service as accounts
 from lingpai.accounts.model import Email, User
+from lingpai.browser_sessions.model import BrowserSession
+from lingpai.browser_sessions.storage import PutBrowserSession
 from lingpai.sessions import service as sessions
+from lingpai.sessions.model import SessionKey
 from tests.support.api import Api, make_api
 from tests.support.browsers import CALLBACK, VERIFIER, request_pairs, web_app
+from tests.support.console import ConsoleBrowser
 from tests.support.memory_store import MemoryStore
 from tests.support.pages import Browser, Page, path
 from tests.support.places import SHANGHAI, database
@@ -186,6 +190,25 @@ def test_unlink(browser: Browser) -> None:
     page = browser.submit(browser.get("/account").form(action="unlink"))
     assert page.target == "/account?note=unlinked"
     assert "trusted" not in page.text
+
+
+def test_sessions_that_are_over_hide_none_that_is_alive(api: Api) -> None:
+    """They stay in the table until it removes them, which may take days."""
+    user_id = api.user_id("alice")
+    Browser(api).log_in()
+    (old,) = api.services.store.list_sessions(user_id, 9)
+    assert isinstance(old, BrowserSession)
+    api.services.store.end_sessions((old.key,))
+    for number in range(1000):
+        key = SessionKey(user_id, number.to_bytes(8))
+        api.services.store.commit(PutBrowserSession(replace(old, key=key, ends_at=old.created_at), old.ends_at))
+    api.time.advance(1)
+    browser = Browser(api)
+    browser.log_in()
+    assert browser.get("/account").text.count("Chrome on Windows") == 1
+    admin = ConsoleBrowser(api)
+    admin.log_in_at_console()
+    assert admin.open(f"/console/user?id={user_id}").text.count("Chrome on Windows") == 1
 
 
 @pytest.mark.parametrize(("language", "shown"), [("zh", "中国 上海"), ("en", "Shanghai, China")])

@@ -11,6 +11,7 @@ from lingpai.console.trail import Row, Wanted
 from lingpai.console.view import View, address, admins
 from lingpai.http.response import Reply
 from lingpai.kernel.errors import invalid_request
+from lingpai.rate_limits.service import DAY
 
 PATH, EXPORT = "/console/audit", "/console/audit.csv"
 _PAGE, _EXPORTED = 50, 1000
@@ -46,7 +47,7 @@ def export(view: View) -> Reply:
     wanted, errors = _wanted(view)
     if errors:
         raise invalid_request("bad_parameter", name=next(iter(errors)))
-    rows, _ = trail.find(view, wanted, _EXPORTED, None)
+    rows = trail.first(view, wanted, _EXPORTED)
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(("time", "type", "subject", "actor", "client", "address", "request_id", "data"))
@@ -84,7 +85,8 @@ def _wanted(view: View) -> tuple[Wanted, dict[str, str]]:
         value = f"user:{value}"
     since, until = _time(view, "since", errors), _time(view, "until", errors)
     if until is not None:
-        until += 86400 - 1
+        # Nothing has happened later: a year that is far away is not looked through day by day.
+        until = min(until, view.services.clock.now()) + DAY - 1
     return Wanted(by, value, since, until), errors
 
 

@@ -1,15 +1,19 @@
 """The form of a client's record: its fields in groups, what is typed, and what is wrong with it."""
 
+import hashlib
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlencode
 
+import orjson
 from pydantic import ValidationError
 
 from lingpai.clients.model import Client
 from lingpai.clients.service import DEFAULTS
 from lingpai.console.view import View
+from lingpai.kernel import names
 from lingpai.kernel.validation_errors import error_text
 from lingpai.oauth.client_records import GRANTS, ClientEntry, client_document, to_client
 
@@ -25,7 +29,8 @@ class Field:
     options: tuple[str, ...] = ()
 
 
-_ALGORITHMS = ("ES256", "RS256")
+# An empty option is the default of the dialect.
+_ALGORITHMS = ("", "ES256", "RS256")
 # The groups by the names of their texts.
 _GROUPS: Mapping[str, tuple[Field, ...]] = {
     "group_looks": (Field("name"), Field("logo"), Field("colour"), Field("terms"), Field("policy")),
@@ -49,7 +54,7 @@ _GROUPS: Mapping[str, tuple[Field, ...]] = {
         Field("forwards_address", "flag"),
     ),
     "group_tokens": (
-        Field("token_format", "choice", ("opaque", "jwt")),
+        Field("token_format", "choice", ("", "opaque", "jwt")),
         Field("token_alg", "choice", _ALGORITHMS),
         Field("id_token_alg", "choice", _ALGORITHMS),
         Field("access_token_ttl", "seconds"),
@@ -82,6 +87,13 @@ FORM = _Form(
 )
 
 
+def version(client: Client) -> str:
+    """What differs as soon as a field of the form does: by it a form tells for which record it was filled in."""
+    document = client_document(client)
+    values = orjson.dumps([document[field.name] for field in _FIELDS])
+    return hashlib.sha256(values).hexdigest()
+
+
 def typed(client: Client | None) -> dict[str, str]:
     """The fields of the form as they are filled in for this client; empty for a new one."""
     if client is None:
@@ -103,14 +115,20 @@ def typed(client: Client | None) -> dict[str, str]:
 
 
 def entry(
-    view: View, given: Mapping[str, str], client_id: str, dialect: str, secret: str | None
+    view: View, given: Mapping[str, str], client_id: str, dialect: str, secret: str | None, *, is_new: bool = False
 ) -> tuple[ClientEntry | None, dict[str, str]]:
-    """The record that the form asks for; None, and a text for each field, where it is wrong."""
+    """The record that the form asks for; None, and a text for each field, where it is wrong.
+
+    Without scopes a new client gets those of its dialect.
+    """
     fields: dict[str, Any] = {"client_id": client_id, "dialect": dialect, "client_secret": secret}
     wrong: dict[str, str] = {}
     for field in _FIELDS:
         text = given.get(field.name, "").strip()
         match field.kind:
+            case "lines" if field.name == "scopes":
+                # No scope holds a space (RFC 6749 section 3.3): several on one line are several.
+                fields[field.name] = tuple(text.split())
             case "lines":
                 fields[field.name] = tuple(line.strip() for line in text.splitlines() if line.strip())
             case "checks":
@@ -124,6 +142,8 @@ def entry(
                 fields[field.name] = int(text) if text else None
             case _:
                 fields[field.name] = text or None
+    if is_new and not fields["scopes"]:
+        fields["scopes"] = None
     found, errors = entry_of(fields)
     return (None if wrong else found), {**errors, **wrong}
 
@@ -150,7 +170,8 @@ def fault(text: str) -> dict[str, str]:
 
 def id_fault(view: View, client_id: str, most: int) -> dict[str, str]:
     """What is wrong with the id of a new client."""
-    return {} if 0 < len(client_id) <= most else {"client_id": view.texts("bad_client_id", limit=most)}
+    is_good = 0 < len(client_id) <= most and names.is_visible(client_id)
+    return {} if is_good else {"client_id": view.texts("bad_client_id", limit=most)}
 
 
 def groups(view: View, client: Client | None, filled: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -215,27 +236,35 @@ def _value(view: View, field: Field, value: Any) -> list[str]:
 def tries(view: View, client: Client) -> list[dict[str, str]]:
     """How to try the client by hand: a command, or an address. It holds no secret."""
     issuer, found = view.services.issuer, []
-    user = f" -u '{client.id}:CLIENT_SECRET'" if client.confidential else ""
-    own = "" if client.confidential else f" -d client_id={client.id}"
-    token = f"curl{user} {issuer}/oauth/token{own}"
+    user = ("-u", f"{client.id}:CLIENT_SECRET") if client.confidential else ()
+    own = () if client.confidential else _fields(client_id=client.id)
+
+    def token(**fields: str) -> str:
+        # Quoted for a shell: an address may hold `&` and `$(…)`.
+        return shlex.join(("curl", *user, f"{issuer}/oauth/token", *own, *_fields(**fields)))
+
     if "client_credentials" in client.grants:
-        found.append({"title": view.texts("try_credentials"), "text": f"{token} -d grant_type=client_credentials"})
+        found.append({"title": view.texts("try_credentials"), "text": token(grant_type="client_credentials")})
     if "password" in client.grants and client.dialect != "usercenter":
-        text = f"{token} -d grant_type=password -d username=NAME -d password=PASSWORD"
+        text = token(grant_type="password", username="NAME", password="PASSWORD")
         found.append({"title": view.texts("try_password"), "text": text})
     if "authorization_code" in client.grants and client.redirect_uris:
+        redirect_uri = client.redirect_uris[0]
         asked = {
             "response_type": "code",
             "client_id": client.id,
-            "redirect_uri": client.redirect_uris[0],
+            "redirect_uri": redirect_uri,
             "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
             "code_challenge_method": "S256",
             "state": "try",
         }
         found.append({"title": view.texts("try_code"), "text": f"{issuer}/oauth/authorize?{urlencode(asked)}"})
-        redeem = (
-            f"{token} -d grant_type=authorization_code -d code=CODE -d redirect_uri={client.redirect_uris[0]}"
-            " -d code_verifier=dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
-        )
+        verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+        redeem = token(grant_type="authorization_code", code="CODE", redirect_uri=redirect_uri, code_verifier=verifier)
         found.append({"title": view.texts("try_redeem"), "text": redeem})
     return found
+
+
+def _fields(**fields: str) -> tuple[str, ...]:
+    """The arguments by which curl sends these fields."""
+    return tuple(text for name, value in fields.items() for text in ("--data-urlencode", f"{name}={value}"))

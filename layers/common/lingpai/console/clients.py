@@ -10,12 +10,12 @@ from lingpai.clients import epochs
 from lingpai.clients.model import Client
 from lingpai.clients.service import ID_MAX, JOINED_FIELDS, hash_secret, inconsistency
 from lingpai.console import changes, client_form, trail
-from lingpai.console.changes import Question, noted
+from lingpai.console.changes import Question, note_of, noted
 from lingpai.console.client_form import FORM
 from lingpai.console.session import see_other
 from lingpai.console.view import View, address, admins
 from lingpai.http.response import Reply
-from lingpai.kernel import base64url
+from lingpai.kernel import base64url, typed_text
 from lingpai.kernel.errors import LingpaiError, conflict, forbidden, invalid_request, not_found
 from lingpai.oauth.client_records import client_document, unusable
 
@@ -54,8 +54,8 @@ def _row(client: Client) -> dict[str, Any]:
 def client(view: View) -> Reply:
     """One client: its record, and how to try it."""
     found = _client(view, view.query.get("id", ""))
-    note = view.query.get("note", "")
-    return _show(view, found, note if note in _NOTES else "", _undo_of(found, note))
+    note = note_of(view, _NOTES, "id")
+    return _show(view, found, note, _undo_of(found, note))
 
 
 def _show(view: View, found: Client, note: str, undo: Mapping[str, str]) -> Reply:
@@ -76,7 +76,8 @@ def _show(view: View, found: Client, note: str, undo: Mapping[str, str]) -> Repl
 
 def _undo_of(found: Client, note: str) -> dict[str, str]:
     inverse = {"client_disabled": "enable", "client_enabled": "disable"}.get(note, "")
-    return {"to": CHANGE, "id": found.id, "action": inverse} if inverse else {}
+    fields = {"id": found.id, "action": inverse}
+    return {"to": address(CHANGE, **fields), **fields} if inverse else {}
 
 
 # --- creating and editing ---------------------------------------------------------------------------------
@@ -86,7 +87,7 @@ def _undo_of(found: Client, note: str) -> dict[str, str]:
 def edit(view: View) -> Reply:
     """The form of a record, a new one without `id`; or its fields, as they are sent."""
     if view.request.method == "POST":
-        given = view.form(("id", *FORM.names), FORM.lines)
+        given = view.form(("id", "version", *FORM.names), FORM.lines)
         found = _client(view, given["id"]) if given.get("id") else None
         return _create(view, given) if found is None else _update(view, found, given)
     client_id = view.query.get("id", "")
@@ -104,8 +105,10 @@ def _form(
     values = {
         "title": view.texts("edit_client" if found else "new_client"),
         "client": found,
+        "version": client_form.version(found) if found else "",
         "groups": client_form.groups(view, found, typed),
         "back": address(ONE, id=found.id) if found else PATH,
+        "action": address(EDIT, id=found.id if found else ""),
     }
     return view.page("client_edit.html", values, errors, error, 400 if errors else 200)
 
@@ -113,8 +116,9 @@ def _form(
 def _create(view: View, given: Mapping[str, str]) -> Reply:
     services = view.services
     secret = None if given.get("public") == "yes" else base64url.encode(services.clock.new_secret())
-    wrong = client_form.id_fault(view, given.get("client_id", ""), ID_MAX)
-    entry, errors = client_form.entry(view, given, given.get("client_id", ""), given.get("dialect", ""), secret)
+    client_id = typed_text.trimmed(given.get("client_id", ""))
+    wrong = client_form.id_fault(view, client_id, ID_MAX)
+    entry, errors = client_form.entry(view, given, client_id, given.get("dialect", ""), secret, is_new=True)
     errors = {**wrong, **errors}
     if entry is None or errors:
         return _form(view, None, given, errors)
@@ -124,18 +128,24 @@ def _create(view: View, given: Mapping[str, str]) -> Reply:
     if not services.store.create_client(made):
         return _form(view, None, given, {"client_id": view.texts("client_taken")})
     if secret is None:
-        return see_other(noted(ONE, "client_created", id=made.id))
+        return see_other(noted(view, ONE, "client_created", id=made.id))
     return _secret(view, made, secret, "client_created_text")
 
 
 def _update(view: View, before: Client, given: Mapping[str, str]) -> Reply:
-    """Change the fields of the record. What undoes it is sealed into the page that says that it is done."""
+    """Change the fields of the record. What undoes it is sealed into the page that says that it is done.
+
+    A form that was filled in for an earlier record is shown anew: it would take back what has changed since.
+    """
+    if given.get("version") != client_form.version(before):
+        error = conflict("changed_meanwhile")
+        return _form(view, before, client_form.typed(before), {"": view.texts.refusal(error)}, error)
     entry, errors = client_form.entry(view, given, before.id, before.dialect, None)
     if entry is None:
         return _form(view, before, given, errors)
     after = _kept(client_form.record(entry), before)
     same_provider = (before.sign_provider, before.sign_app) == (after.sign_provider, after.sign_app)
-    if fault := inconsistency(after) if same_provider else unusable(entry, view.services.settings):
+    if fault := inconsistency(after) or (None if same_provider else unusable(entry, view.services.settings)):
         return _form(view, before, given, client_form.fault(fault))
     try:
         _save(view, before, after)
@@ -155,14 +165,24 @@ def _save(view: View, before: Client, after: Client) -> None:
 
 
 def _sealed(view: View, before: Client, after: Client) -> dict[str, str]:
-    """The fields of the form that undoes the edit: the values of before, which only this session can have sealed."""
-    old, new = client_document(before), client_document(after)
-    changed = {name: old[name] for name in old if old[name] != new[name]}
+    """The fields of the form that undoes the edit: the values of before, which only this session can have sealed.
+
+    Beside them those of after: an undo takes back nothing that was changed later.
+    """
+    old, new = _document(before), _document(after)
+    changed = {name: (old[name], new[name]) for name in old if old[name] != new[name]}
     if not changed:
         return {}
     text = orjson.dumps(changed).decode()
     seal = view.admin.mac(_UNDO, f"{before.id}\0{text}")
-    return {"to": CHANGE, "id": before.id, "action": "undo", "before": text, "seal": seal}
+    fields = {"id": before.id, "action": "undo"}
+    return {"to": address(CHANGE, **fields), **fields, "before": text, "seal": seal}
+
+
+def _document(client: Client) -> dict[str, Any]:
+    """The record as JSON has it: lists, and no tuples."""
+    found: dict[str, Any] = orjson.loads(orjson.dumps(client_document(client)))
+    return found
 
 
 # --- changes ----------------------------------------------------------------------------------------------
@@ -191,8 +211,9 @@ def change(view: View) -> Reply:
     is_sent = view.request.method == "POST"
     given = view.form(("id", "action", "before", "seal", "confirm")) if is_sent else view.query
     action, found = given.get("action", ""), _client(view, given.get("id", ""))
-    if action == "undo" and is_sent:
-        return _undo(view, found, given)
+    if action == "undo":
+        # What was sealed is lost where a login came between.
+        return _undo(view, found, given) if is_sent else see_other(address(ONE, id=found.id))
     wanted = _CHANGES.get(action)
     if wanted is None:
         raise invalid_request("bad_parameter", name="action")
@@ -210,7 +231,7 @@ def change(view: View) -> Reply:
         return changes.ask(view, question)
     if action == "rotate":
         return _rotate(view, found)
-    done = noted(ONE, wanted.note, id=found.id)
+    done = noted(view, ONE, wanted.note, id=found.id)
     return changes.make(view, question, given, lambda: _save(view, found, _changed(view, found, action)), done)
 
 
@@ -253,15 +274,17 @@ def _undo(view: View, found: Client, given: Mapping[str, str]) -> Reply:
     text = given.get("before", "")
     if not view.admin.seals(_UNDO, f"{found.id}\0{text}", given.get("seal", "")):
         raise forbidden("form_expired")
-    fields = {**client_document(found), **orjson.loads(text)}
-    entry, _ = client_form.entry_of(fields)
+    changed, now = orjson.loads(text), _document(found)
+    if any(now[name] != new for name, (_, new) in changed.items()):
+        raise conflict("changed_meanwhile")
+    entry, _ = client_form.entry_of({**now, **{name: old for name, (old, _) in changed.items()}})
     if entry is None:
         raise conflict("changed_meanwhile")
     after = _kept(client_form.record(entry), found)
     if inconsistency(after):
         raise conflict("changed_meanwhile")
     _save(view, found, after)
-    return see_other(noted(ONE, "client_undone", id=found.id))
+    return see_other(noted(view, ONE, "client_undone", id=found.id))
 
 
 def _client(view: View, client_id: str) -> Client:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from lingpai.console import changes
-from lingpai.console.changes import Question, noted
+from lingpai.console.changes import Question, note_of, noted
 from lingpai.console.view import View, address, admins
 from lingpai.http.response import Reply
 from lingpai.kernel.errors import conflict, invalid_request
@@ -21,7 +21,7 @@ def keys(view: View) -> Reply:
         "keys": [_row(view, each) for each in known],
         "rotations": [(algorithm, address(ROTATE, algorithm=algorithm)) for algorithm in ALGORITHMS],
         "period": view.services.settings.key_period // 86400,
-        "note": "key_made" if view.query.get("note") == "key_made" else "",
+        "note": note_of(view, ("key_made",)),
     }
     return view.page("keys.html", values)
 
@@ -68,4 +68,4 @@ def rotate(view: View) -> Reply:
         if view.services.keys.rotate(algorithm, wait) is None:
             raise conflict("changed_meanwhile")
 
-    return changes.make(view, question, given, make, noted(PATH, "key_made"))
+    return changes.make(view, question, given, make, noted(view, PATH, "key_made"))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from lingpai.accounts.roles import delete, save
 from lingpai.console import changes
-from lingpai.console.changes import Question, noted
+from lingpai.console.changes import Question, note_of, noted
 from lingpai.console.view import View, address, admins
 from lingpai.http.response import Reply
 from lingpai.kernel.errors import invalid_request, not_found
@@ -16,7 +16,7 @@ _NOTES = ("role_created", "role_renamed", "role_deleted")
 @admins()
 def roles(view: View) -> Reply:
     """All roles: they are one item, which was read with the admin."""
-    note, book = view.query.get("note", ""), view.admin.book
+    note, book = note_of(view, _NOTES, "role", "was"), view.admin.book
     kept = view.services.settings.admin_role
     values = {
         "title": view.texts("roles"),
@@ -25,7 +25,7 @@ def roles(view: View) -> Reply:
             for role_id, name in book.names
         ],
         "change": lambda action, role_id=None: address(CHANGE, action=action, id=role_id),
-        "note": note if note in _NOTES else "",
+        "note": note,
         "undo": _undo(view.query) if note == "role_renamed" else {},
     }
     return view.page("roles.html", values)
@@ -35,7 +35,8 @@ def _undo(query: Mapping[str, str]) -> dict[str, str]:
     """The fields of the form that gives a role its name of before."""
     if not query.get("role", "").isdecimal() or not query.get("was"):
         return {}
-    return {"to": CHANGE, "action": "rename", "id": query["role"], "name": query["was"]}
+    fields = {"action": "rename", "id": query["role"], "name": query["was"]}
+    return {"to": address(CHANGE, **fields), **fields}
 
 
 @admins(recent=True)
@@ -51,7 +52,7 @@ def change(view: View) -> Reply:
     question = Question(
         action=CHANGE,
         title=view.texts(f"ask_role_{action}", name=name),
-        texts=(view.texts(f"tell_role_{action}"),),
+        texts=tuple(view.texts(text) for text in (f"tell_role_{action}", *_warnings(view, action, name))),
         button=view.texts(f"do_role_{action}"),
         fields={"action": action, **({"id": str(role_id)} if role_id else {})},
         back=PATH,
@@ -63,10 +64,21 @@ def change(view: View) -> Reply:
         return changes.ask(view, question)
     if action == "delete":
         assert role_id is not None  # noqa: S101  only a new role has no id
-        return changes.make(view, question, given, lambda: delete(view.services, role_id), noted(PATH, "role_deleted"))
-    done = noted(PATH, "role_created") if role_id is None else noted(PATH, "role_renamed", role=role_id, was=name)
+        return changes.make(
+            view, question, given, lambda: delete(view.services, role_id), noted(view, PATH, "role_deleted")
+        )
+    done = (
+        noted(view, PATH, "role_created")
+        if role_id is None
+        else noted(view, PATH, "role_renamed", role=role_id, was=name)
+    )
     wanted = given.get("name", "")
     return changes.make(view, question, given, lambda: save(view.services, wanted, role_id), done)
+
+
+def _warnings(view: View, action: str, name: str) -> tuple[str, ...]:
+    """The names of the texts that warn of this change."""
+    return ("tell_role_mfa",) if action == "rename" and name in view.services.settings.mfa_roles else ()
 
 
 def _known(view: View, text: str) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lingpai.console import changes
-from lingpai.console.changes import Question, noted
+from lingpai.console.changes import Question, note_of, noted
 from lingpai.console.view import View, address, admins
 from lingpai.http.response import Reply
 from lingpai.kernel import phone_numbers
@@ -23,7 +23,7 @@ def sms(view: View) -> Reply:
     """The prefixes with many messages today, and the one that is asked for. Three calls beside those of every page."""
     if view.request.method == "POST":
         # A number may stand here, which no address is to hold.
-        typed = view.form(("prefix",))["prefix"]
+        typed = view.form(("prefix",)).get("prefix", "")
         wanted = _prefix(view, typed)
         return _show(view, wanted, {} if wanted else {"prefix": view.texts("bad_prefix")})
     return _show(view, _prefix(view, view.query.get("prefix", "")), {})
@@ -49,7 +49,7 @@ def _show(view: View, wanted: str, errors: Mapping[str, str]) -> Reply:
         "wanted": wanted,
         "least": budget.LISTED_AT,
         "most": settings.sms_unproven,
-        "note": "stop_lifted" if view.query.get("note") == "stop_lifted" else "",
+        "note": note_of(view, ("stop_lifted",), "prefix"),
     }
     return view.page("sms.html", values, errors, status=400 if errors else 200)
 
@@ -92,7 +92,7 @@ def lift(view: View) -> Reply:
             raise conflict("prefix_not_stopped")
         budget.lift(view.services, prefix)
 
-    return changes.make(view, question, given, make, noted(PATH, "stop_lifted", prefix=prefix))
+    return changes.make(view, question, given, make, noted(view, PATH, "stop_lifted", prefix=prefix))
 
 
 def _prefix(view: View, text: str) -> str:

@@ -82,8 +82,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "password": ("密码", "Password"),
     "second_factors": ("两步验证", "Second factors"),
     "created": ("创建时间", "Created"),
-    "closing": ("等待注销", "To be deleted"),
-    "closes": ("注销时间", "Deleted on"),
     "profile_name": ("姓名", "Name"),
     "gender": ("性别", "Gender"),
     "birthdate": ("出生日期", "Date of birth"),
@@ -159,6 +157,13 @@ TEXTS: dict[str, tuple[str, str]] = {
     "ask_revoke_role": ("撤销 {name} 的角色 {role}？", "Revoke the role {role} of {name}?"),
     "tell_revoke_role": ("从下一个请求起生效。", "It holds from the next request on."),
     "do_revoke_role": ("撤销角色", "Revoke the role"),
+    "deleted_on": ("将于 {day} 删除", "To be deleted on {day}"),
+    "ask_undo_deletion": ("撤销 {name} 的删除？", "Undo the deletion of {name}?"),
+    "tell_undo_deletion": (
+        "请先确认是本人提出的：手机号可能已换了主人。之后此账号可以再次登录。",
+        "Make sure that it is the owner who asks: the number may have a new holder. The account can be used again.",
+    ),
+    "do_undo_deletion": ("撤销删除", "Undo the deletion"),
     "ask_delete": ("永久删除 {name}？", "Delete {name} for good?"),
     "tell_delete": (
         "账号、资料和登录方式将被永久删除，无法撤销。如果只是不让其登录，请停用。",
@@ -174,6 +179,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "done_consent_revoked": ("已撤销访问。", "The access is revoked."),
     "done_role_granted": ("已授予角色。", "The role is granted."),
     "done_role_revoked": ("已撤销角色。", "The role is revoked."),
+    "done_deletion_undone": ("已撤销删除，账号可以再次登录。", "The deletion is undone."),
     "done_user_deleted": ("账号已删除。", "The account is deleted."),
     # clients
     "clients": ("应用", "Clients"),
@@ -197,7 +203,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "try_redeem": ("用授权码换取令牌", "Redeem the code"),
     "inline_picture": ("内嵌图片", "A picture in the record itself"),
     "client_taken": ("已有此 ID 的应用", "There is a client of this id already"),
-    "bad_client_id": ("请输入 1 到 {limit} 个字符", "Enter 1 to {limit} characters"),
+    "bad_client_id": ("请输入 1 到 {limit} 个可见字符", "Enter 1 to {limit} visible characters"),
     "no_seconds": ("请输入整数秒", "Enter a whole number of seconds"),
     "new_secret": ("新密钥", "New secret"),
     "client_created_text": ("应用 {id} 已创建。", "The client {id} is created."),
@@ -270,7 +276,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Where it is ignored, one factor is enough at this client: a risk that you accept.",
     ),
     "client_scopes": ("权限范围", "Scopes"),
-    "client_scopes_hint": ("可以申请的 scope，每行一个。", "What it may ask for. One on each line."),
+    "client_scopes_hint": (
+        "可以申请的 scope，每行一个，或用空格分隔。新应用留空则为协议风格的默认值。",
+        "What it may ask for, on lines or between spaces. A new client without any gets those of its dialect.",
+    ),
     "client_roles": ("应用的角色", "Roles of its own"),
     "client_roles_hint": (
         "以应用自己的身份（client_credentials）行事时的角色，每行一个。",
@@ -392,6 +401,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "tell_role_rename": (
         "拥有此角色的账号保留它；按名称判断的应用须一起修改。",
         "Its holders keep it. Apps that look for the name have to be changed, too.",
+    ),
+    "tell_role_mfa": (
+        "MFA_ROLES 中有此名称：改名后，在新名称加入该设置之前，拥有者不再需要两步验证。",
+        "MFA_ROLES names it: under another name its holders need no second factor, until the setting names that.",
     ),
     "do_role_rename": ("重命名", "Rename"),
     "ask_role_delete": ("删除角色 {name}？", "Delete the role {name}?"),

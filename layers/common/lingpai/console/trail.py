@@ -59,6 +59,15 @@ def find(view: View, wanted: Wanted, limit: int, after: str | None) -> tuple[lis
     return [_row(view, event, meanings) for event in page.events], page.next
 
 
+def first(view: View, wanted: Wanted, most: int) -> list[Row]:
+    """The newest `most` events: page after page, since one of a quiet time may be short or empty."""
+    rows, after = find(view, wanted, most, None)
+    while after is not None and len(rows) < most:
+        more, after = find(view, wanted, most - len(rows), after)
+        rows += more
+    return rows
+
+
 def latest(view: View, subject: str) -> list[Row]:
     """The latest events of a subject. One call."""
     return find(view, Wanted("subject", subject), 10, None)[0]

@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lingpai.accounts import ended_accounts, identities, last_admin
+from lingpai.accounts import closing, ended_accounts, identities, last_admin
 from lingpai.accounts import service as accounts
 from lingpai.accounts.model import RoleBook, User
 from lingpai.browser_sessions.model import BrowserSession
 from lingpai.consents import service as consents
 from lingpai.console import changes, trail
-from lingpai.console.changes import Question, noted
+from lingpai.console.changes import Question, note_of, noted
 from lingpai.console.session import see_other
 from lingpai.console.view import View, address, admins
 from lingpai.http.response import Reply
@@ -22,8 +22,11 @@ from lingpai.sessions.model import Session
 
 PATH, ONE, CHANGE = "/console/users", "/console/user", "/console/user/change"
 _PAGE = 25
-_SESSIONS = 100
+# How many sessions are shown, and read: what is over stays in the table for a while.
+_SESSIONS, _READ = 100, 1100
 _ID_MAX = 2**53
+# How long a new password is at least, and the random bytes of the longest one.
+_PASSWORD, _PASSWORD_BYTES = 24, 96
 # The fields of the forms of `CHANGE`.
 _FIELDS = ("id", "action", "role", "session", "client", "confirm")
 
@@ -32,7 +35,7 @@ _FIELDS = ("id", "action", "role", "session", "client", "confirm")
 def users(view: View) -> Reply:
     """A page of accounts, the newest first, or those that a text finds."""
     if view.request.method == "POST":
-        return _search(view, view.form(("q",))["q"] if view.request.raw_body else "")
+        return _search(view, view.form(("q",)).get("q", "") if view.request.raw_body else "")
     ids, after = trail.new_accounts(view, _PAGE, view.query.get("after") or None)
     known = view.services.store.directory(*ids).users if ids else {}
     values = {
@@ -42,7 +45,7 @@ def users(view: View) -> Reply:
         "days": view.services.settings.audit_days,
         "typed": "",
         "searched": False,
-        "note": view.query.get("note", "") if view.query.get("note", "") in _NOTES else "",
+        "note": note_of(view, _NOTES),
     }
     return view.page("users_rows.html" if view.is_part else "users.html", values)
 
@@ -88,8 +91,13 @@ def _row(view: View, user: User, book: RoleBook) -> dict[str, Any]:
         "roles": sorted(book.names_of(user.roles)),
         "created": view.moment(user.created_at),
         "disabled": user.disabled,
-        "closing": user.closes_at is not None,
+        "closing": _deleted_on(view, user),
     }
+
+
+def _deleted_on(view: View, user: User) -> str:
+    """The day of the deletion that the account's owner has asked for; empty for none."""
+    return closing.day_of(view.services, user.closes_at) if user.closes_at is not None else ""
 
 
 @admins()
@@ -99,14 +107,14 @@ def user(view: View) -> Reply:
     services, book = view.services, view.admin.book
     held = sorted((name, role_id) for role_id, name in book.names if role_id in found.roles)
     free = sorted((name, role_id) for role_id, name in book.names if role_id not in found.roles)
-    note = view.query.get("note", "")
+    note = note_of(view, _NOTES, "id", "role")
     profile = found.profile
     values = {
         "title": found.username or str(found.id),
         "user": found,
         "name": _name(view, found),
         "created": view.moment(found.created_at),
-        "closes": view.moment(found.closes_at) if found.closes_at is not None else "",
+        "closing": _deleted_on(view, found),
         "roles": held,
         "free": free,
         "is_self": found.id == view.admin.user.id,
@@ -128,7 +136,7 @@ def user(view: View) -> Reply:
         ],
         "latest": trail.latest(view, f"user:{found.id}"),
         "audit": address("/console/audit", by="subject", value=f"user:{found.id}"),
-        "note": note if note in _NOTES else "",
+        "note": note,
         "undo": _undo(view, found, note),
         "change": lambda action, **more: address(CHANGE, id=found.id, action=action, **more),
     }
@@ -142,18 +150,19 @@ def _undo(view: View, found: User, note: str) -> dict[str, str]:
     if not inverse or (inverse.endswith("role") and not role.isdecimal()):
         return {}
     more = {"role": role} if inverse.endswith("role") else {}
-    return {"to": CHANGE, "id": str(found.id), "action": inverse, **more}
+    fields = {"id": str(found.id), "action": inverse, **more}
+    return {"to": address(CHANGE, **fields), **fields}
 
 
 def _alive(view: View, user_id: int) -> list[Session | BrowserSession]:
     """The newest sessions of the account that are alive, _SESSIONS at most."""
     now = view.services.clock.now()
-    found = view.services.store.list_sessions(user_id, _SESSIONS)
+    found = view.services.store.list_sessions(user_id, _READ)
     marked = ended_accounts.of(view.services.store.list_ended(), user_id)
     alive = [
         each for each in found if each.over_at > now and not (marked and marked.has_ended(each.key, each.created_at))
     ]
-    return sorted(alive, key=lambda each: each.created_at, reverse=True)
+    return sorted(alive, key=lambda each: each.created_at, reverse=True)[:_SESSIONS]
 
 
 def _session(view: View, each: Session | BrowserSession) -> dict[str, Any]:
@@ -209,6 +218,10 @@ def _enable(view: View, found: User, _given: Mapping[str, str]) -> None:
     accounts.enable(view.services, found.id)
 
 
+def _undo_deletion(view: View, found: User, _given: Mapping[str, str]) -> None:
+    closing.reopen(view.services, found.id)
+
+
 def _delete(view: View, found: User, _given: Mapping[str, str]) -> None:
     accounts.delete(view.services, found.id, *_still_admin(view, found))
 
@@ -240,14 +253,11 @@ def _grant(view: View, found: User, given: Mapping[str, str]) -> None:
 
 def _revoke(view: View, found: User, given: Mapping[str, str]) -> None:
     role_id = _role(view, given)
-    if found.id == view.admin.user.id and view.admin.book.name_of(role_id) == view.services.settings.admin_role:
+    is_admins = view.admin.book.name_of(role_id) == view.services.settings.admin_role
+    if is_admins and found.id == view.admin.user.id:
         raise forbidden("own_account")
-    accounts.change(
-        view.services,
-        found.id,
-        lambda now: replace(now, roles=now.roles - {role_id}),
-        *_still_admin(view, found),
-    )
+    checks = _still_admin(view, found) if is_admins else ()
+    accounts.change(view.services, found.id, lambda now: replace(now, roles=now.roles - {role_id}), *checks)
 
 
 def _role(view: View, given: Mapping[str, str]) -> int:
@@ -272,6 +282,7 @@ _CHANGES: Mapping[str, _Change] = {
     "revoke_consent": _Change(_revoke_consent, "consent_revoked"),
     "grant_role": _Change(_grant, "role_granted", undo="revoke_role", danger=False),
     "revoke_role": _Change(_revoke, "role_revoked", undo="grant_role"),
+    "undo_deletion": _Change(_undo_deletion, "deletion_undone", danger=False, of_others=True),
     "delete": _Change(_delete, "user_deleted", tick=True, of_others=True),
 }
 # What undoes the change of each note.
@@ -296,9 +307,11 @@ def change(view: View) -> Reply:
     if make is None:
         return _reset_password(view, found)
     done = (
-        noted(PATH, wanted.note)
+        noted(view, PATH, wanted.note)
         if action == "delete"
-        else noted(ONE, wanted.note, id=found.id, role=given.get("role") if wanted.undo.endswith("role") else None)
+        else noted(
+            view, ONE, wanted.note, id=found.id, role=given.get("role") if wanted.undo.endswith("role") else None
+        )
     )
     return changes.make(view, question, given, lambda: make(view, found, given), done)
 
@@ -325,7 +338,7 @@ def _reset_password(view: View, found: User) -> Reply:
         raise conflict("user_is_disabled")
     if found.username is None and found.mobile is None:
         raise conflict("no_login_name")
-    password = base64url.encode(view.services.clock.new_secret())[:20]
+    password = _new_password(view)
     accounts.save(view.services, found.id, None, password, None, *_still_admin(view, found))
     values = {
         "title": view.texts("new_password"),
@@ -335,6 +348,13 @@ def _reset_password(view: View, found: User) -> Reply:
         "back": address(ONE, id=found.id),
     }
     return view.page("secret.html", values)
+
+
+def _new_password(view: View) -> str:
+    """A random password that the settings allow: long enough, and with all kinds of characters at its end."""
+    length = max(_PASSWORD, view.services.settings.password_min_length)
+    kinds = "-aA0"
+    return base64url.encode(view.services.clock.random_bytes(_PASSWORD_BYTES))[: length - len(kinds)] + kinds
 
 
 def _user(view: View, text: str) -> User:

@@ -77,6 +77,8 @@ _NEEDS_LOGIN = {
     "add-passkey": "passkey",
     "remove-passkey": "",
 }
+# How many sessions are read beside those that may be alive: what is over stays in the table for a while.
+_READ = 1000
 _NOTES = {
     "saved",
     "password_saved",
@@ -411,7 +413,7 @@ def _alive(services: Services, user: User) -> list[Session | BrowserSession]:
     now = services.clock.now()
     found = [
         session
-        for session in services.store.list_sessions(user.id, services.settings.sessions_max)
+        for session in services.store.list_sessions(user.id, _READ + services.settings.sessions_max)
         if session.over_at > now and not services.clients.has_ended(session.key, session.created_at)
     ]
     return sorted(found, key=_used_at, reverse=True)
