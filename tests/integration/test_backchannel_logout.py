@@ -205,7 +205,7 @@ def test_the_end_of_all_sessions_tells_of_those_that_are_left(web: Web, kind: st
 
 @pytest.mark.parametrize("kind", ["sessions.ended", "user.disabled"])
 def test_the_end_of_all_sessions_tells_of_none_that_was_opened_later(web: Web, kind: str) -> None:
-    """The event may be told late, as by `lingpai events redrive`, when the account is enabled and logged in to again."""
+    """The event may be told late, as by `lingpai events redrive`, when the account is enabled again and in use."""
     here = an_office(web)
     at = int(here.time.at)
     before = log_in(here, "shop", 1, sid=None)

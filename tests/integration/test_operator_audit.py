@@ -135,11 +135,19 @@ def test_nothing_to_redrive_from(shell: Shell) -> None:
     assert ended.err.endswith("has no queue of failed events: EVENTS_FAILED_QUEUE\n")
 
 
+def test_nothing_is_redriven_into_a_queue_that_ends_with_the_command(shell: Shell) -> None:
+    shell.settings["EVENTS_FAILED_QUEUE"] = "https://sqs.example/failed"
+    ended = shell.run("events", "redrive")
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.endswith("has no queue of deliveries: WEBHOOKS_QUEUE\n")
+
+
 def test_redrive(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     """What has no event stays where it is."""
     waiting = [QueuedMessage("1", events.message(GRANTED)), QueuedMessage("2", '{"record": {}}')]
     deleted: list[str] = []
     shell.settings["EVENTS_FAILED_QUEUE"] = "https://sqs.example/failed"
+    shell.settings["WEBHOOKS_QUEUE"] = "https://sqs.example/deliveries"
     monkeypatch.setattr(SqsQueue, "receive_all", lambda _: iter(waiting))
     monkeypatch.setattr(SqsQueue, "delete", lambda _, receipt: deleted.append(receipt))
     ended = shell.call("events", "redrive", "--json")
