@@ -104,7 +104,7 @@ def test_as_csv(trail: Shell) -> None:
 
 
 def test_harmless_fields() -> None:
-    for text in ("=1", "+1", "-1", "@x", "\t=1", "\r=1"):
+    for text in ("=1", "+1", "-1", "@x", "\t=1", "\r=1", "\n=1", "\uff1d1", "\uff0b1", "\uff0d1", "\uff20x"):
         assert harmless(text) == f"'{text}"
     for text in ("", "a=1", "梅", "1"):
         assert harmless(text) == text
