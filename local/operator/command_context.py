@@ -3,6 +3,7 @@
 import getpass
 import importlib.metadata
 import inspect
+import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -102,7 +103,7 @@ def command[**P](group: typer.Typer, name: str, *, asks: bool = False) -> Callab
                 names = inspect.signature(group_type).parameters
                 given[parameter] = group_type(**{each: given.pop(each) for each in names})
             stoppable = console.signals({signal.SIGTERM: signal.default_int_handler})
-            caused = caused_by(Cause(action=_command_line(group, name), actor=f"operator:{getpass.getuser()}"))
+            caused = caused_by(Cause(action=_command_line(group, name), actor=f"operator:{_operator()}"))
             opening = target.opened(options.stack, local=options.local)
             with console.report_errors(), stoppable, caused, opening as opened:
                 function(CommandContext(options, opened), **given)  # type: ignore[call-arg]  # typer gives what the signature asks
@@ -112,6 +113,14 @@ def command[**P](group: typer.Typer, name: str, *, asks: bool = False) -> Callab
         return function
 
     return register
+
+
+def _operator() -> str:
+    """The name of the system's user; the number of one that has no name, as in many containers."""
+    try:
+        return getpass.getuser()
+    except OSError:
+        return str(os.getuid())
 
 
 def _command_line(group: typer.Typer, name: str) -> str:

@@ -21,6 +21,9 @@ def redrive(context: CommandContext) -> None:
         settings = services.settings
         if not settings.events_failed_queue:
             raise Refused(f"{context.target.name} has no queue of failed events: EVENTS_FAILED_QUEUE")
+        if not settings.webhooks_queue:
+            # In the queue of this process they would be lost with it.
+            raise Refused(f"{context.target.name} has no queue of deliveries: WEBHOOKS_QUEUE")
         queue, parts = SqsQueue(settings, settings.events_failed_queue), bootstrap.event_services(services)
         done, left = 0, 0
         for waiting in queue.receive_all():

@@ -22,7 +22,7 @@ _ANSWERS_WITHIN = 5.0
 # Variables that would name another deployment than the stack, and the sender, which the stack's functions have.
 _NOT_THE_STACKS = (
     *("DYNAMODB_ENDPOINT", "KEYS_FILE", "CODE_PEPPER", "CODE_PEPPER_SECRET", "SMS_PROVIDER", "ISSUER"),
-    *("WEBHOOKS_QUEUE", "WEBHOOKS_FAILED_QUEUE", "WEBHOOK_LOOPBACK"),
+    *("WEBHOOKS_QUEUE", "WEBHOOKS_FAILED_QUEUE", "WEBHOOK_LOOPBACK", "EVENTS_FAILED_QUEUE", "EVENT_BUS"),
 )
 
 

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
@@ -147,7 +148,8 @@ def _write(writer: "_Writer", accounts: Iterator[Account], stop: threading.Event
                 while len(running) >= 2 * parallel:
                     done, running = wait(running, return_when=FIRST_COMPLETED)
                     _results(done)
-                running.add(pool.submit(writer.write, batch))
+                # Each thread has the command's cause, which is kept in the context.
+                running.add(pool.submit(copy_context().run, writer.write, batch))
             else:
                 _results(wait(running).done)
         finally:

@@ -96,6 +96,17 @@ def test_by_time_in_pages_of_any_size(store: WholeStore, key: dict[str, Any]) ->
     assert every(store, AuditQuery(**key, since=until, until=since)) == []
 
 
+@pytest.mark.parametrize("key", [{"subject": "user:1000"}, {"actor": "user:1"}, {"type": "user.disabled"}, {}])
+@pytest.mark.parametrize("until", [AT + 3 * 365 * DAY, 10**10, 253_402_300_799])
+def test_until_a_time_far_ahead(store: WholeStore, key: dict[str, Any], until: int) -> None:
+    """Years ahead, and where seconds have more digits than the keys of events."""
+    event = an_event(1)
+    store.append_events([event])
+    assert every(store, AuditQuery(**key, until=until)) == [event]
+    assert every(store, AuditQuery(**key, since=AT, until=until)) == [event]
+    assert every(store, AuditQuery(**key, since=until)) == []
+
+
 def test_a_quiet_time_is_looked_through(store: WholeStore) -> None:
     """A year between two events: pages may be empty, and there is a next one all the same."""
     old, new = an_event(1, AT - 360 * DAY), an_event(2)

@@ -66,7 +66,7 @@ def test_what_the_bare_client_asks(fake: FakeAws, bare: SqsQueue) -> None:
     fake.script = [
         Told(content={"Successful": [{"Id": "0"}, {"Id": "1"}]}),
         Told(content={}),
-        Told(content={"Messages": [{"ReceiptHandle": "r", "Body": "b"}]}),
+        Told(content={"Messages": [{"MessageId": "m", "ReceiptHandle": "r", "Body": "b"}]}),
         Told(content={}),
         Told(content={}),
     ]
@@ -83,12 +83,22 @@ def test_what_the_bare_client_asks(fake: FakeAws, bare: SqsQueue) -> None:
             "AmazonSQS.ChangeMessageVisibility",
             {"QueueUrl": URL, "ReceiptHandle": "receipt", "VisibilityTimeout": 30},
         ),
-        ("AmazonSQS.ReceiveMessage", {"QueueUrl": URL, "MaxNumberOfMessages": 10}),
-        ("AmazonSQS.ReceiveMessage", {"QueueUrl": URL, "MaxNumberOfMessages": 10}),
+        ("AmazonSQS.ReceiveMessage", {"QueueUrl": URL, "MaxNumberOfMessages": 10, "WaitTimeSeconds": 1}),
+        ("AmazonSQS.ReceiveMessage", {"QueueUrl": URL, "MaxNumberOfMessages": 10, "WaitTimeSeconds": 1}),
         ("AmazonSQS.DeleteMessage", {"QueueUrl": URL, "ReceiptHandle": "receipt"}),
     ]
     assert {asked.headers["content-type"] for asked in fake.asked} == {"application/x-amz-json-1.0"}
     assert all("/us-east-1/sqs/aws4_request" in asked.headers["authorization"] for asked in fake.asked)
+
+
+def test_messages_that_stay_come_once(fake: FakeAws, bare: SqsQueue) -> None:
+    """They are shown again after 30 seconds, which many others may take: who works on them comes to an end."""
+    stays = [{"MessageId": f"m{number}", "ReceiptHandle": f"r{number}", "Body": f"b{number}"} for number in range(2)]
+    late = {"MessageId": "late", "ReceiptHandle": "late", "Body": "late"}
+    fake.script = [Told(content={"Messages": each}) for each in (stays, stays, [stays[0], late])]
+    fake.answer = lambda _: fake.script.pop(0) if fake.script else Told(content={"Messages": stays})
+    bodies = [message.body for message in bare.receive_all()]
+    assert (bodies, len(fake.asked)) == (["b0", "b1", "late"], 5)
 
 
 def test_what_sqs_refuses_of_a_batch_is_sent_again(fake: FakeAws, bare: SqsQueue) -> None:

@@ -18,6 +18,8 @@ from lingpai.kernel.errors import LingpaiError
 from lingpai.sessions import access_tokens, id_tokens, jwt, logout_tokens, session_id
 from lingpai.sessions.model import Session, SessionKey
 from lingpai.sessions.storage import PutSession
+from lingpai.webhooks import messages
+from lingpai.webhooks.messages import LogoutMessage
 from tests.support.fake_web import Call, Certificate, Reply, Web
 from tests.support.webhooks import ISSUER, SHORT, Office, an_event, office, receiver
 
@@ -199,6 +201,20 @@ def test_the_end_of_all_sessions_tells_of_those_that_are_left(web: Web, kind: st
     log_in_a_browser(here)
     here.enqueue(an_event(type=kind, subject=f"user:{USER}", data={}))
     assert told(here, web) == {("shop", session_id.of(own)), ("blog", SID)}
+
+
+@pytest.mark.parametrize("kind", ["sessions.ended", "user.disabled"])
+def test_the_end_of_all_sessions_tells_of_none_that_was_opened_later(web: Web, kind: str) -> None:
+    """The event may be told late, as by `lingpai events redrive`, when the account is enabled again and in use."""
+    here = an_office(web)
+    at = int(here.time.at)
+    before = log_in(here, "shop", 1, sid=None)
+    here.time.advance(3600)
+    log_in(here, "shop", 2, sid=None)
+    log_in(here, "blog", 3)
+    here.enqueue(an_event(type=kind, subject=f"user:{USER}", data={}, at=at))
+    waiting = [messages.read(record["body"]) for record in here.due()]
+    assert waiting == [LogoutMessage("users-100-0", "shop", USER, session_id.of(before))]
 
 
 def test_the_end_of_a_clients_tokens_tells_nobody(web: Web) -> None:

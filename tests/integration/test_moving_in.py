@@ -1,6 +1,7 @@
 """`lingpai users` on DynamoDB Local: moved in, out and in again; stopped, killed, run again."""
 
 import csv
+import getpass
 import io
 import json
 import os
@@ -18,6 +19,8 @@ from lingpai.accounts import service as accounts
 from lingpai.accounts.model import User
 from lingpai.accounts.storage import PutUser
 from lingpai.clients.service import new_client
+from lingpai.kernel import cause
+from lingpai.kernel.cause import Cause
 from lingpai.passwords import service as passwords
 from lingpai.store import DynamoStore
 from local.transfer import files
@@ -119,6 +122,16 @@ def test_in_and_out_by_the_command(shell: Users, dynamodb_endpoint: str, tmp_pat
         assert code == 0
         assert sorted((json.loads(line) for line in out.splitlines()), key=lambda record: int(record["id"])) == exported
         assert json.loads(err)["exported"] == 305
+
+
+def test_an_import_is_the_operators_doing(shell: Users) -> None:
+    """Accounts are written by other threads than the command's, and keep its cause all the same."""
+    given = shell.file("users.jsonl", jsonl([EVERYTHING[0], *plain(300)]))
+    assert shell.run("import", str(given), "--create-roles")[0] == 0
+    expected = Cause(action="users import", actor=f"operator:{getpass.getuser()}")
+    for table in ("users_table", "roles_table"):
+        items = shell.store.call("Scan", TableName=getattr(shell.store.settings, table))["Items"]
+        assert {cause.read(item["cause"]["S"]) for item in items} == {expected}
 
 
 def test_an_export_tells_of_second_factors(shell: Users) -> None:

@@ -7,6 +7,7 @@ import importlib.metadata
 import json
 import os
 import pty
+import pwd
 import re
 import select
 import signal
@@ -98,6 +99,19 @@ def test_the_cause_is_the_command(shell: Shell) -> None:
     key = {"client_id": {"S": "shop"}}
     item = shell.store.call("GetItem", TableName=shell.store.settings.clients_table, Key=key)["Item"]
     assert cause.read(item["cause"]["S"]) == Cause("client disable", actor=f"operator:{getpass.getuser()}")
+
+
+def test_the_cause_of_a_user_without_a_name(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container whose user has no entry in /etc/passwd."""
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)
+    monkeypatch.setattr(os, "getuid", lambda: 54321)
+    shell.store.put_client(STANDARD)
+    assert shell.call("client", "disable", "shop", "--yes").code == 0
+    key = {"client_id": {"S": "shop"}}
+    item = shell.store.call("GetItem", TableName=shell.store.settings.clients_table, Key=key)["Item"]
+    assert cause.read(item["cause"]["S"]) == Cause("client disable", actor="operator:54321")
 
 
 # --- clients -----------------------------------------------------------------------------------------------

@@ -104,7 +104,7 @@ def test_as_csv(trail: Shell) -> None:
 
 
 def test_harmless_fields() -> None:
-    for text in ("=1", "+1", "-1", "@x", "\t=1", "\r=1"):
+    for text in ("=1", "+1", "-1", "@x", "\t=1", "\r=1", "\n=1", "\uff1d1", "\uff0b1", "\uff0d1", "\uff20x"):
         assert harmless(text) == f"'{text}"
     for text in ("", "a=1", "梅", "1"):
         assert harmless(text) == text
@@ -135,12 +135,20 @@ def test_nothing_to_redrive_from(shell: Shell) -> None:
     assert ended.err.endswith("has no queue of failed events: EVENTS_FAILED_QUEUE\n")
 
 
+def test_nothing_is_redriven_into_a_queue_that_ends_with_the_command(shell: Shell) -> None:
+    shell.settings["EVENTS_FAILED_QUEUE"] = "https://sqs.example/failed"
+    ended = shell.run("events", "redrive")
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.endswith("has no queue of deliveries: WEBHOOKS_QUEUE\n")
+
+
 @pytest.mark.security("EVT-redrive")
 def test_redrive(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     """What has no event stays where it is."""
     waiting = [QueuedMessage("1", events.message(GRANTED)), QueuedMessage("2", '{"record": {}}')]
     deleted: list[str] = []
     shell.settings["EVENTS_FAILED_QUEUE"] = "https://sqs.example/failed"
+    shell.settings["WEBHOOKS_QUEUE"] = "https://sqs.example/deliveries"
     monkeypatch.setattr(SqsQueue, "receive_all", lambda _: iter(waiting))
     monkeypatch.setattr(SqsQueue, "delete", lambda _, receipt: deleted.append(receipt))
     ended = shell.call("events", "redrive", "--json")

@@ -224,7 +224,8 @@ def test_a_test_by_the_queue(shell: Shell, sqs: FakeAws) -> None:
 
 def test_what_was_given_up_is_tried_again(shell: Shell, sqs: FakeAws) -> None:
     """Each is queued before it is deleted from where it was."""
-    first = {"Messages": [{"ReceiptHandle": f"r{number}", "Body": f"b{number}"} for number in range(2)]}
+    given = [{"MessageId": f"m{number}", "ReceiptHandle": f"r{number}", "Body": f"b{number}"} for number in range(2)]
+    first = {"Messages": given}
     receives = iter([Told(content=first), Told(content={})])
     sqs.answer = lambda asked: next(receives) if asked.headers["x-amz-target"].endswith("ReceiveMessage") else Told()
     same(shell.call("webhook", "redrive"), 0, "2 deliveries are tried again\n", "")
@@ -249,7 +250,7 @@ def test_what_was_given_up_is_tried_again(shell: Shell, sqs: FakeAws) -> None:
 
 
 def test_nothing_is_lost_where_it_cannot_be_queued(shell: Shell, sqs: FakeAws) -> None:
-    first = {"Messages": [{"ReceiptHandle": "r0", "Body": "b0"}]}
+    first = {"Messages": [{"MessageId": "m0", "ReceiptHandle": "r0", "Body": "b0"}]}
     refused = Told(403, {"__type": "AccessDenied"})
     sqs.answer = lambda asked: Told(content=first) if "Receive" in asked.headers["x-amz-target"] else refused
     ended = shell.call("webhook", "redrive")

@@ -10,6 +10,8 @@ import standardwebhooks
 
 from lingpai.aws.secret_wrapping import LocalSecretWrapper
 from lingpai.events.model import document
+from lingpai.kernel import cause
+from lingpai.kernel.cause import Cause
 from lingpai.kernel.errors import unavailable
 from lingpai.webhooks import messages, worker
 from lingpai.webhooks import service as webhooks
@@ -220,6 +222,39 @@ def test_who_is_gone_gets_nothing_more(certificate: Certificate, monkeypatch: py
         here.enqueue(an_event())
         assert here.deliver() == 0
         assert len(web.calls) == 1
+
+
+@pytest.mark.security("HOOK-gone")
+def test_the_answer_of_an_old_address_disables_nothing(
+    certificate: Certificate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A receiver that has moved: the function has the old address in memory for a minute, and that is gone."""
+    with receiver(certificate, monkeypatch, 410) as web:
+        here = office()
+        webhook, _ = here.add(url(web, "/old"))
+        here.enqueue(an_event())
+        moved = replace(webhook, url=url(web, "/new"))
+        assert here.store.change_webhook(webhook, moved)
+        web.answer = lambda call: Reply(410 if call.path == "/old" else 204, b"")
+        assert here.deliver() == 1
+        assert here.store.list_webhooks() == (moved,)
+        here.time.advance(6)
+        assert here.deliver() == 0
+        assert [call.path for call in web.calls] == ["/old", "/new"]
+
+
+def test_who_disables_a_webhook_whose_receiver_is_gone(
+    certificate: Certificate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The event of the change names it."""
+    causes = list[Cause]()
+    with receiver(certificate, monkeypatch, 410) as web:
+        here = office()
+        here.add(url(web))
+        here.enqueue(an_event())
+        monkeypatch.setattr(here.store, "change_webhook", lambda *_: causes.append(cause.current()))
+        assert here.deliver() == 0
+    assert causes == [Cause(action="delivery", actor="system")]
 
 
 def test_a_webhook_that_was_deleted_gets_nothing_more(web: Web) -> None:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import secrets
+import time
 from typing import Any
 from urllib.parse import urlencode
 
@@ -124,6 +125,27 @@ def test_xml(api: Api) -> None:
     fields = "".join(f"<{name}><![CDATA[{value}]]></{name}>" for name, value in told(api, RevokeInfo="301").items())
     assert success(send(api, f"<xml>{fields}<CreateTime>1</CreateTime></xml>"))
     assert stored(api, user_id).openids == ()
+
+
+def test_the_text_of_an_xml_field_is_no_field(api: Api) -> None:
+    """Somebody may have written it to the app."""
+    user_id = holder(api)
+    fields = {**told(api, "text"), "Content": "<Event>user_authorization_cancellation</Event>"}
+    body = "".join(f"<{name}><![CDATA[{value}]]></{name}>" for name, value in fields.items())
+    assert success(send(api, f"<xml>{body}</xml>"))
+    assert stored(api, user_id).openids == ((ISSUER, "o-1"),)
+
+
+def test_xml_without_an_end_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it costs to read grows with its length alone: an encrypted one is read before its signature is known."""
+    api = an_api(monkeypatch, f"{APP}:{TOKEN}:{KEY}")
+
+    def cost(piece: str) -> float:
+        body, began = "<xml>" + piece * (60_000 // len(piece)), time.process_time()
+        assert refused(send(api, body))
+        return time.process_time() - began
+
+    assert cost("<a><![CDATA[") < 20 * cost("<a><![CDATA[x]]></a>")
 
 
 def refused(answer: Answer) -> bool:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # What one call sends or receives at most.
 _BATCH = 10
+# Seconds that SQS waits for a message before it says that there is none.
+_WAIT = 1
 # How often a batch is sent of which SQS has refused a part, which it does where it is busy.
 _ATTEMPTS = 3
 
@@ -45,10 +47,29 @@ class SqsQueue:
         self._call("ChangeMessageVisibility", ReceiptHandle=receipt, VisibilityTimeout=seconds)
 
     def receive_all(self) -> Iterator[QueuedMessage]:
-        """The messages in the queue, until a call finds none. Each comes again unless it is deleted."""
-        while messages := self._call("ReceiveMessage", MaxNumberOfMessages=_BATCH).get("Messages"):
+        """The messages in the queue, each once, until a call finds none. Each comes again later unless it is deleted.
+
+        A message that stays in the queue comes again while others are still worked on: as soon as that is all that
+        comes, this ends.
+        """
+        seen: set[str] = set()
+        repeated = 0
+        while messages := self._receive():
             for message in messages:
+                if message["MessageId"] in seen:
+                    repeated += 1
+                    continue
+                repeated = 0
+                seen.add(message["MessageId"])
                 yield QueuedMessage(message["ReceiptHandle"], message["Body"])
+            if repeated > len(seen):
+                return
+
+    def _receive(self) -> Sequence[dict[str, str]]:
+        """Some messages; none where the queue is empty: without a wait SQS asks only some of its servers."""
+        answer = self._call("ReceiveMessage", MaxNumberOfMessages=_BATCH, WaitTimeSeconds=_WAIT)
+        found: Sequence[dict[str, str]] = answer.get("Messages") or ()
+        return found
 
     def delete(self, receipt: str) -> None:
         """Delete the received message."""

@@ -46,7 +46,9 @@ class DynamoEvents(DynamoTables):
         return self._find_by_day(query, limit, after)
 
     def _find_by_day(self, query: AuditQuery, limit: int, after: str | None) -> AuditPage:
-        until = _clock.now() + DAY if query.until is None else query.until
+        latest = _clock.now() + DAY
+        # Nothing has happened later, and `since` counts back from here.
+        until = latest if query.until is None else min(query.until, latest)
         since = max(query.since or 0, until - (self.settings.audit_days + 1) * DAY, 0)
         days = _days(since, min(until, int(after[:10]) + 1) if after else until)
         found: list[Item] = []
@@ -62,7 +64,7 @@ class DynamoEvents(DynamoTables):
         self, name: str, value: str, index: str | None, query: AuditQuery, limit: int, after: str | None
     ) -> tuple[list[Item], bool]:
         """The newest items of this value before the cursor, and whether there may be more."""
-        low, high = f"{query.since or 0:010d}", f"{query.until:010d}" if query.until is not None else _LAST
+        low, high = _bound(query.since or 0), _LAST if query.until is None else _bound(query.until)
         high = min(high, _below(after)) if after else high
         if high < low:
             return [], False
@@ -100,6 +102,11 @@ class DynamoEvents(DynamoTables):
 
 def _deserialize(item: Item) -> Event:
     return parse(json.loads(item["event"]["S"]))
+
+
+def _bound(at: int) -> str:
+    """The least key of this time; behind all keys where it has more digits than they have."""
+    return f"{at:010d}" if at < 10**10 else _LAST
 
 
 def _day(at: int) -> str:

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from lingpai.events.model import Event, document
 
 COLUMNS = ("time", "type", "subject", "actor", "client", "address", "request_id", "action", "data", "id")
-# A spreadsheet runs a field that begins so as a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# A spreadsheet runs a field that begins so as a formula; some of East Asia do where the characters are wide.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def as_csv(events: Iterable[Event], *, header: bool = True) -> str:

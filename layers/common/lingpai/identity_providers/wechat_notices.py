@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from lingpai.identity_providers.settings import NoticeSecrets
@@ -20,7 +20,8 @@ from lingpai.kernel.errors import LingpaiError, forbidden
 # Seconds that a notice may be old, or early.
 _FRESH = 600
 _BLOCK = 32
-_XML_FIELD = re.compile(r"<(\w{1,32})>(?:<!\[CDATA\[(.*?)\]\]>|([^<]*))</\1>", re.DOTALL)
+_XML_FIELD = re.compile(r"<(\w{1,32})>(?:(<!\[CDATA\[)|([^<]*)</\1>)?")
+_CDATA_END = "]]>"
 # Of `RevokeInfo`: all that the app was allowed.
 _ALL = "301"
 
@@ -57,13 +58,13 @@ def check_signature(secrets: NoticeSecrets, given: Mapping[str, str], now: int, 
 
 def read(secrets: NoticeSecrets, app: str, given: Mapping[str, str], body: str, now: int) -> Notice:
     """The notice; LingpaiError for one that WeChat has not signed, or that is for another app."""
-    fields = _fields(body)
     if secrets.key is not None:
-        message = fields.get("Encrypt", "")
+        message = _fields(body).get("Encrypt", "")
         check_signature(secrets, given, now, message)
         fields = _fields(_decrypted(secrets.key, message, app))
     else:
         check_signature(secrets, given, now)
+        fields = _fields(body)
     if fields.get("AppID", app) != app:
         raise refused()
     revoked = frozenset(re.findall(r"[0-9]+", fields.get("RevokeInfo", "")))
@@ -78,8 +79,7 @@ def refused() -> LingpaiError:
 def _fields(text: str) -> Mapping[str, str]:
     """The fields of a notice, which is JSON or XML by the app's settings; those that are no text are left out."""
     if text.lstrip().startswith("<"):
-        inner = text.strip().removeprefix("<xml>").removesuffix("</xml>")
-        return {name: cdata or plain for name, cdata, plain in _XML_FIELD.findall(inner)}
+        return dict(_xml_fields(text))
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
@@ -87,6 +87,23 @@ def _fields(text: str) -> Mapping[str, str]:
     if not isinstance(found, dict):
         raise refused()
     return {name: str(value) for name, value in found.items() if isinstance(value, str | int)}
+
+
+def _xml_fields(text: str) -> Iterator[tuple[str, str]]:
+    """The elements that hold text alone. Each character is looked at once or twice, whatever the text is like."""
+    place = 0
+    while found := _XML_FIELD.search(text, place):
+        name, cdata, plain = found.groups()
+        place = found.end()
+        if cdata:
+            end = text.find(_CDATA_END, place)
+            if end < 0:
+                raise refused()
+            plain, place = text[place:end], end + len(_CDATA_END)
+            if not text.startswith(f"</{name}>", place):
+                continue
+        if plain is not None:
+            yield name, plain
 
 
 def _decrypted(key: bytes, message: str, app: str) -> str:

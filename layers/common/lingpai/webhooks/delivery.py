@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import orjson
 
+from lingpai.kernel.cause import Cause, caused_by
 from lingpai.kernel.errors import LingpaiError
 from lingpai.outbound.https import Https, Lost, Unreached
 from lingpai.sessions import logout_tokens
@@ -67,8 +68,7 @@ class Courier:
         signed = signatures.headers(secrets, message.id, now, body)
         status = self._post(webhook.url, {"Content-Type": "application/json", **signed}, body)
         if status == _GONE:
-            self._switch_off(webhook)
-            return Outcome("over", str(status))
+            return Outcome("over" if self._switch_off(webhook) else "again", str(status))
         return Outcome("done" if 200 <= status < 300 else "again", str(status))
 
     def _deliver_logout(self, message: LogoutMessage) -> Outcome:
@@ -97,8 +97,17 @@ class Courier:
             self._opened[key] = self._all.secrets.unwrap(wrapped, webhook_id)
         return self._opened[key]
 
-    def _switch_off(self, webhook: Webhook) -> None:
-        """Disable the webhook, unless somebody else changes it at once: then the next answer 410 does."""
+    def _switch_off(self, webhook: Webhook) -> bool:
+        """Disable the webhook; False where its address is another one by now, at which nobody has answered 410 yet.
+
+        If somebody else changes it at the same time, the next answer 410 disables it.
+        """
         services = self._all.services
-        services.store.change_webhook(webhook, webhooks.switched_off(webhook, services.clock, "gone"))
         self._all.subscribers.forget()
+        now = self._all.subscribers.get(webhook.id)
+        if now is not None and now.url != webhook.url:
+            return False
+        with caused_by(Cause(action="delivery", actor="system")):
+            services.store.change_webhook(webhook, webhooks.switched_off(webhook, services.clock, "gone"))
+        self._all.subscribers.forget()
+        return True

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from lingpai.browser_sessions.model import BrowserSession
 from lingpai.events.model import Event
+from lingpai.kernel.clock import LEEWAY
 from lingpai.services import Services
 from lingpai.sessions import session_id
 from lingpai.sessions.model import Session
@@ -42,7 +43,8 @@ def tells(services: Services, client_id: str) -> bool:
 def _ended(services: Services, event: Event, user_id: int) -> Iterable[tuple[str, str]]:
     """Client and `sid` of each session that has ended by the event."""
     if event.type in _ENDS_ALL:
-        return _of_clients(_left(services, user_id))
+        # Not of those that were opened later: an event may be told days after, and the user has logged in again.
+        return _of_clients(each for each in _left(services, user_id) if each.created_at <= event.at + LEEWAY)
     # A session that was opened in no browser is called by its own id.
     sid, client_id = event.data.get("sid") or event.data.get("session"), event.data.get("client")
     if event.type not in _ENDS_ONE or not sid or (client_id and not tells(services, client_id)):
