@@ -282,7 +282,7 @@ def test_a_password_that_an_admin_sets(api: Api) -> None:
 
 
 def test_a_reset_keeps_when(old: Api) -> None:
-    assert old.post("/mobile/code/get", form={"mobile": NUMBER, "type": "reset"}, basic=WEB).status == 200
+    assert old.post("/mobile/code/get", form={"mobile": NUMBER, "purpose": "reset"}, basic=WEB).status == 200
     form = {"mobile": NUMBER, "code": old.last_code, "newPassword": NEW}
     assert old.post("/users/pwd/reset", form=form, basic=WEB).status == 200
     assert set_at(old) == 0
