@@ -203,6 +203,14 @@ def test_it_is_no_guess(guarded: Api) -> None:
         assert by_password(guarded) == REFUSED
 
 
+def test_its_address_does_not_become_a_known_one(guarded: Api) -> None:
+    """Nobody has logged in from there: it has no tries of its own when those of the name are used up elsewhere."""
+    assert by_password(guarded) == REFUSED
+    for _ in range(guarded.services.settings.login_tries):
+        assert by_password(guarded, "wrong-password", source_ip="198.51.100.7") == BAD_CREDENTIALS
+    assert by_password(guarded).status == 429
+
+
 def test_guesses_that_were_made_meanwhile_count(guarded: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of many guesses at once, no more than the limit allows are answered by what they have found."""
     tries = guarded.services.settings.login_tries

@@ -111,11 +111,12 @@ def _authenticate(services: Services, name: str, address: str, verified: _Verify
             raise invalid_grant("bad_credentials")
         if again and user.closes_at is not None:
             raise closing.refusal_of(services, user)
+        counted = login_limits.checks_of(attempt) if found.refusal else login_limits.succeeded(attempt, user.id)
         return Authenticated(
             user.id,
             (login_methods.PASSWORD,),
             services.clock.now(),
-            writes=(found.unchanged, *login_limits.succeeded(attempt, user.id)),
+            writes=(found.unchanged, *counted),
             after_conflict=after_conflict,
             refusal=found.refusal,
             new_password=found.new_password,
