@@ -18,7 +18,7 @@ from tests.support.contention import queued_or_refused, racing_store
 from tests.support.races import RACERS, race, refusals, won
 from tests.support.time import START, Time
 
-pytestmark = pytest.mark.security("PASSWORD-AGE")
+pytestmark = pytest.mark.security("AGE-1", "AGE-3")
 
 OLD, WRONG = "correct horse battery", "400 invalid_grant bad_credentials"
 EXPIRED, TOO_MANY = "400 invalid_grant password_expired", "429 too_many_requests slow_down"

@@ -18,7 +18,7 @@ from tests.support.browsers import CALLBACK, request_pairs, web_app
 from tests.support.pages import Browser, Page, path
 from tests.support.stores import GUARDED
 
-pytestmark = pytest.mark.security("PASSWORD-AGE")
+pytestmark = pytest.mark.security("AGE-2")
 
 AGE = 90 * 86400
 PASSWORD = "correct horse battery"

@@ -31,7 +31,7 @@ from tests.support.memory_store import MemoryStore
 from tests.support.stores import GUARDED
 from tests.support.tokens import BAD_CREDENTIALS, STANDARD, WEB, error
 
-pytestmark = pytest.mark.security("PASSWORD-AGE")
+pytestmark = pytest.mark.security("AGE-1")
 
 DAYS = 90
 AGE = DAYS * 86400
@@ -347,8 +347,9 @@ def apps(monkeypatch: pytest.MonkeyPatch, store: MemoryStore) -> Api:
 def test_an_app_sends_its_user_to_a_browser(apps: Api) -> None:
     apps.time.advance(AGE)
     answer = App(apps).step(username="alice", password=PASSWORD)
-    refused(answer, "redirect_to_web", "password_expired", 403)
-    assert answer.json["error_description"] == TEXT
+    refused(answer, "redirect_to_web", "new_password_needed", 403)
+    told = "The password has expired: let the user log in in a browser, and choose a new one there"
+    assert answer.json["error_description"] == told
     assert "request_uri" not in answer.json
     assert sessions(apps) == 0
 
@@ -357,7 +358,7 @@ def test_an_app_whose_browser_comes_back(apps: Api) -> None:
     apps.time.advance(AGE)
     app = App(apps, "browsing", request={**REQUEST, "redirect_uri": CALLBACK, "state": "xyz"})
     answer = app.step(username="alice", password=PASSWORD)
-    refused(answer, "redirect_to_web", "password_expired", 403)
+    refused(answer, "redirect_to_web", "new_password_needed", 403)
     assert answer.json["expires_in"] == 600
     assert answer.json["request_uri"].startswith("urn:")
 
@@ -375,5 +376,5 @@ def test_a_password_that_becomes_too_old_between_two_factors(apps: Api) -> None:
     assert app.step(username="alice", password=PASSWORD).json["next"] == ["totp", "recovery_code"]
     apps.time.advance(60)
     answer = app.step(totp=otp.code(apps.services.clock.now()))
-    refused(answer, "redirect_to_web", "password_expired", 403)
+    refused(answer, "redirect_to_web", "new_password_needed", 403)
     assert sessions(apps) == 0

@@ -38,7 +38,7 @@ def refusal(services: Services, user: User, roles: Collection[str]) -> LingpaiEr
         return None
     if settings.password_max_age_roles and set(settings.password_max_age_roles).isdisjoint(roles):
         return None
-    return password_expired(login_page(services))
+    return password_expired(f"{services.issuer}/login")
 
 
 def refusal_now(services: Services, user: User) -> LingpaiError | None:
@@ -48,11 +48,6 @@ def refusal_now(services: Services, user: User) -> LingpaiError | None:
         return refusal(services, user, frozenset())
     _, roles = read(services, user.id)
     return refusal(services, user, roles)
-
-
-def login_page(services: Services) -> str:
-    """The address where a new password is chosen."""
-    return f"{services.issuer}/login"
 
 
 def _asks_for_roles(settings: "PasswordSettings") -> bool:

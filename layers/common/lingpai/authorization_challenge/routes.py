@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from lingpai.authentication import password_age
 from lingpai.authorization import prompts, pushed_requests
 from lingpai.authorization.model import AuthorizationRequest
 from lingpai.authorization.request import PARAMETERS, check_of_app, pairs_of, read_of_app
@@ -50,8 +49,7 @@ def challenge(services: Services, request: Request) -> Reply:
         jkt = dpop.proven_key(services, request)
         if client.dpop_bound_access_tokens and jkt is None:
             raise invalid_dpop_proof("dpop_required")
-        outcome = steps.take(services, _attempt(services, request, client, given, login, jkt))
-        reply = _answer(outcome, password_age.login_page(services))
+        reply = _answer(steps.take(services, _attempt(services, request, client, given, login, jkt)))
     if jkt is not None and services.settings.dpop_nonce:
         reply = replace(reply, headers={**reply.headers, "DPoP-Nonce": nonces.current(services)})
     return reply.about(client.id, CHALLENGE, error=reply.error)
@@ -117,7 +115,7 @@ def _first_request(
     return asked, AppRequest(client.id, parameters, asked.pushed, jkt)
 
 
-def _answer(outcome: Outcome, login_page: str) -> Reply:
+def _answer(outcome: Outcome) -> Reply:
     match outcome:
         case Issued(code=code):
             return json_reply(200, {"authorization_code": code})
@@ -132,7 +130,7 @@ def _answer(outcome: Outcome, login_page: str) -> Reply:
         case RedirectToWeb(request_uri=uri, reason=reason):
             # Section 5.2.2: `expires_in` is the life of `request_uri`.
             pushed = {} if uri is None else {"request_uri": uri, "expires_in": pushed_requests.LIFETIME}
-            return oauth_error(LingpaiError("redirect_to_web", 403, reason, login=login_page), more=pushed)
+            return oauth_error(LingpaiError("redirect_to_web", 403, reason), more=pushed)
 
 
 ROUTES = (oauth("/oauth/challenge", challenge),)

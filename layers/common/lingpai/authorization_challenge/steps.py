@@ -185,7 +185,7 @@ def take(services: Services, attempt: Attempt) -> Outcome:
     except LingpaiError as error:
         if error.reason != "password_expired":
             raise
-        return redirect(services, attempt, error.reason)
+        return redirect(services, attempt, "new_password_needed")
 
 
 def _next(services: Services, attempt: Attempt, first: FirstFactor | None) -> tuple[str, ...]:

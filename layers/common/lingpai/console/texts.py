@@ -33,6 +33,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "yes": ("是", "Yes"),
     "none": ("无", "None"),
     "is_set": ("已设置", "Set"),
+    "set_at": ("设置于 {time}", "Set {time}"),
     "state": ("状态", "State"),
     "enabled": ("启用", "Enabled"),
     "disabled": ("已停用", "Disabled"),

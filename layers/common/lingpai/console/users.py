@@ -104,6 +104,7 @@ def user(view: View) -> Reply:
         "user": found,
         "name": _name(view, found),
         "created": view.moment(found.created_at),
+        "password_set": view.moment(found.password_set_at),
         "roles": held,
         "free": free,
         "is_self": found.id == view.admin.user.id,

@@ -64,7 +64,7 @@ REASONS: dict[str, frozenset[str]] = {
     "use_dpop_nonce": frozenset({"use_dpop_nonce"}),
     "invalid_session": frozenset({"invalid_session"}),
     "insufficient_authorization": frozenset({"bad_captcha", "captcha_required", "factor_required"}),
-    "redirect_to_web": frozenset({"no_second_factor", "password_expired"}),
+    "redirect_to_web": frozenset({"new_password_needed", "no_second_factor"}),
     "access_denied": frozenset({"no_passkeys_here"}),
     "unauthorized_client": frozenset({"grant_not_allowed"}),
     "unsupported_grant_type": frozenset({"unknown_grant"}),

@@ -87,6 +87,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "该账号需要两步验证，请在浏览器中登录并设置",
         "The account needs a second factor and has none: let the user log in in a browser",
     ),
+    "new_password_needed": (
+        "密码已到期，请在浏览器中登录并设置新密码",
+        "The password has expired: let the user log in in a browser, and choose a new one there",
+    ),
     "another_account": ("请使用应用指定的账号登录", "The user has logged in to another account than the hint names"),
     "user_refused": ("用户拒绝了授权", "The user refused"),
     "bad_credentials": ("用户名或密码错误", "Bad credentials"),
