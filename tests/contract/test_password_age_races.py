@@ -65,10 +65,11 @@ def test_one_new_password_is_set(services: Services) -> None:
 def test_an_account_is_disabled_at_the_same_time(services: Services) -> None:
     """Whichever comes first, nobody is logged in to it by what comes after."""
 
-    def disable() -> None:
+    def disable() -> str:
         accounts.disable(services, 1)
+        return "disabled"
 
-    outcomes = race([partial(renew, services, "a quite different phrase"), disable])
+    outcomes = race((partial(renew, services, "a quite different phrase"), disable))
     assert set(refusals(outcomes)) <= {WRONG}
     assert services.store.sessions_of(1) == ()
 

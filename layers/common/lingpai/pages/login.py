@@ -34,7 +34,18 @@ DELETION = "/login/deletion"
 KEEPING = {login_methods.PASSWORD, login_methods.POSSESSION}
 # What a login has done of the wishes of an authorization request.
 NEW_LOGIN: "tuple[Step, ...]" = ("login", "select_account")
-_FIELDS = ("action", "mobile", "captcha", "code", "username", "password", "oldPassword", "newPassword", "answer", "provider")
+_FIELDS = (
+    "action",
+    "mobile",
+    "captcha",
+    "code",
+    "username",
+    "password",
+    "oldPassword",
+    "newPassword",
+    "answer",
+    "provider",
+)
 # The form that takes a new password in place of one that is too old.
 RENEWAL = "renew"
 _NOTES = {"reset": "reset_done", "login_declined": "login_declined", "login_expired": "login_expired"}

@@ -19,8 +19,8 @@ class PasswordSettings(FeatureSettings):
     NIST SP 800-63B-4 wants it
     """
     password_max_age_days: Annotated[int, Field(ge=0, le=3650)] = 0
-    """days: how long a password logs in before its holder has to choose a new one; 0 for ever, as NIST SP 800-63B-4 wants
-    it (see [passwords](passwords.md#old-passwords))
+    """days: how long a password logs in before its holder has to [choose a new one](passwords.md#old-passwords); 0 for
+    ever, as NIST SP 800-63B-4 wants it
     """
     password_max_age_roles: Words = ()
     """roles: the roles whose holders alone have to; without any, everybody"""

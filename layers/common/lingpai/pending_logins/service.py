@@ -120,7 +120,7 @@ def completed(
     def refuse(conflict: Conflict) -> Authenticated:
         if conflict.write in writes:
             raise invalid_grant("bad_second_factor")
-        if isinstance(conflict.write, CheckUser | ChangeUser) and conflict.user is not None and not conflict.user.is_active:
+        if isinstance(conflict.write, CheckUser | ChangeUser) and conflict.user and not conflict.user.is_active:
             raise closing.refusal_of(services, conflict.user)
         raise invalid_grant("login_expired")
 
