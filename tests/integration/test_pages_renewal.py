@@ -187,6 +187,7 @@ def test_where_no_password_is_too_old_there_is_no_form(monkeypatch: pytest.Monke
         ({"oldPassword": ""}, "Enter your current password"),
         ({"newPassword": ""}, "Enter a new password"),
         ({"oldPassword": "wrong-password"}, "The username or the password is wrong"),
+        ({"oldPassword": "wrong-password", "newPassword": PASSWORD}, "The username or the password is wrong"),
         ({"username": "nobody-at-all"}, "The username or the password is wrong"),
         ({"newPassword": "short"}, "A password needs at least 8 characters"),
         ({"newPassword": "password123"}, "This password is common or has leaked before"),

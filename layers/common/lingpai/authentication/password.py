@@ -1,6 +1,7 @@
 """Authentication by a name and its password, or by digests of the password (seed 002)."""
 
 from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from lingpai.accounts import closing, identities
@@ -12,6 +13,7 @@ from lingpai.authentication.model import Authenticated
 from lingpai.kernel.errors import LingpaiError, invalid_grant
 from lingpai.kernel.writes import Conflict
 from lingpai.passwords import service as passwords
+from lingpai.rate_limits import unanswered
 from lingpai.services import Services
 from lingpai.sessions import login_methods
 
@@ -54,12 +56,19 @@ def renew(services: Services, name: str, old: str, new: str, address: str) -> Au
 
     LingpaiError `invalid_request` for a new password that is refused or no other; that it is the account's name is told
     to none but the holder of the old one.
+
+    Can be repeated in a block of `renewal_noted`: if the first request has set the password, it is set again.
     """
     passwords.check_new(new, name, services.settings)
     passwords.check_differs(new, old)
 
     def verified(user: User | None, _roles: Collection[str]) -> _Verified:
-        user, stored = _of_password(services, user, old)
+        try:
+            user, stored = _of_password(services, user, old)
+        except LingpaiError:
+            if not unanswered.is_repeat(services, *_renewal(name, old, new)):
+                raise
+            user, stored = _of_password(services, user, new)
         unchanged = CheckUser(user.id, stored)
         try:
             passwords.check_new(new, identities.display_name(services, user), services.settings)
@@ -69,6 +78,15 @@ def renew(services: Services, name: str, old: str, new: str, address: str) -> Au
         return _Verified(unchanged, new_password=new_password)
 
     return _authenticate(services, name, address, verified)
+
+
+def renewal_noted(services: Services, name: str, old: str, new: str) -> AbstractContextManager[None]:
+    """A block that completes a login of `renew`: after a 503 the same request may be repeated."""
+    return unanswered.noted(services, *_renewal(name, old, new))
+
+
+def _renewal(name: str, old: str, new: str) -> tuple[object, ...]:
+    return ("renew", name, old, new)
 
 
 def _of_password(services: Services, user: User | None, password: str) -> tuple[User, str]:

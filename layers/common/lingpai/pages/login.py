@@ -141,10 +141,10 @@ def _by_new_password(page: View, given: dict[str, str]) -> Reply:
     if errors:
         return _renewal_form(page, given, errors, status=400)
     services, address = page.services, page.request.source_ip
+    name, old, new = (given[field] for field in ("username", "oldPassword", "newPassword"))
     try:
-        return finish(
-            page, password.renew(services, given["username"], given["oldPassword"], given["newPassword"], address)
-        )
+        with password.renewal_noted(services, name, old, new):
+            return finish(page, password.renew(services, name, old, new, address))
     except LingpaiError as error:
         return _renewal_form(page, given, page.errors_of(error, "username", "newPassword"), error)
 
