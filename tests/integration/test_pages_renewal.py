@@ -10,6 +10,7 @@ import pytest
 from lingpai.accounts import service as accounts
 from lingpai.accounts.model import User
 from lingpai.accounts.storage import ChangeUser, DisableUser
+from lingpai.kernel import cause
 from lingpai.kernel.writes import Write
 from lingpai.sessions import service as sessions
 from tests.support.api import Api, make_api
@@ -175,6 +176,18 @@ def test_where_no_password_is_too_old_there_is_no_form(monkeypatch: pytest.Monke
     sent = {"action": "renew", "username": "alice", "oldPassword": PASSWORD, "newPassword": NEW}
     assert path(browser.submit(form, **sent).target) == "/login"
     assert (browser.is_logged_in, logs_in(api, PASSWORD)) == (False, 200)
+
+
+@pytest.mark.moto
+def test_it_is_a_change_of_the_password(monkeypatch: pytest.MonkeyPatch, api_store: Any) -> None:
+    """Not a new hash of the same one, which no event tells of."""
+    api = an_api(monkeypatch, api_store)
+    browser = Browser(api)
+    renew(browser, browser.log_in())
+    key = {"id": {"N": str(api.user_id("alice"))}}
+    item = api_store.call("GetItem", TableName=api_store.settings.users_table, Key=key)["Item"]
+    found = cause.read(item["cause"]["S"])
+    assert (found.action, found.why) == ("/login", "")
 
 
 # --- what it refuses ------------------------------------------------------------------------------------------
