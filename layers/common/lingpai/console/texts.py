@@ -505,7 +505,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{algorithm} 密钥已签名 {days} 天，且没有下一个",
         "the key of {algorithm} has signed for {days} days, and none follows",
     ),
-    "found_no_role": ("没有 MFA_ROLES 中的角色 {role}", "there is no role {role}, which MFA_ROLES names"),
+    "found_no_role": ("没有 {setting} 中的角色 {role}", "there is no role {role}, which {setting} names"),
     "found_roles": ("共 {count} 个", "there are {count}"),
     "found_no_client": ("没有启用的应用", "no client is enabled"),
     "found_mfa_ignored": ("{id} 的登录不要求两步验证", "{id} logs users in without their second factor"),
