@@ -297,6 +297,17 @@ def test_a_reset_keeps_when(old: Api) -> None:
     assert by_password(old, NEW).status == 200
 
 
+def test_a_reset_to_the_same_password(old: Api) -> None:
+    """It sets nothing, and the code is good for another one."""
+    assert old.post("/mobile/code/get", form={"mobile": NUMBER, "purpose": "reset"}, basic=WEB).status == 200
+    form = {"mobile": NUMBER, "code": old.last_code, "newPassword": PASSWORD}
+    answer = old.post("/users/pwd/reset", form=form, basic=WEB)
+    assert (answer.status, answer.json["error"]) == (400, "新密码不能与当前密码相同")
+    assert by_password(old) == REFUSED
+    assert old.post("/users/pwd/reset", form={**form, "newPassword": NEW}, basic=WEB).status == 200
+    assert by_password(old, NEW).status == 200
+
+
 @pytest.mark.parametrize("settings", [{"argon2_time": 3}, {"digest_login": True}], ids=["parameters", "digests"])
 def test_a_new_hash_of_the_same_password_is_no_new_password(
     api: Api, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]

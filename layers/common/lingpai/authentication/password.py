@@ -66,7 +66,7 @@ def renew(services: Services, name: str, old: str, new: str, address: str) -> Au
         try:
             user, stored = _of_password(services, user, old)
         except LingpaiError:
-            if not unanswered.is_repeat(services, *_renewal(name, old, new)):
+            if not unanswered.is_repeat(services, *_renewal(name, address)):
                 raise
             user, stored = _of_password(services, user, new)
         unchanged = CheckUser(user.id, stored)
@@ -80,13 +80,13 @@ def renew(services: Services, name: str, old: str, new: str, address: str) -> Au
     return _authenticate(services, name, address, verified)
 
 
-def renewal_noted(services: Services, name: str, old: str, new: str) -> AbstractContextManager[None]:
+def renewal_noted(services: Services, name: str, address: str) -> AbstractContextManager[None]:
     """A block that completes a login of `renew`: after a 503 the same request may be repeated."""
-    return unanswered.noted(services, *_renewal(name, old, new))
+    return unanswered.noted(services, *_renewal(name, address))
 
 
-def _renewal(name: str, old: str, new: str) -> tuple[object, ...]:
-    return ("renew", name, old, new)
+def _renewal(name: str, address: str) -> tuple[object, ...]:
+    return ("renew", name, address)
 
 
 def _of_password(services: Services, user: User | None, password: str) -> tuple[User, str]:

@@ -75,11 +75,17 @@ def _has_been_reset(services: Services, user_id: int | None, new: str, request: 
 
 
 def _set_password(services: Services, user_id: int, new: str, verified: sms_codes.VerifiedCode) -> None:
-    """Set the password of the account whose number the code proves, and end its sessions."""
+    """Set the password of the account whose number the code proves, and end its sessions.
+
+    Where passwords become too old, the new one has to differ. Whoever asks learns the present one by chance alone: any
+    other is set, and the code is used up.
+    """
     user = services.store.get_user(user_id)
     if user is None or not user.is_active:
         raise closing.refusal(services, user_id)
     passwords.check_new(new, identities.display_name(services, user), services.settings)
+    if password_age.is_limited(services.settings) and passwords.verify(new, user.password, services.settings):
+        raise invalid_request("password_unchanged")
     writes = (
         ChangeUser(user, accounts.with_password(services, user, new)),
         CheckIdentity(identities.mobile_key(verified.consume.number), user_id),

@@ -143,7 +143,7 @@ def _by_new_password(page: View, given: dict[str, str]) -> Reply:
     services, address = page.services, page.request.source_ip
     name, old, new = (given[field] for field in ("username", "oldPassword", "newPassword"))
     try:
-        with password.renewal_noted(services, name, old, new):
+        with password.renewal_noted(services, name, address):
             return finish(page, password.renew(services, name, old, new, address))
     except LingpaiError as error:
         return _renewal_form(page, given, page.errors_of(error, "username", "newPassword"), error)
