@@ -243,7 +243,7 @@ def _add_user(entry: SeedUser, roles: Mapping[str, int], services: Services) -> 
         accounts.add(services, accounts.with_password(services, user, entry.password))
     else:
         stored = passwords.as_kept(entry.password_hash, settings) if entry.password_hash else None
-        accounts.add(services, replace(user, password=stored))
+        accounts.add(services, replace(user, password=stored, password_set_at=user.created_at if stored else None))
     return True
 
 

@@ -136,15 +136,20 @@ def _recoverable(case: Case, real: str, name: str) -> Finding:
 
 
 def roles(case: Case) -> Iterator[Finding]:
-    """Check that the admin role exists."""
+    """Check that the admin role exists, and the roles that settings name."""
     admin = case.services.settings.admin_role
     there = case.services.store.directory().roles.id_of(admin) is not None
     mend = f"there is no role {admin}, so nobody is an admin: `lingpai seed` makes roles"
     yield verdict("roles", there, f"{admin} is there", mend)
     names = dict(case.services.store.directory().roles.names).values()
-    for role in case.services.settings.mfa_roles:
-        if role not in names:
-            yield Finding("second factors", State.warn, f"there is no role {role}, which MFA_ROLES names")
+    settings = case.services.settings
+    for check, setting, named in (
+        ("second factors", "MFA_ROLES", settings.mfa_roles),
+        ("old passwords", "PASSWORD_MAX_AGE_ROLES", settings.password_max_age_roles),
+    ):
+        for role in named:
+            if role not in names:
+                yield Finding(check, State.warn, f"there is no role {role}, which {setting} names")
 
 
 def clients(case: Case) -> Iterator[Finding]:

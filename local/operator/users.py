@@ -82,7 +82,7 @@ def create(
 
 @command(group, "show")
 def show(context: CommandContext, who: Who) -> None:
-    """Show an account: its names, roles, state and how many sessions it has. Of its password, whether there is one."""
+    """Show an account: its names, roles, state and how many sessions it has. Of its password, when it was set."""
     with account(context, who) as (services, user):
         book = services.store.directory().roles
         count = len(_alive(services, user))
@@ -95,7 +95,7 @@ def show(context: CommandContext, who: Who) -> None:
         "roles": role_names(book, user),
         "created": format_time(user.created_at),
         "state": state(user),
-        "password": "set" if user.password else "none",
+        "password": _password(user),
         "digest login": "possible" if user.digests else "no",
         "second factors": kinds,
         "sessions": count,
@@ -230,6 +230,13 @@ def revoke_role(context: CommandContext, who: Who, role: RoleName) -> None:
     _change_role(context, who, role, granted=False)
 
 
+def _password(user: User) -> str:
+    """Whether there is one, and when it was set if that is known."""
+    if user.password is None:
+        return "none"
+    return "set" if user.password_set_at is None else f"set {format_time(user.password_set_at)}"
+
+
 def state(user: User) -> str:
     """Return the word for people: disabled, enabled, or when a closed account is deleted."""
     if user.closes_at is not None:
@@ -250,6 +257,7 @@ def document(user: User, book: RoleBook) -> dict[str, Any]:
         "disabled": user.disabled,
         "closes_at": user.closes_at,
         "has_password": user.password is not None,
+        "password_set_at": user.password_set_at,
         "digest_login": user.digests is not None,
     }
 

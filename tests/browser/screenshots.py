@@ -64,6 +64,15 @@ def login_number_error(site: Site, page: Page) -> None:
     page.wait_for_selector(".summary")
 
 
+def renewal(site: Site, page: Page) -> None:
+    """A new password in place of one that is too old."""
+    site.let_password_expire(NAME)
+    page.goto(site.authorize(login_hint=NAME))
+    page.fill("#password", PASSWORD)
+    page.click("button.main")
+    page.wait_for_selector("#newPassword")
+
+
 def code(site: Site, page: Page) -> None:
     """Where the code is typed in."""
     send_code(site, page, "/login", NUMBER)
@@ -310,6 +319,7 @@ PAGES: dict[str, Callable[[Site, Page], None]] = {
     "login-password": login_password,
     "login-error": login_error,
     "login-number-error": login_number_error,
+    "renewal": renewal,
     "code": code,
     "captcha": captcha,
     "captcha-error": captcha_error,

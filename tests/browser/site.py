@@ -40,6 +40,7 @@ PHONE: dict[str, Any] = {
     "has_touch": True,
 }
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
+_MAX_AGE_DAYS = 90
 DEVICES = {"phone": PHONE, "desktop": DESKTOP}
 LOCALES = {"zh": "zh-CN", "en": "en-GB"}
 _LOGO = (
@@ -76,9 +77,24 @@ class Site:
         form = {"mobile": f"{NUMBER[:-4]}0000"}
         assert self.api.post("/mobile/code/get", form=form, basic=("web-client", "web-secret")).status == 200
 
+    def let_password_expire(self, name: str) -> None:
+        """Make the account's password too old."""
+        services = self.api.services
+        long_ago = services.clock.now() - _MAX_AGE_DAYS * 86400
+        accounts.change(services, self.api.user_id(name), lambda user: replace(user, password_set_at=long_ago))
+        self._set(password_max_age_days=_MAX_AGE_DAYS)
+
+    def _set(self, **settings: Any) -> None:
+        services = self.api.services
+        self.api.services = replace(services, settings=services.settings.model_copy(update=settings))
+
     def forget_sessions(self) -> None:
-        """Take sessions, consents and second factors away, what is known of codes, the providers and the captcha."""
+        """Take sessions, consents and second factors away, what is known of codes, the providers and the captcha.
+
+        No password is too old then.
+        """
         self.offer({})
+        self._set(password_max_age_days=0)
         self.api.services = replace(self.api.services, captcha=None, page_captcha=None)
         store: Any = self.api.services.store
         for user_id in {user_id for user_id, _ in store.factors}:

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import Error, Page
 
+from lingpai.accounts import service as accounts
 from tests.browser.site import NAME, NUMBER, PASSWORD, Site, Visit, log_in, visit
 
 pytestmark = pytest.mark.enable_socket
@@ -139,6 +140,27 @@ def test_a_forgotten_password(site: Site, chromium: Chromium, setting: Setting) 
         assert page.locator(".notice").is_visible()
         page.fill("#username", number)
         page.fill("#password", NEW_PASSWORD)
+        send(page)
+        assert visited.answer().keys() == {"code", "state", "iss"}
+
+
+def test_a_password_that_is_too_old(site: Site, chromium: Chromium, setting: Setting) -> None:
+    """A new one is chosen on the way to the app."""
+    name = f"user-{new_number()}"
+    accounts.create(site.api.services, name, PASSWORD)
+    with setting.visit(site, chromium) as visited:
+        page = visited.page
+        site.let_password_expire(name)
+        page.goto(site.authorize(login_hint=name))
+        page.fill("#password", PASSWORD)
+        send(page)
+        assert page.input_value("#username") == name
+        page.fill("#oldPassword", PASSWORD)
+        page.fill("#newPassword", PASSWORD)
+        send(page)
+        assert page.get_attribute("#newPassword", "aria-invalid") == "true"
+        page.fill("#oldPassword", PASSWORD)
+        page.fill("#newPassword", NEW_PASSWORD)
         send(page)
         assert visited.answer().keys() == {"code", "state", "iss"}
 

@@ -29,7 +29,9 @@ from tests.support.time import Time
 LOGIN = PendingLogin(
     digest=hashed("secret"),
     expires_at=NOW + 600,
-    first=FirstFactor(7, ("sms",), NOW - 5, "mobile:+8613312341234", hashed("$argon2id$one")),
+    first=FirstFactor(
+        7, ("sms",), NOW - 5, "mobile:+8613312341234", hashed("$argon2id$one"), "$argon2id$two", "$argon2id$three"
+    ),
     app=AppRequest(
         "mobile-app",
         (("resource", "https://a.example"), ("scope", "读 写")),

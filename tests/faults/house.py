@@ -64,6 +64,7 @@ def opened(endpoint: str, transport: Transport) -> Iterator[House]:
             oidc_providers=openid.setting(to_google.url, client_id=openid.OTHER_AUDIENCE),
             link_providers="google",
             sms_unproven=50,
+            password_max_age_days=3650,
             webauthn_rp_id="login.example",
             webauthn_origins="https://login.example",
             api_docs=True,

@@ -208,6 +208,13 @@ PAGE_SCENARIOS = [
         _form_of("/login?way=password", action="password"),
         400,
     ),
+    Scenario(
+        "a new password",
+        "/login",
+        _send(username=ALICE, oldPassword=ALICES, newPassword=STRANGER),
+        _form_of("/login?way=renew", action="renew"),
+        303,
+    ),
     Scenario("send a code", "/login", _send(mobile=ALICES_NUMBER), _form_of("/login", action="send")),
     Scenario("by code", "/login", _send(code="{code}"), _code_sent("/login", ALICES_NUMBER, action="send"), 303),
     Scenario(

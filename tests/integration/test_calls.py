@@ -111,6 +111,29 @@ def test_a_rehash_on_login_takes_no_call_more(house: House, monkeypatch: pytest.
     assert house.calls.of(later.token) == LOGIN
 
 
+@pytest.mark.parametrize("is_old", [False, True], ids=["not too old", "too old"])
+@pytest.mark.parametrize("roles", ["", "user"], ids=["everybody", "a role"])
+def test_the_age_of_a_password_takes_no_call_more(
+    house: House, monkeypatch: pytest.MonkeyPatch, roles: str, is_old: bool
+) -> None:
+    """Where it depends on a role, that is read with the account."""
+    later = make_api(
+        monkeypatch,
+        house.api.services.store,
+        populated=False,
+        password_max_age_days=90,
+        password_max_age_roles=roles,
+        **stores.GUARDED,
+    )
+    later.time.advance(90 * 86400 if is_old else 1)
+    later.services.clients.get_client(WEB[0])
+    form = {"grant_type": "password", "username": "alice", "password": "correct horse battery"}
+    read = "BatchGetItem" if roles else "GetItem"
+    seen = house.calls.of(lambda: later.post("/oauth/token", form=form, basic=WEB))
+    assert seen == ["BatchGetItem", read, "TransactWriteItems"]
+    assert later.post("/oauth/token", form=form, basic=WEB).status == (400 if is_old else 200)
+
+
 LOGIN_BY_CODE = ["BatchGetItem", "UpdateItem", "TransactWriteItems", "UpdateItem"]
 
 

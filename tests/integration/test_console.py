@@ -825,6 +825,23 @@ def test_health(console: ConsoleBrowser) -> None:
         assert text in page.text
 
 
+def test_roles_that_settings_name_and_that_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    api = make_api(monkeypatch, MemoryStore(), issuer=ISSUER, mfa_roles="auditor", password_max_age_roles="clerk")
+    browser = ConsoleBrowser(api)
+    browser.log_in_at_console()
+    page = browser.open("/console/health")
+    for text in ("role auditor, which MFA_ROLES names", "role clerk, which PASSWORD_MAX_AGE_ROLES names"):
+        assert text in page.text
+
+
+def test_when_a_password_was_set(console: ConsoleBrowser) -> None:
+    api = console.api
+    address = f"/console/user?id={api.user_id('alice')}"
+    assert "Password Set Second" in console.open(address).text
+    accounts.save(api.services, api.user_id("alice"), None, "a quite different phrase", None)
+    assert "Password Set 2030-01-01" in console.open(address).text
+
+
 def test_figures(console: ConsoleBrowser) -> None:
     """What was counted today stands in the last bar."""
     services = console.api.services

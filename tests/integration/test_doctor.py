@@ -238,6 +238,13 @@ def test_nothing_is_there_yet(shell: Shell) -> None:
     assert (ended.code, ended.json["fail"]) == (0, 0)
 
 
+def test_roles_that_settings_name_and_that_are_missing(shell: Shell) -> None:
+    shell.settings.update({"MFA_ROLES": "auditor", "PASSWORD_MAX_AGE_ROLES": "clerk"})
+    found = wrong(shell.call("doctor", "--json"))
+    assert found["second factors"] == ("warn", "there is no role auditor, which MFA_ROLES names")
+    assert found["old passwords"] == ("warn", "there is no role clerk, which PASSWORD_MAX_AGE_ROLES names")
+
+
 def test_tables_that_are_missing_or_others(shell: Shell) -> None:
     shell.settings.update({"USERS_TABLE": "None", "ROLES_TABLE": shell.store.settings.clients_table})
     ended = shell.call("doctor", "--json")

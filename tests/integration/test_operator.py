@@ -511,6 +511,7 @@ def test_a_user_logs_in_by_the_password_that_was_shown(shell: Shell, services: S
         "disabled": False,
         "closes_at": None,
         "has_password": True,
+        "password_set_at": user.created_at,
         "digest_login": False,
         "password": password,
     }
@@ -550,7 +551,7 @@ def test_users_for_people(shell: Shell, services: Services) -> None:
         "roles           admin\n"
         f"created         {at(user.created_at)}\n"
         "state           enabled\n"
-        "password        set\n"
+        f"password        set {at(user.created_at)}\n"
         "digest login    no\n"
         "second factors  –\n"
         "sessions        0\n"
@@ -650,6 +651,7 @@ def test_what_an_account_is(shell: Shell, services: Services) -> None:
         "disabled": False,
         "closes_at": None,
         "has_password": True,
+        "password_set_at": None,
         "digest_login": True,
         "second_factors": [],
         "sessions": 0,

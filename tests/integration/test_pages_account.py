@@ -239,6 +239,7 @@ def test_download(browser: Browser) -> None:
     assert content["profile"] == {"name": "爱丽丝"}
     assert content["roles"] == ["user"]
     assert content["has_password"] is True
+    assert content["password_set_at"] is None
     assert [session["device"] for session in content["sessions"]] == ["Chrome/Windows"]
     assert "argon2" not in answer.body
     assert browser.session_cookie not in answer.body
@@ -281,6 +282,7 @@ def test_the_download_has_all_that_is_kept(browser: Browser) -> None:
         "email",
         "openids",
         "password",
+        "password_set_at",
         "roles",
         "profile",
         "imported_from",

@@ -76,6 +76,7 @@ def a_user(user_id: int = 1, **changes: Any) -> User:
         email=Email("Alice@example.com", verified=True),
         openids=(("trusted:a", "o-1"), ("wechat:b", "o-2")),
         password="$argon2id$one",
+        password_set_at=NOW - 9,
         roles=frozenset({1, 2, 30}),
         second_factors=frozenset({"totp", "passkey"}),
         agreements=(Agreement("terms", "第一版", NOW, "192.0.2.1", "web-client"),),

@@ -158,6 +158,7 @@ def test_a_password() -> None:
     other = replace(USER, password="$argon2id$2")
     assert changed(other) == [("password.changed", {"why": ""})]
     assert changed(replace(USER, password=None)) == [("password.changed", {"why": ""})]
+    assert changed(replace(other, password_set_at=5)) == [("password.changed", {"why": ""})]
     # A login has hashed the same password with other parameters.
     assert changed(other, Cause("/login/second-factor", why="rehashed")) == []
 

@@ -43,9 +43,8 @@ def test_a_csv_comes_back_as_text() -> None:
     # The line on which a record begins, though others before it have several.
     assert [line.number for line in read_back] == [2, 3, 6]
     assert (
-        content.splitlines(keepends=True)[0]
-        == b"id,created_at,username,mobile,openid,openids,password_hash,digests,roles,"
-        b"disabled,closes_at,agreements,profile\n"
+        content.splitlines(keepends=True)[0] == b"id,created_at,username,mobile,openid,openids,password_hash,digests,"
+        b"password_set_at,roles,disabled,closes_at,agreements,profile\n"
     )
 
 

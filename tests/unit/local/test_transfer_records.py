@@ -32,6 +32,7 @@ FULL = User(
     openids=(("trusted:default", 'o,"1"'), ("wechat:wx1", "oABC")),
     password="md5+" + ARGON2,
     digests=ARGON2,
+    password_set_at=1_750_000_000,
     roles=frozenset({1, 2}),
     disabled=True,
     closes_at=1_800_000_000,

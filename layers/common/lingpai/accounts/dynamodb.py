@@ -63,6 +63,7 @@ class UserItem(Record):
     openids = Utf8Json(null=True)
     password = UnicodeAttribute(null=True)
     digests = UnicodeAttribute(null=True)
+    password_set_at = Integer(null=True)
     roles = NumberSetAttribute(null=True)
     disabled = BooleanAttribute(null=True)
     detail = Utf8Json(null=True)
@@ -137,6 +138,7 @@ def serialize_user(user: User) -> UserItem:
         openids=[list(pair) for pair in user.openids] or None,
         password=user.password,
         digests=user.digests,
+        password_set_at=user.password_set_at,
         roles=set(user.roles),
         disabled=user.disabled or None,
         detail=profile or None,
@@ -159,6 +161,7 @@ def deserialize_user(item: Item) -> User:
         openids=tuple((app, openid) for app, openid in read_json(item, "openids") or ()),
         password=read_text(item, "password"),
         digests=read_text(item, "digests"),
+        password_set_at=read_optional_number(item, "password_set_at"),
         roles=frozenset(int(role_id) for role_id in item.get("roles", _NO_NUMBERS)["NS"]),
         disabled=read_flag(item, "disabled"),
         profile=from_seed_names(read_json(item, "detail") or {}),

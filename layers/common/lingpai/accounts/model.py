@@ -53,7 +53,9 @@ class User:
     `email` finds the account whether it is verified or not: check `verified` before anybody is logged in by it.
 
     `roles` are role ids; `digests` is the hash of the password's MD5 and SHA-1, where digest login is on. An account
-    without a password logs in by code or by sign alone. `imported_from` names the import that made the account.
+    without a password logs in by code or by sign alone. `password_set_at` is when the password was set by its owner or
+    an admin (a login that hashes it anew sets none); None where that is not known, as in accounts from before it was
+    kept. `imported_from` names the import that made the account.
 
     `second_factors` are the kinds of second factor that are enrolled, such as `totp` and `passkey`. It changes in the
     transaction that adds or removes the factor, so that every login knows of it without a further call.
@@ -75,6 +77,7 @@ class User:
     openids: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     password: str | None = field(default=None, repr=False)
     digests: str | None = field(default=None, repr=False)
+    password_set_at: int | None = None
     roles: frozenset[int] = frozenset()
     disabled: bool = False
     profile: Profile = field(default=Profile(), repr=False)

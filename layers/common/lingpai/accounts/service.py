@@ -111,7 +111,12 @@ def add(services: Services, user: User) -> int:
 
 
 def with_password(services: Services, user: User, password: str) -> User:
-    """The account with this password: its hash and, if digest login is on, the hash of its digests."""
+    """The account with this password, set now."""
+    return replace(hashed(services, user, password), password_set_at=services.clock.now())
+
+
+def hashed(services: Services, user: User, password: str) -> User:
+    """The account with a new hash of this password and, if digest login is on, of its digests."""
     settings = services.settings
     digests = None
     if settings.digest_login:

@@ -67,9 +67,14 @@ def failed(services: Services, attempt: LoginAttempt) -> None:
         raise
 
 
+def checks_of(attempt: LoginAttempt) -> tuple[Write, ...]:
+    """The writes that check the limits: those of a correct password that logs nobody in, whose address is not known."""
+    return tuple(limit.check for limit in attempt.limits)
+
+
 def succeeded(attempt: LoginAttempt, user_id: int) -> tuple[Write, ...]:
     """The writes for the session after a correct password: check the limits, and record the address."""
-    checks = tuple(limit.check for limit in attempt.limits)
+    checks = checks_of(attempt)
     if not checks:
         return ()
     if any(known.mark == attempt.address and known.at > attempt.at - _FRESH for known in attempt.known):

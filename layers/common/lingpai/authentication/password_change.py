@@ -3,7 +3,7 @@
 from lingpai.accounts import closing, ended_accounts, identities
 from lingpai.accounts import service as accounts
 from lingpai.accounts.storage import ChangeUser, CheckIdentity
-from lingpai.authentication import recent_login
+from lingpai.authentication import password_age, recent_login
 from lingpai.kernel import phone_numbers
 from lingpai.kernel.errors import conflict, invalid_grant, invalid_request, not_found
 from lingpai.kernel.writes import Conflict
@@ -17,6 +17,8 @@ from lingpai.sms_codes.model import Presenter
 
 def change_password(services: Services, user_id: int, old: str, new: str, session: SessionKey) -> None:
     """Change the password for a user who knows the old one; every session but `session` ends.
+
+    Where passwords become too old, the new one has to differ.
 
     One transaction changes the password and ends the known sessions, as many as it can hold; the others end after it.
     A concurrent login either commits before it, and its session is ended after it, or fails because the hash has
@@ -36,6 +38,8 @@ def change_password(services: Services, user_id: int, old: str, new: str, sessio
         ended_accounts.end_all(services, user_id, keep=session)
         return
     passwords.check_new(new, identities.display_name(services, user), services.settings)
+    if password_age.is_limited(services.settings):
+        passwords.check_differs(new, old)
     after = accounts.with_password(services, user, new)
     try:
         services.store.commit(ChangeUser(user, after), *ended_accounts.ending(services, user_id, session))
@@ -71,11 +75,17 @@ def _has_been_reset(services: Services, user_id: int | None, new: str, request: 
 
 
 def _set_password(services: Services, user_id: int, new: str, verified: sms_codes.VerifiedCode) -> None:
-    """Set the password of the account whose number the code proves, and end its sessions."""
+    """Set the password of the account whose number the code proves, and end its sessions.
+
+    Where passwords become too old, the new one has to differ. Whoever asks learns the present one by chance alone: any
+    other is set, and the code is used up.
+    """
     user = services.store.get_user(user_id)
     if user is None or not user.is_active:
         raise closing.refusal(services, user_id)
     passwords.check_new(new, identities.display_name(services, user), services.settings)
+    if password_age.is_limited(services.settings) and passwords.verify(new, user.password, services.settings):
+        raise invalid_request("password_unchanged")
     writes = (
         ChangeUser(user, accounts.with_password(services, user, new)),
         CheckIdentity(identities.mobile_key(verified.consume.number), user_id),

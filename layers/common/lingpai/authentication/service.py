@@ -18,11 +18,14 @@ def complete[T](services: Services, authenticated: Authenticated, commit: Callab
 
     After a Conflict of the authentication's writes the authentication is tried again, or raises the LingpaiError to
     answer: `second_factor_required` for a login with one factor to an account that has two. `commit` handles the
-    conflicts of its own writes.
+    conflicts of its own writes. It is not called for an authentication that has a `refusal`, which is raised.
     """
     with unanswered.on_unavailable(authenticated.after_unavailable):
         for _ in range(_ATTEMPTS):
             try:
+                if authenticated.refusal is not None:
+                    services.store.commit(*authenticated.writes)
+                    raise authenticated.refusal
                 done = commit(authenticated)
                 break
             except Conflict as conflict:

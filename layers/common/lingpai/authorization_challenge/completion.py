@@ -95,15 +95,15 @@ def _ask_for_second(services: Services, attempt: Attempt, authenticated: Authent
     """Use up the first factor, and ask for the second. One is set up in a browser alone."""
     user = services.store.get_user(authenticated.user_id)
     if user is None or not user.second_factors:
-        return _redirect(services, attempt)
+        return redirect(services, attempt, "no_second_factor")
     secret = pending_logins.begin(services, authenticated, attempt.app, attempt.login)
     return Insufficient(second_factors_of(user.second_factors), secret)
 
 
-def _redirect(services: Services, attempt: Attempt) -> RedirectToWeb:
+def redirect(services: Services, attempt: Attempt, reason: str) -> RedirectToWeb:
     """Send the request ahead for the browser, if it says where that shall come back to."""
     if not attempt.asked.redirect_uri:
-        return RedirectToWeb(None)
+        return RedirectToWeb(None, reason)
     # A response mode that has no meaning here has none there, either, unless the endpoint knows it.
     sent = (pair for pair in attempt.app.parameters if pair[0] != "response_mode" or pair[1] in get_args(ResponseMode))
-    return RedirectToWeb(pushed_requests.push(services, attempt.client, sent))
+    return RedirectToWeb(pushed_requests.push(services, attempt.client, sent), reason)

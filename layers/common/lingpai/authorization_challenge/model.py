@@ -59,9 +59,13 @@ class Insufficient:
 
 @dataclass(frozen=True)
 class RedirectToWeb:
-    """The user has to log in in a browser (section 5.2.2.1.1), by the pushed request `request_uri`, if there is one."""
+    """The user has to log in in a browser (section 5.2.2.1.1), by the pushed request `request_uri`, if there is one.
+
+    `reason` is a key of `http.reasons`.
+    """
 
     request_uri: str | None = field(repr=False)
+    reason: str = "no_second_factor"
 
 
 type Outcome = Issued | Insufficient | RedirectToWeb

@@ -127,10 +127,10 @@ def _answer(outcome: Outcome) -> Reply:
                     "auth_session_expires_in": pending_logins.LIFETIME,
                 }
             return oauth_error(LingpaiError("insufficient_authorization", 403, outcome.reason), more=more)
-        case RedirectToWeb(request_uri=uri):
+        case RedirectToWeb(request_uri=uri, reason=reason):
             # Section 5.2.2: `expires_in` is the life of `request_uri`.
             pushed = {} if uri is None else {"request_uri": uri, "expires_in": pushed_requests.LIFETIME}
-            return oauth_error(LingpaiError("redirect_to_web", 403, "no_second_factor"), more=pushed)
+            return oauth_error(LingpaiError("redirect_to_web", 403, reason), more=pushed)
 
 
 ROUTES = (oauth("/oauth/challenge", challenge),)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from lingpai.accounts.model import User
 from lingpai.authentication import federated, password, sms_code
-from lingpai.authorization_challenge.completion import finish, issue, second_factors_of
+from lingpai.authorization_challenge.completion import finish, issue, redirect, second_factors_of
 from lingpai.authorization_challenge.model import Attempt, Insufficient, Outcome
 from lingpai.http.request import require
 from lingpai.identity_providers import service as identity_providers
@@ -167,7 +167,8 @@ PARAMETERS = BESIDE.union(FIRST, SECOND)
 def take(services: Services, attempt: Attempt) -> Outcome:
     """Take the step that the request names; without one, tell what may come next.
 
-    LingpaiError for two at once, for a first factor that the client has not, and as each step raises it.
+    LingpaiError for two at once, for a first factor that the client has not, and as each step raises it. A new password
+    is chosen in a browser alone.
     """
     first = attempt.login.first if attempt.login else None
     steps = FIRST if first is None else SECOND
@@ -179,7 +180,12 @@ def take(services: Services, attempt: Attempt) -> Outcome:
     step, name = named.popitem()
     if name in ("js_code", "id_token") and name not in first_factors(services, attempt):
         raise unauthorized_client(name)
-    return step(services, attempt)
+    try:
+        return step(services, attempt)
+    except LingpaiError as error:
+        if error.reason != "password_expired":
+            raise
+        return redirect(services, attempt, "new_password_needed")
 
 
 def _next(services: Services, attempt: Attempt, first: FirstFactor | None) -> tuple[str, ...]:

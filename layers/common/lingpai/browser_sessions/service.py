@@ -7,7 +7,7 @@ secret. The item names no client, so no route takes the cookie's value for an ac
 import hmac
 from dataclasses import dataclass, field, replace
 
-from lingpai.accounts import session_limit
+from lingpai.accounts import ended_accounts, session_limit
 from lingpai.accounts.model import User
 from lingpai.accounts.storage import CheckUser
 from lingpai.authentication import one_factor
@@ -28,6 +28,8 @@ from lingpai.sessions.token_family import digest
 
 # How old the last use that is written down may become, in seconds: most requests write none.
 _TOUCHED_EVERY = 300
+# How many sessions end in the transaction of a new password, where the login may end others to make room for its own.
+_ENDED_AT_ONCE = 40
 
 
 @dataclass(frozen=True)
@@ -85,23 +87,39 @@ def open_session(
     Where it is of the same user, or `continued` is, which the proof ends, the new session has its `sid`: to clients the
     login goes on, and its end is the end of what was opened before, too.
 
-    One transaction uses up the proof, opens the session and counts it in the account. LingpaiError
-    `second_factor_required` if the account has a second factor that was not proven.
+    One transaction uses up the proof, opens the session and counts it in the account. If it sets a new password, too,
+    the account's other sessions end. LingpaiError `second_factor_required` if the account has a second factor that was
+    not proven.
     """
     settings, clock = services.settings, services.clock
-    ended = (EndSession(previous.key),) if previous else ()
     before = previous or continued
     kept_sid = before.sid if before is not None and before.key.owner == authenticated.user_id else None
 
-    def put(who: Authenticated) -> str:
+    def put(who: Authenticated) -> tuple[SessionKey, str]:
         secret = clock.new_secret()
         new = _new(services, who, secret, device, settings.browser_session_ttl)
         session = replace(new, idle_until=clock.now() + settings.browser_session_idle, place=place, kept_sid=kept_sid)
-        writes = (*one_factor.guarded(services, who.methods, who.writes), *ended)
+        ended = (*([EndSession(previous.key)] if previous else ()), *_ended_with_password(services, who))
+        writes = (*one_factor.guarded(services, who.methods, _with_new_password(who)), *dict.fromkeys(ended))
         session_limit.commit(services, PutBrowserSession(session, session.ends_at), writes)
-        return sessions.token_text(session.key, secret)
+        return session.key, sessions.token_text(session.key, secret)
 
-    return complete(services, authenticated, put)
+    key, cookie = complete(services, authenticated, put)
+    if authenticated.new_password is not None:
+        ended_accounts.end_all(services, authenticated.user_id, keep=key)
+    return cookie
+
+
+def _with_new_password(who: Authenticated) -> tuple[Write, ...]:
+    """The writes of the authentication, with the one that sets the new password in place of the account's check."""
+    if who.new_password is None:
+        return who.writes
+    return tuple(who.new_password if isinstance(write, CheckUser) else write for write in who.writes)
+
+
+def _ended_with_password(services: Services, who: Authenticated) -> tuple[EndSession, ...]:
+    """The writes that end sessions of an account that gets a new password, as many as the transaction has room for."""
+    return ended_accounts.ending(services, who.user_id)[:_ENDED_AT_ONCE] if who.new_password else ()
 
 
 def for_code(services: Services, authenticated: Authenticated, device: str, lifetime: int) -> BrowserSession:

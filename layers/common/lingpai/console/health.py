@@ -87,9 +87,14 @@ def _keys(view: View) -> Iterator[Finding]:
 
 def _roles(view: View) -> Iterator[Finding]:
     names = {name for _, name in view.admin.book.names}
-    for role in view.services.settings.mfa_roles:
-        if role not in names:
-            yield Finding("roles", "warn", "found_no_role", {"role": role})
+    settings = view.services.settings
+    for setting, named in (
+        ("MFA_ROLES", settings.mfa_roles),
+        ("PASSWORD_MAX_AGE_ROLES", settings.password_max_age_roles),
+    ):
+        for role in named:
+            if role not in names:
+                yield Finding("roles", "warn", "found_no_role", {"role": role, "setting": setting})
     yield Finding("roles", "ok", "found_roles", {"count": len(names)})
 
 

@@ -115,6 +115,7 @@ def user(view: View) -> Reply:
         "name": _name(view, found),
         "created": view.moment(found.created_at),
         "closing": _deleted_on(view, found),
+        "password_set": view.moment(found.password_set_at),
         "roles": held,
         "free": free,
         "is_self": found.id == view.admin.user.id,

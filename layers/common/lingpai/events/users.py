@@ -11,7 +11,19 @@ from lingpai.events.changes import Change, Found, Image, number, text, texts
 
 # What an account has beside what is looked at below. It tells nothing that an event is made of.
 NO_EVENT = frozenset(
-    {"id", "created_at", "digests", "imported_from", "sessions", "logins", "closing", "cause", "deleted", "ttl"}
+    {
+        "id",
+        "created_at",
+        "digests",
+        "password_set_at",
+        "imported_from",
+        "sessions",
+        "logins",
+        "closing",
+        "cause",
+        "deleted",
+        "ttl",
+    }
 )
 
 

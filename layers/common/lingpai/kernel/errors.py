@@ -76,6 +76,11 @@ def second_factor_required(login: str) -> LingpaiError:
     return LingpaiError("invalid_grant", 400, "second_factor_required", login=login)
 
 
+def password_expired(login: str) -> LingpaiError:
+    """The password is right and too old; `login` is the address of the login page, where a new one is chosen."""
+    return LingpaiError("invalid_grant", 400, "password_expired", login=login)
+
+
 def invalid_session() -> LingpaiError:
     """An `auth_session` that is unknown, used, expired, or another client's or key's.
 

@@ -87,12 +87,20 @@ TEXTS: dict[str, tuple[str, str]] = {
         "该账号需要两步验证，请在浏览器中登录并设置",
         "The account needs a second factor and has none: let the user log in in a browser",
     ),
+    "new_password_needed": (
+        "密码已到期，请在浏览器中登录并设置新密码",
+        "The password has expired: let the user log in in a browser, and choose a new one there",
+    ),
     "another_account": ("请使用应用指定的账号登录", "The user has logged in to another account than the hint names"),
     "user_refused": ("用户拒绝了授权", "The user refused"),
     "bad_credentials": ("用户名或密码错误", "Bad credentials"),
     "second_factor_required": (
         "该账号需要两步验证，请在 {login} 登录",
         "The account needs a second factor: log in at {login}",
+    ),
+    "password_expired": (
+        "密码已到期，请在 {login} 设置新密码",
+        "The password has expired: choose a new one at {login}",
     ),
     "bad_code": ("验证码错误或已失效", "The code is wrong, used or expired"),
     "bad_passkey": ("通行密钥无效或已过期，请重试", "The passkey was not accepted: try again"),
@@ -171,6 +179,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "该密码过于常见或曾经泄露，请换一个",
         "This password is common or has leaked before: choose another",
     ),
+    "password_unchanged": ("新密码不能与当前密码相同", "The new password must differ from the present one"),
     "password_is_name": ("密码不能与用户名相同", "The password must differ from the username"),
     "password_unreadable": ("密码含有无法使用的字符", "The password holds a character that cannot be used"),
     "recent_login_required": (

@@ -460,6 +460,7 @@ def _download(page: View, browser: Browser) -> Reply:
         "mobile": user.mobile,
         "email": {"address": user.email.address, "verified": user.email.verified} if user.email else None,
         "has_password": user.password is not None,
+        "password_set_at": user.password_set_at,
         "second_factors": sorted(user.second_factors),
         **second_factors.downloaded(services, user),
         "imported_from": user.imported_from,

@@ -48,12 +48,15 @@ def _may_keep(first: FirstFactor, user: User) -> bool:
 
 
 def _keep(page: View, pending: PendingLogin, user: User) -> Reply:
-    """Open the account again, and log the browser in, in one transaction."""
+    """Open the account again, and log the browser in, in one transaction; a password that is too old opens it alone."""
+    shown = "note=login_expired"
     try:
         authenticated = pending_logins.of_closed(page.services, pending, user)
         if authenticated is not None:
             return login.finish(page, authenticated)
     except LingpaiError as error:
-        if error.reason != "login_expired":
+        if error.reason not in ("login_expired", "password_expired"):
             raise
-    return onward.see_other(f"{page.extendable('/login')}note=login_expired", cookies.forget_pending(page.request))
+        if error.reason == "password_expired":
+            shown = f"way={login.RENEWAL}"
+    return onward.see_other(f"{page.extendable('/login')}{shown}", cookies.forget_pending(page.request))

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from lingpai.authentication import password, sms_code
+from lingpai.authentication import password, password_age, sms_code
 from lingpai.authentication.model import Authenticated
 from lingpai.authorization import prompts
 from lingpai.browser_sessions import devices
@@ -34,7 +34,20 @@ DELETION = "/login/deletion"
 KEEPING = {login_methods.PASSWORD, login_methods.POSSESSION}
 # What a login has done of the wishes of an authorization request.
 NEW_LOGIN: "tuple[Step, ...]" = ("login", "select_account")
-_FIELDS = ("action", "mobile", "captcha", "code", "username", "password", "answer", "provider")
+_FIELDS = (
+    "action",
+    "mobile",
+    "captcha",
+    "code",
+    "username",
+    "password",
+    "oldPassword",
+    "newPassword",
+    "answer",
+    "provider",
+)
+# The form that takes a new password in place of one that is too old.
+RENEWAL = "renew"
 _NOTES = {"reset": "reset_done", "login_declined": "login_declined", "login_expired": "login_expired"}
 
 
@@ -74,6 +87,8 @@ def _send(page: View, given: dict[str, str]) -> Reply:
             return _by_code(page, given)
         case "password":
             return _by_password(page, given)
+        case "renew" if password_age.is_limited(page.services.settings):
+            return _by_new_password(page, given)
         case "passkey":
             return _by_passkey(page, given)
         case "provider":
@@ -115,7 +130,23 @@ def _by_password(page: View, given: dict[str, str]) -> Reply:
         )
         return finish(page, authenticated)
     except LingpaiError as error:
+        if error.reason == "password_expired":
+            return _renewal_form(page, given, page.errors_of(error), error)
         return _form(page, "password", given, page.errors_of(error, "username", "password"), error)
+
+
+def _by_new_password(page: View, given: dict[str, str]) -> Reply:
+    """Log the browser in by the present password, and set the new one."""
+    errors = page.missing(given, "username", "oldPassword", "newPassword")
+    if errors:
+        return _renewal_form(page, given, errors, status=400)
+    services, address = page.services, page.request.source_ip
+    name, old, new = (given[field] for field in ("username", "oldPassword", "newPassword"))
+    try:
+        with password.renewal_noted(services, name, address):
+            return finish(page, password.renew(services, name, old, new, address))
+    except LingpaiError as error:
+        return _renewal_form(page, given, page.errors_of(error, "username", "newPassword"), error)
 
 
 def _by_passkey(page: View, given: dict[str, str]) -> Reply:
@@ -215,6 +246,8 @@ def _form(
     """The form of one way in; what was typed stays, but for passwords and codes."""
     hint = (page.asked.login_hint if page.asked else None) or ""
     is_number = phone_numbers.as_mobile(hint, page.services.settings.home_country) is not None
+    if way == RENEWAL and password_age.is_limited(page.services.settings):
+        return _renewal_form(page, {})
     if way not in ("code", "password"):
         way = "password" if hint and not is_number else "code"
     known = given or {}
@@ -230,3 +263,20 @@ def _form(
     }
     domain = passkeys.domain(page.services)
     return page.page("login.html", values, errors, error, status, leads_away=bool(ways), passkeys=domain)
+
+
+def _renewal_form(
+    page: View,
+    given: dict[str, str],
+    errors: dict[str, str] | None = None,
+    error: LingpaiError | None = None,
+    *,
+    status: int = 200,
+) -> Reply:
+    """The form that takes a new password in place of one that is too old. No password is shown again."""
+    values = {
+        "username": given.get("username", ""),
+        "password_min": page.services.settings.password_min_length,
+        "other": f"{page.extendable('/login')}way=password",
+    }
+    return page.page("renewal.html", values, errors, error, status)

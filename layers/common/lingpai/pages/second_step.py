@@ -29,8 +29,11 @@ from lingpai.services import Services
 from lingpai.sessions import factor_policy
 
 _FIELDS = ("action", "code", "answer", "login")
-# The reasons for which a login has to begin anew.
-_OVER = {"account_closing", "account_disabled", "login_expired"}
+# The reasons for which a login has to begin anew, and what the login page shows then.
+_OVER = {
+    **dict.fromkeys(("account_closing", "account_disabled", "login_expired"), "note=login_expired"),
+    "password_expired": f"way={login.RENEWAL}",
+}
 # What verifies the code or the answer of a form, by its action.
 _VERIFIERS: Mapping[str, Callable[[Services, int, str], ProvenFactor]] = {
     "totp": second_factors.verify_totp,
@@ -66,7 +69,7 @@ def second_step(services: Services, request: Request) -> Reply:
     except LingpaiError as error:
         if error.reason not in _OVER:
             raise
-        return onward.see_other(f"{page.extendable('/login')}note=login_expired", cookies.forget_pending(request))
+        return onward.see_other(f"{page.extendable('/login')}{_OVER[error.reason]}", cookies.forget_pending(request))
 
 
 def _answer(page: View, awaited: _Awaited, given: Mapping[str, str]) -> Reply:

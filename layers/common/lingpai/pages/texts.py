@@ -120,6 +120,13 @@ TEXTS: dict[str, tuple[str, str]] = {
         "至少 {limit} 个字符，建议使用密码管理器生成。",
         "At least {limit} characters. A password manager can create one for you.",
     ),
+    "renewal": ("设置新密码", "Choose a new password"),
+    "renewal_intro": (
+        "密码使用时间过长，请更换后登录。更换后，其他设备需要重新登录。",
+        "Your password is too old to log in with. With a new one, your other devices have to log in again.",
+    ),
+    "renew_password": ("更换密码并登录", "Change the password and log in"),
+    "other_login": ("其他登录方式", "Log in another way"),
     "reset": ("重设密码", "Set a new password"),
     "reset_intro": (
         "我们会向账号的手机号发送验证码。设置新密码后，所有设备都需要重新登录。",
@@ -363,6 +370,7 @@ TEXTS: dict[str, tuple[str, str]] = {
 # In place of the texts of `kernel.messages`, which are for developers too. {name} and the like are theirs.
 REFUSALS: dict[str, tuple[str, str]] = {
     "bad_credentials": ("用户名或密码错误", "The username or the password is wrong"),
+    "password_expired": ("密码已到期，请设置新密码", "Your password has expired. Choose a new one"),
     "bad_mobile": ("请输入正确的手机号", "Enter a mobile number, such as 133 1234 1234"),
     "bad_date": ("日期格式应为 1990-01-31", "Enter the date as in 1990-01-31"),
     "form_expired": (

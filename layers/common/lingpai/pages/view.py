@@ -39,6 +39,7 @@ _FIELDS = {
     "password_common": "newPassword",
     "password_is_name": "newPassword",
     "password_unreadable": "newPassword",
+    "password_unchanged": "newPassword",
 }
 
 

@@ -116,6 +116,12 @@ def check_new(password: str, username: str | None, settings: "PasswordSettings")
         raise invalid_request("password_common")
 
 
+def check_differs(new: str, old: str) -> None:
+    """LingpaiError if the new password is the old one, on whatever keyboard it was typed."""
+    if normalise(new) == normalise(old):
+        raise invalid_request("password_unchanged")
+
+
 def _classes(password: str) -> int:
     """How many of these classes its characters are of: lower case, upper case, digits, and all others."""
     kinds = (

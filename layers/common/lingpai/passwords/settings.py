@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from lingpai.kernel.setting_types import FeatureSettings
+from lingpai.kernel.setting_types import FeatureSettings, Words
 
 
 class PasswordSettings(FeatureSettings):
@@ -18,6 +18,12 @@ class PasswordSettings(FeatureSettings):
     """classes: how many of lower case, upper case, digits and other characters a new password must have; 0 for any, as
     NIST SP 800-63B-4 wants it
     """
+    password_max_age_days: Annotated[int, Field(ge=0, le=3650)] = 0
+    """days: how long a password logs in before its holder has to [choose a new one](passwords.md#old-passwords); 0 for
+    ever, as NIST SP 800-63B-4 wants it
+    """
+    password_max_age_roles: Words = ()
+    """roles: the roles whose holders alone have to; without any, everybody"""
     argon2_memory_kib: Annotated[int, Field(ge=8)] = 19456
     """KiB: memory of a password hash; old hashes are renewed at login"""
     argon2_time: Annotated[int, Field(ge=1)] = 2

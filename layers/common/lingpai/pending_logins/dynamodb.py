@@ -28,6 +28,8 @@ class PendingLoginItem(Record):
     auth_time = Integer(null=True)
     identity = UnicodeAttribute(null=True)
     password_hash = BinaryAttribute(legacy_encoding=False, null=True)
+    new_password = UnicodeAttribute(null=True)
+    new_digests = UnicodeAttribute(null=True)
     # Of the app.
     client_id = UnicodeAttribute(null=True)
     parameters = CompactJson(null=True)
@@ -51,6 +53,7 @@ def serialize_pending_login(login: PendingLogin) -> PendingLoginItem:
     if first is not None:
         item.user_id, item.methods, item.auth_time = first.user_id, list(first.methods), first.auth_time
         item.identity, item.password_hash = first.identity, first.password_hash
+        item.new_password, item.new_digests = first.new_password, first.new_digests
     if app is not None:
         item.client_id, item.parameters = app.client_id, [list(pair) for pair in app.parameters]
         item.pushed, item.jkt, item.mobile = app.pushed, app.jkt, app.number
@@ -73,6 +76,8 @@ def _first_factor(item: Item) -> FirstFactor:
         auth_time=int(item["auth_time"]["N"]),
         identity=read_text(item, "identity"),
         password_hash=read_bytes(item, "password_hash"),
+        new_password=read_text(item, "new_password"),
+        new_digests=read_text(item, "new_digests"),
     )
 
 

@@ -9,6 +9,9 @@ class FirstFactor:
 
     `identity` is the identity that it proved, and `password_hash` is SHA-256 of the stored hash of the password that it
     proved; None if it proved none. A login whose identity or password is another by now is not completed.
+
+    `new_password` is the hash of a new password, and `new_digests` that of its digests: they take the place of the
+    present ones when the login is completed. None where nothing changes.
     """
 
     user_id: int
@@ -16,6 +19,8 @@ class FirstFactor:
     auth_time: int
     identity: str | None = field(default=None, repr=False)
     password_hash: bytes | None = field(default=None, repr=False)
+    new_password: str | None = field(default=None, repr=False)
+    new_digests: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from dataclasses import replace
 from lingpai.accounts import closing
 from lingpai.accounts.model import User
 from lingpai.accounts.storage import ChangeUser, CheckIdentity, CheckUser, PutIdentity
+from lingpai.authentication import password_age
 from lingpai.authentication.model import Authenticated
 from lingpai.authentication.service import complete
 from lingpai.kernel.errors import LingpaiError, invalid_grant, invalid_session
@@ -40,6 +41,9 @@ def begin(
     def put(who: Authenticated) -> bytes:
         identity, password_hash = _proven(who.writes)
         first = FirstFactor(who.user_id, who.methods, who.auth_time, identity, password_hash)
+        if who.new_password is not None:
+            after = who.new_password.after
+            first = replace(first, new_password=after.password, new_digests=after.digests)
         secret = services.clock.new_secret()
         _put(services, secret, first, app, previous, who.writes)
         return secret
@@ -101,6 +105,7 @@ def completed(
 
     The writes delete the pending login, use up the second factor, and check that the first factor is still good: the
     account is not disabled, and has the identity or the password that was proven. LingpaiError `invalid_grant` if not.
+    A new password is set then. Without one, a password that has become too old meanwhile logs nobody in.
     """
     first = login.first
     if first is None:
@@ -115,18 +120,27 @@ def completed(
     def refuse(conflict: Conflict) -> Authenticated:
         if conflict.write in writes:
             raise invalid_grant("bad_second_factor")
-        if isinstance(conflict.write, CheckUser) and conflict.user is not None and not conflict.user.is_active:
+        if isinstance(conflict.write, CheckUser | ChangeUser) and conflict.user and not conflict.user.is_active:
             raise closing.refusal_of(services, conflict.user)
         raise invalid_grant("login_expired")
 
-    together = tuple(dict.fromkeys((*first.methods, *methods)))
-    return Authenticated(user.id, together, first.auth_time, (use, *writes, *still), refuse)
+    new_password = _new_password(services, first, user)
+    return Authenticated(
+        user.id,
+        tuple(dict.fromkeys((*first.methods, *methods))),
+        first.auth_time,
+        writes=(use, *writes, *still),
+        after_conflict=refuse,
+        refusal=None if new_password else _too_old(services, first, user),
+        new_password=new_password,
+    )
 
 
 def of_closed(services: Services, login: PendingLogin, user: User) -> Authenticated | None:
     """The login to a closed account, which opens the account again; None if its first factor is no longer good.
 
-    The writes delete the pending login and open the account. LingpaiError `login_expired` if one of both is done.
+    The writes delete the pending login and open the account. LingpaiError `login_expired` if one of both is done. With
+    a password that is too old the account is opened again, and nobody is logged in.
     """
     first = login.first
     if first is None or not is_good(first, user):
@@ -136,11 +150,15 @@ def of_closed(services: Services, login: PendingLogin, user: User) -> Authentica
         raise invalid_grant("login_expired")
 
     writes = (UsePendingLogin(login.digest, services.clock.now()), closing.reopened(user))
-    return Authenticated(user.id, first.methods, first.auth_time, writes, refuse)
+    refusal = _too_old(services, first, user)
+    return Authenticated(user.id, first.methods, first.auth_time, writes, refuse, refusal=refusal)
 
 
 def proof_of_closed(authenticated: Authenticated) -> Authenticated:
-    """The same proof, with writes that demand that the account is closed, where the others demand that it is not."""
+    """The same proof, with writes that demand that the account is closed, where the others demand that it is not.
+
+    It changes nothing yet, and logs nobody in: `of_closed` looks at the password's age.
+    """
 
     def closed(write: Write) -> Write:
         match write:
@@ -151,7 +169,19 @@ def proof_of_closed(authenticated: Authenticated) -> Authenticated:
             case _:
                 return write
 
-    return replace(authenticated, writes=tuple(map(closed, authenticated.writes)))
+    return replace(authenticated, writes=tuple(map(closed, authenticated.writes)), refusal=None, new_password=None)
+
+
+def _too_old(services: Services, first: FirstFactor, user: User) -> LingpaiError | None:
+    """The refusal of a login that proved a password which is too old by now; None for any other."""
+    return password_age.refusal_now(services, user) if first.password_hash is not None else None
+
+
+def _new_password(services: Services, first: FirstFactor, user: User) -> ChangeUser | None:
+    if first.new_password is None:
+        return None
+    after = replace(user, password=first.new_password, digests=first.new_digests)
+    return ChangeUser(user, replace(after, password_set_at=services.clock.now()))
 
 
 def is_good(first: FirstFactor, user: User) -> bool:
