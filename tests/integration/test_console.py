@@ -906,6 +906,7 @@ def test_pages_of_events(console: ConsoleBrowser) -> None:
 def test_events_before_a_quiet_time(api_store: DynamoStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """The page has no event of the last month then, but leads on; the export has what is before it."""
     api = make_api(monkeypatch, api_store, issuer=ISSUER)
+    monkeypatch.setattr("lingpai.events.dynamodb._clock", api.services.clock)
     console = ConsoleBrowser(api)
     console.log_in_at_console()
     # 2029-11-01 and 2029-09-01.
