@@ -506,12 +506,6 @@ def test_a_number_finds_its_prefix(console: ConsoleBrowser) -> None:
     assert console.send(form, prefix="12").status == 400
 
 
-def test_health(console: ConsoleBrowser) -> None:
-    page = console.open("/console/health")
-    for text in ("the key of ES256 has signed for", "lingpai doctor", "it answers"):
-        assert text in page.text
-
-
 def test_figures(console: ConsoleBrowser) -> None:
     """What was counted today stands in the last bar."""
     services = console.api.services
