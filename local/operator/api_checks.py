@@ -10,9 +10,10 @@ import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
+from lingpai.health.checks import algorithms
+from lingpai.health.model import State
 from lingpai.signing_keys.service import standing
-from local.operator.findings import Case, Finding, State, verdict
-from local.operator.keys import place_of
+from local.operator.findings import Case, Finding, verdict
 
 _ANSWERS_WITHIN = 5.0
 _LONGEST_ANSWER = 1 << 20
@@ -65,15 +66,15 @@ def jwks(case: Case) -> Iterator[Finding]:
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         yield Finding("jwks", State.fail, "the API publishes no list of keys")
         return
-    lacking = sorted(case.algorithms - {entry.get("alg") for entry in entries})
+    lacking = sorted(algorithms(case.deployment) - {entry.get("alg") for entry in entries})
     if lacking:
         text = f"no key of {', '.join(lacking)} is published, and clients are to get tokens signed by it: "
         yield Finding("jwks", State.fail, text + f"`lingpai keys rotate --algorithm {lacking[0]}`")
         return
     published = {entry.get("kid") for entry in entries}
     now = case.services.clock.now()
-    store = place_of(case.services)
-    stored = standing(store.load_keys() if store else (), now)
+    load = case.deployment.keys
+    stored = standing(load() if load else (), now)
     missing = sorted(each.key.kid for each in stored if each.state != "gone" and each.key.kid not in published)
     again = f"look again in {case.services.settings.key_cache_ttl} s; else it has other keys"
     mend = f"the API does not publish {', '.join(missing)}: {again}"

@@ -6,10 +6,11 @@ import typer
 from rich.text import Text
 from typer import Option
 
+from lingpai.health.model import State
 from local.operator import checks
 from local.operator.command_context import CommandContext
 from local.operator.console import REFUSED, table
-from local.operator.findings import Case, State
+from local.operator.findings import Case
 
 _STYLES = {State.ok: "green", State.warn: "yellow", State.fail: "bold red"}
 

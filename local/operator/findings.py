@@ -1,28 +1,21 @@
 """What the checks of `lingpai doctor` look at, and what they find."""
 
+import functools
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import botocore.exceptions
-
-from lingpai.kernel.errors import LingpaiError
+from lingpai.health import model as health
+from lingpai.health import texts
+from lingpai.health.model import ClientList, Deployment, State
 from lingpai.services import Services
-from local import dynamodb, environment, template
+from local import deployment, dynamodb
+from local.operator.keys import place_of
 from local.operator.target import Target
 from local.seed import clients_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-
-class State(StrEnum):
-    """How serious a finding is."""
-
-    ok = "ok"
-    warn = "warn"
-    fail = "fail"
 
 
 @dataclass(frozen=True)
@@ -49,23 +42,28 @@ class Case:
         return dynamodb.connect(self.services.settings.aws_region)
 
     @cached_property
-    def tables(self) -> tuple[template.Table, ...]:
-        """The tables as the template describes them, with the names that they have in this deployment."""
-        described = template.own().tables
-        return tuple(environment.named(described, self.services.settings))
+    def deployment(self) -> Deployment:
+        """The deployment as the checks see it that need no command."""
+        services, stack, settings = self.services, self.target.stack, self.services.settings
+        store = place_of(services)
+        pepper = services.pepper if settings.code_pepper.get_secret_value() or settings.code_pepper_secret else None
+        return Deployment(
+            services=services,
+            clients=functools.cache(lambda: ClientList(clients_of(services).list_clients())),
+            keys=store.load_keys if store else None,
+            pepper=(lambda: deployment.pepper(stack).encode()) if stack else pepper,
+            senders=tuple(stack.senders.split(",")) if stack else settings.sms_provider,
+            region=stack.region if stack else settings.aws_region,
+            url=self.url,
+            is_local=self.target.local,
+            is_stack=stack is not None,
+            tracing=stack.given.get("Tracing", "") if stack else None,
+        )
 
-    @cached_property
-    def algorithms(self) -> frozenset[str]:
-        """The algorithms that enabled clients get tokens signed by; none if the records cannot be read.
 
-        That they cannot be read is the finding of another check.
-        """
-        try:
-            found = [client for client in clients_of(self.services).list_clients() if not client.disabled]
-        except (LingpaiError, botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError):
-            return frozenset()
-        access = {client.token_alg for client in found if client.token_format == "jwt"}
-        return frozenset(access | {client.id_token_alg for client in found if "openid" in client.scopes})
+def in_english(finding: health.Finding) -> Finding:
+    """The finding as a line of the command."""
+    return Finding(texts.label(finding, "en"), finding.state, texts.text(finding, "en"))
 
 
 def verdict(check: str, good: bool, text: str, mend: str, otherwise: State = State.warn) -> Finding:

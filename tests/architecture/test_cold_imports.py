@@ -61,7 +61,7 @@ ENVIRONMENT = {
 # And with Jinja2, and with what makes the codes and QR codes of authenticator apps.
 OF_TEMPLATES = {"html", "pickle"}
 # With threads, and with what calls receivers.
-OF_DELIVERIES = {"concurrent", "heapq", "queue"}
+OF_THREADS = {"concurrent", "heapq", "queue"}
 CALLING = {"lingpai.outbound.https"}
 OF_APPS = {"secrets", "xml"}
 
@@ -101,8 +101,8 @@ def test_what_is_imported_cold(path: Path) -> None:
     assert others == COLD | primed | of_pages.get(path.parent.name, set())
     added = {
         "pages": OF_TEMPLATES | OF_APPS,
-        "console": OF_TEMPLATES | OF_APPS | {"csv", "shlex"},
-        "webhooks": OF_DELIVERIES,
+        "console": OF_TEMPLATES | OF_APPS | OF_THREADS | {"csv", "shlex"},
+        "webhooks": OF_THREADS,
         "events": {"heapq"},
     }
     standard = STANDARD | added.get(path.parent.name, set())
@@ -118,7 +118,11 @@ def test_the_layer_has_every_operation_that_is_called() -> None:
     """layers/common/build/lean.py cuts botocore's model of DynamoDB to its list."""
     files = [*(LAYER / "lingpai" / "aws" / "dynamodb").glob("*.py"), *(LAYER / "lingpai").glob("*/dynamodb.py")]
     source = "".join(path.read_text("utf-8") for path in files)
-    called = set(re.findall(r'\b(?:call|read_all)\(\s*"(\w+)"', source)) | {"PutItem", "DeleteItem", "UpdateItem"}
+    called = set(re.findall(r'\b(?:call|read_all|_describe)\(\s*"(\w+)"', source)) | {
+        "PutItem",
+        "DeleteItem",
+        "UpdateItem",
+    }
     lean = (LAYER / "build" / "lean.py").read_text("utf-8")
     listed = set(re.findall(r'^    "(\w+)",$', lean.partition("OPERATIONS = (")[2].partition(")")[0], re.MULTILINE))
     assert called - listed == set()

@@ -45,6 +45,8 @@ def who_may(action: str, resource: str) -> set[str]:
 def test_who_may_do_what_with_the_keys() -> None:
     """Those that issue tokens open private halves; those that verify read; one makes and takes away, and opens none.
 
+    The console sees what the table is like, too.
+
     The pages open secrets of authenticator apps by the same key, and nothing else; deliveries are signed by keys, and
     by the secrets of webhooks (`test_policies`).
     """
@@ -59,6 +61,9 @@ def test_who_may_do_what_with_the_keys() -> None:
         ("KeysFunction", "kms:GenerateDataKeyPairWithoutPlaintext"),
         ("PagesFunction", "kms:Encrypt"),
         ("ConsoleFunction", "dynamodb:PutItem"),
+        ("ConsoleFunction", "dynamodb:DescribeTable"),
+        ("ConsoleFunction", "dynamodb:DescribeTimeToLive"),
+        ("ConsoleFunction", "dynamodb:DescribeContinuousBackups"),
         ("ConsoleFunction", "kms:GenerateDataKeyPairWithoutPlaintext"),
     }
     assert {name for function, _, name in everything if function == "KeysFunction"} == {"KeysTable", "KeysKey"}

@@ -28,6 +28,9 @@ from tests.deploy.permissions import (
     DECRYPT,
     DELETE,
     DELETE_MESSAGE,
+    DESCRIBE,
+    DESCRIBE_BACKUPS,
+    DESCRIBE_TTL,
     ENCRYPT,
     GET,
     LIST_STREAMS,
@@ -967,6 +970,21 @@ def console_audit_by_day(w: World) -> Call:
     return _console_page(w, "/console/audit")
 
 
+def console_health_of(table: str, action: str) -> Callable[[World], Call]:
+    """The page of the deployment's health, which is shown without a permission, too: its finding is a 503."""
+
+    def prepare(w: World) -> Call:
+        visitor, denied = _at_the_console(w), f"the caller lacks {action} on {w.table(table)}: "
+
+        def call() -> Answer:
+            answer = visitor.get("/console/health?lang=en").answer
+            return Answer(503, {}, answer.body) if denied in answer.body else answer
+
+        return call
+
+    return prepare
+
+
 # --- the table ------------------------------------------------------------------------------------------------------
 
 NEEDED: dict[Line, Callable[[World], Call]] = {
@@ -1125,6 +1143,16 @@ NEEDED: dict[Line, Callable[[World], Call]] = {
     ("ConsoleFunction", "KeysTable", SCAN): console_keys,
     ("ConsoleFunction", "KeysTable", PUT): console_rotate_a_key,
     ("ConsoleFunction", "KeysKey", MAKE_PAIR): console_rotate_a_key,
+    **{
+        ("ConsoleFunction", table.name, action): console_health_of(table.name, action)
+        for table in TEMPLATE.tables
+        for action, is_asked in (
+            (DESCRIBE, True),
+            (DESCRIBE_TTL, table.ttl is not None),
+            (DESCRIBE_BACKUPS, table.recoverable),
+        )
+        if is_asked
+    },
     ("RolesFunction", "ClientsTable", BATCH_GET): list_roles_by_a_machine,
     ("RolesFunction", "SessionsTable", GET): list_roles,
     ("RolesFunction", "UsersTable", BATCH_GET): list_roles,

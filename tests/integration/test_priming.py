@@ -21,6 +21,7 @@ from lingpai import bootstrap
 from lingpai.aws import json_format
 from lingpai.kernel.clock import Clock
 from lingpai.signing_keys.service import first_keys
+from lingpai.signing_keys.settings import UNWRAPPED
 from lingpai.signing_keys.stores import LocalKeyWrapper
 from local import examples, seed
 from tests.support import places, stores
@@ -70,7 +71,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
     """The demo data and the examples on moto, behind TLS."""
     certificate = make_certificate(tmp_path_factory.mktemp("certificate"))
     given = json.loads((ROOT / "events" / "env.local.json").read_text("utf-8"))["Parameters"]
-    settings = stores.settings(code_pepper=SECRETS["CODE_PEPPER"], digest_login=True, keys_kms_key=bootstrap.UNWRAPPED)
+    settings = stores.settings(code_pepper=SECRETS["CODE_PEPPER"], digest_login=True, keys_kms_key=UNWRAPPED)
     with stores.on_moto() as store, serving(certificate) as dynamodb, _credentials() as (address, asked):
         services = bootstrap.build(settings, store)
         first_keys(store, LocalKeyWrapper(), Clock())
@@ -89,7 +90,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
             "AWS_REGION": "us-east-1",
             "DIGEST_LOGIN": "true",
             "API_DOCS": "true",
-            "KEYS_KMS_KEY": bootstrap.UNWRAPPED,
+            "KEYS_KMS_KEY": UNWRAPPED,
             "METRICS_NAMESPACE": "Lingpai",
             "PATH": os.environ["PATH"],
             "PLACES_DATABASE": places.database(tmp_path_factory.mktemp("places"), {"127.0.0.0/8": places.SHANGHAI}),

@@ -44,7 +44,9 @@ from lingpai.clients.storage import ClientLookup, ClientPage, SaveEnded
 from lingpai.consents.storage import Given, SaveConsents
 from lingpai.events.model import Event
 from lingpai.events.storage import AuditPage, AuditQuery, BadCursor
+from lingpai.health.storage import TableDescription
 from lingpai.identity_providers.model import AppToken
+from lingpai.kernel.setting_types import Table
 from lingpai.kernel.writes import Conflict, Write
 from lingpai.passkeys.model import Challenge, Passkey, Passkeys
 from lingpai.passkeys.storage import (
@@ -572,6 +574,31 @@ class MemoryStore:
         """See `Counters`."""
         with self.lock:
             self.counters.pop(key, None)
+
+    # --- tables
+
+    def ping(self) -> None:
+        """See `Tables`."""
+
+    def describe_table(self, table: str) -> TableDescription:
+        """See `Tables`. They are as they should be."""
+        return TableDescription(_shape(table).key, "ACTIVE")
+
+    def expires_by(self, table: str) -> str | None:
+        """See `Tables`."""
+        return _shape(table).ttl
+
+    def is_recoverable(self, table: str) -> bool:
+        """See `Tables`."""
+        return _shape(table).is_recoverable
+
+
+def _shape(table: str) -> Table:
+    """What the settings say of the table of this name, which is the one that it has in the template."""
+    fields = Settings.model_fields.values()
+    (shape,) = (each for field in fields if field.default == table for each in field.metadata)
+    assert isinstance(shape, Table)
+    return shape
 
 
 # What a write does: it yields whether it is possible, and makes its change when it goes on.

@@ -28,6 +28,7 @@ from lingpai.services import Services
 from lingpai.settings import Settings, from_environment
 from lingpai.signing_keys.kms import KmsKeyWrapper
 from lingpai.signing_keys.service import KeyRing
+from lingpai.signing_keys.settings import UNWRAPPED
 from lingpai.signing_keys.storage import KeyStore, KeyWrapper
 from lingpai.signing_keys.stores import FileKeys, LocalKeyWrapper, MemoryKeys
 from lingpai.sms.sender import Messenger, Sender
@@ -229,10 +230,6 @@ def _sender(name: "Provider", settings: Settings, clock: Clock, https: "Https") 
             from lingpai.sms.senders.twilio import TwilioSender
 
             return TwilioSender(settings, secrets.secret(settings, "twilio_token"), https)
-
-
-# A value of `keys_kms_key` in place of an ARN: private keys are stored unencrypted (`sam local` has no KMS).
-UNWRAPPED = "local"
 
 
 def key_store(settings: Settings, tables: DynamoStore | None = None) -> KeyStore:

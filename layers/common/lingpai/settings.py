@@ -18,6 +18,7 @@ from lingpai.captcha.settings import CaptchaSettings
 from lingpai.clients.settings import ClientSettings
 from lingpai.dpop.settings import DpopSettings
 from lingpai.events.settings import EventSettings
+from lingpai.health.settings import HealthSettings
 from lingpai.http.settings import HttpSettings
 from lingpai.identity_providers.settings import IdentityProviderSettings
 from lingpai.kernel.errors import SettingsError
@@ -39,6 +40,7 @@ from lingpai.webhooks.settings import WebhookSettings
 class Settings(
     WebhookSettings,
     EventSettings,
+    HealthSettings,
     IdentityProviderSettings,
     RateLimitSettings,
     CaptchaSettings,

@@ -15,6 +15,8 @@ from lingpai.consents import dynamodb as consents
 from lingpai.consents.storage import Consents
 from lingpai.events import dynamodb as events
 from lingpai.events.storage import AuditTrail
+from lingpai.health import dynamodb as health
+from lingpai.health.storage import Tables
 from lingpai.identity_providers import dynamodb as identity_providers
 from lingpai.identity_providers.storage import AppTokens
 from lingpai.kernel.writes import Conflict, Ledger, Write
@@ -53,6 +55,7 @@ class Store(
     Counters,
     Webhooks,
     AuditTrail,
+    Tables,
     Protocol,
 ):
     """The whole store interface of a deployment, except signing keys."""
@@ -90,6 +93,7 @@ class DynamoStore(
     webhooks.DynamoWebhooks,
     events.DynamoEvents,
     signing_keys.DynamoKeys,
+    health.DynamoHealth,
 ):
     """`Store`, `ClientWriter` and `KeyStore` on DynamoDB, made of the features' parts."""
 

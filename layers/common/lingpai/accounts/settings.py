@@ -4,19 +4,19 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lingpai.kernel.setting_types import FeatureSettings, OptionalUrl
+from lingpai.kernel.setting_types import FeatureSettings, OptionalUrl, Table
 
 
 class AccountSettings(FeatureSettings):
     """Accounts: where they are stored, and who may create them."""
 
-    users_table: str = "UsersTable"
+    users_table: Annotated[str, Table((("HASH", "id", "N"),), "ttl")] = "UsersTable"
     """table: where accounts are kept"""
-    identities_table: str = "IdentitiesTable"
+    identities_table: Annotated[str, Table((("HASH", "key", "S"),))] = "IdentitiesTable"
     """table: where usernames, numbers and third-party ids are kept"""
-    roles_table: str = "RolesTable"
+    roles_table: Annotated[str, Table((("HASH", "book", "S"),))] = "RolesTable"
     """table: where the roles are kept"""
-    factors_table: str = "FactorsTable"
+    factors_table: Annotated[str, Table((("HASH", "user_id", "N"), ("RANGE", "id", "S")))] = "FactorsTable"
     """table: where second factors are kept: the wrapped secrets of authenticator apps, hashes of recovery codes"""
 
     registration: Literal["open", "client", "off"] = "open"

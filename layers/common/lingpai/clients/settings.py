@@ -1,12 +1,14 @@
 """The client settings."""
 
-from lingpai.kernel.setting_types import FeatureSettings, Limit, Seconds
+from typing import Annotated
+
+from lingpai.kernel.setting_types import FeatureSettings, Limit, Seconds, Table
 
 
 class ClientSettings(FeatureSettings):
     """Clients: where they are kept, and how long a record is cached."""
 
-    clients_table: str = "ClientsTable"
+    clients_table: Annotated[str, Table((("HASH", "client_id", "S"),))] = "ClientsTable"
     """table: where clients are kept"""
     client_cache_ttl: Limit = 60
     """seconds: how long a client's record is used without being read again"""

@@ -4,13 +4,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from lingpai.kernel.setting_types import FeatureSettings
+from lingpai.kernel.setting_types import FeatureSettings, Table
 
 
 class EventSettings(FeatureSettings):
     """Events: where they are kept, and where they go."""
 
-    audit_table: str = "AuditTable"
+    audit_table: Annotated[str, Table((("HASH", "subject", "S"), ("RANGE", "key", "S")), "ttl")] = "AuditTable"
     """table: where events are kept"""
     audit_days: Annotated[int, Field(ge=1, le=3650)] = 400
     """days: for how long; `lingpai doctor` warns below 180"""

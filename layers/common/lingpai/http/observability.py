@@ -110,6 +110,11 @@ def log_key_maintenance(done: Mapping[str, object]) -> None:
     logger.info("keys", extra={"keys": done})
 
 
+def log_check_failure(check: str, error: Exception) -> None:
+    """Log a check of the deployment's health that ended unexpectedly."""
+    logger.error("check failed", extra={"check": check, **_place(error)})
+
+
 def log_event_failure(sequence_number: str, error: Exception) -> None:
     """Log a record of a stream that could not be read, without anything of it."""
     logger.error("event unread", extra={"sequence_number": sequence_number, **_place(error)})

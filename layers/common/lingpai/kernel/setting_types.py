@@ -1,5 +1,6 @@
 """Types of settings that several features share, and the base of each feature's part."""
 
+from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -11,6 +12,19 @@ class FeatureSettings(BaseModel):
 
     # defer_build: pydantic builds a validator at its first use. Most processes use that of `Settings` alone.
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, defer_build=True)
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a table is like that a setting names, as template.yaml makes it, against which a test holds it.
+
+    `key` has for each part HASH or RANGE, the attribute and its type. `ttl` is the attribute by which items expire.
+    `is_recoverable`: it has point-in-time recovery.
+    """
+
+    key: tuple[tuple[str, str, str], ...]
+    ttl: str | None = None
+    is_recoverable: bool = True
 
 
 def words(value: object) -> object:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from lingpai.kernel.setting_types import FeatureSettings, Limit, Words
+from lingpai.kernel.setting_types import FeatureSettings, Limit, Table, Words
 
 
 def _networks(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -19,7 +19,7 @@ Networks = Annotated[Words, AfterValidator(_networks)]
 class RateLimitSettings(FeatureSettings):
     """Rate limits: for addresses, networks and clients (an hour) and for the deployment (a day, UTC)."""
 
-    counters_table: str = "CountersTable"
+    counters_table: Annotated[str, Table((("HASH", "key", "S"),), "ttl", is_recoverable=False)] = "CountersTable"
     """table: where limits are counted"""
 
     # SMS codes sent

@@ -4,13 +4,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from lingpai.kernel.setting_types import FeatureSettings
+from lingpai.kernel.setting_types import FeatureSettings, Table
 
 
 class SessionSettings(FeatureSettings):
     """Sessions: where they are kept, how they are refreshed, and how many an account may have."""
 
-    sessions_table: str = "SessionsTable"
+    sessions_table: Annotated[str, Table((("HASH", "owner", "N"), ("RANGE", "id", "B")), "ttl")] = "SessionsTable"
     """table: where sessions are kept"""
     sessions_max: Annotated[int, Field(ge=1, le=1000)] = 100
     """sessions: how many live sessions an account may have; the oldest end for a new one; 1000 at most"""

@@ -4,13 +4,16 @@ from typing import Annotated
 
 from pydantic import Field
 
-from lingpai.kernel.setting_types import FeatureSettings
+from lingpai.kernel.setting_types import FeatureSettings, Table
+
+# A value of `keys_kms_key` in place of an ARN: private keys are stored unencrypted (`sam local` has no KMS).
+UNWRAPPED = "local"
 
 
 class SigningKeySettings(FeatureSettings):
     """Signing keys: in the table, wrapped by a KMS key, or in a file."""
 
-    keys_table: str = "KeysTable"
+    keys_table: Annotated[str, Table((("HASH", "algorithm", "S"), ("RANGE", "number", "N")), "ttl")] = "KeysTable"
     """table: where signing keys are kept, if `KEYS_KMS_KEY` wraps them"""
     keys_kms_key: str = ""
     """ARN: the KMS key that wraps the signing keys in `KEYS_TABLE`; takes precedence over the next; `local` keeps them

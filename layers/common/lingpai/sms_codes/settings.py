@@ -4,13 +4,13 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr
 
-from lingpai.kernel.setting_types import FeatureSettings, Limit, Seconds
+from lingpai.kernel.setting_types import FeatureSettings, Limit, Seconds, Table
 
 
 class SmsCodeSettings(FeatureSettings):
     """SMS codes: where they are kept, how long they are valid, and limits for each number."""
 
-    codes_table: str = "CodesTable"
+    codes_table: Annotated[str, Table((("HASH", "number", "S"),), "ttl", is_recoverable=False)] = "CodesTable"
     """table: where codes are kept, as keyed hashes"""
     code_pepper: SecretStr = SecretStr("")
     """text: the key of the codes' hashes and of temporary tokens; takes precedence over the next"""

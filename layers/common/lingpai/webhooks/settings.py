@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from lingpai.kernel.setting_types import FeatureSettings, Limit, TimeOut, words
+from lingpai.kernel.setting_types import FeatureSettings, Limit, Table, TimeOut, words
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -12,7 +12,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 class WebhookSettings(FeatureSettings):
     """Webhooks and back-channel logouts: where they are kept, and where they may lead."""
 
-    webhooks_table: str = "WebhooksTable"
+    webhooks_table: Annotated[str, Table((("HASH", "id", "S"),), "ttl")] = "WebhooksTable"
     """table: where webhooks are kept"""
     webhooks_queue: str = ""
     """address: the queue of SQS that deliveries wait in; without it, they wait in the process"""

@@ -61,6 +61,15 @@ class Refused(Exception):
         self.item = item
 
 
+class Undescribed(Exception):
+    """DynamoDB says nothing of a table; `code` and `message` are those of its refusal."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+
+
 @dataclass(frozen=True)
 class Failed:
     """The first action of a transaction whose condition did not hold, and the stored item if it was asked for."""
@@ -124,6 +133,14 @@ class DynamoTables:
                 raise unavailable() from error
             self._pause(attempt)
         raise unavailable()
+
+    def describe(self, operation: str, table: str) -> dict[str, Any]:
+        """What DynamoDB says of the table itself, in one call; Undescribed where it refuses."""
+        try:
+            return self.call(operation, TableName=table)
+        except ClientError as error:
+            refusal: Any = error.response["Error"]
+            raise Undescribed(refusal["Code"], refusal.get("Message", "")) from error
 
     def get(self, table: str, key: Item) -> Item | None:
         """The item, after all writes before it; None, without a call, for a key that no item can have."""
