@@ -402,8 +402,12 @@ def test_no_page_reads_all_accounts(api_store: Any, monkeypatch: pytest.MonkeyPa
         assert console.open(path).status == 200
         scans[path], most[path] = operations.count("Scan"), len(operations)
     assert {path: count for path, count in scans.items() if count} == {"/console/clients": 1, "/console/health": 1}
-    # Two are for the admin.
-    assert {path: count - 2 for path, count in most.items() if count > 7} == {"/console": 10, "/console/audit": 31}
+    # Two are for the admin, and tables are described side by side.
+    assert {path: count - 2 for path, count in most.items() if count > 7} == {
+        "/console": 10,
+        "/console/audit": 31,
+        "/console/health": 21,
+    }
 
 
 def test_disable_and_undo(console: ConsoleBrowser) -> None:
