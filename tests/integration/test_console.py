@@ -743,6 +743,22 @@ def test_lift_a_stop(console: ConsoleBrowser) -> None:
     assert (again.status, "not stopped" in again.text) == (409, True)
 
 
+@pytest.mark.moto
+@pytest.mark.security("CON-trail")
+def test_a_lifted_stop_tells_who_lifted_it(api_store: DynamoStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    api = make_api(monkeypatch, api_store, issuer=ISSUER)
+    console = ConsoleBrowser(api)
+    console.log_in_at_console()
+    to = budget.destination(api.services, "+8613312341234")
+    for _ in range(api.services.settings.sms_unproven):
+        budget.increment(api.services, to)
+    console.send(question(console.open("/console/sms/lift?prefix=%2B861331")))
+    table = api_store.settings.counters_table
+    items = api_store.read_all("Scan", TableName=table)
+    (kept,) = [cause.read(item["cause"]["S"]) for item in items if "cause" in item]
+    assert (kept.actor, kept.action) == (f"user:{api.user_id('admin')}", "/console/sms/lift")
+
+
 def test_a_number_finds_its_prefix(console: ConsoleBrowser) -> None:
     """And stands in no address."""
     form = next(form for form in console.open("/console/sms").forms if "prefix" in form.fields)
