@@ -501,6 +501,12 @@ def test_a_link_of_somebody_else_claims_no_change(console: ConsoleBrowser, page:
 # --- clients ----------------------------------------------------------------------------------------------
 
 
+def test_a_cursor_that_is_no_id(console: ConsoleBrowser) -> None:
+    """DynamoDB takes no key of more than 2,048 bytes."""
+    assert console.call("GET", f"/console/clients?after={'x' * 255}").status == 200
+    assert console.call("GET", f"/console/clients?after={'x' * 256}").status == 400
+
+
 def test_create_a_client(console: ConsoleBrowser) -> None:
     form = record(console.open("/console/client/edit"))
     page = console.send(

@@ -27,7 +27,10 @@ _UNDO = "client undo"
 @admins()
 def clients(view: View) -> Reply:
     """A page of clients. One call beside those of every page."""
-    page = view.services.store.page_clients(_PAGE, view.query.get("after") or None)
+    after = view.query.get("after", "")
+    if len(after) > ID_MAX:
+        raise invalid_request("bad_parameter", name="after")
+    page = view.services.store.page_clients(_PAGE, after or None)
     values = {
         "title": view.texts("clients"),
         "clients": [_row(client) for client in sorted(page.clients, key=lambda client: client.id)],
