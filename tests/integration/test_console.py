@@ -387,6 +387,19 @@ def test_reset_a_password(console: ConsoleBrowser) -> None:
     assert browser.is_logged_in
 
 
+def test_no_link_leads_from_a_secret_to_the_same_page_without_it(console: ConsoleBrowser) -> None:
+    """One click on another language would lose what is shown once."""
+    alice = console.api.user_id("alice")
+    for page in (
+        change(console, "user", id=alice, action="reset"),
+        change(console, "client", id="web-client", action="rotate"),
+    ):
+        LOGS.hush("secret", page.text.partition(" This is shown once")[0].split()[-1])
+        assert "This is shown once only" in page.text
+        assert not [link for link in page.links if "lang=" in link]
+    assert [link for link in console.open("/console").links if "lang=" in link]
+
+
 @pytest.mark.parametrize("settings", [{"password_min_length": 128}, {"password_classes": 4}])
 def test_a_new_password_is_one_that_the_settings_allow(
     monkeypatch: pytest.MonkeyPatch, settings: dict[str, int]

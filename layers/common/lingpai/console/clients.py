@@ -267,6 +267,7 @@ def _secret(view: View, found: Client, secret: str, lead: str) -> Reply:
         "lead": view.texts(lead, id=found.id),
         "label": "client_secret",
         "secret": secret,
+        "switch": "",
         "back": address(ONE, id=found.id),
     }
     return view.page("secret.html", values)

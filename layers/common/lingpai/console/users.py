@@ -344,13 +344,14 @@ def _reset_password(view: View, found: User) -> Reply:
         "lead": view.texts("new_password_text", name=_name(view, found)),
         "label": view.texts("password"),
         "secret": password,
+        "switch": "",
         "back": address(ONE, id=found.id),
     }
     return view.page("secret.html", values)
 
 
 def _new_password(view: View) -> str:
-    """A random password that the settings allow: long enough, and with all kinds of characters at its end."""
+    """A random password that the settings allow: of their length, and with all kinds of characters at its end."""
     length = max(_PASSWORD, view.services.settings.password_min_length)
     kinds = "-aA0"
     return base64url.encode(view.services.clock.random_bytes(_PASSWORD_BYTES))[: length - len(kinds)] + kinds
