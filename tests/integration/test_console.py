@@ -287,6 +287,24 @@ def test_log_out(console: ConsoleBrowser) -> None:
     assert sessions_at_console(console.api, "admin") == []
 
 
+@pytest.mark.security("CON-logout")
+def test_the_logout_of_the_browser_leaves_the_console(console: ConsoleBrowser) -> None:
+    """Or whoever uses the browser next would be an admin. A made-up cookie ends nobody's session."""
+    api = console.api
+    other = ConsoleBrowser(api)
+    other.log_in_at_console("admin", "admin-of-the-gate")
+    name = next(name for name in console.cookies if name.endswith("lingpai-console"))
+    forged = Browser(api, cookies={name: f"{cookie(other, 'lingpai-console').partition('.')[0]}.{'A' * 43}"})
+    assert forged.call("GET", "/oauth/logout").status == 200
+    assert other.call("GET", "/console").status == 200
+    before = dict(console.cookies)
+    page = console.submit(console.get("/oauth/logout").form(action="confirm"))
+    assert (page.status, name in console.cookies) == (200, False)
+    console.cookies = before
+    assert console.call("GET", "/console").status == 303
+    assert len(sessions_at_console(api, "admin")) == 1
+
+
 @pytest.mark.security("CON-off")
 def test_off(monkeypatch: pytest.MonkeyPatch) -> None:
     api = make_api(monkeypatch, MemoryStore(), issuer=ISSUER, console=False)
