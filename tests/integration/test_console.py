@@ -18,7 +18,8 @@ from lingpai.events.model import Event
 from lingpai.kernel import cause
 from lingpai.kernel.writes import Write
 from lingpai.sessions import session_id
-from lingpai.sessions.model import Session
+from lingpai.sessions.model import Session, SessionKey
+from lingpai.sessions.storage import PutSession
 from lingpai.sms import budget
 from lingpai.statistics import service as statistics
 from lingpai.store import DynamoStore
@@ -445,6 +446,22 @@ def test_end_sessions(console: ConsoleBrowser) -> None:
     assert sorted([first.is_logged_in, second.is_logged_in]) == [False, True]
     change(console, "user", id=alice, action="end_all")
     assert [first.is_logged_in, second.is_logged_in] == [False, False]
+
+
+def test_a_client_that_is_gone_is_looked_for_once(console: ConsoleBrowser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many sessions of it an account still has."""
+    alice, store = console.api.user_id("alice"), console.api.services.store
+    console.api.token()
+    (session,) = store.list_sessions(alice, 9)
+    assert isinstance(session, Session)
+    for number in range(20):
+        key = SessionKey(alice, number.to_bytes(8))
+        store.commit(PutSession(replace(session, key=key, client_id="gone"), session.ends_at))
+    asked = []
+    look_up = MemoryStore.look_up_client
+    monkeypatch.setattr(MemoryStore, "look_up_client", lambda self, name: asked.append(name) or look_up(self, name))
+    assert console.open(f"/console/user?id={alice}").text.count("gone App") == 20
+    assert asked.count("gone") == 1
 
 
 def test_a_session_of_another_account_is_left_alone(console: ConsoleBrowser) -> None:
