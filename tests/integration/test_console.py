@@ -6,6 +6,7 @@ import re
 import shlex
 from dataclasses import replace
 from html import unescape
+from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import pytest
@@ -14,6 +15,7 @@ from lingpai.accounts import service as accounts
 from lingpai.accounts.model import User
 from lingpai.clients.builtin import CONSOLE
 from lingpai.clients.service import hash_secret, new_client
+from lingpai.clients.storage import ClientLookup
 from lingpai.events.model import Event
 from lingpai.kernel import cause
 from lingpai.kernel.writes import Write
@@ -421,7 +423,7 @@ def test_no_link_leads_from_a_secret_to_the_same_page_without_it(console: Consol
 
 @pytest.mark.parametrize("settings", [{"password_min_length": 128}, {"password_classes": 4}])
 def test_a_new_password_is_one_that_the_settings_allow(
-    monkeypatch: pytest.MonkeyPatch, settings: dict[str, int]
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]
 ) -> None:
     """Each time, whatever characters chance brings."""
     api = make_api(monkeypatch, MemoryStore(), issuer=ISSUER, **settings)
@@ -457,9 +459,14 @@ def test_a_client_that_is_gone_is_looked_for_once(console: ConsoleBrowser, monke
     for number in range(20):
         key = SessionKey(alice, number.to_bytes(8))
         store.commit(PutSession(replace(session, key=key, client_id="gone"), session.ends_at))
-    asked = []
+    asked: list[str] = []
     look_up = MemoryStore.look_up_client
-    monkeypatch.setattr(MemoryStore, "look_up_client", lambda self, name: asked.append(name) or look_up(self, name))
+
+    def noting(self: MemoryStore, client_id: str) -> ClientLookup:
+        asked.append(client_id)
+        return look_up(self, client_id)
+
+    monkeypatch.setattr(MemoryStore, "look_up_client", noting)
     assert console.open(f"/console/user?id={alice}").text.count("gone App") == 20
     assert asked.count("gone") == 1
 
