@@ -101,7 +101,7 @@ def test_what_is_imported_cold(path: Path) -> None:
     assert others == COLD | primed | of_pages.get(path.parent.name, set())
     added = {
         "pages": OF_TEMPLATES | OF_APPS,
-        "console": OF_TEMPLATES | OF_APPS | {"csv"},
+        "console": OF_TEMPLATES | OF_APPS | {"csv", "shlex"},
         "webhooks": OF_DELIVERIES,
         "events": {"heapq"},
     }
