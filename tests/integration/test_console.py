@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import pytest
 
+from lingpai.accounts import roles
 from lingpai.accounts import service as accounts
 from lingpai.accounts.model import User
 from lingpai.clients.builtin import CONSOLE
@@ -171,7 +172,7 @@ def test_a_change_needs_a_recent_login(console: ConsoleBrowser) -> None:
         "/console/client/edit?id=web-client",
         "/console/client/edit",
         "/console/client/change?id=web-client&action=disable",
-        "/console/role/change?action=rename&id=2",
+        "/console/role/change?action=rename&id=2&from=user",
         "/console/keys/rotate?algorithm=ES256",
         "/console/sms/lift?prefix=%2B861331",
     ],
@@ -766,6 +767,22 @@ def test_roles_are_made_renamed_and_deleted(console: ConsoleBrowser) -> None:
     assert names() == before
     admin = console.api.services.store.directory().roles.id_of("admin")
     assert change(console, "role", action="delete", id=admin).status == 409
+
+
+@pytest.mark.parametrize("what", ["rename", "delete", "undo"])
+def test_a_role_that_was_renamed_meanwhile(console: ConsoleBrowser, what: str) -> None:
+    """By another admin: it is neither renamed nor deleted under a name that nobody was asked about."""
+    services = console.api.services
+    role = roles.save(services, "first")
+    form = question(console.open(f"/console/role/change?action={what}&id={role}")) if what != "undo" else None
+    if form is None:
+        asked = question(console.open(f"/console/role/change?action=rename&id={role}"))
+        form = undo(console.follow(console.send(asked, name="second")))
+    roles.save(services, "third", role)
+    page = console.send(form)
+    assert (page.status, "changed in the meantime" in page.text) == (409, True)
+    assert services.store.directory().roles.name_of(role) == "third"
+    assert console.send(question(page), name="fourth").status == 303
 
 
 def test_renaming_a_role_that_needs_two_factors(monkeypatch: pytest.MonkeyPatch) -> None:
