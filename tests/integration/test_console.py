@@ -602,6 +602,23 @@ def test_scopes_between_spaces(console: ConsoleBrowser) -> None:
     assert after.scopes == ("web", "more", "third")
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [
+        ("redirect_uris", "http://shop.example", "is no address that begins with https://"),
+        ("access_token_ttl", "0", "must be more than 0"),
+        ("colour", "red", "is no colour as #rrggbb in lower case"),
+    ],
+)
+def test_a_fault_of_a_record_in_chinese(api: Api, field: str, value: str, reason: str) -> None:
+    """It says that the value is wrong, and adds the reason as logs and the command line have it."""
+    console = ConsoleBrowser(api, language="zh")
+    console.log_in_at_console()
+    page = console.send(record(console.open("/console/client/edit")), client_id="shop", **{field: value})
+    assert (page.status, f"#{field}" in page.links) == (400, True)
+    assert re.search(f"这个值无法使用：.*{re.escape(reason)}", page.text)
+
+
 @pytest.mark.parametrize("provider", ["", "trusted"])
 def test_no_client_with_a_secret_gets_the_address_of_an_app(console: ConsoleBrowser, provider: str) -> None:
     """Whatever else is changed with it."""

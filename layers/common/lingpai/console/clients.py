@@ -126,7 +126,7 @@ def _create(view: View, given: Mapping[str, str]) -> Reply:
     if entry is None or errors:
         return _form(view, None, given, errors)
     if fault := unusable(entry, services.settings):
-        return _form(view, None, given, client_form.fault(fault))
+        return _form(view, None, given, client_form.fault(view, fault))
     made = client_form.record(entry)
     if not services.store.create_client(made):
         return _form(view, None, given, {"client_id": view.texts("client_taken")})
@@ -149,7 +149,7 @@ def _update(view: View, before: Client, given: Mapping[str, str]) -> Reply:
     after = _kept(client_form.record(entry), before)
     same_provider = (before.sign_provider, before.sign_app) == (after.sign_provider, after.sign_app)
     if fault := inconsistency(after) or (None if same_provider else unusable(entry, view.services.settings)):
-        return _form(view, before, given, client_form.fault(fault))
+        return _form(view, before, given, client_form.fault(view, fault))
     try:
         _save(view, before, after)
     except LingpaiError as error:

@@ -199,6 +199,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "inline_picture": ("内嵌图片", "A picture in the record itself"),
     "client_taken": ("已有此 ID 的应用", "There is a client of this id already"),
     "bad_client_id": ("请输入 1 到 {limit} 个可见字符", "Enter 1 to {limit} visible characters"),
+    "bad_value": ("这个值无法使用：{reason}", "{reason}"),
     "no_seconds": ("请输入整数秒", "Enter a whole number of seconds"),
     "new_secret": ("新密钥", "New secret"),
     "client_created_text": ("应用 {id} 已创建。", "The client {id} is created."),
