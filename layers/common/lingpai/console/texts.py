@@ -18,7 +18,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "seconds": ("{n} 秒", "{n} s"),
     "minutes": ("{n} 分钟", "{n} min"),
     "hours": ("{n} 小时", "{n} h"),
-    "days": ("{n} 天", "{n} days"),
+    "days": ("{n} 天", "{n} d"),
     "error": ("出错了", "Something went wrong"),
     "not_allowed": ("无法进入控制台", "You cannot use the console"),
     "another_account": ("换一个账号登录", "Log in as somebody else"),
