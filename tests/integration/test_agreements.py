@@ -96,6 +96,18 @@ def test_who_does_not_accept_may_leave(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Your account is closed" in page.text
 
 
+@pytest.mark.parametrize("action", ["profile", "password", "end-others", "", "no-such"])
+def test_no_form_goes_round_it(monkeypatch: pytest.MonkeyPatch, action: str) -> None:
+    """The form of the deletion holds the token of all forms: another action by it changes and shows nothing."""
+    api = an_api(monkeypatch, **TERMS)
+    browser = Browser(api)
+    browser.log_in()
+    form = browser.get("/account?edit=delete").form(action="delete")
+    page = browser.send(form, action=action, name="Mei")
+    assert path(page.location) == "/agreement"
+    assert alice(api).profile.name is None
+
+
 def test_a_form_of_an_old_version_accepts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     api = an_api(monkeypatch, **TERMS)
     browser = Browser(api)

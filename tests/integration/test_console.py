@@ -11,15 +11,18 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import pytest
 
+from lingpai.accounts import roles
 from lingpai.accounts import service as accounts
 from lingpai.accounts.model import User
 from lingpai.clients.builtin import CONSOLE
 from lingpai.clients.service import hash_secret, new_client
+from lingpai.clients.storage import ClientLookup
 from lingpai.events.model import Event
 from lingpai.kernel import cause
 from lingpai.kernel.writes import Write
 from lingpai.sessions import session_id
-from lingpai.sessions.model import Session
+from lingpai.sessions.model import Session, SessionKey
+from lingpai.sessions.storage import PutSession
 from lingpai.sms import budget
 from lingpai.statistics import service as statistics
 from lingpai.store import DynamoStore
@@ -177,7 +180,7 @@ def test_a_change_needs_a_recent_login(console: ConsoleBrowser) -> None:
         "/console/client/edit?id=web-client",
         "/console/client/edit",
         "/console/client/change?id=web-client&action=disable",
-        "/console/role/change?action=rename&id=2",
+        "/console/role/change?action=rename&id=2&from=user",
         "/console/keys/rotate?algorithm=ES256",
         "/console/sms/lift?prefix=%2B861331",
     ],
@@ -294,6 +297,24 @@ def test_log_out(console: ConsoleBrowser) -> None:
     console.cookies = before
     assert console.call("GET", "/console").status == 303
     assert sessions_at_console(console.api, "admin") == []
+
+
+@pytest.mark.security("CON-logout")
+def test_the_logout_of_the_browser_leaves_the_console(console: ConsoleBrowser) -> None:
+    """Or whoever uses the browser next would be an admin. A made-up cookie ends nobody's session."""
+    api = console.api
+    other = ConsoleBrowser(api)
+    other.log_in_at_console("admin", "admin-of-the-gate")
+    name = next(name for name in console.cookies if name.endswith("lingpai-console"))
+    forged = Browser(api, cookies={name: f"{cookie(other, 'lingpai-console').partition('.')[0]}.{'A' * 43}"})
+    assert forged.call("GET", "/oauth/logout").status == 200
+    assert other.call("GET", "/console").status == 200
+    before = dict(console.cookies)
+    page = console.submit(console.get("/oauth/logout").form(action="confirm"))
+    assert (page.status, name in console.cookies) == (200, False)
+    console.cookies = before
+    assert console.call("GET", "/console").status == 303
+    assert len(sessions_at_console(api, "admin")) == 1
 
 
 @pytest.mark.security("CON-off")
@@ -458,6 +479,19 @@ def test_reset_a_password(console: ConsoleBrowser) -> None:
     assert browser.is_logged_in
 
 
+def test_no_link_leads_from_a_secret_to_the_same_page_without_it(console: ConsoleBrowser) -> None:
+    """One click on another language would lose what is shown once."""
+    alice = console.api.user_id("alice")
+    for page in (
+        change(console, "user", id=alice, action="reset"),
+        change(console, "client", id="web-client", action="rotate"),
+    ):
+        LOGS.hush("secret", page.text.partition(" This is shown once")[0].split()[-1])
+        assert "This is shown once only" in page.text
+        assert not [link for link in page.links if "lang=" in link]
+    assert [link for link in console.open("/console").links if "lang=" in link]
+
+
 @pytest.mark.parametrize("settings", [{"password_min_length": 128}, {"password_classes": 4}])
 def test_a_new_password_is_one_that_the_settings_allow(
     monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]
@@ -485,6 +519,27 @@ def test_end_sessions(console: ConsoleBrowser) -> None:
     assert sorted([first.is_logged_in, second.is_logged_in]) == [False, True]
     change(console, "user", id=alice, action="end_all")
     assert [first.is_logged_in, second.is_logged_in] == [False, False]
+
+
+def test_a_client_that_is_gone_is_looked_for_once(console: ConsoleBrowser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many sessions of it an account still has."""
+    alice, store = console.api.user_id("alice"), console.api.services.store
+    console.api.token()
+    (session,) = store.list_sessions(alice, 9)
+    assert isinstance(session, Session)
+    for number in range(20):
+        key = SessionKey(alice, number.to_bytes(8))
+        store.commit(PutSession(replace(session, key=key, client_id="gone"), session.ends_at))
+    asked: list[str] = []
+    look_up = MemoryStore.look_up_client
+
+    def noting(self: MemoryStore, client_id: str) -> ClientLookup:
+        asked.append(client_id)
+        return look_up(self, client_id)
+
+    monkeypatch.setattr(MemoryStore, "look_up_client", noting)
+    assert console.open(f"/console/user?id={alice}").text.count("gone App") == 20
+    assert asked.count("gone") == 1
 
 
 def test_a_session_of_another_account_is_left_alone(console: ConsoleBrowser) -> None:
@@ -573,6 +628,12 @@ def test_a_link_of_somebody_else_claims_no_change(console: ConsoleBrowser, page:
 # --- clients ----------------------------------------------------------------------------------------------
 
 
+def test_a_cursor_that_is_no_id(console: ConsoleBrowser) -> None:
+    """DynamoDB takes no key of more than 2,048 bytes."""
+    assert console.call("GET", f"/console/clients?after={'x' * 255}").status == 200
+    assert console.call("GET", f"/console/clients?after={'x' * 256}").status == 400
+
+
 def test_create_a_client(console: ConsoleBrowser) -> None:
     form = record(console.open("/console/client/edit"))
     page = console.send(
@@ -612,6 +673,23 @@ def test_scopes_between_spaces(console: ConsoleBrowser) -> None:
     assert after.scopes == ("web", "more", "third")
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [
+        ("redirect_uris", "http://shop.example", "is no address that begins with https://"),
+        ("access_token_ttl", "0", "must be more than 0"),
+        ("colour", "red", "is no colour as #rrggbb in lower case"),
+    ],
+)
+def test_a_fault_of_a_record_in_chinese(api: Api, field: str, value: str, reason: str) -> None:
+    """It says that the value is wrong, and adds the reason as logs and the command line have it."""
+    console = ConsoleBrowser(api, language="zh")
+    console.log_in_at_console()
+    page = console.send(record(console.open("/console/client/edit")), client_id="shop", **{field: value})
+    assert (page.status, f"#{field}" in page.links) == (400, True)
+    assert re.search(f"这个值无法使用：.*{re.escape(reason)}", page.text)
+
+
 @pytest.mark.parametrize("provider", ["", "trusted"])
 def test_no_client_with_a_secret_gets_the_address_of_an_app(console: ConsoleBrowser, provider: str) -> None:
     """Whatever else is changed with it."""
@@ -621,6 +699,12 @@ def test_no_client_with_a_secret_gets_the_address_of_an_app(console: ConsoleBrow
     page = console.send(form, redirect_uris="com.example.shop:/a", sign_provider=provider)
     assert (page.status, "#redirect_uris" in page.links) == (400, True)
     assert console.api.services.store.get_client("shop") == made
+
+
+def test_a_span_of_one_day(console: ConsoleBrowser) -> None:
+    """Is not `1 days`."""
+    console.api.services.store.put_client(new_client("day", "usercenter"))
+    assert "Life of access tokens, in seconds 1 d " in console.open("/console/client?id=day").text
 
 
 def test_what_is_wrong_with_a_client(console: ConsoleBrowser) -> None:
@@ -779,6 +863,22 @@ def test_roles_are_made_renamed_and_deleted(console: ConsoleBrowser) -> None:
     assert change(console, "role", action="delete", id=admin).status == 409
 
 
+@pytest.mark.parametrize("what", ["rename", "delete", "undo"])
+def test_a_role_that_was_renamed_meanwhile(console: ConsoleBrowser, what: str) -> None:
+    """By another admin: it is neither renamed nor deleted under a name that nobody was asked about."""
+    services = console.api.services
+    role = roles.save(services, "first")
+    form = question(console.open(f"/console/role/change?action={what}&id={role}")) if what != "undo" else None
+    if form is None:
+        asked = question(console.open(f"/console/role/change?action=rename&id={role}"))
+        form = undo(console.follow(console.send(asked, name="second")))
+    roles.save(services, "third", role)
+    page = console.send(form)
+    assert (page.status, "changed in the meantime" in page.text) == (409, True)
+    assert services.store.directory().roles.name_of(role) == "third"
+    assert console.send(question(page), name="fourth").status == 303
+
+
 def test_renaming_a_role_that_needs_two_factors(monkeypatch: pytest.MonkeyPatch) -> None:
     """The setting names the role: the question says what that means."""
     console = ConsoleBrowser(make_api(monkeypatch, MemoryStore(), issuer=ISSUER, mfa_roles="user"))
@@ -813,6 +913,22 @@ def test_lift_a_stop(console: ConsoleBrowser) -> None:
     assert budget.traffic(services, "+861331").unproven == 0
     again = console.send(question(console.open(link)))
     assert (again.status, "not stopped" in again.text) == (409, True)
+
+
+@pytest.mark.moto
+@pytest.mark.security("CON-trail")
+def test_a_lifted_stop_tells_who_lifted_it(api_store: DynamoStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    api = make_api(monkeypatch, api_store, issuer=ISSUER)
+    console = ConsoleBrowser(api)
+    console.log_in_at_console()
+    to = budget.destination(api.services, "+8613312341234")
+    for _ in range(api.services.settings.sms_unproven):
+        budget.increment(api.services, to)
+    console.send(question(console.open("/console/sms/lift?prefix=%2B861331")))
+    table = api_store.settings.counters_table
+    items = api_store.read_all("Scan", TableName=table)
+    (kept,) = [cause.read(item["cause"]["S"]) for item in items if "cause" in item]
+    assert (kept.actor, kept.action) == (f"user:{api.user_id('admin')}", "/console/sms/lift")
 
 
 def test_a_number_finds_its_prefix(console: ConsoleBrowser) -> None:

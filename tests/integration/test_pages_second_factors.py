@@ -145,6 +145,7 @@ def test_new_recovery_codes(browser: Browser) -> None:
     _, codes = set_up(browser)
     page = browser.submit(browser.get("/account").form(action="recovery-codes"))
     assert len({*codes, *codes_of(page)}) == 20
+    assert not [link for link in page.links if "lang=" in link], "it would lose what is shown once"
 
 
 def test_the_app_is_removed(browser: Browser) -> None:

@@ -373,6 +373,22 @@ def test_messages_that_stop() -> None:
     assert counts("sms:all:86400:0", "n:all", 9_999, 10_000) == [("sms.stopped", "counter:sms:all", day)]
 
 
+def test_a_stop_that_is_lifted() -> None:
+    """By whom is told, and by whom it was lifted is told of no later stop."""
+    key = "sms:prefix:+861331:86400:0"
+    by = Cause(action="/console/sms/lift", request_id="r1", address="192.0.2.1", actor="user:8", client="c")
+    stopped = {"key": {"S": key}, "n:unproven": {"N": "100"}, "n:sent": {"N": "120"}}
+    lifted = {"key": {"S": key}, "cause": {"S": cause.written(by)}}
+    (event,) = events_of(record("CountersTable", stopped, lifted), STREAMS)
+    assert (event.type, event.subject, event.data) == ("sms.lifted", "counter:sms:prefix:+861331", {"kind": "prefix"})
+    assert (event.actor, event.client, event.address) == ("user:8", "c", "192.0.2.1")
+    assert (event.request_id, event.action) == ("r1", "/console/sms/lift")
+    before, after = ({**lifted, "n:unproven": {"N": str(count)}} for count in (99, 100))
+    assert events_of(record("CountersTable", lifted, before), STREAMS) == ()
+    (event,) = events_of(record("CountersTable", before, after), STREAMS)
+    assert (event.type, event.actor, event.address, event.request_id) == ("sms.stopped", "", "", "")
+
+
 def test_a_record_of_another_table() -> None:
     given = record("OtherTable", None, {"id": {"S": "x"}})
     assert table_of(given) == "OtherTable"

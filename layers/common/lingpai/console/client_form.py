@@ -145,7 +145,8 @@ def entry(
     if is_new and not fields["scopes"]:
         fields["scopes"] = None
     found, errors = entry_of(fields)
-    return (None if wrong else found), {**errors, **wrong}
+    said = {name: _said(view, reason) for name, reason in errors.items()}
+    return (None if wrong else found), {**said, **wrong}
 
 
 def entry_of(fields: Mapping[str, Any]) -> tuple[ClientEntry | None, dict[str, str]]:
@@ -162,10 +163,15 @@ def record(found: ClientEntry) -> Client:
     return to_client(found)
 
 
-def fault(text: str) -> dict[str, str]:
+def fault(view: View, text: str) -> dict[str, str]:
     """A fault of the whole record, `field: reason`, as a text for that field."""
     name, _, reason = text.partition(": ")
-    return {name: reason} if reason else {"": text}
+    return {name: _said(view, reason)} if reason else {"": _said(view, text)}
+
+
+def _said(view: View, reason: str) -> str:
+    """A reason, which is in English, as a text for people."""
+    return view.texts("bad_value", reason=reason)
 
 
 def id_fault(view: View, client_id: str, most: int) -> dict[str, str]:

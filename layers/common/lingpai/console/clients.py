@@ -27,7 +27,10 @@ _UNDO = "client undo"
 @admins()
 def clients(view: View) -> Reply:
     """A page of clients. One call beside those of every page."""
-    page = view.services.store.page_clients(_PAGE, view.query.get("after") or None)
+    after = view.query.get("after", "")
+    if len(after) > ID_MAX:
+        raise invalid_request("bad_parameter", name="after")
+    page = view.services.store.page_clients(_PAGE, after or None)
     values = {
         "title": view.texts("clients"),
         "clients": [_row(client) for client in sorted(page.clients, key=lambda client: client.id)],
@@ -123,7 +126,7 @@ def _create(view: View, given: Mapping[str, str]) -> Reply:
     if entry is None or errors:
         return _form(view, None, given, errors)
     if fault := unusable(entry, services.settings):
-        return _form(view, None, given, client_form.fault(fault))
+        return _form(view, None, given, client_form.fault(view, fault))
     made = client_form.record(entry)
     if not services.store.create_client(made):
         return _form(view, None, given, {"client_id": view.texts("client_taken")})
@@ -146,7 +149,7 @@ def _update(view: View, before: Client, given: Mapping[str, str]) -> Reply:
     after = _kept(client_form.record(entry), before)
     same_provider = (before.sign_provider, before.sign_app) == (after.sign_provider, after.sign_app)
     if fault := inconsistency(after) or (None if same_provider else unusable(entry, view.services.settings)):
-        return _form(view, before, given, client_form.fault(fault))
+        return _form(view, before, given, client_form.fault(view, fault))
     try:
         _save(view, before, after)
     except LingpaiError as error:
@@ -264,6 +267,7 @@ def _secret(view: View, found: Client, secret: str, lead: str) -> Reply:
         "lead": view.texts(lead, id=found.id),
         "label": "client_secret",
         "secret": secret,
+        "switch": "",
         "back": address(ONE, id=found.id),
     }
     return view.page("secret.html", values)

@@ -1,13 +1,11 @@
 """`/console/roles`: the roles of the deployment, made, renamed and deleted."""
 
-from collections.abc import Mapping
-
 from lingpai.accounts.roles import delete, save
 from lingpai.console import changes
 from lingpai.console.changes import Question, note_of, noted
 from lingpai.console.view import View, address, admins
 from lingpai.http.response import Reply
-from lingpai.kernel.errors import invalid_request, not_found
+from lingpai.kernel.errors import conflict, invalid_request, not_found
 
 PATH, CHANGE = "/console/roles", "/console/role/change"
 _NOTES = ("role_created", "role_renamed", "role_deleted")
@@ -26,16 +24,18 @@ def roles(view: View) -> Reply:
         ],
         "change": lambda action, role_id=None: address(CHANGE, action=action, id=role_id),
         "note": note,
-        "undo": _undo(view.query) if note == "role_renamed" else {},
+        "undo": _undo(view) if note == "role_renamed" else {},
     }
     return view.page("roles.html", values)
 
 
-def _undo(query: Mapping[str, str]) -> dict[str, str]:
+def _undo(view: View) -> dict[str, str]:
     """The fields of the form that gives a role its name of before."""
+    query = view.query
     if not query.get("role", "").isdecimal() or not query.get("was"):
         return {}
-    fields = {"action": "rename", "id": query["role"], "name": query["was"]}
+    present = view.admin.book.name_of(int(query["role"])) or ""
+    fields = {"action": "rename", "id": query["role"], "from": present, "name": query["was"]}
     return {"to": address(CHANGE, **fields), **fields}
 
 
@@ -43,7 +43,7 @@ def _undo(query: Mapping[str, str]) -> dict[str, str]:
 def change(view: View) -> Reply:
     """Ask about a role that is to be made, renamed or deleted, or do it."""
     is_sent = view.request.method == "POST"
-    given = view.form(("action", "id", "name", "confirm")) if is_sent else view.query
+    given = view.form(("action", "id", "from", "name", "confirm")) if is_sent else view.query
     action = given.get("action", "")
     if action not in ("create", "rename", "delete"):
         raise invalid_request("bad_parameter", name="action")
@@ -54,7 +54,7 @@ def change(view: View) -> Reply:
         title=view.texts(f"ask_role_{action}", name=name),
         texts=tuple(view.texts(text) for text in (f"tell_role_{action}", *_warnings(view, action, name))),
         button=view.texts(f"do_role_{action}"),
-        fields={"action": action, **({"id": str(role_id)} if role_id else {})},
+        fields={"action": action, **({"id": str(role_id), "from": name} if role_id else {})},
         back=PATH,
         danger=action == "delete",
         asks={} if action == "delete" else {"name": view.texts("role_name")},
@@ -62,6 +62,10 @@ def change(view: View) -> Reply:
     )
     if not is_sent:
         return changes.ask(view, question)
+    if role_id is not None and given.get("from") != name:
+        # Another admin has renamed it since: what was asked about is not what is there.
+        error = conflict("changed_meanwhile")
+        return changes.ask(view, question, {"": view.texts.refusal(error)}, error)
     if action == "delete":
         assert role_id is not None  # noqa: S101  only a new role has no id
         return changes.make(

@@ -39,7 +39,7 @@ from lingpai.sessions import service as sessions
 from lingpai.sessions.model import Session
 
 HOME = "/console"
-COOKIE, _LOGIN = "lingpai-console", "lingpai-console-login"
+COOKIE, _LOGIN = cookies.CONSOLE, "lingpai-console-login"
 # How long a login may take, in seconds.
 _LOGIN_TTL = 1800
 # Where a login leads to: pages of the console.

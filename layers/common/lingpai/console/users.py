@@ -102,13 +102,17 @@ def _deleted_on(view: View, user: User) -> str:
 
 @admins()
 def user(view: View) -> Reply:
-    """One account. Five calls beside those of every page."""
+    """One account. Five calls beside those of every page, and one for each client that was not read lately."""
     found = _user(view, view.query.get("id", ""))
     services, book = view.services, view.admin.book
     held = sorted((name, role_id) for role_id, name in book.names if role_id in found.roles)
     free = sorted((name, role_id) for role_id, name in book.names if role_id not in found.roles)
     note = note_of(view, _NOTES, "id", "role")
     profile = found.profile
+    given, alive = consents.list_consents(services, found.id), _alive(view, found.id)
+    # Once for each, since a client that is gone is looked for anew each time.
+    of_apps = {each.client_id for each in alive if isinstance(each, Session)}
+    names = {client_id: _client_name(view, client_id) for client_id in {*given, *of_apps}}
     values = {
         "title": found.username or str(found.id),
         "user": found,
@@ -130,10 +134,9 @@ def user(view: View) -> Reply:
             )
             if value
         ],
-        "sessions": [_session(view, each) for each in _alive(view, found.id)],
+        "sessions": [_session(view, each, names) for each in alive],
         "consents": [
-            {"client": client_id, "name": _client_name(view, client_id), "scopes": scopes}
-            for client_id, scopes in consents.list_consents(services, found.id).items()
+            {"client": client_id, "name": names[client_id], "scopes": scopes} for client_id, scopes in given.items()
         ],
         "latest": trail.latest(view, f"user:{found.id}"),
         "audit": address("/console/audit", by="subject", value=f"user:{found.id}"),
@@ -166,10 +169,10 @@ def _alive(view: View, user_id: int) -> list[Session | BrowserSession]:
     return sorted(alive, key=lambda each: each.created_at, reverse=True)[:_SESSIONS]
 
 
-def _session(view: View, each: Session | BrowserSession) -> dict[str, Any]:
+def _session(view: View, each: Session | BrowserSession, names: Mapping[str, str]) -> dict[str, Any]:
     texts = view.texts
     if isinstance(each, Session):
-        what, place, used = _client_name(view, each.client_id), "", each.rotated_at or each.created_at
+        what, place, used = names[each.client_id], "", each.rotated_at or each.created_at
     else:
         what, place, used = texts.device(each.device), texts.place(each.place), each.used_at
     return {
@@ -346,13 +349,14 @@ def _reset_password(view: View, found: User) -> Reply:
         "lead": view.texts("new_password_text", name=_name(view, found)),
         "label": view.texts("password"),
         "secret": password,
+        "switch": "",
         "back": address(ONE, id=found.id),
     }
     return view.page("secret.html", values)
 
 
 def _new_password(view: View) -> str:
-    """A random password that the settings allow: long enough, and with all kinds of characters at its end."""
+    """A random password that the settings allow: of their length, and with all kinds of characters at its end."""
     length = max(_PASSWORD, view.services.settings.password_min_length)
     kinds = "-aA0"
     return base64url.encode(view.services.clock.random_bytes(_PASSWORD_BYTES))[: length - len(kinds)] + kinds

@@ -32,8 +32,9 @@ def counter_events(change: Change, stops: StopsAt) -> Iterator[Found]:
     """What has been refused so often, or has stopped."""
     key = text(change.image, "key")
     if key.startswith(_PREFIX) and _reaches(change, "n:unproven", stops.unproven):
-        prefix = key.removeprefix(_PREFIX).partition(":")[0]
-        yield _found("sms.stopped", f"counter:{_PREFIX}{prefix}", change, "prefix", "unproven")
+        yield _found("sms.stopped", _subject_of_prefix(key), change, "prefix", "unproven")
+    elif key.startswith(_PREFIX) and is_cleared(change):
+        yield Found("sms.lifted", _subject_of_prefix(key), {"kind": "prefix"})
     elif key.startswith(f"{_ALL}:") and _reaches(change, "n:all", stops.day):
         yield _found("sms.stopped", f"counter:{_ALL}", change, "all", "all")
     elif (found := _KEY.fullmatch(key)) and _is_round(change):
@@ -41,6 +42,11 @@ def counter_events(change: Change, stops: StopsAt) -> Iterator[Found]:
         if kind in _LOGINS | _CODES and of != "all" and not key.startswith("sms:reserve:"):
             event = "login.refused" if kind in _LOGINS else "code.refused"
             yield _found(event, _subject(kind, of), change, kind, "all")
+
+
+def is_cleared(change: Change) -> bool:
+    """Whether the counts were removed, which has a cause. A counter keeps that, but later counts have another one."""
+    return not change.is_new and change.differs("cause")
 
 
 def address(change: Change) -> str:
@@ -53,6 +59,10 @@ def address(change: Change) -> str:
 
 def _found(event: str, subject: str, change: Change, kind: str, limit: str) -> Found:
     return Found(event, subject, {"kind": kind, "limit": limit, "count": number(change.after, f"n:{limit}")})
+
+
+def _subject_of_prefix(key: str) -> str:
+    return f"counter:{_PREFIX}{key.removeprefix(_PREFIX).partition(':')[0]}"
 
 
 def _reaches(change: Change, name: str, at: int) -> bool:

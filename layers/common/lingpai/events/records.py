@@ -5,7 +5,7 @@ the cause. Many sessions that end together, and those that make room for another
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lingpai.events import counters
@@ -18,6 +18,7 @@ from lingpai.events.sessions import session_events
 from lingpai.events.signing_keys import key_events
 from lingpai.events.users import user_events
 from lingpai.events.webhooks import webhook_events
+from lingpai.kernel.cause import Cause
 
 _SEQUENCE_DIGITS = 40
 _OF_ITEMS: Mapping[str, Callable[[Change], Iterable[Found]]] = {
@@ -55,8 +56,11 @@ def events_of(record: Mapping[str, Any], streams: Streams) -> tuple[Event, ...]:
     change = change_of(record)
     if change is None:
         return ()
+    if kind == "counters" and not counters.is_cleared(change):
+        change = replace(change, cause=Cause())
     if kind == "counters":
-        found, address = tuple(counters.counter_events(change, streams.stops)), counters.address(change)
+        found = tuple(counters.counter_events(change, streams.stops))
+        address = counters.address(change) or change.cause.address
     else:
         found, address = tuple(_OF_ITEMS[kind](change)), change.cause.address
     stream = record["dynamodb"]

@@ -134,4 +134,5 @@ TYPES: Mapping[str, EventType] = {
         "向某号段（或全部号码）的短信已停发。",
         ("kind", "limit", "count"),
     ),
+    "sms.lifted": EventType("The stop of messages to a prefix was lifted.", "号段已恢复发送短信。", ("kind",)),
 }

@@ -13,6 +13,7 @@ from lingpai.kernel import base64url
 from lingpai.services import Services
 
 LOGIN, FORM, PROVIDER, PENDING = "lingpai", "lingpai-form", "lingpai-provider", "lingpai-pending"
+CONSOLE = "lingpai-console"
 _DAY = 86400
 
 

@@ -104,15 +104,18 @@ def account(services: Services, request: Request) -> Reply:
         return lacking
     if request.method == "POST":
         given = forms.read(services, request, browser, _FIELDS)
-        return _log_in("") if browser is None else _change(view.of(services, request, browser), browser, given)
+        if browser is None:
+            return _log_in("")
+        if given.get("action") != "delete" and agreements.missing(services.settings, browser.user):
+            return _accept(onward.ACCOUNT)
+        return _change(view.of(services, request, browser), browser, given)
     if browser is None or not browser_sessions.note_use(services, browser.session):
         return _log_in(edit if edit in _EDITS else "")
     page = view.of(services, request, browser)
     if view.parameter(request, "download") == "json":
         return _download(page, browser)
     if edit != "delete" and agreements.missing(services.settings, browser.user):
-        going = onward.ACCOUNT + (f"?edit={edit}" if edit in _EDITS else "")
-        return onward.see_other(f"{AGREEMENT}{onward.tail(going)}")
+        return _accept(onward.ACCOUNT + (f"?edit={edit}" if edit in _EDITS else ""))
     if edit not in _EDITS:
         return _overview(page, browser)
     if _EDITS[edit][0] in _NEEDS_LOGIN and not recent_login.is_recent(services, browser.session):
@@ -129,6 +132,11 @@ def _lacking_factor(services: Services, browser: Browser, edit: str) -> Reply | 
     if browser.user.second_factors:
         return _go(login.SECOND_STEP, edit)
     return _log_in(edit) if factor_policy.is_demanded(services, browser.user.id) else None
+
+
+def _accept(going: str) -> Reply:
+    """To what the user has not accepted yet, and on to `going`."""
+    return onward.see_other(f"{AGREEMENT}{onward.tail(going)}")
 
 
 def _log_in(edit: str) -> Reply:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from lingpai.browser_sessions.service import Browser
 from lingpai.clients import redirect_uris
+from lingpai.clients.builtin import CONSOLE
 from lingpai.html import cookies, forms
 from lingpai.http.request import Request, form_text
 from lingpai.http.response import Reply, with_query
@@ -18,6 +19,7 @@ from lingpai.services import Services
 from lingpai.sessions import id_tokens
 from lingpai.sessions import service as sessions
 from lingpai.sessions.id_tokens import Hint
+from lingpai.sessions.token_family import digest
 
 _PARAMETERS = ("id_token_hint", "client_id", "post_logout_redirect_uri", "state")
 # Longer ones are of no client that works.
@@ -68,9 +70,9 @@ def _done(page: View, given: Mapping[str, str], hint: Hint | None) -> Reply:
     services, request = page.services, page.request
     if page.browser is not None:
         sessions.end(services.store, page.browser.session.key)
-    cookie = cookies.log_out(request)
+    forgotten = (cookies.log_out(request), *_leave_console(services, request))
     if back := _back(services, given, hint):
-        return onward.see_other(back, cookie)
+        return onward.see_other(back, *forgotten)
     texts = page.texts
     values = {
         "title": texts("logged_out"),
@@ -80,7 +82,19 @@ def _done(page: View, given: Mapping[str, str], hint: Hint | None) -> Reply:
         "person": "",
     }
     reply = View(services, request, None, page.language).page("message.html", values)
-    return Reply(reply.status, reply.body, reply.headers, (*reply.cookies, cookie))
+    return Reply(reply.status, reply.body, reply.headers, (*reply.cookies, *forgotten))
+
+
+def _leave_console(services: Services, request: Request) -> tuple[str, ...]:
+    """End the session of the console, which is on this host; the header that deletes its cookie. No call without one.
+
+    Who uses the browser next would be an admin.
+    """
+    presented = sessions.parse(cookies.value_of(request, cookies.CONSOLE))
+    if presented is None:
+        return ()
+    services.store.delete_matching(presented.key, digest(presented.secret), CONSOLE)
+    return (cookies.keep(request, cookies.CONSOLE, "", 0),)
 
 
 def _back(services: Services, given: Mapping[str, str], hint: Hint | None) -> str:

@@ -131,5 +131,5 @@ def show_secret(
 
 
 def show_codes(page: View, codes: tuple[str, ...], note: str, going: str = onward.ACCOUNT) -> Reply:
-    """The page that shows recovery codes once, and leads on."""
-    return page.page("recovery_codes.html", {"codes": codes, "note": note, "going": going})
+    """The page that shows recovery codes once, and leads on. In another language it would show none."""
+    return page.page("recovery_codes.html", {"codes": codes, "note": note, "going": going, "switch": ""})

@@ -13,6 +13,7 @@ from pynamodb.expressions.update import Action as Change
 
 from lingpai.aws.dynamodb.actions import Action, Actions, update
 from lingpai.aws.dynamodb.attributes import Integer, Item, Record
+from lingpai.aws.dynamodb.audited import keep_cause
 from lingpai.aws.dynamodb.tables import DynamoTables, Refused
 from lingpai.aws.dynamodb.write_ids import WriteId
 from lingpai.kernel.errors import unavailable
@@ -95,14 +96,14 @@ class DynamoCounters(DynamoTables):
     def clear(self, key: str) -> None:
         """See `Counters`; a read and, where there are counts, a write.
 
-        The item stays with its write ids, so that no earlier update is applied after this.
+        The item stays with its write ids, so that no earlier update is applied after this, and with the cause.
         """
         counts = self.counts(key)
         if not counts:
             return
         with suppress(Refused):  # the item has expired meanwhile
             self._update_counter(
-                key, WriteId.new(), CounterItem.key.exists(), *(_count(name).remove() for name in counts)
+                key, WriteId.new(), CounterItem.key.exists(), keep_cause(), *(_count(name).remove() for name in counts)
             )
 
     def _update_counter(self, key: str, write: WriteId, condition: Condition, *changes: Change) -> Item:

@@ -68,5 +68,5 @@ class Counters(Protocol):
         ...
 
     def clear(self, key: str) -> None:
-        """Remove all counts under this key."""
+        """Remove all counts under this key, as an admin or the operator asks; what causes it is kept."""
         ...
