@@ -36,7 +36,9 @@ def test_logins_and_new_accounts() -> None:
     assert counted(*given) == {"users": 1, "logins": 2}
 
 
-@pytest.mark.parametrize(("counts", "times"), [((10,), 10), ((10, 100), 100), ((10, 100, 1000), 1000)])
+@pytest.mark.parametrize(
+    ("counts", "times"), [((5,), 5), ((10,), 10), ((10, 25), 25), ((10, 100), 100), ((10, 100, 1000), 1000)]
+)
 def test_refusals(counts: tuple[int, ...], times: int) -> None:
     """Each event stands for those since the one before."""
     assert counted(*(refused("login", count) for count in counts)) == {"refusals": times}

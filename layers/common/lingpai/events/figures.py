@@ -8,7 +8,6 @@ from lingpai.kernel.errors import LingpaiError
 from lingpai.services import Services
 from lingpai.statistics import service as statistics
 
-
 # The counters of what is mostly done: questions to identity providers, and codes that are asked for.
 _NO_REFUSAL = ("sign", "sms")
 
@@ -31,6 +30,6 @@ def _happened(events: Sequence[Event]) -> Iterator[tuple[str, int, int]]:
                 continue
             # There is an event for 10, for 100 and so on: each stands for those since the one before.
             times = int(event.data.get("count", 0))
-            yield event.type, event.at, times if times <= 10 else times - times // 10
+            yield event.type, event.at, times if times <= 10 else times - 10 ** (len(str(times - 1)) - 1)
         else:
             yield event.type, event.at, 1
