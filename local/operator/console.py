@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -26,6 +27,8 @@ from local.transfer.adaptive_concurrency import Stopped
 
 DONE, REFUSED, FAILED, MISSING, STOPPED = 0, 1, 2, 3, 130
 
+# What a terminal obeys, and what changes the order of characters: somebody else may have written the text of a cell.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 # Wide enough for any row: lines for a pipe are not broken.
 _PIPE_WIDTH = 4000
 
@@ -146,7 +149,7 @@ def _cell(value: object) -> Text:
     if isinstance(value, Text):
         return value
     text = " ".join(value) if isinstance(value, list | tuple) else "" if value is None else str(value)
-    return Text(text or "–")
+    return Text(_CONTROL.sub(lambda found: ascii(found[0])[1:-1], text) or "–")
 
 
 def format_time(at: int | None) -> str:
