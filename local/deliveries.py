@@ -47,5 +47,9 @@ def deliver(queue: "MemoryQueue", received: "Received", invoke: Invoke, say: Cal
         "attributes": {"ApproximateReceiveCount": str(received.count)},
         "eventSource": "aws:sqs",
     }
-    answer = invoke(FUNCTION, {"Records": [record]})
-    queue.settle(received.receipt, done=not answer["batchItemFailures"])
+    try:
+        done = not invoke(FUNCTION, {"Records": [record]})["batchItemFailures"]
+    except Exception as error:  # noqa: BLE001  the thread goes on, and the message comes again, as with SQS
+        say(f"  a delivery failed: {type(error).__name__}")
+        done = False
+    queue.settle(received.receipt, done=done)

@@ -174,15 +174,22 @@ def pumping(readers: Sequence[Reader], invoke: Invoke, say: Callable[[str], obje
         while not over.wait(_LOOK_EVERY):
             for reader in readers:
                 try:
-                    pump(reader.poll(), invoke, lambda: over.wait(1))
+                    lost = pump(reader.poll(), invoke, lambda: over.wait(1))
                 except Exception as error:  # noqa: BLE001  the thread goes on, and says what it has not done
                     say(f"  events of a table are lost: {type(error).__name__}")
+                    continue
+                if lost:
+                    say(f"  events of a table are lost: {lost} changes")
 
     return background.running(run, 5)
 
 
-def pump(records: Sequence[Record], invoke: Invoke, pause: Callable[[], object], attempts: int = 20) -> None:
-    """Hand these records to the function, again from the first one that it could not do anything with."""
+def pump(records: Sequence[Record], invoke: Invoke, pause: Callable[[], object], attempts: int = 20) -> int:
+    """Hand these records to the function, again from the first one that it could not do anything with.
+
+    Gives how many were given up after so many attempts.
+    """
+    lost = 0
     for batch in batched(records, _BATCH, strict=False):
         left = list(batch)
         for _ in range(attempts):
@@ -192,3 +199,6 @@ def pump(records: Sequence[Record], invoke: Invoke, pause: Callable[[], object],
             numbers = [record["dynamodb"]["SequenceNumber"] for record in left]
             left = left[numbers.index(failures[0]["itemIdentifier"]) :]
             pause()
+        else:
+            lost += len(left)
+    return lost

@@ -106,6 +106,7 @@ def command[**P](group: typer.Typer, name: str, *, asks: bool = False) -> Callab
             caused = caused_by(Cause(action=_command_line(group, name), actor=f"operator:{_operator()}"))
             opening = target.opened(options.stack, local=options.local)
             with console.report_errors(), stoppable, caused, opening as opened:
+                _require_unicode(given)
                 function(CommandContext(options, opened), **given)  # type: ignore[call-arg]  # typer gives what the signature asks
 
         single = [part for each in own for part in _parts(each)]
@@ -113,6 +114,22 @@ def command[**P](group: typer.Typer, name: str, *, asks: bool = False) -> Callab
         return function
 
     return register
+
+
+def _require_unicode(given: Mapping[str, Any]) -> None:
+    """Refuse text that is not of the system's encoding. Names of files may be."""
+    for value in given.values():
+        texts = value if isinstance(value, list | tuple) else (value,)
+        if any(isinstance(text, str) and not _is_unicode(text) for text in texts):
+            raise console.Failed("an argument is not of this system's encoding, which is UTF-8 in most places")
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _operator() -> str:

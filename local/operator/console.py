@@ -4,13 +4,14 @@ import contextlib
 import io
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import FrameType
-from typing import Any
+from typing import Any, TextIO
 
 import botocore.exceptions
 import typer
@@ -26,6 +27,8 @@ from local.transfer.adaptive_concurrency import Stopped
 
 DONE, REFUSED, FAILED, MISSING, STOPPED = 0, 1, 2, 3, 130
 
+# What a terminal obeys, and what changes the order of characters: somebody else may have written the text of a cell.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 # Wide enough for any row: lines for a pipe are not broken.
 _PIPE_WIDTH = 4000
 
@@ -89,7 +92,11 @@ def say(*lines: str) -> None:
 
 
 def show(output: str | Table, unread: str = "") -> None:
-    """Print the result on standard output and flush it; raises Unread with `unread` if it is closed."""
+    """Print the result on standard output and flush it; raises Unread with `unread` if it is closed.
+
+    Characters that the output's encoding does not have are escaped.
+    """
+    _reconfigure(errors="backslashreplace")
     try:
         if isinstance(output, Table) and sys.stdout.isatty():
             Console(highlight=False).print(output)
@@ -100,9 +107,25 @@ def show(output: str | Table, unread: str = "") -> None:
         raise Unread(unread) from None
 
 
-def as_json(document: Mapping[str, Any]) -> str:
-    """Return the document of a command with `--json`."""
-    return json.dumps(document, ensure_ascii=False, indent=2)
+def as_json(document: Mapping[str, Any], indent: int | None = 2) -> str:
+    """Return the document of a command with `--json`, with JSON's escapes for what the output's encoding has not."""
+    text = json.dumps(document, ensure_ascii=False, indent=indent)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(document, indent=indent)
+    return text
+
+
+def utf8_output() -> TextIO:
+    """Return standard output for what is UTF-8 wherever it is written, with line ends as they are."""
+    _reconfigure(encoding="utf-8", errors="backslashreplace", newline="")
+    return sys.stdout
+
+
+def _reconfigure(**options: Any) -> None:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(**options)
 
 
 def table(columns: Sequence[str] | None, rows: Iterable[Sequence[object]]) -> Table:
@@ -126,7 +149,7 @@ def _cell(value: object) -> Text:
     if isinstance(value, Text):
         return value
     text = " ".join(value) if isinstance(value, list | tuple) else "" if value is None else str(value)
-    return Text(text or "–")
+    return Text(_CONTROL.sub(lambda found: ascii(found[0])[1:-1], text) or "–")
 
 
 def format_time(at: int | None) -> str:

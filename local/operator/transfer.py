@@ -17,8 +17,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from typer import Argument, Option
 
 from lingpai.accounts.model import User
+from local.operator import console
 from local.operator.command_context import CommandContext, command
-from local.operator.console import DONE, REFUSED, STOPPED, Failed, Refused, end, say, screen, show, signals
+from local.operator.console import DONE, REFUSED, STOPPED, Failed, Refused, end, say, screen, show, signals, utf8_output
 from local.transfer import encodings, exporting, files, importing, records
 from local.transfer.adaptive_concurrency import AdaptiveConcurrency
 
@@ -102,7 +103,7 @@ def export_users(
     if file is None and sys.stdout.isatty():
         raise Failed("password hashes are not for a terminal: name a FILE, or send the output on")
     try:
-        with files.private(file, overwrite=force) if file else nullcontext(sys.stdout) as stream:
+        with files.private(file, overwrite=force) if file else nullcontext(utf8_output()) as stream:
             count, protected = _export(context, stream, kind_known)
     except FileExistsError:
         raise Refused(f"{file} is there already: --force writes over it") from None
@@ -190,7 +191,7 @@ def _conclude(report: importing.Report, *, dry_run: bool, as_json: bool, seconds
     refused = f"{report.refused} refused"
     if as_json:
         first = [{"line": line, "reason": reason} for line, reason in report.first_refused]
-        show(json.dumps({**summary, "first_refused": first}, ensure_ascii=False))
+        show(console.as_json({**summary, "first_refused": first}, indent=None))
     elif dry_run:
         show(f"{report.lines} lines: {report.lines - report.refused} good, {refused}, nothing written")
     else:

@@ -129,7 +129,10 @@ def rotate_secret(context: CommandContext, webhook_id: WebhookId) -> None:
 
 @command(group, "disable")
 def disable(context: CommandContext, webhook_id: WebhookId) -> None:
-    """Tell the webhook nothing more, nor what waits for it. It does not learn later what it has missed."""
+    """Tell the webhook nothing more. It does not learn later what it has missed.
+
+    What waits for it is dropped when its next try comes, unless it is enabled again by then.
+    """
     with context.services() as services:
         before = _found(services, webhook_id)
         if before.disabled is None:
@@ -151,7 +154,7 @@ def enable(context: CommandContext, webhook_id: WebhookId) -> None:
 
 @command(group, "delete", asks=True)
 def delete(context: CommandContext, webhook_id: WebhookId) -> None:
-    """Delete the webhook with its secret, and what waits for it."""
+    """Delete the webhook with its secret. What waits for it is dropped when its next try comes."""
     with context.services() as services:
         _found(services, webhook_id)
         context.confirm(f"the webhook {webhook_id} is told nothing more, and its secret is gone.")

@@ -72,6 +72,23 @@ def test_what_fails_comes_again_until_it_is_given_up() -> None:
     assert said == [f"  a delivery was given up after {worker.TRIES} tries"]
 
 
+def test_a_function_that_fails_does_not_end_the_deliveries() -> None:
+    """The message comes again, as with SQS, and so do those behind it."""
+    queue, said, called = MemoryQueue(Clock()), list[str](), list[str]()
+
+    def invoke(_: str, event: dict[str, Any]) -> Any:
+        (record,) = event["Records"]
+        called.append(record["body"])
+        if len(called) == 1:
+            raise RuntimeError
+        return {"batchItemFailures": []}
+
+    with deliveries.delivering(queue, invoke, said.append):
+        queue.send(["one", "two"])
+        until(lambda: len(called) == 3)
+    assert (sorted(called), said) == (["one", "one", "two"], ["  a delivery failed: RuntimeError"])
+
+
 def test_what_is_delivered_is_gone() -> None:
     queue = MemoryQueue(Time().clock())
     queue.send(["a message"])

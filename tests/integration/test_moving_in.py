@@ -134,6 +134,14 @@ def test_an_import_is_the_operators_doing(shell: Users) -> None:
         assert {cause.read(item["cause"]["S"]) for item in items} == {expected}
 
 
+def test_an_export_is_utf8_whatever_the_output_is(shell: Users) -> None:
+    """Or `import` could not read it."""
+    shell.store.commit(PutUser(User(1, 1, username="王小明")))
+    shell.shell.settings["PYTHONIOENCODING"] = "gbk"
+    code, out, _ = shell.run("export", "--format", "jsonl")
+    assert (code, json.loads(out)["username"]) == (0, "王小明")
+
+
 def test_an_export_tells_of_second_factors(shell: Users) -> None:
     """It holds none of them, and says how many accounts have some."""
     for user_id, kinds in ((1, {"totp"}), (2, {"passkey", "totp"}), (3, set[str]())):

@@ -114,6 +114,24 @@ def test_the_cause_of_a_user_without_a_name(shell: Shell, monkeypatch: pytest.Mo
     assert cause.read(item["cause"]["S"]) == Cause("client disable", actor="operator:54321")
 
 
+# --- what is typed -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("user", "show", "\udcff"),
+        ("user", "create", "mei", "--role", "\udcff"),
+        ("client", "disable", "\udcff", "--yes"),
+        ("audit", "--client", "\udcff"),
+    ],
+)
+def test_what_is_not_of_the_systems_encoding(shell: Shell, words: tuple[str, ...]) -> None:
+    """As what a terminal of GBK sends to a system of UTF-8."""
+    told = "an argument is not of this system's encoding, which is UTF-8 in most places\n"
+    assert shell.run(*words) == Ended(2, "", told)
+
+
 # --- clients -----------------------------------------------------------------------------------------------
 
 SHOP = {

@@ -103,6 +103,26 @@ def test_as_csv(trail: Shell) -> None:
     }
 
 
+def test_nothing_in_a_table_is_obeyed_by_a_terminal(shell: Shell) -> None:
+    shell.store.append_events([an_event(5, actor="a\x1b[2Jb\nc\u202ed", data={"name": "\x9b31m"})])
+    ended = shell.run("audit", "--user", "1000")
+    (row,) = ended.out.splitlines()[1:]
+    assert row.split()[3:] == [r"a\x1b[2Jb\nc\u202ed", "–", "192.0.2.1", r"name=\x9b31m"]
+
+
+def test_an_output_that_has_not_all_characters(shell: Shell) -> None:
+    """As behind a pipe on Windows: they are escaped, in JSON as JSON has it."""
+    event = an_event(4, actor="operator:梅", data={"name": "\U0001f600"})
+    shell.store.append_events([event])
+    shell.settings["PYTHONIOENCODING"] = "ascii"
+    asked = ("audit", "--user", "1000")
+    ended = shell.run(*asked, "--json")
+    assert (ended.code, ended.json, ended.out.isascii()) == (0, {"events": [document(event)]}, True)
+    for options in ((), ("--csv",)):
+        ended = shell.run(*asked, *options)
+        assert (ended.code, ended.err, "operator:\\u6885" in ended.out) == (0, "", True)
+
+
 def test_harmless_fields() -> None:
     for text in ("=1", "+1", "-1", "@x", "\t=1", "\r=1", "\n=1", "\uff1d1", "\uff0b1", "\uff0d1", "\uff20x"):
         assert harmless(text) == f"'{text}"

@@ -11,9 +11,11 @@ import typer.main
 from typer.testing import CliRunner
 
 from lingpai.accounts import identities, roles
+from lingpai.aws.dynamodb.tables import DynamoTables
 from lingpai.aws.queues import SqsQueue
 from lingpai.clients.service import new_client
 from lingpai.consents import service as consents
+from lingpai.kernel import cause
 from lingpai.sessions import service as sessions
 from lingpai.signing_keys.stores import FileKeys
 from local.operator.app import app
@@ -68,6 +70,45 @@ def test_help(name: str, command: Any) -> None:
     assert re.search(r"--stack NAME +The deployed stack of this name\.\n  --local +The local server", result.stdout)
 
 
+def permissions() -> dict[str, set[tuple[str, str]]]:
+    """What each row of the page's table lets a command do: tables, by their names there, and operations."""
+    rows = re.findall(r"^\| `([a-z ]+)` \| (on .*) \|$", PAGE.partition("## Permissions")[2], re.MULTILINE)
+    tables = re.compile(r"\b(?:clients|users|identities|roles|factors|sessions|counters|keys|webhooks|audit)\b")
+    return {
+        command: {
+            (table, operation)
+            for part in row.split(";")
+            for table in tables.findall(part.partition("`")[0])
+            for operation in re.findall(r"`([A-Z][A-Za-z]+)`", part)
+        }
+        for command, row in rows
+    }
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[tuple[str, str]]]:
+    """What each command asks of DynamoDB."""
+    found: dict[str, set[tuple[str, str]]] = {}
+    call = DynamoTables.call
+
+    def note(table: str, operation: str) -> None:
+        name = table.rpartition("-")[2].removesuffix("Table").lower()
+        found.setdefault(cause.current().action.removeprefix("lingpai "), set()).add((name, operation))
+
+    def noting(tables: DynamoTables, operation: str, **arguments: Any) -> dict[str, Any]:
+        for request in arguments.get("TransactItems", ()):
+            ((kind, action),) = request.items()
+            note(action["TableName"], f"{kind}Item")
+        for table in arguments.get("RequestItems", ()):
+            note(table, operation)
+        if "TableName" in arguments:
+            note(arguments["TableName"], operation)
+        return call(tables, operation, **arguments)
+
+    monkeypatch.setattr(DynamoTables, "call", noting)
+    return found
+
+
 def test_exit_codes() -> None:
     """Those of the page are those of the code."""
     from local.operator import console
@@ -76,8 +117,13 @@ def test_exit_codes() -> None:
     assert told == [console.DONE, console.REFUSED, console.FAILED, console.MISSING, console.STOPPED]
 
 
-def test_the_examples(dynamodb_endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All of them, one after the other, on one deployment."""
+def test_the_examples(
+    dynamodb_endpoint: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    asked: dict[str, set[tuple[str, str]]],
+) -> None:
+    """All of them, one after the other, on one deployment. The table of permissions has what they ask for."""
     monkeypatch.chdir(tmp_path)
     keys_file = tmp_path / "keys.json"
     # A deployment's queues, of which this is no test.
@@ -113,3 +159,8 @@ def test_the_examples(dynamodb_endpoint: str, tmp_path: Path, monkeypatch: pytes
             for secret in re.findall(r"whsec_\S+", result.stdout):
                 hush(secret)
         assert len(FileKeys(keys_file).load_keys()) == 2
+    let = permissions()
+    for name, operations in asked.items():
+        if name and name not in ("sessions end", "doctor"):  # these rows name others, and each table
+            row = let[name] if name in let else let[name.partition(" ")[0]]
+            assert operations - row == set(), name

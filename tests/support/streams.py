@@ -15,7 +15,7 @@ KINDS = {
     "WebhooksTable": "webhooks",
     "CountersTable": "counters",
 }
-STREAMS = Streams(KINDS, StopsAt(unproven=100, day=10_000))
+STREAMS = Streams(KINDS, StopsAt(unproven=100, day=10_000, second_factor=5))
 AT = 1_796_083_200
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from lingpai.aws.event_bus import BusEntry, EventBus
 from lingpai.events import service
@@ -128,6 +129,26 @@ def test_what_fails_is_set_aside(what: str) -> None:
     assert [event.subject for event in found if event] == ["user:1", "user:2", "user:3"]
     assert (len(ends.sent), ends.delivered) == (0 if what == "the table" else 3, [])
     assert ends.counted == ["EventsFailed"] * 3
+
+
+class ForbiddenStore(MemoryStore):
+    def append_events(self, events: Sequence[Event]) -> None:
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "BatchWriteItem")
+
+
+def test_what_fails_in_any_other_way_is_set_aside_too(caplog: pytest.LogCaptureFixture) -> None:
+    """Lambda would try it for a day, hold up what is behind it, and keep no more of it than where it was."""
+    ends = Ends()
+    assert service.handle(services(ends, ForbiddenStore()), BATCH) == DONE
+    found = [service.read_message(message) for message in ends.aside]
+    assert [event.subject for event in found if event] == ["user:1", "user:2", "user:3"]
+    assert (ends.sent, ends.delivered, ends.counted) == ([], [], ["EventsFailed"] * 3)
+    (line,) = caplog.records
+    assert (line.getMessage(), line.__dict__["count"], line.__dict__["reason"]) == (
+        "events unkept",
+        3,
+        "AccessDeniedException",
+    )
 
 
 def test_what_the_bus_does_not_take_is_set_aside() -> None:

@@ -347,6 +347,14 @@ def test_refusals_are_told_when_they_are_many(key: str, event: str, subject: str
     assert counts(key, "n:all", 11, 10) == counts(key, "n:all", 10, 10) == []
 
 
+def test_an_account_that_has_no_guess_at_its_second_factor_left() -> None:
+    """Its password is known to somebody, who guesses on: these counters never come to 10."""
+    key = "second-factor:1000:3600:0"
+    assert counts(key, "n:all", 3, 4) == counts(key, "n:all", 5, 4) == []
+    assert counts(key, "n:all", 4, 5) == [("login.refused", "user:1000", refused("second-factor", 5))]
+    assert counts("oldpassword:1000:900:0", "n:all", 4, 5) == []
+
+
 def test_the_address_of_refusals() -> None:
     def address(key: str) -> str:
         item = {"key": {"S": key}, "n:all": {"N": "10"}}

@@ -1,64 +1,70 @@
-"""The figures of a day that events make: what counts, and how often."""
+"""The figures of a day: what of the events of a batch is a login, a new account or a refusal."""
 
 from typing import Any
 
 import pytest
 
+from lingpai import bootstrap
 from lingpai.events import figures
 from lingpai.events.model import Event
 from lingpai.kernel.errors import unavailable
 from lingpai.statistics import service as statistics
-from tests.support.api import Api, make_api
 from tests.support.memory_store import MemoryStore
-from tests.support.time import START
+from tests.support.stores import settings
+from tests.support.webhooks import an_event
 
-DAY = 86400
-TODAY = START // DAY * DAY
-
-
-@pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Api:
-    return make_api(monkeypatch, MemoryStore())
+AT = 1_893_484_800
+DAY = AT - AT % 86400
 
 
-def event(kind: str, subject: str = "user:1", at: int = START, **data: Any) -> Event:
-    return Event(f"{kind}-{at}", kind, at, subject, "", "", "", "", data)
+def counted(*events: Event, day: int = DAY) -> dict[str, int]:
+    services = bootstrap.build(settings(), MemoryStore())
+    figures.count(services, events)
+    return dict(statistics.by_day(services, [day])[0])
 
 
-def counted(api: Api, *events: Event) -> tuple[dict[str, int], dict[str, int]]:
-    """The figures of yesterday and today after these events."""
-    figures.count(api.services, events)
-    yesterday, today = statistics.by_day(api.services, (TODAY - DAY, TODAY))
-    return dict(yesterday), dict(today)
+def refused(kind: str, count: int, event_type: str = "login.refused") -> Event:
+    return an_event(type=event_type, subject=f"counter:{kind}", data={"kind": kind, "limit": "all", "count": count})
 
 
-def test_a_login_counts_once(api: Api) -> None:
-    """By its first session: neither an app that it opens nor a client's own token is one more."""
-    browser, app, machine = event("session.started"), event("session.started", sid="s"), "client:job"
-    assert counted(api, browser, app, event("session.started", machine)) == ({}, {"logins": 1})
+def started(subject: str = "user:1", **data: Any) -> Event:
+    return an_event(type="session.started", subject=subject, data=data)
 
 
-def test_days_are_apart(api: Api) -> None:
+def test_logins_and_new_accounts() -> None:
+    """A login is counted once, whatever apps it opens; a client's own token is none."""
+    given = (an_event(), started(), started(sid=""), started(sid="a-browser"), started("client:web"))
+    assert counted(*given) == {"users": 1, "logins": 2}
+
+
+@pytest.mark.parametrize(
+    ("counts", "times"), [((5,), 5), ((10,), 10), ((10, 25), 25), ((10, 100), 100), ((10, 100, 1000), 1000)]
+)
+def test_refusals(counts: tuple[int, ...], times: int) -> None:
+    """Each event stands for those since the one before."""
+    assert counted(*(refused("login", count) for count in counts)) == {"refusals": times}
+    assert counted(*(refused("verify", count, "code.refused") for count in counts)) == {"refusals": times}
+
+
+def test_what_is_done_is_no_refusal() -> None:
+    """Codes that were sent, and logins by a provider that was asked, have counters, too."""
+    assert counted(refused("sign", 10), refused("sms", 100, "code.refused")) == {}
+
+
+def test_other_events_count_for_nothing() -> None:
+    assert counted(an_event(type="user.updated"), an_event(type="session.ended")) == {}
+
+
+def test_days_are_apart() -> None:
     """Those of UTC."""
-    late, early = event("user.created", at=TODAY - 1), event("user.created", at=TODAY)
-    assert counted(api, late, early, early) == ({"users": 1}, {"users": 2})
+    late, early = an_event(at=DAY - 1), an_event(at=DAY)
+    assert counted(late, early, early) == {"users": 2}
+    assert counted(late, early, day=DAY - 86400) == {"users": 1}
 
 
-@pytest.mark.parametrize("kind", ["login.refused", "code.refused"])
-@pytest.mark.parametrize("told", [(10,), (10, 100), (10, 100, 1000)])
-def test_refusals_count_as_often_as_they_were(api: Api, kind: str, told: tuple[int, ...]) -> None:
-    """One event stands for those since the one before."""
-    events = [event(kind, "counter:login", count=count) for count in told]
-    assert counted(api, *events) == ({}, {"refusals": told[-1]})
-
-
-def test_other_events_count_for_nothing(api: Api) -> None:
-    assert counted(api, event("user.updated"), event("session.ended"), event("client.created", "client:a")) == ({}, {})
-
-
-def test_no_event_waits_for_a_figure(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_event_waits_for_a_figure(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_given: Any) -> None:
         raise unavailable()
 
     monkeypatch.setattr(MemoryStore, "increment", fail)
-    assert counted(api, event("user.created")) == ({}, {})
+    assert counted(an_event()) == {}

@@ -300,7 +300,7 @@ def event_streams(settings: Settings) -> "Streams":
         settings.counters_table: "counters",
         settings.webhooks_table: "webhooks",
     }
-    return Streams(kinds, StopsAt(settings.sms_unproven, settings.limit_sms_day))
+    return Streams(kinds, StopsAt(settings.sms_unproven, settings.limit_sms_day, settings.code_tries))
 
 
 def webhook_secrets(settings: Settings) -> SecretWrapper:

@@ -100,3 +100,17 @@ def test_a_batch_comes_again_from_the_first_record_that_failed() -> None:
 
     pump([{"dynamodb": {"SequenceNumber": str(number)}} for number in range(1, 4)], invoke, lambda: None)
     assert batches == [["1", "2", "3"], ["2", "3"], ["3"]]
+
+
+def test_what_is_given_up_is_said() -> None:
+    """And what comes behind it is handed on."""
+    records = [{"dynamodb": {"SequenceNumber": str(number)}} for number in range(150)]
+    batches: list[int] = []
+
+    def invoke(_name: str, event: dict[str, Any]) -> Any:
+        found = numbers(event["Records"])
+        batches.append(len(found))
+        return {"batchItemFailures": [{"itemIdentifier": "98"}] if "98" in found else []}
+
+    assert pump(records, invoke, lambda: None, attempts=3) == 2
+    assert batches == [100, 2, 2, 50]

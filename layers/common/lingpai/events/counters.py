@@ -1,6 +1,7 @@
 """Events in the counts of limits: refusals that are many, and stops of messages.
 
-The mapping of the stream (template.yaml) hands on only counts of 10, 100, 1,000 and so on, and those of prefixes.
+The mapping of the stream (template.yaml) hands on only counts of 10, 100, 1,000 and so on, and those of prefixes and of
+second factors.
 """
 
 import ipaddress
@@ -22,10 +23,14 @@ _KEY = re.compile(r"(?P<kind>[a-z-]+):(?P<of>.+):[0-9]+:[0-9]+")
 
 @dataclass(frozen=True)
 class StopsAt:
-    """The counts at which messages stop: unproven ones to a prefix, and all of a day. 0 is never."""
+    """The counts at which messages stop: unproven ones to a prefix, and all of a day. 0 is never.
+
+    At `second_factor` an account has no guess at its second factor left: few, so that they never are many.
+    """
 
     unproven: int
     day: int
+    second_factor: int = 0
 
 
 def counter_events(change: Change, stops: StopsAt) -> Iterator[Found]:
@@ -37,7 +42,7 @@ def counter_events(change: Change, stops: StopsAt) -> Iterator[Found]:
         yield Found("sms.lifted", _subject_of_prefix(key), {"kind": "prefix"})
     elif key.startswith(f"{_ALL}:") and _reaches(change, "n:all", stops.day):
         yield _found("sms.stopped", f"counter:{_ALL}", change, "all", "all")
-    elif (found := _KEY.fullmatch(key)) and _is_round(change):
+    elif (found := _KEY.fullmatch(key)) and (_is_round(change) or _ends_guesses(change, found["kind"], stops)):
         kind, of = found["kind"], found["of"]
         if kind in _LOGINS | _CODES and of != "all" and not key.startswith("sms:reserve:"):
             event = "login.refused" if kind in _LOGINS else "code.refused"
@@ -67,6 +72,10 @@ def _subject_of_prefix(key: str) -> str:
 
 def _reaches(change: Change, name: str, at: int) -> bool:
     return bool(at) and number(change.before, name) < at <= number(change.after, name)
+
+
+def _ends_guesses(change: Change, kind: str, stops: StopsAt) -> bool:
+    return kind == "second-factor" and _reaches(change, "n:all", stops.second_factor)
 
 
 def _is_round(change: Change) -> bool:

@@ -8,6 +8,9 @@ from lingpai.kernel.errors import LingpaiError
 from lingpai.services import Services
 from lingpai.statistics import service as statistics
 
+# The counters of what is mostly done: questions to identity providers, and codes that are asked for.
+_NO_REFUSAL = ("sign", "sms")
+
 
 def count(services: Services, events: Sequence[Event]) -> None:
     """Count what the figures are made of. A failure of the store is ignored: no event waits for a figure."""
@@ -23,8 +26,10 @@ def _happened(events: Sequence[Event]) -> Iterator[tuple[str, int, int]]:
             if event.subject.startswith("user:") and not event.data.get("sid"):
                 yield event.type, event.at, 1
         elif event.type in ("login.refused", "code.refused"):
+            if event.data.get("kind") in _NO_REFUSAL:
+                continue
             # There is an event for 10, for 100 and so on: each stands for those since the one before.
             times = int(event.data.get("count", 0))
-            yield event.type, event.at, times if times <= 10 else times - times // 10
+            yield event.type, event.at, times if times <= 10 else times - 10 ** (len(str(times - 1)) - 1)
         else:
             yield event.type, event.at, 1

@@ -7,10 +7,13 @@ def username(text: str) -> str:
 
 
 def mobile(number: str) -> str:
-    """A number in E.164 without its middle: `138****8000` for one of China, `+1202****34` for others."""
+    """A number in E.164 without its middle, which has four digits at least.
+
+    `138****8000` for one of China, `+1202****34` for others.
+    """
     if number.startswith("+86") and len(number) == len("+8613800138000"):
         return f"{number[3:6]}****{number[-4:]}"
-    return f"{number[:5]}****{number[-2:]}"
+    return f"{number[: min(5, max(1, len(number) - 6))]}****{number[-2:]}"
 
 
 def email(address: str) -> str:

@@ -64,7 +64,7 @@ def handle(services: EventServices, batch: Mapping[str, Any]) -> dict[str, Any]:
             observability.log_event_failure(number, error)
             messages[number] = _unread(record, error)
     events = [event for each in found.values() for event in each]
-    failed = publish(services, events)
+    failed = _publish(services, events)
     for _ in range(len(events) - len(failed)):
         services.meter.count("EventsKept")
     for _ in range(len(failed) + len(messages)):
@@ -76,6 +76,15 @@ def handle(services: EventServices, batch: Mapping[str, Any]) -> dict[str, Any]:
     again = {event.id for event in failed}
     first = next(number for number in _numbers(records) if number in messages or _ids(found[number]) & again)
     return {"batchItemFailures": [{"itemIdentifier": first}]}
+
+
+def _publish(services: EventServices, events: Sequence[Event]) -> list[Event]:
+    """As `publish`, whatever goes wrong: Lambda would bring the batch again and again, and then forget its events."""
+    try:
+        return publish(services, events)
+    except Exception as error:  # noqa: BLE001  such as a permission that is missing
+        observability.log_publish_failure(len(events), error)
+        return list(events)
 
 
 def publish(services: EventServices, events: Sequence[Event]) -> list[Event]:

@@ -125,6 +125,13 @@ def log_events_unkept(count: int, error: LingpaiError) -> None:
     logger.error("events unkept", extra={"count": count, "reason": error.reason, "detail": error.detail})
 
 
+def log_publish_failure(count: int, error: Exception) -> None:
+    """Log that so many events could not be kept or sent, by an error that nobody has thought of."""
+    # Of an error of AWS the code says more than the type.
+    code = getattr(error, "response", {}).get("Error", {}).get("Code", "")
+    logger.error("events unkept", extra={"count": count, "reason": code, **_place(error)})
+
+
 def log_delivery(event_id: str, message_id: str, count: int, state: str, detail: str) -> None:
     """Log a try to deliver an event: the how many-th it was, and how it ended. The address may be a secret."""
     log = logger.info if state == "done" else logger.warning
