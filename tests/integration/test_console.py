@@ -704,7 +704,7 @@ def test_no_client_with_a_secret_gets_the_address_of_an_app(console: ConsoleBrow
 def test_a_span_of_one_day(console: ConsoleBrowser) -> None:
     """Is not `1 days`."""
     console.api.services.store.put_client(new_client("day", "usercenter"))
-    assert "Life of access tokens, in seconds 1 d " in console.open("/console/client?id=day").text
+    assert "Life of access tokens 1 d " in console.open("/console/client?id=day").text
 
 
 def test_what_is_wrong_with_a_client(console: ConsoleBrowser) -> None:
