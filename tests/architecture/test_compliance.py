@@ -76,6 +76,11 @@ def test_a_requirement_that_is_met_and_one_that_is_not() -> None:
     assert status("MLPS 8.1.4.1-d", mfa_roles="editor,admin") == ("met", ())
     assert status("MLPS 8.1.4.1-d", mfa_roles="admin", admin_role="boss")[0] == "not met"
     assert status("MLPS 8.1.4.1-d", mfa="required") == ("met", ())
+    assert status("MLPS 8.1.4.1-a2") == ("not met", ("PASSWORD_MAX_AGE_DAYS >= 1 (is 0)",))
+    assert status("MLPS 8.1.4.1-a2", password_max_age_days=90) == ("met", ())
+    assert status("MLPS 8.1.4.1-a2", password_max_age_days=91) == ("not met", ("PASSWORD_MAX_AGE_DAYS <= 90 (is 91)",))
+    assert status("NIST 3.1.1.2-d", password_max_age_days=90)[0] == "not met"
+    assert status("ASVS V6.2.10", password_max_age_days=90)[0] == "not met"
     assert status("PIPL 13-14") == ("not met", ("TERMS_VERSION set (is empty)", "POLICY_VERSION set (is empty)"))
     assert status("PIPL 13-14", terms_version="1", policy_version="1") == ("met", ())
     assert status("PIPL 47", deletion_days=30) == ("not met", ("DELETION_DAYS <= 15 (is 30)",))
