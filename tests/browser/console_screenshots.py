@@ -94,6 +94,8 @@ PAGES: dict[str, Show] = {
     "refused": refused,
 }
 DARK = {"overview", "user", "dialog", "sms", "client-error"}
+# A dialog stands before what is seen of the page, and lists are long.
+IN_VIEW = {"dialog", "users", "audit"}
 _SHEETS = {"phone": (400, 4), "desktop": (800, 2)}
 
 
@@ -107,8 +109,7 @@ def take(site: Site, context: BrowserContext, name: str, scheme: Literal["light"
     page = context.new_page()
     page.emulate_media(color_scheme=scheme)
     PAGES[name](site, page)
-    # A dialog stands before what is seen of the page.
-    picture = Image.open(BytesIO(page.screenshot(full_page=name != "dialog"))).convert("RGB")
+    picture = Image.open(BytesIO(page.screenshot(full_page=name not in IN_VIEW))).convert("RGB")
     page.close()
     return picture
 

@@ -120,8 +120,8 @@ TYPES: Mapping[str, EventType] = {
     "webhook.updated": EventType("A webhook has changed.", "Webhook 已修改。", ("changed",)),
     "webhook.deleted": EventType("A webhook was deleted.", "Webhook 已删除。"),
     "login.refused": EventType(
-        "Logins were refused, or asked of a provider (kind `sign`), so often: the count has reached 10, 100, 1,000, …",
-        "登录被拒（或向第三方询问，kind 为 `sign`）次数已达 10、100、1000……",
+        "Logins were refused so often: the count has reached 10, 100, 1,000, …",
+        "登录被拒次数已达 10、100、1000……",
         ("kind", "limit", "count"),
     ),
     "code.refused": EventType(
