@@ -56,7 +56,7 @@ from tests.deploy.stack import ALIAS
 from tests.support.api import Answer
 from tests.support.authenticator import app_of
 from tests.support.browsers import VERIFIER, request_pairs
-from tests.support.pages import Form
+from tests.support.pages import Form, Page
 from tests.support.passkeys import Authenticator as Passkeys
 from tests.support.stores import TEMPLATE
 
@@ -838,11 +838,16 @@ def _console_page(w: World, target: str) -> Call:
     return lambda: visitor.get(target).answer
 
 
+def _form_of(page: Page, path: str) -> Form:
+    """The form that is sent to this path."""
+    return next(form for form in page.forms if urlsplit(form.action).path == path)
+
+
 def _console_change(w: World, what: str, **asked: object) -> Call:
     """A change that is asked about, to be made later."""
     visitor = _at_the_console(w)
     page = visitor.get(f"/console/{what}?{urlencode(asked)}")
-    form = next(form for form in page.forms if form.action == f"/console/{what}")
+    form = _form_of(page, f"/console/{what}")
     return lambda: visitor.send(form, confirm="yes").answer
 
 
@@ -916,7 +921,7 @@ def console_clients(w: World) -> Call:
 
 def console_create_client(w: World) -> Call:
     visitor = _at_the_console(w)
-    form = next(form for form in visitor.get("/console/client/edit").forms if form.action == "/console/client/edit")
+    form = _form_of(visitor.get("/console/client/edit"), "/console/client/edit")
     filled = {"client_id": new_name(), "dialect": "django", "grant_types.password": "yes"}
     return lambda: visitor.send(Form(form.action, {**filled, "csrf": form.fields["csrf"]})).answer
 
@@ -929,7 +934,7 @@ def console_disable_client(w: World) -> Call:
 def console_create_role(w: World) -> Call:
     visitor = _at_the_console(w)
     page = visitor.get("/console/role/change?action=create")
-    form = next(form for form in page.forms if form.action == "/console/role/change")
+    form = _form_of(page, "/console/role/change")
     return lambda: visitor.send(form, name=new_name()).answer
 
 
