@@ -88,6 +88,8 @@ def open_session(
     One transaction uses up the proof, opens the session and counts it in the account. LingpaiError
     `second_factor_required` if the account has a second factor that was not proven.
     """
+    # The cookie of the request may be that of another user, who has not asked for this.
+    cause.note(actor=f"user:{authenticated.user_id}")
     settings, clock = services.settings, services.clock
     ended = (EndSession(previous.key),) if previous else ()
     before = previous or continued
