@@ -35,6 +35,9 @@ class Options:
 
     def merge(self, further: "Options") -> "Options":
         """Return these options joined with those given further on; contradictions are a usage error."""
+        if "" in (self.stack, further.stack):
+            # As of a variable that is not set: without a name the command would work on another deployment.
+            raise typer.BadParameter("--stack: is empty")
         if self.stack and further.stack and further.stack != self.stack:
             raise typer.BadParameter(f"--stack: names both {self.stack} and {further.stack}")
         options = Options(

@@ -223,8 +223,10 @@ def private(path: Path, *, overwrite: bool = True) -> Iterator[IO[str]]:
     """Open a file that only its owner can read; it appears at `path` once it is complete.
 
     Halves of surrogate pairs are written as JSON escapes. Without `overwrite` an existing file is kept, and raises
-    FileExistsError.
+    FileExistsError. FileError for what is there and is no file, such as a device, which would be replaced.
     """
+    if path.exists() and not path.is_file():
+        raise FileError(f"{path}: is no file that can be replaced; without a name, standard output is written to")
     if not overwrite and path.exists():
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")

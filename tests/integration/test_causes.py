@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -15,6 +16,7 @@ from lingpai.sessions import service as sessions
 from lingpai.sessions.model import SessionKey
 from tests.support import stores
 from tests.support.api import Answer, Api, make_api
+from tests.support.browsers import request_pairs, web_app
 from tests.support.pages import Browser
 
 ADDRESS = "192.0.2.1"
@@ -49,6 +51,20 @@ def key_of(token: str) -> SessionKey:
     parsed = sessions.parse(token)
     assert parsed is not None
     return parsed.key
+
+
+def test_the_login_of_another_user_in_the_same_browser(api: Api) -> None:
+    """The cookie tells of the user before, who has not asked for this: both sessions are the doing of who logs in."""
+    store: Any = api.services.store
+    store.put_client(web_app())
+    browser = Browser(api)
+    browser.log_in()
+    first = key_of(browser.session_cookie)
+    again = f"/oauth/authorize?{urlencode(request_pairs(prompt='login'))}"
+    browser.log_in("bob", "battery staple correct", target=again)
+    expected = Cause("/login", "", ADDRESS, f"user:{api.user_id('bob')}")
+    assert of_session(api, key_of(browser.session_cookie)) == expected
+    assert of_session(api, first) == expected
 
 
 def test_registration(api: Api) -> None:

@@ -132,6 +132,17 @@ def test_what_is_not_of_the_systems_encoding(shell: Shell, words: tuple[str, ...
     assert shell.run(*words) == Ended(2, "", told)
 
 
+@pytest.mark.parametrize(
+    "words", [("--stack", "", "client", "list"), ("client", "--stack", "", "list"), ("client", "list", "--stack", "")]
+)
+def test_a_stack_without_a_name(shell: Shell, words: tuple[str, ...]) -> None:
+    """As of a variable that is not set. It does not mean the tables that the environment names."""
+    shell.store.put_client(STANDARD)
+    ended = shell.run(*words)
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.endswith("--stack: is empty\n")
+
+
 # --- clients -----------------------------------------------------------------------------------------------
 
 SHOP = {

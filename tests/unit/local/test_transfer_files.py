@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import stat
 from pathlib import Path
 from typing import Any
@@ -198,3 +199,17 @@ def write_half(path: Path) -> None:
     with files.private(path) as stream:
         stream.write("half")
         raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_what_is_no_file_is_not_replaced(tmp_path: Path, overwrite: bool) -> None:
+    """As /dev/stdout, which root could replace."""
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    with (
+        pytest.raises(FileError, match=r"pipe\.csv: is no file that can be replaced"),
+        files.private(pipe, overwrite=overwrite),
+    ):
+        pytest.fail("opened")
+    assert pipe.is_fifo()
+    assert list(tmp_path.iterdir()) == [pipe]

@@ -91,6 +91,8 @@ def open_session(
     the account's other sessions end. LingpaiError `second_factor_required` if the account has a second factor that was
     not proven.
     """
+    # The cookie of the request may be that of another user, who has not asked for this.
+    cause.note(actor=f"user:{authenticated.user_id}")
     settings, clock = services.settings, services.clock
     before = previous or continued
     kept_sid = before.sid if before is not None and before.key.owner == authenticated.user_id else None

@@ -14,10 +14,10 @@ class Event:
     """Something that has changed, or that was refused again and again.
 
     `id` is the same however often the event is found or sent. `type` is one of `events.types`, `at` in whole seconds
-    since 1970. `subject` is what has changed: `user:ID`, `client:ID`, `role:ID`, `key:KID`, `counter:KIND` or
-    `deployment`. `actor` is `user:ID`, `client:ID`, `operator:NAME` or `system`; empty where nobody was authenticated.
-    `client`, `address`, `request_id` and `action` (the path of the route, or the operator's command) are empty where
-    they are not known. `data` depends on the type. Nothing in it is a secret.
+    since 1970. `subject` is what has changed: `user:ID`, `client:ID`, `role:ID`, `key:KID`, `webhook:ID`,
+    `counter:KIND` or `deployment`. `actor` is `user:ID`, `client:ID`, `operator:NAME` or `system`; empty where nobody
+    was authenticated. `client`, `address`, `request_id` and `action` (see `kernel.cause`) are empty where they are not
+    known. `data` depends on the type. Nothing in it is a secret.
     """
 
     id: str

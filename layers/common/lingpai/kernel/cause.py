@@ -14,8 +14,9 @@ from dataclasses import asdict, dataclass, replace
 class Cause:
     """The cause of a change; what is not known is empty.
 
-    `action` is the path of the route, or the operator's command. `actor` is `user:ID`, `client:ID`, `operator:NAME` or
-    `system`; empty before somebody is authenticated. `why` says more, such as `reuse_found` of an end.
+    `action` is the path of the route, the operator's command, `schedule` or `delivery`. `actor` is `user:ID`,
+    `client:ID`, `operator:NAME` or `system`; empty before somebody is authenticated. `why` says more, such as
+    `reuse_found` of an end.
     """
 
     action: str = ""

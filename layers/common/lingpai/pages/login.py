@@ -12,7 +12,7 @@ from lingpai.browser_sessions.service import Browser
 from lingpai.html import cookies
 from lingpai.http.request import Request
 from lingpai.http.response import Reply
-from lingpai.kernel import phone_numbers
+from lingpai.kernel import cause, phone_numbers
 from lingpai.kernel.errors import LingpaiError
 from lingpai.pages import codes, onward, providers, view
 from lingpai.pages.client import CLIENT
@@ -166,6 +166,8 @@ def _at_provider(page: View, given: dict[str, str]) -> Reply:
 def finish(page: View, authenticated: Authenticated) -> Reply:
     """Log the browser in, and go on. An account that has a second factor, or needs one, is asked for it first."""
     previous = page.browser.session if page.browser else None
+    # Not the user whose session the browser has so far.
+    cause.note(actor=f"user:{authenticated.user_id}")
     try:
         if prompts.needs_two(page.services, page.asked, authenticated):
             return _to_second_step(page, authenticated)
