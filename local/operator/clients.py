@@ -11,7 +11,7 @@ from typer import Argument, Option
 from lingpai.clients import epochs
 from lingpai.clients.model import Client
 from lingpai.clients.service import ID_MAX, JOINED_FIELDS, DialectName, hash_secret, inconsistency
-from lingpai.kernel import base64url
+from lingpai.kernel import base64url, names
 from lingpai.kernel.clock import Clock
 from lingpai.kernel.validation_errors import error_text
 from lingpai.oauth.client_records import ClientEntry, client_document, to_client, unusable
@@ -46,8 +46,8 @@ def create(
 
     Refused where there is a client of this id. What is not given is as the dialect has it.
     """
-    if not 0 < len(client_id) <= ID_MAX:
-        raise Failed(f"ID: must have 1 to {ID_MAX} characters")
+    if not 0 < len(client_id) <= ID_MAX or not names.is_visible(client_id):
+        raise Failed(f"ID: must have 1 to {ID_MAX} visible characters, and no space at its ends")
     secret = None if public else new_secret(Clock())
     entry = _checked({"client_id": client_id, "client_secret": secret, "dialect": dialect, **fields.given()})
     client = to_client(entry)

@@ -1043,11 +1043,11 @@ def test_events_before_a_quiet_time(api_store: DynamoStore, monkeypatch: pytest.
 @pytest.mark.security("CON-csv")
 def test_csv_runs_no_formula(console: ConsoleBrowser) -> None:
     """A field that begins like one is text for a spreadsheet."""
-    happened(console.api, 1, actor="=cmd|' /C calc'!A0", client="@sum", address="+1", request_id="-1")
+    happened(console.api, 1, actor="=cmd|' /C calc'!A0", client="@sum", address="＋1", request_id="-1")
     answer = console.call("GET", "/console/audit.csv").answer
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     _, row = csv.reader(io.StringIO(answer.body.removeprefix("\ufeff"), newline=""))
-    assert row[1:7] == ["user.disabled", "user:7", "'=cmd|' /C calc'!A0", "'@sum", "'+1", "'-1"]
+    assert row[1:7] == ["user.disabled", "user:7", "'=cmd|' /C calc'!A0", "'@sum", "'＋1", "'-1"]
 
 
 @pytest.mark.security("CON-trail")

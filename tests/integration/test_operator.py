@@ -515,9 +515,9 @@ def test_a_client_that_cannot_be(shell: Shell, arguments: tuple[str, ...], said:
 
 
 def test_an_id_that_no_request_could_name(shell: Shell) -> None:
-    for client_id in ("", "x" * 256):
+    for client_id in ("", "x" * 256, "shop ", "sh\u200bop", "sh\x07op"):
         ended = shell.call("client", "create", client_id, "--dialect", "standard")
-        same(ended, 2, "", "ID: must have 1 to 255 characters\n")
+        same(ended, 2, "", "ID: must have 1 to 255 visible characters, and no space at its ends\n")
 
 
 # --- users -------------------------------------------------------------------------------------------------

@@ -3,12 +3,12 @@
 import csv
 import io
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 
 from lingpai.console import trail
 from lingpai.console.trail import Row, Wanted
 from lingpai.console.view import View, address, admins
+from lingpai.events.export import harmless
 from lingpai.http.response import Reply
 from lingpai.kernel.errors import invalid_request
 from lingpai.rate_limits.service import DAY
@@ -19,8 +19,6 @@ _BY = ("", "subject", "actor", "type")
 _CURSOR_MAX = 1000
 _VALUE = re.compile(r"[!-~一-鿿 ]{0,200}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-# What a spreadsheet takes for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @admins()
@@ -51,7 +49,7 @@ def export(view: View) -> Reply:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(("time", "type", "subject", "actor", "client", "address", "request_id", "data"))
-    writer.writerows(_harmless(_cells(row)) for row in rows)
+    writer.writerows(map(harmless, _cells(row)) for row in rows)
     headers = {
         "Content-Type": "text/csv; charset=utf-8",
         "Content-Disposition": 'attachment; filename="audit.csv"',
@@ -63,11 +61,6 @@ def export(view: View) -> Reply:
 
 def _cells(row: Row) -> tuple[str, ...]:
     return (row.time, row.type, row.subject, row.actor, row.client, row.address, row.request_id, row.data)
-
-
-def _harmless(row: tuple[str, ...]) -> Iterator[str]:
-    """The cells, none of which a spreadsheet runs (OWASP, "CSV Injection")."""
-    return (f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in row)
 
 
 def _wanted(view: View) -> tuple[Wanted, dict[str, str]]:
