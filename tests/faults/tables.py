@@ -96,9 +96,15 @@ def alike(known: Collection[Any], one: Dump, without: Collection[str] = ()) -> d
         long = isinstance(value, str) and value.isdigit() and int(value) >= _LONG
         return "new" if random or long else value
 
+    def cause(value: Mapping[str, str]) -> dict[str, str]:
+        told: dict[str, str] = json.loads(value["S"])
+        # An actor is a kind and an id.
+        parts = {name: [text(part) for part in told[name].split(":")] for name in told if name != "request_id"}
+        return {name: ":".join(each) for name, each in parts.items()}
+
     def shown(item: Item) -> str:
         names = (name for name in item if name not in without and not _is_write_id(name))
-        left = {name: _cause(item[name]) if name == "cause" else text(item[name]) for name in names}
+        left = {name: cause(item[name]) if name == "cause" else text(item[name]) for name in names}
         return json.dumps(left, sort_keys=True, ensure_ascii=False)
 
     return {name: Counter(map(shown, filter(_stands, items.values()))) for name, items in one.items()}
@@ -107,12 +113,6 @@ def alike(known: Collection[Any], one: Dump, without: Collection[str] = ()) -> d
 def _stands(item: Item) -> bool:
     """Whether more than a tombstone is left of the item."""
     return "deleted" not in item
-
-
-def _cause(value: Mapping[str, str]) -> dict[str, str]:
-    """The cause without the id of the request."""
-    told: dict[str, str] = json.loads(value["S"])
-    return {name: text for name, text in told.items() if name != "request_id"}
 
 
 def differences(base: Dump, expected: Dump, found: Dump) -> list[str]:

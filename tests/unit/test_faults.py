@@ -308,14 +308,17 @@ def keys_of_sessions(*numbers: int) -> list[dict[str, Any]]:
 def test_what_a_batch_left_undone_is_asked_for_again() -> None:
     """That alone, after a pause that grows; then the next 25."""
     left, still = {SESSIONS: keys_of_sessions(3, 9)}, {SESSIONS: keys_of_sessions(9)}
-    stage = scene({"UnprocessedItems": left}, {"UnprocessedItems": still}, {"UnprocessedItems": {}}, {})
-    stage.store.end_sessions(tuple(a_session(number=number).key for number in range(30)))
+    stage = scene({"UnprocessedItems": left}, {"UnprocessedItems": still}, {"UnprocessedItems": {}}, {}, {}, {}, {})
+    stage.store.end_sessions(tuple(a_session(number=number).key for number in range(105)))
     asked = [arguments["RequestItems"] for _, arguments in stage.client.asked]
     assert asked == [
         {SESSIONS: keys_of_sessions(*range(25))},
         left,
         still,
-        {SESSIONS: keys_of_sessions(*range(25, 30))},
+        {SESSIONS: keys_of_sessions(*range(25, 50))},
+        {SESSIONS: keys_of_sessions(*range(50, 75))},
+        {SESSIONS: keys_of_sessions(*range(75, 100))},
+        {SESSIONS: keys_of_sessions(*range(100, 105))},
     ]
     assert stage.pauses == [0, 1]
 
