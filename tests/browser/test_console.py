@@ -250,6 +250,9 @@ def test_far_from_the_server(site: Site, chromium: Chromium) -> None:
         page.dblclick("dialog button.main")
         page.wait_for_selector(".notice")
         assert SAID["en"]["disabled"] in page.inner_text(".notice")
+        page.dblclick(".notice button")
+        page.wait_for_url("**note=user_enabled*")
+        assert SAID["en"]["enabled"] in page.inner_text(".notice")
 
 
 @pytest.mark.parametrize("language", LOCALES)
