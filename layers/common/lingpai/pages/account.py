@@ -366,7 +366,6 @@ def _form(
         "title": page.texts(title),
         "given": typed,
         "number": _number(page.services, user),
-        "password_min": page.services.settings.password_min_length,
         "deletion_days": page.services.settings.deletion_days,
         "can_keep": _can_keep(user),
     }

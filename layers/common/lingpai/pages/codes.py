@@ -96,7 +96,6 @@ def form(
         # After a wrong code it is not known how long to wait. A click too early says it.
         "resend": (error.retry_after or 0) if error else settings.code_resend,
         "with_password": use == "reset",
-        "password_min": settings.password_min_length,
     }
     return page.page("code.html", values, errors, error)
 

@@ -278,7 +278,6 @@ def _renewal_form(
     """The form that takes a new password in place of one that is too old. No password is shown again."""
     values = {
         "username": given.get("username", ""),
-        "password_min": page.services.settings.password_min_length,
         "other": f"{page.extendable('/login')}way=password",
     }
     return page.page("renewal.html", values, errors, error, status)

@@ -38,8 +38,4 @@ def _form(
     *,
     status: int = 200,
 ) -> Reply:
-    values = {
-        "username": given.get("username", ""),
-        "password_min": page.services.settings.password_min_length,
-    }
-    return page.page("register.html", values, errors, error, status)
+    return page.page("register.html", {"username": given.get("username", "")}, errors, error, status)

@@ -95,6 +95,7 @@ class View:
             "tail": self.tail,
             "switch": self.extendable(self.request.path),
             "person": person(self.services, self.browser.user) if self.browser else "",
+            "password_min": self.services.settings.password_min_length,
             **(values or {}),
         }
         chosen = language.known(parameter(self.request, "lang"))
