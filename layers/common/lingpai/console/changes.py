@@ -65,6 +65,11 @@ def noted(view: View, path: str, note: str, **parameters: str | int | None) -> s
     return address(path, **parameters, note=note, seal=view.admin.mac(_NOTE, told))
 
 
+def undo(path: str, fields: Mapping[str, str], **sealed: str) -> dict[str, str]:
+    """The fields of a form that undoes a change, and where it is sent `to`: its `fields` stand in the address, too."""
+    return {"to": address(path, **fields), **fields, **sealed}
+
+
 def note_of(view: View, notes: Collection[str], *names: str) -> str:
     """What was done just now; empty for nothing. `names` are the parameters that `noted` was given, in order.
 

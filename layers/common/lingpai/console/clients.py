@@ -79,8 +79,7 @@ def _show(view: View, found: Client, note: str, undo: Mapping[str, str]) -> Repl
 
 def _undo_of(found: Client, note: str) -> dict[str, str]:
     inverse = {"client_disabled": "enable", "client_enabled": "disable"}.get(note, "")
-    fields = {"id": found.id, "action": inverse}
-    return {"to": address(CHANGE, **fields), **fields} if inverse else {}
+    return changes.undo(CHANGE, {"id": found.id, "action": inverse}) if inverse else {}
 
 
 # --- creating and editing ---------------------------------------------------------------------------------
@@ -178,8 +177,7 @@ def _sealed(view: View, before: Client, after: Client) -> dict[str, str]:
         return {}
     text = orjson.dumps(changed).decode()
     seal = view.admin.mac(_UNDO, f"{before.id}\0{text}")
-    fields = {"id": before.id, "action": "undo"}
-    return {"to": address(CHANGE, **fields), **fields, "before": text, "seal": seal}
+    return changes.undo(CHANGE, {"id": before.id, "action": "undo"}, before=text, seal=seal)
 
 
 def _document(client: Client) -> dict[str, Any]:

@@ -35,8 +35,7 @@ def _undo(view: View) -> dict[str, str]:
     if not query.get("role", "").isdecimal() or not query.get("was"):
         return {}
     present = view.admin.book.name_of(int(query["role"])) or ""
-    fields = {"action": "rename", "id": query["role"], "from": present, "name": query["was"]}
-    return {"to": address(CHANGE, **fields), **fields}
+    return changes.undo(CHANGE, {"action": "rename", "id": query["role"], "from": present, "name": query["was"]})
 
 
 @admins(recent=True)

@@ -11,8 +11,7 @@ from lingpai.events.model import Event
 from lingpai.events.storage import AuditPage, AuditQuery, BadCursor
 from lingpai.events.types import TYPES
 from lingpai.kernel.errors import invalid_request
-
-_DAY = 86400
+from lingpai.statistics import service as statistics
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ def latest(view: View, subject: str) -> list[Row]:
 
 def newest(view: View, days: int) -> list[Row]:
     """The latest events of so many days. One call for each day, until ten events are found."""
-    since = view.services.clock.now() // _DAY * _DAY - (days - 1) * _DAY
+    since, *_ = statistics.last_days(view.services, days)
     return find(view, Wanted(since=since), 10, None)[0]
 
 

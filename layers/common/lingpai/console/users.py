@@ -154,8 +154,7 @@ def _undo(view: View, found: User, note: str) -> dict[str, str]:
     if not inverse or (inverse.endswith("role") and not role.isdecimal()):
         return {}
     more = {"role": role} if inverse.endswith("role") else {}
-    fields = {"id": str(found.id), "action": inverse, **more}
-    return {"to": address(CHANGE, **fields), **fields}
+    return changes.undo(CHANGE, {"id": str(found.id), "action": inverse, **more})
 
 
 def _alive(view: View, user_id: int) -> list[Session | BrowserSession]:
