@@ -1,6 +1,5 @@
 """The login page where a password is too old: the form that takes a new one, and logs in by both."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -11,11 +10,11 @@ from lingpai.accounts import service as accounts
 from lingpai.accounts.model import User
 from lingpai.accounts.storage import ChangeUser, DisableUser
 from lingpai.kernel import cause
-from lingpai.kernel.writes import Write
 from lingpai.sessions import service as sessions
 from tests.support.api import Api, make_api
 from tests.support.authenticator import app_of, set_up
 from tests.support.browsers import CALLBACK, request_pairs, web_app
+from tests.support.meanwhile import meanwhile
 from tests.support.pages import Browser, Page, path
 from tests.support.stores import GUARDED
 
@@ -74,29 +73,8 @@ def logs_in(api: Api, password: str) -> int:
     return api.post("/oauth/token", form=form, basic=("web-client", "web-secret")).status
 
 
-def methods_of(browser: Browser) -> tuple[str, ...]:
-    presented = sessions.parse(browser.session_cookie)
-    assert presented is not None
-    session = browser.api.services.store.look_up_browser(presented.key).session
-    assert session is not None
-    return session.methods
-
-
 def opened(api: Api) -> int:
     return len(api.services.store.sessions_of(api.user_id("alice")))
-
-
-def meanwhile(monkeypatch: pytest.MonkeyPatch, api: Api, act: Callable[[], Any]) -> None:
-    """Let something happen before the next commit, once."""
-    store: Any = api.services.store
-    commit, waiting = store.commit, [act]
-
-    def delayed(*writes: Write) -> None:
-        if waiting:
-            waiting.pop()()
-        commit(*writes)
-
-    monkeypatch.setattr(store, "commit", delayed)
 
 
 # --- the form -------------------------------------------------------------------------------------------------
@@ -135,7 +113,7 @@ def test_password_managers_know_its_fields(browser: Browser) -> None:
 def test_a_new_password_logs_in(browser: Browser) -> None:
     page = renew(browser, browser.log_in())
     assert (page.target, browser.is_logged_in) == ("/account", True)
-    assert methods_of(browser) == ("pwd",)
+    assert browser.methods == ("pwd",)
     assert (logs_in(browser.api, PASSWORD), logs_in(browser.api, NEW)) == (400, 200)
     assert user(browser.api).password_set_at == browser.api.services.clock.now()
 
@@ -352,7 +330,7 @@ def test_the_second_factor_comes_before_the_new_password(earlier: Api) -> None:
     assert (user(api), browser.is_logged_in, other.is_logged_in) == (before, False, True)
     page = browser.submit(page.form(action="totp"), code=otp.code(api.services.clock.now()))
     assert page.location.startswith(f"{CALLBACK}?")
-    assert methods_of(browser) == TWO
+    assert browser.methods == TWO
     assert (other.is_logged_in, opened(api)) == (False, 1)
     after = user(api)
     assert (after.password != before.password, after.password_set_at) == (True, api.services.clock.now())
@@ -403,7 +381,7 @@ def test_who_has_to_set_up_a_second_factor(monkeypatch: pytest.MonkeyPatch, api_
     page = browser.submit(page.form(action="totp-begin"))
     page = browser.submit(page.form(action="totp-confirm"), code=app_of(page).code(api.services.clock.now()))
     assert "Recovery codes" in page.text
-    assert (methods_of(browser), browser.is_logged_in) == (TWO, True)
+    assert (browser.methods, browser.is_logged_in) == (TWO, True)
     assert user(api).password_set_at == api.services.clock.now()
     assert opened(api) == 1
 
@@ -429,7 +407,7 @@ def test_a_second_factor_at_a_browser_that_is_logged_in(earlier: Api) -> None:
     earlier.time.advance(60)
     page = browser.get(STEP)
     page = browser.submit(page.form(action="totp"), code=otp.code(earlier.services.clock.now()))
-    assert (page.target, methods_of(browser)) == ("/account", TWO)
+    assert (page.target, browser.methods) == ("/account", TWO)
 
 
 # --- accounts that are to be deleted --------------------------------------------------------------------------

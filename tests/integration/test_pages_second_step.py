@@ -13,7 +13,6 @@ from lingpai.authentication.model import Authenticated
 from lingpai.browser_sessions import service as browser_sessions
 from lingpai.kernel.writes import Conflict
 from lingpai.pending_logins import service as pending_logins
-from lingpai.sessions import service as sessions
 from tests.support.api import Api, make_api
 from tests.support.authenticator import Authenticator, app_of, set_up
 from tests.support.browsers import CALLBACK, VERIFIER, request_pairs, web_app
@@ -63,14 +62,6 @@ def prove(browser: Browser, page: Page, app: Authenticator, steps: int = 0) -> P
     return browser.submit(page.form(action="totp"), code=code)
 
 
-def methods_of(browser: Browser) -> tuple[str, ...]:
-    presented = sessions.parse(browser.session_cookie)
-    assert presented is not None
-    session = browser.api.services.store.look_up_browser(presented.key).session
-    assert session is not None
-    return session.methods
-
-
 def answer_of(page: Page) -> dict[str, str]:
     """What goes back to the client."""
     assert page.location.startswith(f"{CALLBACK}?"), (page.status, page.text)
@@ -107,7 +98,7 @@ def test_by_password(browser: Browser, app: Authenticator) -> None:
     assert browser.api.services.store.sessions_of(browser.api.user_id("alice")) == ()
     page = prove(browser, page, app)
     assert (page.status, page.target) == (200, "/account")
-    assert methods_of(browser) == TWO
+    assert browser.methods == TWO
     assert "lingpai-pending" not in " ".join(browser.cookies)
 
 
@@ -122,7 +113,7 @@ def test_by_code(browser: Browser, app: Authenticator) -> None:
     again = other.submit(other.get("/login").form(action="send"), mobile=NUMBER)
     assert other.submit(again.form(action="code"), code=code).status == 400
     assert prove(browser, step, app).target == "/account"
-    assert methods_of(browser) == ("sms", "otp", "mfa")
+    assert browser.methods == ("sms", "otp", "mfa")
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
@@ -313,7 +304,7 @@ def test_a_client_that_asks_for_two_factors(browser: Browser, app: Authenticator
     page = browser.get(target(client_id="ignoring", acr_values="2"))
     assert path(page.target) == STEP
     answer_of(prove(browser, page, app))
-    assert methods_of(browser) == TWO
+    assert browser.methods == TWO
     assert not Browser(browser.api, cookies={"lingpai": before}).is_logged_in
     answer_of(browser.get(target(client_id="ignoring", acr_values="2")))
 
@@ -394,7 +385,7 @@ def test_who_needs_a_second_factor_and_has_none(monkeypatch: pytest.MonkeyPatch,
     assert "Recovery codes" in page.text
     going = next(link for link in page.links if link.startswith("/oauth/authorize"))
     answer_of(browser.get(going))
-    assert methods_of(browser) == TWO
+    assert browser.methods == TWO
     user = api.services.store.get_user(api.user_id("alice"))
     assert user is not None
     assert user.second_factors == {"totp"}
@@ -409,7 +400,7 @@ def test_a_client_that_insists_on_two_factors(api: Api) -> None:
     assert path(page.target) == "/login"
     page = browser.log_in(target=target(acr_values="2"))
     page, _ = set_up_at(browser, page)
-    assert methods_of(browser) == TWO
+    assert browser.methods == TWO
 
 
 @pytest.mark.security("MFA-7")
@@ -430,7 +421,7 @@ def test_the_one_who_sets_it_up_is_not_asked_again(api: Api) -> None:
     page = browser.submit(page.form(action="totp-confirm"), code=app.code(api.services.clock.now()))
     assert "Recovery codes" in page.text
     assert browser.is_logged_in
-    assert methods_of(browser) == TWO
+    assert browser.methods == TWO
     answer_of(browser.get(target(acr_values="2")))
 
 

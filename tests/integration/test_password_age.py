@@ -1,6 +1,5 @@
 """Passwords that are too old log nobody in (PASSWORD_MAX_AGE_DAYS), and only who knows one is told so."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +8,6 @@ import pytest
 from lingpai.accounts import service as accounts
 from lingpai.accounts.model import User
 from lingpai.accounts.storage import ChangeUser, DisableUser
-from lingpai.kernel.writes import Write
 from tests.support.api import Answer, Api, make_api
 from tests.support.authenticator import set_up
 from tests.support.browsers import CALLBACK, web_app
@@ -27,6 +25,7 @@ from tests.support.dialects import (
     passport_error,
     sdk,
 )
+from tests.support.meanwhile import meanwhile
 from tests.support.memory_store import MemoryStore
 from tests.support.stores import GUARDED
 from tests.support.tokens import BAD_CREDENTIALS, STANDARD, WEB, error
@@ -228,19 +227,6 @@ def test_a_password_that_is_changed_meanwhile(old: Api, monkeypatch: pytest.Monk
     user_id = old.user_id("alice")
     meanwhile(monkeypatch, old, lambda: accounts.save(old.services, user_id, None, NEW, None))
     assert by_password(old) == BAD_CREDENTIALS
-
-
-def meanwhile(monkeypatch: pytest.MonkeyPatch, api: Api, act: Callable[[], Any]) -> None:
-    """Let something happen before the next commit, once."""
-    store: Any = api.services.store
-    commit, waiting = store.commit, [act]
-
-    def delayed(*writes: Write) -> None:
-        if waiting:
-            waiting.pop()()
-        commit(*writes)
-
-    monkeypatch.setattr(store, "commit", delayed)
 
 
 # --- what goes on ---------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 from http.cookies import SimpleCookie
 from urllib.parse import urlsplit
 
+from lingpai.sessions import service as sessions
 from tests.support.api import Answer, Api
 from tests.support.logs import LOGS
 
@@ -128,6 +129,15 @@ class Browser:
     def is_logged_in(self) -> bool:
         """Whether the account page is shown to it."""
         return self.call("GET", "/account").status == 200
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """How it has logged in; it has to be logged in."""
+        presented = sessions.parse(self.session_cookie)
+        assert presented is not None
+        session = self.api.services.store.look_up_browser(presented.key).session
+        assert session is not None
+        return session.methods
 
     def _follow(self, page: Page) -> Page:
         for _ in range(5):
